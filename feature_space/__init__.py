@@ -1,0 +1,1 @@
+"""What the market looks like: causal features, arrays in and out. Imports nothing of ours."""

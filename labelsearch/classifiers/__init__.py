@@ -1,0 +1,1 @@
+"""One loss-scaled neural network per label."""

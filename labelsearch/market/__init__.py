@@ -1,0 +1,1 @@
+"""Bars in: one type, a local store, checks, archive files and a synthetic market."""

@@ -1,0 +1,1 @@
+"""The run: experiment file, stages and ledger."""
