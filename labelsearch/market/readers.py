@@ -1,0 +1,160 @@
+"""File formats: a Parquet file or CSV text as one plain table with our column names, nothing judged yet."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from labelsearch.market.rules import REQUIRED, BarError
+
+ARCHIVE_COLUMNS = (
+    "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "trades",
+    "taker_buy_volume", "taker_buy_quote_volume", "ignore",
+)  # fmt: skip
+
+# Names that other tools give our columns; where a file has several, the first counts.
+_ALIASES = {
+    "open_time": ("timestamp", "open_timestamp", "datetime", "time", "date"),
+    "volume": ("base_volume",),
+    "quote_volume": ("quote_asset_volume", "quote_vol"),
+    "trades": ("count", "number_of_trades", "num_trades", "trade_count"),
+    "taker_buy_volume": ("taker_buy_base_asset_volume", "taker_buy_base_volume", "taker_base_vol"),
+    "taker_buy_quote_volume": ("taker_buy_quote_asset_volume", "taker_quote_vol"),
+    "symbol": ("ticker",),
+}
+_KNOWN = {*ARCHIVE_COLUMNS, "symbol", "filled"}
+
+
+def read_parquet(path: Path) -> pd.DataFrame:
+    """Read the known columns of a Parquet file.
+
+    Raises
+    ------
+    BarError
+        Bytes that are no Parquet file, missing columns, a column that does not hold numbers.
+    """
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            names = _our_names(file.schema_arrow.names)
+            _require(set(names.values()), path)
+            table = file.read(columns=list(names))
+            columns = {names[name]: _parquet_column(table[name], name, path) for name in names}
+    except BarError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError) as error:
+        raise BarError(f"not a readable Parquet file: {error}", path) from None
+    return pd.DataFrame(columns)
+
+
+def _parquet_column(column: pa.ChunkedArray, name: str, path: Path) -> pd.Series:
+    if name in _ALIASES["open_time"] or name in ("open_time", "close_time"):
+        if pa.types.is_date(column.type):
+            column = column.cast(pa.timestamp("ms"))
+        return column.to_pandas()
+    if name in ("symbol", "ticker"):
+        return column.to_pandas().astype("str")
+    if name == "filled":
+        return column.cast(pa.bool_()).to_pandas()
+    if pa.types.is_boolean(column.type):
+        raise BarError(f"column {name} holds no numbers", path)
+    try:
+        values = column.cast(pa.float64(), safe=False).to_numpy()
+    except pa.ArrowException:
+        raise BarError(f"column {name} holds no numbers ({column.type})", path) from None
+    return pd.Series(np.array(values))
+
+
+def read_csv(content: bytes, path: Path) -> tuple[pd.DataFrame, bool]:
+    """Read CSV text: with a header of known names, or the archive's twelve columns without one.
+
+    Parameters
+    ----------
+    content : bytes
+    path : Path
+        Named in errors.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The known columns, under our names.
+    bool
+        True where the file has the archive's twelve columns.
+
+    Raises
+    ------
+    BarError
+        Bytes that are no text, rows of different lengths, missing columns, no rows.
+    """
+    first = content[:4096].lstrip(b"\xef\xbb\xbf").split(b"\n", 1)[0].decode("latin-1").strip()
+    cells = [cell.strip().strip('"') for cell in first.split(",")]
+    bare = _is_number(cells[0])
+    if not first:
+        raise BarError("no rows" if not content.strip() else "the first line is empty", path)
+    if bare and len(cells) != len(ARCHIVE_COLUMNS):
+        raise BarError(f"no header, and {len(cells)} columns where the archive has 12", path, 1)
+    try:
+        frame = pd.read_csv(
+            io.BytesIO(content),
+            header=None if bare else 0,
+            names=list(ARCHIVE_COLUMNS) if bare else None,
+            encoding="utf-8-sig",
+            skipinitialspace=True,
+            index_col=False,
+            # The default is an approximation: it can miss the nearest double by one bit.
+            float_precision="round_trip",
+            low_memory=False,
+        )
+    except (ValueError, OSError, OverflowError, MemoryError) as error:
+        raise BarError(f"not readable CSV text: {error}", path) from None
+    if bare:
+        return frame, True
+    names = _our_names([str(name) for name in frame.columns])
+    archive = tuple(names.get(str(name)) for name in frame.columns) == ARCHIVE_COLUMNS
+    _require(set(names.values()), path)
+    return frame[list(names)].rename(columns=names), archive
+
+
+def pick_symbol(frame: pd.DataFrame, symbol: str | None, path: Path) -> pd.DataFrame:
+    """Keep the rows of one symbol of a file that holds several; a file without that column stays as it is.
+
+    The index keeps the numbers of the rows.
+    """
+    if "symbol" not in frame:
+        return frame
+    held = sorted(str(name) for name in frame["symbol"].unique())
+    if len(held) == 1:
+        return frame.drop(columns="symbol")
+    if symbol is None or symbol not in held:
+        shown = ", ".join(held[:10]) + (", .." if len(held) > 10 else "")
+        wanted = "say which one" if symbol is None else f"none is {symbol}"
+        raise BarError(f"holds {len(held)} symbols, {wanted}: {shown}", path)
+    return frame[(frame["symbol"] == symbol).to_numpy()].drop(columns="symbol")
+
+
+def _our_names(given: list[str]) -> dict[str, str]:
+    """Map a file's column names to ours; unknown ones are left out."""
+    plain = {name.strip().lower().replace(" ", "_"): name for name in reversed(given)}
+    names: dict[str, str] = {}
+    for ours in (*ARCHIVE_COLUMNS, "symbol", "filled"):
+        for candidate in (ours, *_ALIASES.get(ours, ())):
+            if candidate in plain:
+                names[plain[candidate]] = ours
+                break
+    return {name: names[name] for name in given if name in names}
+
+
+def _require(names: set[str], path: Path) -> None:
+    lacking = [name for name in ("open_time", *REQUIRED) if name not in names]
+    if lacking:
+        raise BarError(f"missing columns: {', '.join(lacking)}", path)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
