@@ -1,0 +1,237 @@
+"""Numba kernel of the simulator: many strategies through the same bars, in lanes.
+
+Arithmetic is strict IEEE (no fastmath at all): a lane's bits then depend on nothing but its own parameters
+and the bars, not on the other lanes, on the number of threads, or on where the series is cut. Speed comes from
+the layout instead: ``LANES`` strategies side by side in one flat buffer, so that LLVM sees constant distances
+between the rows and vectorises the loops over lanes. Fills are rare, so they are scalar code behind a branch.
+
+Looks at bar ``t`` only to decide at its close, and fills at the open of the next row.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit, prange
+
+LANES = 16  # strategies simulated side by side
+BLOCK = 128  # bars whose signals are computed ahead of the walk; any value gives the same bits
+
+HALF, CLIP, LOGISTIC = 0, 1, 2
+
+# Tolerances of vectorbt's `utils.math_`; amounts below ABS_TOL count as nothing there, so they do here.
+REL_TOL = 1e-9
+ABS_TOL = 1e-12
+
+# Rows of the lane buffer; row r holds lanes r * LANES .. (r + 1) * LANES.
+CASH, QUANTITY, PENDING, FILLS, TRADED, FEES, POSITION_SUM, PEAK, DRAWDOWN, EQUITY = range(10)
+N_STATE = 10
+THETA_BUY, THETA_SELL, DELTA, POSITION = range(10, 14)
+N_ROWS = 14
+
+
+class Bars(NamedTuple):
+    """What all strategies see: outputs (T, K), open and close (T,), the fee rate, the signal map's code."""
+
+    outputs: np.ndarray
+    open: np.ndarray
+    close: np.ndarray
+    fee: float
+    signal_map: int
+
+
+class Record(NamedTuple):
+    """Where the paths of each strategy go, (T, S) each, or (0, 0) each when ``wanted`` is false."""
+
+    wanted: bool
+    equity: np.ndarray
+    position: np.ndarray
+    orders: np.ndarray
+
+
+@njit(cache=True, inline="always")
+def is_close_nb(a: float, b: float) -> bool:
+    """Equality of two finite numbers in vectorbt's sense."""
+    return abs(a - b) <= max(REL_TOL * max(abs(a), abs(b)), ABS_TOL)
+
+
+@njit(cache=True, inline="always")
+def minus_nb(a: float, b: float) -> float:
+    """``a - b`` of non-negative numbers, exactly 0 where vectorbt takes the difference for rounding error."""
+    return 0.0 if is_close_nb(a, b) else a - b
+
+
+@njit(cache=True)
+def fill_nb(cash: float, quantity: float, target: float, price: float, fee: float) -> tuple:
+    """Fill one target-percent order, long only; the same decisions in the same order as vectorbt.
+
+    Returns
+    -------
+    tuple
+        (cash, quantity, traded value, fee paid); traded value 0 where the order is no fill.
+    """
+    cash = 0.0 if is_close_nb(cash, 0.0) else cash
+    quantity = 0.0 if is_close_nb(quantity, 0.0) else quantity
+    equity = cash + quantity * price
+    if equity <= ABS_TOL:
+        return cash, quantity, 0.0, 0.0
+    size = target * equity / price - quantity
+    if size > 0.0:
+        if cash == 0.0 or size <= ABS_TOL:
+            return cash, quantity, 0.0, 0.0
+        value = size * price
+        paid = value * fee
+        total = value + paid
+        if not (total < cash or is_close_nb(total, cash)):  # all cash goes, the fee included
+            value = cash / (1.0 + fee)
+            size = value / price
+            paid = cash - value
+            total = cash
+        return minus_nb(cash, total), quantity + size, value, paid
+    size = min(quantity, -size)
+    if size <= ABS_TOL:
+        return cash, quantity, 0.0, 0.0
+    value = size * price
+    paid = value * fee
+    return cash + minus_nb(value, paid), minus_nb(quantity, size), value, paid
+
+
+@njit(cache=True, error_model="numpy")
+def signals_nb(outputs: np.ndarray, weights: np.ndarray, signal_map: int, out: np.ndarray) -> None:
+    """Signals of a block of bars: outputs (n, K), weights (K * LANES,), out (n * LANES,).
+
+    The sum over outputs runs from the first to the last, whatever the block: no bit depends on the blocking.
+    """
+    n_bars, n_outputs = outputs.shape
+    row = np.empty(LANES)
+    for b in range(n_bars):
+        for lane in range(LANES):
+            row[lane] = 0.0
+        whole = n_outputs - n_outputs % 8
+        for k in range(0, whole, 8):  # eight at a time saves loads and stores; the order of the sum is kept
+            o0, o1, o2, o3 = outputs[b, k], outputs[b, k + 1], outputs[b, k + 2], outputs[b, k + 3]
+            o4, o5, o6, o7 = outputs[b, k + 4], outputs[b, k + 5], outputs[b, k + 6], outputs[b, k + 7]
+            at = k * LANES
+            for lane in range(LANES):
+                row[lane] = (
+                    row[lane]
+                    + o0 * weights[at + lane]
+                    + o1 * weights[at + LANES + lane]
+                    + o2 * weights[at + 2 * LANES + lane]
+                    + o3 * weights[at + 3 * LANES + lane]
+                    + o4 * weights[at + 4 * LANES + lane]
+                    + o5 * weights[at + 5 * LANES + lane]
+                    + o6 * weights[at + 6 * LANES + lane]
+                    + o7 * weights[at + 7 * LANES + lane]
+                )
+        for k in range(whole, n_outputs):
+            o0 = outputs[b, k]
+            for lane in range(LANES):
+                row[lane] = row[lane] + o0 * weights[k * LANES + lane]
+        if signal_map == LOGISTIC:
+            for lane in range(LANES):
+                out[b * LANES + lane] = 1.0 / (1.0 + np.exp(-row[lane]))
+        else:
+            shift = 0.5 if signal_map == HALF else 0.0
+            for lane in range(LANES):
+                x = row[lane] + shift
+                x = 0.0 if x < 0.0 else x
+                out[b * LANES + lane] = 1.0 if x > 1.0 else x
+
+
+@njit(cache=True)
+def fill_lanes_nb(lanes: np.ndarray, price: float, fee: float) -> None:
+    """Fill the pending orders of all lanes at the open; an order lives for one row, filled or not."""
+    for lane in range(LANES):
+        target = lanes[PENDING * LANES + lane]
+        if np.isnan(target):
+            continue
+        cash, quantity = lanes[CASH * LANES + lane], lanes[QUANTITY * LANES + lane]
+        cash, quantity, value, paid = fill_nb(cash, quantity, target, price, fee)
+        lanes[CASH * LANES + lane] = cash
+        lanes[QUANTITY * LANES + lane] = quantity
+        lanes[PENDING * LANES + lane] = np.nan
+        lanes[FILLS * LANES + lane] += 1.0 if value > 0.0 else 0.0
+        lanes[TRADED * LANES + lane] += value
+        lanes[FEES * LANES + lane] += paid
+
+
+@njit(cache=True, error_model="numpy")
+def decide_lanes_nb(lanes: np.ndarray, signals: np.ndarray, at: int, close: float) -> int:
+    """Mark all lanes at the close and decide their orders; returns the number of orders.
+
+    Branch free, so that it vectorises. Equity that is used up (not above 0) counts as position 0.
+    """
+    n_orders = 0
+    for lane in range(LANES):
+        held = lanes[QUANTITY * LANES + lane] * close
+        equity = lanes[CASH * LANES + lane] + held
+        position = held / equity
+        position = position if equity > 0.0 else 0.0
+        signal = signals[at + lane]
+        delta = lanes[DELTA * LANES + lane]
+        buy = (signal > lanes[THETA_BUY * LANES + lane]) & (signal - position > delta)
+        sell = (signal < lanes[THETA_SELL * LANES + lane]) & (position - signal > delta)
+        order = buy | sell
+        n_orders += 1 if order else 0
+        peak = lanes[PEAK * LANES + lane]
+        peak = equity if equity > peak else peak
+        fall = 1.0 - equity / peak
+        worst = lanes[DRAWDOWN * LANES + lane]
+        lanes[PENDING * LANES + lane] = signal if order else np.nan
+        lanes[POSITION_SUM * LANES + lane] += position
+        lanes[PEAK * LANES + lane] = peak
+        lanes[DRAWDOWN * LANES + lane] = fall if fall > worst else worst
+        lanes[EQUITY * LANES + lane] = equity
+        lanes[POSITION * LANES + lane] = position
+    return n_orders
+
+
+@njit(cache=True)
+def record_lanes_nb(lanes: np.ndarray, row: int, t: int, first: int, out: np.ndarray) -> None:
+    """Write one row of the lane buffer to bar ``t`` of a path."""
+    for lane in range(min(LANES, out.shape[1] - first)):
+        out[t, first + lane] = lanes[row * LANES + lane]
+
+
+@njit(cache=True)
+def walk_lanes_nb(lanes: np.ndarray, weights: np.ndarray, bars: Bars, record: Record, first: int) -> None:
+    """Walk one group of lanes through all bars."""
+    n_bars = bars.close.shape[0]
+    signals = np.empty(BLOCK * LANES)
+    n_orders = 1  # the state may carry a pending order in: look once
+    for start in range(0, n_bars, BLOCK):
+        stop = min(start + BLOCK, n_bars)
+        signals_nb(bars.outputs[start:stop], weights, bars.signal_map, signals)
+        for t in range(start, stop):
+            if record.wanted:
+                record_lanes_nb(lanes, PENDING, t, first, record.orders)
+            if n_orders > 0:
+                fill_lanes_nb(lanes, bars.open[t], bars.fee)
+            n_orders = decide_lanes_nb(lanes, signals, (t - start) * LANES, bars.close[t])
+            if record.wanted:
+                record_lanes_nb(lanes, EQUITY, t, first, record.equity)
+                record_lanes_nb(lanes, POSITION, t, first, record.position)
+
+
+@njit(cache=True, parallel=True)
+def simulate_nb(params: np.ndarray, state: np.ndarray, bars: Bars, record: Record) -> None:
+    """Simulate params (S, K + 3), groups in parallel; ``state`` (N_STATE, S) is carried on in place."""
+    n_strategies = params.shape[0]
+    n_outputs = params.shape[1] - 3
+    for group in prange((n_strategies + LANES - 1) // LANES):
+        first = group * LANES
+        lanes = np.empty(N_ROWS * LANES)
+        weights = np.empty(n_outputs * LANES)
+        for lane in range(LANES):
+            s = min(first + lane, n_strategies - 1)  # spare lanes repeat the last strategy and are dropped
+            for row in range(N_STATE):
+                lanes[row * LANES + lane] = state[row, s]
+            for k in range(n_outputs):
+                weights[k * LANES + lane] = params[s, k]
+            lanes[THETA_BUY * LANES + lane] = params[s, n_outputs]
+            lanes[THETA_SELL * LANES + lane] = params[s, n_outputs + 1]
+            lanes[DELTA * LANES + lane] = params[s, n_outputs + 2]
+        walk_lanes_nb(lanes, weights, bars, record, first)
+        for lane in range(min(LANES, n_strategies - first)):
+            for row in range(N_STATE):
+                state[row, first + lane] = lanes[row * LANES + lane]
