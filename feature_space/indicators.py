@@ -1,0 +1,172 @@
+"""The 28 indicators as data. A further one is one row here and one kernel in `feature_space.formulas`.
+
+The list is our reconstruction: Balcerak & Schmelzer (2020) say 28 price and volume indicators with integer
+parameters from intervals, and show them in a figure that is not preserved.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_space import formulas as f
+
+Array = NDArray[np.float64]
+
+
+class Inputs(NamedTuple):
+    """Columns that indicators read, each float64 of shape (T,)."""
+
+    price: Array  # volume-weighted price of the bar
+    high: Array
+    low: Array
+    close: Array
+    typical: Array  # (H + L + C)/3
+    log_return: Array  # of the close, 0 at the first bar
+    volume: Array
+    value: Array  # price * volume
+    trades: Array  # number of trades; all 0 where unknown, and its indicator is then 0
+
+
+def make_inputs(
+    price: Array, high: Array, low: Array, close: Array, volume: Array, trades: Array | None = None
+) -> Inputs:
+    """Derive the input columns from bars, all float64 of shape (T,), prices positive."""
+    log_close = np.log(close)
+    return Inputs(
+        price=price,
+        high=high,
+        low=low,
+        close=close,
+        typical=(high + low + close) / 3.0,
+        log_return=np.diff(log_close, prepend=log_close[:1]),
+        volume=volume,
+        value=price * volume,
+        trades=np.zeros_like(close) if trades is None else trades,
+    )
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """One row of the feature space.
+
+    Attributes
+    ----------
+    name, formula, family : str
+        Unique name, formula as text, and the kind of information it carries.
+    parameters : dict of str to (int, int)
+        Interval of each integer parameter, both ends included.
+    columns : tuple of str
+        Fields of `Inputs` that the kernel takes, before the parameters.
+    kernel : callable
+        ``kernel(*columns, *parameters)`` -> float64 (T,).
+    warm_up : callable
+        ``warm_up(*parameters)`` -> bars after which an earlier start changes no value by more than 1e-6.
+    """
+
+    name: str
+    formula: str
+    family: str
+    parameters: dict[str, tuple[int, int]]
+    columns: tuple[str, ...]
+    kernel: Callable[..., Array]
+    warm_up: Callable[..., int]
+
+    def check(self, values: tuple[int, ...]) -> None:
+        """Raise `ValueError` unless every value lies in its interval."""
+        if len(values) != len(self.parameters):
+            raise ValueError(f"{self.name} takes {len(self.parameters)} parameters, got {len(values)}")
+        for (name, (low, high)), value in zip(self.parameters.items(), values, strict=True):
+            if not low <= value <= high:
+                raise ValueError(f"{self.name}: {name} = {value} is outside [{low}, {high}]")
+
+    def compute(self, inputs: Inputs, values: tuple[int, ...]) -> Array:
+        """Raw indicator values, float64 (T,)."""
+        return self.kernel(*(getattr(inputs, column) for column in self.columns), *values)
+
+
+def _recursive(span: float, rounds: float = 1.0) -> int:
+    """Bars until a recursive mean of this span has forgotten its start to about 1e-9."""
+    return math.ceil(rounds * 10.5 * (span + 1.0)) + 1
+
+
+def _ema(k: int) -> int:
+    return _recursive(k)
+
+
+def _wilder(k: int) -> int:
+    return _recursive(2 * k)
+
+
+def _window(k: int) -> int:
+    return k + 1
+
+
+def _longest(*spans: int) -> int:
+    return max(spans) + 1
+
+
+INDICATORS: tuple[Indicator, ...] = (
+    Indicator("price_to_sma_short", "P/SMA_k(P) - 1", "trend", {"k": (2, 10)},
+              ("price",), f.price_to_sma_nb, _window),
+    Indicator("price_to_sma_medium", "P/SMA_k(P) - 1", "trend", {"k": (30, 60)},
+              ("price",), f.price_to_sma_nb, _window),
+    Indicator("price_to_sma_long", "P/SMA_k(P) - 1", "trend", {"k": (120, 720)},
+              ("price",), f.price_to_sma_nb, _window),
+    Indicator("price_to_vwap", "P/(sum_k Q/sum_k V) - 1", "trend", {"k": (30, 360)},
+              ("price", "value", "volume"), f.price_to_vwap_nb, _window),
+    Indicator("macd", "(EMA_a - EMA_b)(P)/P", "trend", {"a": (3, 15), "b": (20, 60)},
+              ("price",), f.macd_nb, lambda a, b: _recursive(b)),
+    Indicator("macd_histogram", "(M - EMA_c(M))/P, M = EMA_a - EMA_b", "trend",
+              {"a": (12, 40), "b": (60, 240), "c": (9, 45)},
+              ("price",), f.macd_histogram_nb, lambda a, b, c: _recursive(b + c)),
+    Indicator("trix", "one-bar rate of change of a triple EMA_k(P)", "trend", {"k": (5, 30)},
+              ("price",), f.trix_nb, lambda k: _recursive(k, 1.6)),
+    Indicator("time_correlation", "corr(P, time) over k", "trend", {"k": (20, 240)},
+              ("price",), f.time_correlation_nb, _window),
+    Indicator("momentum_short", "C_t/C_{t-k} - 1", "momentum", {"k": (1, 10)},
+              ("close",), f.momentum_nb, _window),
+    Indicator("momentum_long", "C_t/C_{t-k} - 1", "momentum", {"k": (15, 120)},
+              ("close",), f.momentum_nb, _window),
+    Indicator("rsi_short", "(U - D)/(U + D), U, D = W_k of moves", "momentum", {"k": (5, 20)},
+              ("close",), f.rsi_nb, _wilder),
+    Indicator("rsi_long", "(U - D)/(U + D), U, D = W_k of moves", "momentum", {"k": (30, 120)},
+              ("close",), f.rsi_nb, _wilder),
+    Indicator("stochastic_short", "2(C - LL_k)/(HH_k - LL_k) - 1", "momentum", {"k": (5, 30)},
+              ("high", "low", "close"), f.stochastic_nb, _window),
+    Indicator("stochastic_long", "2(C - LL_k)/(HH_k - LL_k) - 1", "momentum", {"k": (60, 480)},
+              ("high", "low", "close"), f.stochastic_nb, _window),
+    Indicator("cci", "(TP - SMA_k)/(0.015 MAD_k)", "momentum", {"k": (10, 60)},
+              ("typical",), f.cci_nb, _window),
+    Indicator("directional_movement", "(+DM - -DM)/(+DM + -DM), Wilder", "trend", {"k": (10, 60)},
+              ("high", "low"), f.directional_movement_nb, _wilder),
+    Indicator("aroon", "(steps since low - steps since high)/k", "trend", {"k": (15, 120)},
+              ("high", "low"), f.aroon_nb, _window),
+    Indicator("bollinger", "(P - SMA_k)/sd_k", "trend", {"k": (15, 60)},
+              ("price",), f.bollinger_nb, _window),
+    Indicator("keltner", "(P - EMA_k)/ATR_k", "trend", {"k": (10, 120)},
+              ("price", "high", "low", "close"), f.keltner_nb, _wilder),
+    Indicator("volatility_ratio", "0.5 ln(mean_a r^2/mean_b r^2)", "volatility",
+              {"a": (5, 30), "b": (120, 720)}, ("log_return",), f.volatility_ratio_nb, _longest),
+    Indicator("semivariance", "(sum r+^2 - sum r-^2)/(sum of both)", "volatility", {"k": (10, 120)},
+              ("log_return",), f.semivariance_nb, _window),
+    Indicator("efficiency", "(C_t - C_{t-k})/sum_k of absolute moves", "momentum", {"k": (10, 120)},
+              ("close",), f.efficiency_nb, _window),
+    Indicator("volume_activity", "ln(SMA_a/SMA_b) of V", "volume", {"a": (1, 10), "b": (30, 240)},
+              ("volume",), f.activity_nb, _longest),
+    Indicator("trade_activity", "ln(SMA_a/SMA_b) of N", "volume", {"a": (1, 10), "b": (30, 240)},
+              ("trades",), f.activity_nb, _longest),
+    Indicator("signed_volume", "sum_k sign(dC) V/sum_k V", "volume", {"k": (5, 60)},
+              ("close", "volume"), f.signed_volume_nb, _window),
+    Indicator("money_flow", "balance of TP V in rising and falling bars", "volume", {"k": (10, 60)},
+              ("typical", "volume"), f.money_flow_nb, _window),
+    Indicator("chaikin", "sum_k V (2C - H - L)/(H - L)/sum_k V", "volume", {"k": (15, 120)},
+              ("high", "low", "close", "volume"), f.chaikin_nb, _window),
+    Indicator("force", "EMA_k(dC V)/(C EMA_k(V))", "volume", {"k": (2, 30)},
+              ("close", "volume"), f.force_nb, _ema),
+)  # fmt: skip
+
+BY_NAME: dict[str, Indicator] = {indicator.name: indicator for indicator in INDICATORS}

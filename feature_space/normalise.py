@@ -1,0 +1,61 @@
+"""Normalisation ``y = (2/pi) arctan(x/(g s))`` by a trailing or a fitted standard deviation s.
+
+Balcerak & Schmelzer (2020) scale locally by standard deviation and arctangent; the window, the gain g and the
+fitted alternative are our reconstruction.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from feature_space.kernels import rolling_std_nb
+
+KINDS = ("local", "train")
+
+
+@njit(cache=True, nogil=True)
+def squash_nb(x, scale):
+    """(2/pi) arctan(x/scale), 0 where the scale is 0; ``scale`` has the length of ``x``, or length 1."""
+    out = np.zeros(x.size)
+    step = 0 if scale.size == 1 else 1
+    for i in range(x.size):
+        s = scale[i * step]
+        if s > 0.0:
+            out[i] = np.arctan(x[i] / s) * (2.0 / np.pi)
+    return out
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """How a raw indicator becomes a feature in (-1, 1).
+
+    Attributes
+    ----------
+    kind : {"local", "train"}
+        ``local`` divides by the standard deviation of the trailing ``window`` bars; ``train`` by one number,
+        fitted once on the part of the training window before validation.
+    window : int
+        Bars of the trailing window; unused by ``train``.
+    gain : float
+        Factor g on the standard deviation.
+    """
+
+    kind: str = "local"
+    window: int = 1440
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"unknown normalisation {self.kind!r}; known are {', '.join(KINDS)}")
+
+    def fit(self, x: NDArray[np.float64]) -> float:
+        """Standard deviation of the raw values ``x`` that ``train`` uses later; 1.0 for ``local``."""
+        return float(np.std(x)) if self.kind == "train" else 1.0
+
+    def apply(self, x: NDArray[np.float64], fitted: float = 1.0) -> NDArray[np.float64]:
+        """Normalise raw values, float64 (T,)."""
+        if self.kind == "train":
+            return squash_nb(x, np.array([self.gain * fitted]))
+        return squash_nb(x, self.gain * rolling_std_nb(x, self.window))

@@ -1,0 +1,127 @@
+"""Label kernels. Everything here looks ahead: the results are training targets and must never reach a strategy."""
+
+import numpy as np
+from numba import njit
+
+SMOOTHING = 5  # bars of the centred mean, from the authors' published code
+LIMIT_SPAN = 5000  # bars of the trailing mean that turns percent into price, likewise
+
+
+@njit(cache=True)
+def centred_mean_nb(price, window):
+    """Centred mean over ``window`` bars; the first ``window//2 + 1`` and last ``window//2`` stay raw."""
+    out = price.copy()
+    half = window // 2
+    for i in range(half + 1, price.size - half):
+        total = 0.0
+        for j in range(i - half, i + half + 1):
+            total += price[j]
+        out[i] = total / window
+    return out
+
+
+@njit(cache=True)
+def trailing_mean_nb(x, window):
+    """Mean over the last ``window`` elements, or over those there are."""
+    out = np.empty(x.size)
+    total = 0.0
+    for i in range(x.size):
+        total += x[i]
+        if i >= window:
+            total -= x[i - window]
+        out[i] = total / min(i + 1, window)
+    return out
+
+
+@njit(cache=True)
+def weighted_future_nb(price, horizon):
+    """Weighted mean of the next ``horizon`` prices, weights horizon, .., 1, nearest heaviest; NaN where cut off."""
+    out = np.full(price.size, np.nan)
+    norm = horizon * (horizon + 1) / 2.0
+    for t in range(price.size - horizon):
+        total = 0.0
+        for i in range(1, horizon + 1):
+            total += (horizon - i + 1) * price[t + i]
+        out[t] = total / norm
+    return out
+
+
+@njit(cache=True)
+def ew_std_nb(log_return, span):
+    """Trailing exponentially weighted standard deviation of returns, mean taken as 0."""
+    out = np.empty(log_return.size)
+    alpha = 2.0 / (span + 1.0)
+    variance = 0.0
+    weight = 0.0  # total weight so far: removes the bias of the start
+    for i in range(log_return.size):
+        variance += alpha * (log_return[i] * log_return[i] - variance)
+        weight += alpha * (1.0 - weight)
+        out[i] = np.sqrt(variance / weight)
+    return out
+
+
+@njit(cache=True)
+def zigzag_nb(smooth, up, down):
+    """Alternating troughs and peaks of a series.
+
+    Parameters
+    ----------
+    smooth, up, down : float64 (T,)
+        The series, and per bar the rise that makes a leg and the fall that parts two legs, in price.
+
+    Returns
+    -------
+    troughs, peaks, decided : int64 (L,)
+        Bars of each leg's trough and peak, and the bar whose value decided that the leg exists.
+    """
+    n = smooth.size
+    troughs, peaks, decided = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
+    legs = 0
+    candidate, fresh = 0, False
+    i = 0
+    while i < n - 1:
+        while i < n - 1 and smooth[i + 1] <= smooth[i]:
+            i += 1
+        if fresh or smooth[i] <= smooth[candidate]:
+            candidate, fresh = i, False
+        while i < n - 1 and smooth[i + 1] > smooth[i]:
+            i += 1
+        seen = min(i + 1, n - 1)
+        if smooth[i] - smooth[candidate] > up[seen]:
+            if legs > 0 and smooth[peaks[legs - 1]] - smooth[candidate] < down[seen]:
+                # the fall before it was too small; only with two legs does the original extend the peak
+                if legs >= 2 and smooth[i] > smooth[peaks[legs - 1]]:
+                    peaks[legs - 1] = i
+            else:
+                troughs[legs], peaks[legs], decided[legs] = candidate, i, seen
+                legs += 1
+            fresh = True
+        elif legs > 0 and smooth[i] > smooth[peaks[legs - 1]]:
+            peaks[legs - 1] = i
+            fresh = True
+    return troughs[:legs], peaks[:legs], decided[:legs]
+
+
+@njit(cache=True)
+def legs_to_values_nb(smooth, troughs, peaks, decided, reach):
+    """Continuous value in [-1, 1] and last bar used, from the legs of `zigzag_nb`.
+
+    A peak can move until the next leg is decided, so the bars from a trough to the next trough rest on the decision
+    of the next leg. Bars that more data could still change get ``last_used = T``. ``reach`` is how far smoothing
+    looks ahead.
+    """
+    n, legs = smooth.size, troughs.size
+    value = np.zeros(n)
+    last_used = np.full(n, n, dtype=np.int64)
+    if legs == 0:
+        return value, last_used
+    last_used[: troughs[0]] = min(decided[0] + reach, n)
+    for leg in range(legs):
+        end = troughs[leg + 1] if leg + 1 < legs else peaks[leg]
+        settled = min(decided[leg + 1] + reach, n) if leg + 1 < legs else n
+        for t in range(troughs[leg], end + 1):
+            bottom = smooth[troughs[leg]] if t <= peaks[leg] else smooth[end]
+            x = (smooth[t] - bottom) / (smooth[peaks[leg]] - bottom)
+            value[t] = min(max(x**3 - (1.0 - x) ** 3, -1.0), 1.0)
+            last_used[t] = settled
+    return value, last_used
