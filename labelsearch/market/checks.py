@@ -48,8 +48,8 @@ class Report:
     zero_volume_runs : tuple of Run
         Longest first. A gap ends a run.
     bad_prices, bad_volumes, ohlc_violations : int
-        Rows with a price that is not finite or not positive; with a volume that is not finite, negative or less
-        than its taker part; with high below low, or open or close outside [low, high].
+        Rows with a price that is not finite or not positive; with a volume that is not finite, negative or
+        less than its taker part; with high below low, or open or close outside [low, high].
     refusal : str or None
         The error that reading the table as bars gives, None where it is fine.
     """
@@ -153,7 +153,7 @@ def common_step(open_time: NDArray[np.int64], file: object = None) -> int:
     values, counts = np.unique(steps, return_counts=True)
     step = int(values[counts.argmax()])
     if step % 1000 or DAY_MS % step:
-        raise BarError(f"the most common time step, {step / 1000:g} s, is no interval that divides a day", file)
+        raise BarError(f"the most common time step, {step / 1000:g} s, does not divide a day", file)
     return step
 
 
@@ -161,8 +161,8 @@ def check_interval(open_time: NDArray[np.int64], interval_ms: int, file: object 
     """Refuse times whose most common step is not `interval_ms`; two rows or fewer tell nothing."""
     steps = np.diff(open_time - open_time % interval_ms)
     if (steps > 0).sum() > 1 and common_step(open_time, file) != interval_ms:
-        found = interval_name(common_step(open_time, file))
-        raise BarError(f"bars of {interval_name(interval_ms)} expected, the most common time step is {found}", file)
+        named, found = interval_name(interval_ms), interval_name(common_step(open_time, file))
+        raise BarError(f"bars of {named} expected, the most common time step is {found}", file)
 
 
 def _gaps(open_time: NDArray[np.int64], interval_ms: int) -> tuple[Gap, ...]:

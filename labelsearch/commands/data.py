@@ -1,0 +1,163 @@
+"""``labelsearch data``: bring bars in, look at what is there."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from labelsearch.market.checks import Report
+
+store_option = click.option(
+    "--store",
+    envvar="LABELSEARCH_STORE",
+    default="store",
+    show_default=True,
+    show_envvar=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the stored bars.",
+)
+
+
+@click.group()
+def data() -> None:
+    """Import bars into the store, check them, list them."""
+
+
+@data.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--symbol", required=True, help="Name to store the bars under.")
+@store_option
+@click.option("--replace", is_flag=True, help="Where a stored bar differs from the new one, take the new one.")
+def import_(files: tuple[Path, ...], symbol: str, store: Path, replace: bool) -> None:
+    """Read FILES of bars and add them to the store.
+
+    FILES are Parquet, CSV, or zips of the exchange's kline archive, in any order; where they overlap they must
+    agree. All are read and checked before anything is written.
+
+    \b
+    Example:
+      labelsearch data import BTCUSDT-1m-2020-*.zip --symbol BTCUSDT
+    """
+    from labelsearch.market.archive import read_all
+    from labelsearch.market.rules import BarError
+    from labelsearch.market.store import Store
+    from labelsearch.market.times import interval_name
+
+    try:
+        bars = read_all(files, symbol)
+        added = Store(store).add(bars, replace=replace)
+    except (BarError, OSError) as error:
+        _refuse(error)
+    click.echo(
+        f"{symbol} {interval_name(bars.interval_ms)}: {added.new} bars added, "
+        f"{added.same} already there, {added.replaced} replaced"
+    )
+    if added.dropped:
+        click.echo(f"left out, as not all bars have it: {', '.join(added.dropped)}")
+
+
+@data.command("check")
+@click.argument("names", metavar="FILE_OR_SYMBOL...", nargs=-1, required=True)
+@click.option("--symbol", help="Which symbol of a file that holds several.")
+@store_option
+def check_(names: tuple[str, ...], symbol: str | None, store: Path) -> None:
+    """Tell range, gaps, duplicates, quiet stretches and broken bars of files or stored symbols.
+
+    Gaps and bars without volume are no fault: exchanges halt. The exit code is 2 where something could not be
+    imported, and the last line then says why.
+
+    \b
+    Example:
+      labelsearch data check BTCUSDT-1m-2020-01.zip
+      labelsearch data check BTCUSDT --store store
+    """
+    from labelsearch.market.archive import read_raw
+    from labelsearch.market.checks import check
+    from labelsearch.market.rules import BarError
+    from labelsearch.market.store import Store
+
+    refusals = []
+    for name in names:
+        try:
+            if Path(name).is_file():
+                reports = [(name, read_raw(name, symbol).report())]
+            else:
+                held = Store(store)
+                intervals = [i for s, i in held.contents() if s == name] or ["1m"]
+                reports = [(f"{name} {i}", check(held.load(name, i))) for i in intervals]
+        except (BarError, OSError) as error:
+            refusals.append(str(error))
+            continue
+        for title, report in reports:
+            click.echo("\n".join(_lines(title, report)))
+            if report.refusal:
+                refusals.append(report.refusal)
+    for refusal in refusals:
+        click.echo(f"Error: {refusal}", err=True)
+    if refusals:
+        raise SystemExit(2)
+
+
+@data.command("list")
+@store_option
+def list_(store: Path) -> None:
+    """List the stored symbols with their ranges.
+
+    \b
+    Example:
+      labelsearch data list --store store
+    """
+    from labelsearch.market.rules import BarError
+    from labelsearch.market.store import Store
+    from labelsearch.market.times import time_text
+
+    held = Store(store)
+    contents = held.contents()
+    if not contents:
+        click.echo(f"{store} holds no bars")
+    for symbol, interval in contents:
+        try:
+            bars = held.load(symbol, interval)
+        except (BarError, OSError) as error:
+            _refuse(error)
+        first, last = time_text(int(bars.open_time[0])), time_text(int(bars.open_time[-1]))
+        click.echo(f"{symbol:<12} {interval:>3} {len(bars):>10,} bars  {first} .. {last}")
+
+
+def _refuse(error: Exception) -> NoReturn:
+    click.echo("Error: " + " ".join(str(error).split()), err=True)
+    raise SystemExit(2)
+
+
+def _lines(title: str, report: "Report", longest: int = 30) -> list[str]:
+    """The text of a report; lists longer than `longest` are cut, and say so."""
+    from labelsearch.market.times import interval_name, time_text
+
+    share = 100.0 * (report.expected_rows - report.missing) / report.expected_rows
+    lines = [
+        title,
+        f"  range            {time_text(report.first_ms)} .. {time_text(report.last_ms)} UTC",
+        f"  interval         {interval_name(report.interval_ms)}",
+        f"  rows             {report.rows:,} of {report.expected_rows:,} expected, {share:.3f} % complete",
+        f"  gaps             {len(report.gaps):,}, {report.missing:,} bars missing",
+    ]
+    for gap in report.gaps[:longest]:
+        lines.append(f"    {time_text(gap.first_ms)} .. {time_text(gap.last_ms)}  {gap.count:,}")
+    if len(report.gaps) > longest:
+        lines.append(f"    .. and {len(report.gaps) - longest:,} more")
+    runs = report.zero_volume_runs
+    lines += [
+        f"  duplicates       {report.duplicates:,}",
+        f"  unsorted rows    {report.unsorted:,}",
+        f"  off-grid times   {report.off_grid:,}",
+        f"  broken prices    {report.bad_prices:,}",
+        f"  broken volumes   {report.bad_volumes:,}",
+        f"  broken OHLC      {report.ohlc_violations:,}",
+        f"  without volume   {report.zero_volume_bars:,} bars in {len(runs):,} runs",
+    ]
+    for run in runs[:5]:
+        lines.append(f"    {time_text(run.first_ms)}  {run.length:,} bars")
+    if len(runs) > 5:
+        lines.append(f"    .. and {len(runs) - 5:,} shorter")
+    return lines

@@ -1,0 +1,241 @@
+"""A folder of bars: ``root/<SYMBOL>/<interval>.parquet``. A missing bar stays missing in it."""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import replace as with_fields
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from labelsearch.market.bars import Bars
+from labelsearch.market.readers import read_parquet
+from labelsearch.market.rules import OPTIONAL, REQUIRED, BarError
+from labelsearch.market.times import interval_name, parse_interval, time_text
+
+_SYMBOL = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Added:
+    """What `Store.add` did.
+
+    Attributes
+    ----------
+    new, same, replaced : int
+        Rows that were not there; that were there, identical; that were there with other values.
+    dropped : tuple of str
+        Optional columns left out, because not all bars have them.
+    """
+
+    new: int
+    same: int
+    replaced: int
+    dropped: tuple[str, ...] = ()
+
+
+class Store:
+    """Bars on disk, one file a symbol and interval.
+
+    Files are written whole and renamed into place: a reader, or a crash at any moment, sees the old or the
+    new one. Two processes that add to the same symbol at once are not kept apart: the later one wins.
+
+    Parameters
+    ----------
+    root : str or Path
+        The folder; made by the first `save`.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+
+    def symbols(self) -> list[str]:
+        """Names of the symbols in the store, sorted."""
+        return sorted({symbol for symbol, _ in self.contents()})
+
+    def contents(self) -> list[tuple[str, str]]:
+        """Symbol and interval name of every file, sorted."""
+        files = self.root.glob("*/*.parquet") if self.root.is_dir() else ()
+        return sorted(
+            (file.parent.name, file.stem)
+            for file in files
+            if _SYMBOL.fullmatch(file.parent.name) and not file.name.startswith(".")
+        )
+
+    def path(self, symbol: str, interval: str = "1m") -> Path:
+        """Where the bars of a symbol are kept; `BarError` where the names are no names."""
+        if not _SYMBOL.fullmatch(symbol):
+            raise BarError(f"{symbol!r} is no symbol: letters, digits, '.', '_' and '-', no leading dot")
+        return self.root / symbol / f"{interval_name(parse_interval(interval))}.parquet"
+
+    def save(self, bars: Bars) -> Path:
+        """Write bars in place of any that are stored; those that `on_grid` filled are left out.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
+        bars = bars.present()
+        if len(bars) == 0:
+            raise BarError("no bars to store")
+        path = self.path(bars.symbol, interval_name(bars.interval_ms))
+        names = [n for n in (*REQUIRED, *OPTIONAL) if getattr(bars, n) is not None]
+        times = pa.array(bars.open_time, pa.timestamp("ms", tz="UTC"))
+        table = pa.table({"open_time": times, **{name: pa.array(getattr(bars, name)) for name in names}})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Not *.parquet: a leftover of a crash must not look like stored bars.
+        temporary = path.with_name(f".{path.stem}.{uuid4().hex}.tmp")
+        try:
+            with temporary.open("wb") as file:
+                pq.write_table(table, file, compression="zstd", write_page_checksum=True)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+        return path
+
+    def load(
+        self, symbol: str, interval: str = "1m", start_ms: int | None = None, stop_ms: int | None = None
+    ) -> Bars:
+        """Read the bars that start in [`start_ms`, `stop_ms`); None leaves that side open.
+
+        Raises
+        ------
+        BarError
+            Nothing stored for the symbol (names those there are), a damaged file, or no bars in the range.
+        """
+        path = self.path(symbol, interval)
+        if not path.is_file():
+            held = ", ".join(f"{s} {i}" for s, i in self.contents()) or "nothing"
+            raise BarError(f"no {interval} bars of {symbol}; the store holds {held}", self.root)
+        bars = Bars.from_frame(read_parquet(path), symbol, parse_interval(interval), path)
+        chosen = bars.between(start_ms, stop_ms)
+        if len(chosen) == 0:
+            first, last = time_text(bars.open_time[0]), time_text(bars.open_time[-1])
+            raise BarError(f"no bars in that range; stored are {first} .. {last}", path)
+        return chosen
+
+    def add(self, bars: Bars, replace: bool = False) -> Added:
+        """Merge bars with those stored.
+
+        Parameters
+        ----------
+        bars : Bars
+        replace : bool
+            Where both have a bar, with other values: take the new one. Also permits to lose a stored column
+            that the new bars lack.
+
+        Raises
+        ------
+        BarError
+            Without `replace`, at the first time where the two differ; nothing is written then.
+        """
+        bars = bars.present()
+        interval = interval_name(bars.interval_ms)
+        path = self.path(bars.symbol, interval)
+        if not path.is_file():
+            self.save(bars)
+            return Added(len(bars), 0, 0)
+        stored = self.load(bars.symbol, interval)
+        lost = set(_optional(stored)) - set(_optional(bars))
+        if lost and not replace:
+            names = ", ".join(sorted(lost))
+            raise BarError(f"the new bars lack {names}, which the stored ones have; replace drops it", path)
+        merged, replaced = merge([stored, bars], replace=replace, files=[path, "new bars"])
+        new = len(merged) - len(stored)
+        same = len(bars) - new - replaced
+        dropped = (lost | set(_optional(bars))) - set(_optional(merged))
+        added = Added(new, same, replaced, tuple(sorted(dropped)))
+        if new or replaced or lost:
+            self.save(merged)
+        return added
+
+
+def merge(
+    parts: Sequence[Bars], replace: bool = False, files: Sequence[object] | None = None
+) -> tuple[Bars, int]:
+    """Join bars of one symbol in time order.
+
+    Parameters
+    ----------
+    parts : sequence of Bars
+        Of one symbol and interval. Optional columns that not all have are left out.
+    replace : bool
+        Where parts differ, the last one counts.
+    files : sequence, optional
+        A name for each part, for errors.
+
+    Returns
+    -------
+    Bars
+    int
+        Number of bars that were replaced.
+
+    Raises
+    ------
+    BarError
+        Parts of different symbols or intervals; without `replace`, the first time at which two parts differ.
+    """
+    named = list(files) if files is not None else [None] * len(parts)
+    for part, file in zip(parts, named, strict=True):
+        if (part.symbol, part.interval_ms) != (parts[0].symbol, parts[0].interval_ms):
+            kinds = [f"{p.symbol} {interval_name(p.interval_ms)}" for p in (part, parts[0])]
+            raise BarError(f"{kinds[0]} bars do not go together with {kinds[1]} bars", file)
+    names = [*REQUIRED, *(n for n in OPTIONAL if all(getattr(part, n) is not None for part in parts))]
+    times = np.concatenate([part.open_time for part in parts])
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    order = np.argsort(times, kind="stable")
+    same_time = np.flatnonzero(np.diff(times[order]) == 0)
+    earlier, later = order[same_time], order[same_time + 1]
+    differs = np.zeros(len(same_time), dtype=np.bool_)
+    for values in columns.values():
+        differs |= values[earlier] != values[later]
+    if differs.any() and not replace:
+        i = int(differs.argmax())
+        raise _conflict(parts, named, columns, times, int(earlier[i]), int(later[i]))
+    keep = np.delete(order, same_time)  # a stable sort leaves the last part's row as the last of its time
+    arrays: dict[str, Any] = {name: values[keep] for name, values in columns.items()}
+    arrays |= {name: None for name in OPTIONAL if name not in columns}
+    filled = np.concatenate([part.filled for part in parts])[keep]
+    merged = with_fields(parts[0], open_time=times[keep], filled=filled, **arrays)
+    return merged, int(differs.sum())
+
+
+def _conflict(
+    parts: Sequence[Bars], files: list, columns: dict[str, NDArray], times: NDArray, earlier: int, later: int
+) -> BarError:
+    ends = np.cumsum([len(part) for part in parts])
+    i, j = (int(np.searchsorted(ends, row, side="right")) for row in (earlier, later))
+    name = next(name for name, values in columns.items() if values[earlier] != values[later])
+    values = columns[name]
+    rule = f"{time_text(int(times[later]))}: {name} {values[later]} conflicts with {values[earlier]}"
+    if files[i] is not None:
+        rule += f" in {files[i]}"
+    return BarError(rule, files[j], later - int(ends[j]) + len(parts[j]) + 1)
+
+
+def _optional(bars: Bars) -> list[str]:
+    return [name for name in OPTIONAL if getattr(bars, name) is not None]
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself last through a power cut, where the system can."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
