@@ -1,9 +1,9 @@
 """Numba kernel of the simulator: many strategies through the same bars, in lanes.
 
 Arithmetic is strict IEEE (no fastmath at all): a lane's bits then depend on nothing but its own parameters
-and the bars, not on the other lanes, on the number of threads, or on where the series is cut. Speed comes from
-the layout instead: ``LANES`` strategies side by side in one flat buffer, so that LLVM sees constant distances
-between the rows and vectorises the loops over lanes. Fills are rare, so they are scalar code behind a branch.
+and the bars, not on the other lanes, on the number of threads, or on where the series is cut. Speed comes
+from the layout instead: ``LANES`` strategies side by side in one flat buffer, so that LLVM sees constant
+distances between the rows and vectorises the loops over lanes. Fills are rare: scalar code behind a branch.
 
 Looks at bar ``t`` only to decide at its close, and fills at the open of the next row.
 """

@@ -1,0 +1,273 @@
+"""The search: Optuna proposes, Hyperband drops, in islands that are pure functions of their seed.
+
+Bayesian optimisation with HyperBand over 20,000 strategies is Balcerak & Schmelzer 2020; the islands are ours.
+A Parzen sampler costs time that grows with the trials it has seen (tens of times more at 20,000 trials than at
+1,000), so the population is grown on islands that do not see each other, and in parallel if the caller maps
+`run_island` over processes. A share of the islands samples at random: the full range from bad to good is kept.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from strategies.budget import BUDGETS, Problem, Spending, rungs
+
+if TYPE_CHECKING:
+    import optuna
+
+SAMPLERS = ("tpe", "random")
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How to search. All of the sampler's arguments are here, because Optuna's defaults change.
+
+    Parameters
+    ----------
+    n_strategies : int
+        Trials in all, pruned ones among them.
+    island_size : int
+        Trials of one island; the last island takes what is left.
+    sampler : {"tpe", "random"}
+        Sampler of the islands that are not random.
+    random_share : float
+        Share of the islands that sample at random, in [0, 1], spread over the islands.
+    batch : int
+        Trials asked for at once and simulated side by side.
+    eta, n_blocks, min_blocks : int
+        Hyperband: reduction factor, blocks of the whole window, blocks of the first rung.
+    budget : {"blocks", "prefix"}
+        Which blocks come first, see `strategies.budget.block_order`.
+    n_startup_trials, n_ei_candidates, multivariate
+        Arguments of Optuna's TPESampler; constant_liar is on, group is off.
+    seed : int
+        Everything follows from it.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown or a number out of range.
+    """
+
+    n_strategies: int = 20_000
+    island_size: int = 1_000
+    sampler: str = "tpe"
+    random_share: float = 0.2
+    batch: int = 16
+    eta: int = 3
+    n_blocks: int = 27
+    min_blocks: int = 3
+    budget: str = "blocks"
+    n_startup_trials: int = 32
+    n_ei_candidates: int = 24
+    multivariate: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.sampler not in SAMPLERS:
+            raise ValueError(f"sampler {self.sampler!r} is unknown, choose from {', '.join(SAMPLERS)}")
+        if self.budget not in BUDGETS:
+            raise ValueError(f"budget {self.budget!r} is unknown, choose from {', '.join(BUDGETS)}")
+        if not 0 <= self.random_share <= 1:
+            raise ValueError(f"random_share must be in [0, 1], not {self.random_share}")
+        if min(self.n_strategies, self.island_size, self.batch, self.min_blocks) < 1 or self.eta < 2:
+            raise ValueError(
+                "n_strategies, island_size, batch and min_blocks must be at least 1, eta at least 2"
+            )
+        if self.n_blocks < self.min_blocks or self.seed < 0:
+            raise ValueError("n_blocks must be at least min_blocks, and seed not negative")
+
+
+@dataclass(frozen=True)
+class IslandTask:
+    """One island: all that `run_island` needs besides the problem."""
+
+    index: int
+    n_trials: int
+    sampler: str
+    sampler_seed: int
+    study_name: str  # Hyperband draws each trial's bracket from the name and the trial's number
+    settings: SearchSettings
+
+
+class IslandResult(NamedTuple):
+    """Trials of an island in the order asked for, n of them."""
+
+    index: int
+    sampler: str
+    params: np.ndarray  # (n, P)
+    rung_score: np.ndarray  # (n,) score over the blocks reached
+    blocks: np.ndarray  # (n,) int64, blocks reached
+    complete: np.ndarray  # (n,) bool, False for pruned
+    trial: np.ndarray  # (n,) int64, the trial's number on its island
+
+
+class Population(NamedTuple):
+    """All islands together, in order of island and trial; fields as in `IslandResult`, (S, ...) each."""
+
+    params: np.ndarray
+    rung_score: np.ndarray
+    blocks: np.ndarray
+    complete: np.ndarray
+    trial: np.ndarray
+    island: np.ndarray  # (S,) int64
+    random: np.ndarray  # (S,) bool, from an island that samples at random
+
+    @property
+    def n_pruned(self) -> int:
+        """Trials that Hyperband dropped; they count as trials."""
+        return int((~self.complete).sum())
+
+
+def islands(settings: SearchSettings) -> tuple[IslandTask, ...]:
+    """Tasks of all islands; each one's seed depends on the settings' seed and its own index only."""
+    tasks = []
+    n_islands = -(-settings.n_strategies // settings.island_size)
+    for i in range(n_islands):
+        at_random = _share(i + 1, settings.random_share) > _share(i, settings.random_share)
+        seed = np.random.SeedSequence(settings.seed, spawn_key=(i,)).generate_state(1)[0]
+        tasks.append(
+            IslandTask(
+                index=i,
+                n_trials=min(settings.island_size, settings.n_strategies - i * settings.island_size),
+                sampler="random" if at_random else settings.sampler,
+                sampler_seed=int(seed),
+                study_name=f"seed-{settings.seed}-island-{i}",
+                settings=settings,
+            )
+        )
+    return tuple(tasks)
+
+
+def run_island(task: IslandTask, problem: Problem) -> IslandResult:
+    """Search one island; the result follows from the arguments, bit by bit, in any process and order.
+
+    Parameters
+    ----------
+    task : IslandTask
+        From `islands`.
+    problem : Problem
+        The window to search on.
+
+    Returns
+    -------
+    IslandResult
+        Every trial, pruned ones too.
+    """
+    settings = task.settings
+    distributions = problem.space.distributions()
+    params = np.empty((task.n_trials, problem.space.n_params))
+    rung_score = np.empty(task.n_trials)
+    blocks = np.empty(task.n_trials, dtype=np.int64)
+    with _quiet():
+        study = _study(task)
+        for start in range(0, task.n_trials, settings.batch):
+            rows = slice(start, min(start + settings.batch, task.n_trials))
+            trials = [study.ask(distributions) for _ in range(rows.start, rows.stop)]
+            params[rows] = [problem.space.from_optuna(trial.params) for trial in trials]
+            spending = Spending(problem, params[rows], settings.n_blocks, settings.eta, settings.budget)
+            rung_score[rows], blocks[rows] = _race(study, trials, spending, settings)
+    complete = blocks == settings.n_blocks
+    return IslandResult(
+        task.index, task.sampler, params, rung_score, blocks, complete, np.arange(task.n_trials)
+    )
+
+
+def merge(results: Sequence[IslandResult]) -> Population:
+    """Put islands together by index, whatever the order they finished in.
+
+    ValueError if there is none or an index comes twice.
+    """
+    results = sorted(results, key=lambda r: r.index)
+    index = [r.index for r in results]
+    if not results or len(set(index)) < len(index):
+        raise ValueError(f"islands must be there and differ, not {index}")
+    size = [len(r.trial) for r in results]
+    return Population(
+        params=np.concatenate([r.params for r in results]),
+        rung_score=np.concatenate([r.rung_score for r in results]),
+        blocks=np.concatenate([r.blocks for r in results]),
+        complete=np.concatenate([r.complete for r in results]),
+        trial=np.concatenate([r.trial for r in results]),
+        island=np.repeat(index, size),
+        random=np.repeat([r.sampler == "random" for r in results], size),
+    )
+
+
+def _race(
+    study: "optuna.Study", trials: list[Any], spending: Spending, settings: SearchSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Run a batch through the rungs; (last score, blocks reached), (n,) each. All trials are told."""
+    from optuna.trial import TrialState
+
+    reached = np.zeros(len(trials), dtype=np.int64)
+    last = np.full(len(trials), np.nan)
+    alive = np.arange(len(trials))
+    for n_blocks in rungs(settings.n_blocks, settings.min_blocks, settings.eta):
+        values = spending.up_to(n_blocks)
+        last[alive], reached[alive] = values, n_blocks
+        for i, value in zip(alive, values, strict=True):
+            trials[i].report(float(value), n_blocks)
+        if n_blocks == settings.n_blocks:
+            break
+        kept = np.array([not trials[i].should_prune() for i in alive])
+        for i in alive[~kept]:
+            study.tell(trials[i], state=TrialState.PRUNED)
+        alive = alive[kept]
+        if not len(alive):
+            return last, reached
+        spending.keep(np.flatnonzero(kept))
+    for i in alive:
+        study.tell(trials[i], float(last[i]))
+    return last, reached
+
+
+def _study(task: IslandTask) -> "optuna.Study":
+    import optuna
+
+    settings = task.settings
+    sampler: optuna.samplers.BaseSampler
+    if task.sampler == "random":
+        sampler = optuna.samplers.RandomSampler(seed=task.sampler_seed)
+    else:
+        sampler = optuna.samplers.TPESampler(
+            n_startup_trials=settings.n_startup_trials,
+            n_ei_candidates=settings.n_ei_candidates,
+            multivariate=settings.multivariate,
+            group=False,
+            constant_liar=True,  # a batch is asked for at once: without it, its members would crowd
+            seed=task.sampler_seed,
+        )
+    pruner = optuna.pruners.HyperbandPruner(
+        min_resource=settings.min_blocks,
+        max_resource=settings.n_blocks,
+        reduction_factor=settings.eta,
+        bootstrap_count=0,
+    )
+    return optuna.create_study(
+        storage=optuna.storages.InMemoryStorage(),
+        sampler=sampler,
+        pruner=pruner,
+        study_name=task.study_name,
+        direction="maximize",
+    )
+
+
+def _share(n: int, share: float) -> int:
+    return int(n * share + 1e-9)  # 5 * 0.2 may fall short of 1
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Optuna's own messages off, and back to what they were after."""
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)

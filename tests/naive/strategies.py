@@ -1,0 +1,54 @@
+"""Slow plain twins of `strategies`: one strategy, one bar at a time, money as in a ledger."""
+
+import math
+
+
+def signal(weights, outputs, signal_map):
+    """Desired long share of equity."""
+    total = sum(w * o for w, o in zip(weights, outputs, strict=True))
+    if signal_map == "logistic":
+        return 1.0 / (1.0 + math.exp(-total))
+    return min(max(total + (0.5 if signal_map == "half" else 0.0), 0.0), 1.0)
+
+
+def trade(cash, quantity, target, price, fee):
+    """(cash, quantity, traded value, fee paid) after a target-percent order, value 0 where nothing trades."""
+    equity = cash + quantity * price
+    value = min(target * equity - quantity * price, cash / (1 + fee))
+    if value > 0 and cash > 0:
+        return cash - value * (1 + fee), quantity + value / price, value, value * fee
+    value = min(quantity * price - target * equity, quantity * price)
+    if value > 0 and quantity > 0:
+        return cash + value * (1 - fee), quantity - value / price, value, value * fee
+    return cash, quantity, 0.0, 0.0
+
+
+def simulate(row, outputs, open_, close, fee, signal_map="half"):
+    """One strategy; a dict of what `strategies.simulate.State` holds, with a list of (bar, value) fills."""
+    weights, theta_buy, theta_sell, delta = row[:-3], row[-3], row[-2], row[-1]
+    cash, quantity, pending = 1.0, 0.0, None
+    fills, fees, positions, peak, drawdown, equity = [], 0.0, [], 1.0, 0.0, 1.0
+    for t in range(len(close)):
+        if pending is not None:
+            cash, quantity, value, paid = trade(cash, quantity, pending, open_[t], fee)
+            fees += paid
+            if value > 0:
+                fills.append((t, value))
+        equity = cash + quantity * close[t]
+        position = quantity * close[t] / equity
+        positions.append(position)
+        peak = max(peak, equity)
+        drawdown = max(drawdown, (peak - equity) / peak)
+        s = signal(weights, outputs[t], signal_map)
+        buy = s > theta_buy and s - position > delta
+        sell = s < theta_sell and position - s > delta
+        pending = s if buy or sell else None
+    return {
+        "equity": equity,
+        "cash": cash,
+        "fills": fills,
+        "fees": fees,
+        "position_sum": sum(positions),
+        "drawdown": drawdown,
+        "pending": pending,
+    }
