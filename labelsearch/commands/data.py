@@ -28,12 +28,12 @@ def data() -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--symbol", required=True, help="Name to store the bars under.")
 @store_option
-@click.option("--replace", is_flag=True, help="Where a stored bar differs from the new one, take the new one.")
+@click.option("--replace", is_flag=True, help="Where a stored bar differs, take the new one.")
 def import_(files: tuple[Path, ...], symbol: str, store: Path, replace: bool) -> None:
     """Read FILES of bars and add them to the store.
 
-    FILES are Parquet, CSV, or zips of the exchange's kline archive, in any order; where they overlap they must
-    agree. All are read and checked before anything is written.
+    FILES are Parquet, CSV, or zips of the exchange's kline archive, in any order; where they overlap they
+    must agree. All are read and checked before anything is written.
 
     \b
     Example:

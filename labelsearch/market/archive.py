@@ -87,6 +87,8 @@ class RawBars:
         return bars
 
     def _check_close_times(self) -> None:
+        if not pd.api.types.is_numeric_dtype(self.frame["open_time"].dtype):
+            return  # the archive's columns, rewritten by someone with dates in words
         opened, native, per_ms = native_times(self.frame["open_time"], self.file)
         closed = pd.to_numeric(self.frame["close_time"], errors="coerce").to_numpy(dtype=np.float64)
         expected = native + self.interval_ms * per_ms - 1

@@ -11,13 +11,13 @@ with
   fast Gaussian AR(1), half-lives 10 days and 90 minutes; g_t: a GARCH(1, 1), half-life 23 minutes.
   Each of s^2, a^2, exp(2 x) and g has mean 1.
 * e_t: the news, variance 1: a Student-t shock with 5 degrees of freedom, now and then a jump of 8 sd, and a
-  small part that falls between the last close and the open. Its sign is independent of everything else, so
-  that at edge 0 returns are a martingale difference: nothing known at t predicts the sign of what follows.
-* D_t: the hidden drift, a stationary Gaussian AR(1) of variance 1 and half-life `half_life` bars. E is `edge`,
-  the drift's Sharpe ratio per bar and its correlation with the bar's return. What went before reveals D, which
-  lasts, so that trend features see it.
-* k = 1 / sqrt(1 + E^2 (R - 1)), R = 1 + 2 sum_{j<1440} (1 - j / 1440) phi^j with phi = 2^(-1 / half_life): the
-  drift adds up over a day where news does not, and k keeps the variance of a day's return what it is at edge 0.
+  small part that falls between the last close and the open. Its sign is independent of everything else:
+  at edge 0 returns are a martingale difference, nothing known at t predicts the sign of what follows.
+* D_t: the hidden drift, a stationary Gaussian AR(1) of variance 1 and half-life `half_life` bars. E is
+  `edge`, the drift's Sharpe ratio per bar and its correlation with the bar's return. D lasts, and returns
+  reveal it, so that trend features see it.
+* k = 1 / sqrt(1 + E^2 (R - 1)), R = 1 + 2 sum_{j<1440} (1 - j / 1440) phi^j, phi = 2^(-1 / half_life): the
+  drift adds up over a day where news does not; k keeps the variance of a day's return as it is at edge 0.
 
 High and low are drawn from the law of the maximum and minimum of a Brownian bridge from open to close. Volume
 follows volatility, season and the size of the return; prices are rounded to `tick`.
@@ -203,10 +203,10 @@ def _draw(n_bars: int, seed: int) -> _Noise:
     gap = moves * streams[1].standard_normal(n_bars) / np.sqrt(0.75)
     uniform = {3, 5, 6}
     rest = [
-        stream.random(n_bars) if i in uniform else stream.standard_normal(n_bars)
-        for i, stream in enumerate(streams[2:12], 2)
+        streams[i].random(n_bars) if i in uniform else streams[i].standard_normal(n_bars)
+        for i in (*range(2, 12), 15)
     ]
-    return _Noise(news, gap, *rest, fast=streams[15].standard_normal(n_bars))
+    return _Noise(news, gap, *rest)
 
 
 def _volatility(noise: _Noise) -> NDArray[np.float64]:

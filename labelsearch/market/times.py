@@ -166,6 +166,14 @@ def _from_datetimes(values: pd.Series, file: object) -> NDArray[np.int64]:
 
 def _from_strings(values: pd.Series, file: object) -> NDArray[np.int64]:
     texts = values.astype("str").str.strip()
+    numbers = pd.to_numeric(texts, errors="coerce")
+    if len(texts) and not np.isnan(numbers.iloc[0]):
+        # A column of integers with a stray word in it.
+        stray = numbers.isna().to_numpy()
+        if stray.any():
+            i = int(stray.argmax())
+            raise BarError(f"time {texts.iloc[i]!r} cannot be read", file, row_of(values, i))
+        return native_times(numbers, file)[0]
     zones = texts.str.extract(_ZONE, expand=False)
     foreign = (zones.notna() & ~zones.str.lower().isin(_ZERO_OFFSETS)).to_numpy()
     if foreign.any():
