@@ -1,0 +1,86 @@
+"""Training rows: every action bar, and a sample of the neutral ones with importance weights."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from labelsearch.classifiers.loss_scaling import balance, loss_factors
+from labelsearch.labels.kinds import NEUTRAL, LabelValues
+
+
+class Samples(NamedTuple):
+    """Rows of one label, ready for a network. N samples, F features."""
+
+    features: Tensor  # float32 (N, F)
+    classes: Tensor  # int64 (N,)
+    weights: Tensor  # float32 (N,): loss factor times importance, mean 1 over the rows sampled from
+
+
+def sample_rows(
+    classes: NDArray[np.int8], rows: NDArray[np.int64], n_neutral: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Keep every action row, draw at most ``n_neutral`` neutral ones without replacement.
+
+    Returns
+    -------
+    kept : int64
+        Sorted row numbers.
+    importance : float64
+        1 for action rows, (neutral rows there are)/(neutral rows kept) for neutral ones: weighted sums over the
+        kept rows estimate sums over all rows without bias.
+    """
+    neutral = rows[classes[rows] == NEUTRAL]
+    action = rows[classes[rows] != NEUTRAL]
+    drawn = neutral
+    if neutral.size > n_neutral:
+        drawn = rng.choice(neutral, n_neutral, replace=False)
+    kept = np.concatenate([action, drawn])
+    importance = np.ones(kept.size)
+    importance[action.size :] = neutral.size / max(drawn.size, 1)
+    order = np.argsort(kept)
+    return kept[order], importance[order]
+
+
+def make_samples(
+    matrix: NDArray[np.float32],
+    label: LabelValues,
+    rows: NDArray[np.int64],
+    n_neutral: int,
+    rng: np.random.Generator,
+    a: float | None = None,
+) -> Samples:
+    """Samples of one label from the feature matrix (T, F) and the allowed rows; ``a`` as in `loss_factors`."""
+    if a is None:
+        a = balance(label.value[rows], label.classes[rows])
+    factors = loss_factors(label.value[rows], label.classes[rows], a)
+    kept, importance = sample_rows(label.classes, rows, n_neutral, rng)
+    weights = factors[np.searchsorted(rows, kept)] * importance
+    return Samples(
+        torch.from_numpy(matrix[kept]),
+        torch.from_numpy(label.classes[kept].astype(np.int64)),
+        torch.from_numpy((weights / rows.size * kept.size).astype(np.float32)),
+    )
+
+
+class Batches:
+    """Iterate over whole batches by slicing a shuffled copy: three times faster than collating single rows."""
+
+    def __init__(self, samples: Samples, batch_size: int, seed: int | None) -> None:
+        self.samples = samples
+        self.batch_size = batch_size
+        self.generator = None if seed is None else torch.Generator().manual_seed(seed)
+
+    def __len__(self) -> int:
+        return -(-len(self.samples.classes) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Samples]:
+        samples = self.samples
+        if self.generator is not None:
+            order = torch.randperm(len(samples.classes), generator=self.generator)
+            samples = Samples(*(column[order] for column in samples))
+        for start in range(0, len(samples.classes), self.batch_size):
+            yield Samples(*(column[start : start + self.batch_size] for column in samples))

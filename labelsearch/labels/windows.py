@@ -1,0 +1,90 @@
+"""Time windows, and the purge that keeps labels from seeing across their edges."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+
+import numpy as np
+from numpy.typing import NDArray
+
+DAY_MS = 86_400_000
+
+
+def _midnight_ms(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=timezone.utc).timestamp() * 1000)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Time from ``start_ms`` to before ``stop_ms``, milliseconds since the epoch, UTC."""
+
+    start_ms: int
+    stop_ms: int
+
+    @classmethod
+    def of_days(cls, first: str, last: str) -> "Window":
+        """Window of whole UTC days, both included, from ``YYYY-MM-DD``."""
+        begin, end = date.fromisoformat(first), date.fromisoformat(last)
+        if end < begin:
+            raise ValueError(f"window ends on {last}, before its start {first}")
+        return cls(_midnight_ms(begin), _midnight_ms(end + timedelta(days=1)))
+
+    @property
+    def days(self) -> float:
+        """Length in days."""
+        return (self.stop_ms - self.start_ms) / DAY_MS
+
+    @property
+    def months(self) -> float:
+        """Length in months of 365.25/12 days."""
+        return self.days / (365.25 / 12.0)
+
+    def rows(self, open_time: NDArray[np.int64]) -> slice:
+        """Rows of sorted bar times that lie in the window."""
+        first, last = np.searchsorted(open_time, (self.start_ms, self.stop_ms))
+        return slice(int(first), int(last))
+
+
+def check_order(windows: dict[str, Window], lookahead_ms: int) -> None:
+    """Refuse windows that overlap, are out of order, or lie closer together than labels look ahead.
+
+    Raises
+    ------
+    ValueError
+        Naming the two windows, the gap and the gap needed.
+    """
+    names = list(windows)
+    for before, after in zip(names, names[1:], strict=False):
+        gap = windows[after].start_ms - windows[before].stop_ms
+        if gap < 0:
+            raise ValueError(f"window {after!r} starts before window {before!r} ends")
+        if gap < lookahead_ms:
+            raise ValueError(
+                f"windows {before!r} and {after!r} are {gap / 60_000:g} minutes apart, "
+                f"but labels look {lookahead_ms / 60_000:g} minutes ahead"
+            )
+
+
+def purged_split(
+    last_used: NDArray[np.int64], usable: NDArray[np.bool_], boundary: int, stop: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows to fit on and rows to validate on, so that no fitted label has seen a validation bar.
+
+    Parameters
+    ----------
+    last_used : int64 (T,)
+        Last bar that the label of each bar used.
+    usable : bool (T,)
+        False for bars that must not be used at all (filled bars, warm-up).
+    boundary, stop : int
+        First validation row and end of the train window.
+
+    Returns
+    -------
+    fit_rows, validation_rows : int64
+        ``fit_rows`` lie before ``boundary`` and used only bars before it; ``validation_rows`` lie in
+        [boundary, stop) and used only bars before ``stop``.
+    """
+    rows = np.flatnonzero(usable[:stop])
+    fit = rows[(rows < boundary) & (last_used[rows] < boundary)]
+    validation = rows[(rows >= boundary) & (last_used[rows] < stop)]
+    return fit, validation

@@ -1,0 +1,338 @@
+"""An experiment: one TOML file in, one frozen and validated object out, and its hash."""
+
+import dataclasses
+import hashlib
+import json
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from feature_space.indicators import BY_NAME, INDICATORS, Indicator
+from feature_space.normalise import Normalisation
+from labelsearch.classifiers.names import NETWORK_NAMES
+from labelsearch.labels.kinds import Label, make_label
+from labelsearch.labels.windows import Window, check_order
+from labelsearch.pipeline.schema import (
+    ExperimentError,
+    dump_section,
+    dump_value,
+    load_section,
+    option,
+    refuse_unknown,
+)
+
+INTERVALS = {"1m": 60_000, "5m": 300_000, "15m": 900_000, "1h": 3_600_000}
+
+
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"{name} = {value!r} is unknown; known are {', '.join(known)}")
+
+
+def _positive(**values: float) -> None:
+    for name, value in values.items():
+        if not value > 0:
+            raise ValueError(f"{name} must be positive, not {value}")
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where the bars come from."""
+
+    source: str = option("store", "store: imported bars; synthetic: a generated market")
+    symbol: str = option("BTCUSDT", "symbol in the store")
+    interval: str = option("1m", "length of a bar")
+    edge: float = option(0.0, "synthetic only: per-bar Sharpe ratio of the planted drift, 0 plants none")
+    market_seed: int = option(1, "synthetic only: seed of the generated market")
+
+    def __post_init__(self) -> None:
+        _one_of("source", self.source, ("store", "synthetic"))
+        _one_of("interval", self.interval, tuple(INTERVALS))
+        if not 0.0 <= self.edge < 1.0:
+            raise ValueError(f"edge must lie in [0, 1), not {self.edge}")
+
+    @property
+    def interval_ms(self) -> int:
+        return INTERVALS[self.interval]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Three windows of whole UTC days, first and last day included."""
+
+    train: tuple[str, str] = option(("2018-01-01", "2019-12-31"), "labels, features and classifiers are fitted here")
+    past: tuple[str, str] = option(("2020-01-04", "2020-05-05"), "strategies are searched and ranked here")
+    future: tuple[str, str] = option(("2020-05-09", "2020-09-19"), "for the final table alone; every look is counted")
+    validation_share: float = option(0.2, "last part of train that classifiers are validated on")
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.validation_share < 1.0:
+            raise ValueError("validation_share must lie between 0 and 1")
+        check_order(self.named, 0)
+
+    @property
+    def named(self) -> dict[str, Window]:
+        """The windows by name, in time order."""
+        return {name: Window.of_days(*getattr(self, name)) for name in ("train", "past", "future")}
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What all labels share."""
+
+    price: str = option("close", "price that labels read: close or vwap")
+
+    def __post_init__(self) -> None:
+        _one_of("price", self.price, ("close", "vwap"))
+
+
+@dataclass(frozen=True)
+class FeatureSpace:
+    """Indicators and their normalisation."""
+
+    indicators: tuple[str, ...] = option((), "names of indicators to use; empty: all 28")
+    normalisation: str = option("train", "train: fixed scale fitted before validation; local: trailing window")
+    window: int = option(1440, "bars of the trailing window of a local scale")
+    gain: float = option(1.0, "factor on the scale before the arctangent")
+
+    def __post_init__(self) -> None:
+        _positive(window=self.window, gain=self.gain)
+        self.normaliser()
+        refuse_unknown(self.indicators, list(BY_NAME), "indicators")
+
+    def normaliser(self) -> Normalisation:
+        return Normalisation(self.normalisation, self.window, self.gain)
+
+    def chosen(self) -> tuple[Indicator, ...]:
+        return tuple(BY_NAME[name] for name in self.indicators) or INDICATORS
+
+
+@dataclass(frozen=True)
+class Separation:
+    """Search for the feature set of each label."""
+
+    n_pairs: int = option(100_000, "cross-class pairs of bars per label")
+    n_values: int = option(8, "parameter settings per indicator")
+    n_restarts: int = option(3, "coordinate searches from random starts")
+    weight: str = option("gaussian", "gaussian: exp(-(d/(0.1 n))^2); quantile: 1 below the 20th percentile")
+
+    def __post_init__(self) -> None:
+        _positive(n_pairs=self.n_pairs, n_values=self.n_values, n_restarts=self.n_restarts)
+        _one_of("weight", self.weight, ("gaussian", "quantile"))
+
+
+@dataclass(frozen=True)
+class Network:
+    """One classifier per label."""
+
+    kind: str = option("mlp", "network by name")
+    n_neutral: int = option(100_000, "neutral bars sampled for training; all action bars are kept")
+    n_trials: int = option(9, "Optuna trials per label")
+    max_epochs: int = option(9, "epochs of a full trial; Hyperband stops poor ones earlier")
+    batch_size: int = option(4096, "samples per gradient step")
+    device: str = option("cpu", "Lightning accelerator: cpu, gpu or auto")
+
+    def __post_init__(self) -> None:
+        _one_of("kind", self.kind, NETWORK_NAMES)
+        _one_of("device", self.device, ("cpu", "gpu", "auto"))
+        _positive(
+            n_neutral=self.n_neutral, n_trials=self.n_trials, max_epochs=self.max_epochs, batch_size=self.batch_size
+        )
+
+
+@dataclass(frozen=True)
+class Search:
+    """Strategies and the search over their parameters."""
+
+    n_strategies: int = option(20_000, "strategies searched, pruned ones included")
+    island_size: int = option(1000, "trials of one independent Optuna study")
+    sampler: str = option("tpe", "Optuna sampler: tpe or random")
+    random_share: float = option(0.2, "share of islands that sample at random, to keep the full spectrum")
+    budget: str = option("blocks", "Hyperband budget: blocks spread over the past window, or its prefix")
+    signal_map: str = option("half", "half: clip(1/2 + w.o, 0, 1); clip: clip(w.o, 0, 1); logistic")
+    fee: float = option(0.0005, "fee as a share of the traded value")
+    weight: tuple[float, float] = option((-1.0, 1.0), "range of the weights")
+    theta_buy: tuple[float, float] = option((0.5, 1.0), "range of the buy threshold")
+    theta_sell: tuple[float, float] = option((0.0, 0.5), "range of the sell threshold")
+    delta: tuple[float, float] = option((0.02, 0.3), "range of the smallest change of position")
+
+    def __post_init__(self) -> None:
+        _positive(n_strategies=self.n_strategies, island_size=self.island_size)
+        _one_of("sampler", self.sampler, ("tpe", "random"))
+        _one_of("budget", self.budget, ("blocks", "prefix"))
+        _one_of("signal_map", self.signal_map, ("half", "clip", "logistic"))
+        if not 0.0 <= self.random_share <= 1.0:
+            raise ValueError("random_share must lie in [0, 1]")
+        if not 0.0 <= self.fee < 0.1:
+            raise ValueError("fee must lie in [0, 0.1)")
+        for name in ("weight", "theta_buy", "theta_sell", "delta"):
+            low, high = getattr(self, name)
+            if not low < high:
+                raise ValueError(f"{name} needs a lower end below its upper end")
+
+
+@dataclass(frozen=True)
+class Score:
+    """Score = monthly return - missing transactions - half of the missing mean position, in percent."""
+
+    target_trades: float = option(30.0, "transactions a month below which each missing one costs 1")
+    target_position: float = option(20.0, "mean position in percent below which each missing point costs")
+    position_weight: float = option(0.5, "cost of a missing point of mean position")
+
+
+@dataclass(frozen=True)
+class Tiers:
+    """Ensembles of the best strategies by past score."""
+
+    sizes: tuple[int, ...] = option((100, 20, 10, 5), "strategies in each tier")
+    n_shifts: int = option(199, "circular shifts of the outputs behind the placebo p-value")
+
+    def __post_init__(self) -> None:
+        if not self.sizes or min(self.sizes) < 1 or len(set(self.sizes)) != len(self.sizes):
+            raise ValueError("sizes must be different positive numbers")
+        _positive(n_shifts=self.n_shifts)
+
+
+# kind, options: five threshold labels of Balcerak & Schmelzer (2020); the extrema ones are our reconstruction
+DEFAULT_LABELS: tuple[dict[str, Any], ...] = (
+    {"kind": "threshold", "theta": 0.012, "horizon": 5},
+    {"kind": "threshold", "theta": 0.012, "horizon": 60},
+    {"kind": "threshold", "theta": 0.022, "horizon": 2},
+    {"kind": "threshold", "theta": 0.03, "horizon": 5},
+    {"kind": "threshold", "theta": 0.03, "horizon": 60},
+    {"kind": "extrema", "up": 1.0, "down": 0.1},
+    {"kind": "extrema", "up": 2.0, "down": 0.2},
+    {"kind": "extrema", "up": 4.0, "down": 0.4},
+)
+SECTIONS = {
+    "data": Data,
+    "windows": Windows,
+    "labels": Labels,
+    "feature_space": FeatureSpace,
+    "separation": Separation,
+    "network": Network,
+    "search": Search,
+    "score": Score,
+    "tiers": Tiers,
+}
+
+
+def _make_label(data: Any, where: str) -> Label:
+    if not isinstance(data, dict) or "kind" not in data:
+        raise ExperimentError(f"{where}: expected a table with a kind")
+    try:
+        return make_label(data["kind"], **{k: v for k, v in data.items() if k != "kind"})
+    except ValueError as error:
+        raise ExperimentError(f"{where}: {error}") from error
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything a run depends on besides the bars themselves."""
+
+    name: str = "experiment"
+    seed: int = 1
+    data: Data = Data()
+    windows: Windows = Windows()
+    labels: Labels = Labels()
+    feature_space: FeatureSpace = FeatureSpace()
+    separation: Separation = Separation()
+    network: Network = Network()
+    search: Search = Search()
+    score: Score = Score()
+    tiers: Tiers = Tiers()
+    label: tuple[dict[str, Any], ...] = DEFAULT_LABELS
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", self.name):
+            raise ExperimentError(f"name {self.name!r} may hold letters, digits, dots, dashes and underscores only")
+        if max(self.tiers.sizes) > self.search.n_strategies:
+            raise ExperimentError("[tiers]: the largest tier has more strategies than [search] searches")
+        labels = self.label_kinds()
+        names = [label.name for label in labels]
+        if not names or len(set(names)) != len(names):
+            raise ExperimentError("[[label]]: at least one label is needed, and no two alike")
+        longest = max((label.lookahead or 0) for label in labels)
+        try:
+            check_order(self.windows.named, longest * self.data.interval_ms)
+        except ValueError as error:
+            raise ExperimentError(f"[windows]: {error}") from error
+
+    def label_kinds(self) -> tuple[Label, ...]:
+        """The labels, in order; strategies have a buy and a sell weight for each."""
+        return tuple(_make_label(data, f"[[label]] {i + 1}") for i, data in enumerate(self.label))
+
+    def section(self, *names: str) -> dict[str, Any]:
+        """Named sections as plain data, for hashing the inputs of a stage."""
+        whole = self.to_dict()
+        return {name: whole[name] for name in names}
+
+    def to_dict(self) -> dict[str, Any]:
+        """All settings as plain data."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all settings."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+
+    @property
+    def run_id(self) -> str:
+        """Name of the run folder."""
+        return f"{self.name}-{self.digest[:8]}"
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any], where: str = "experiment") -> "Experiment":
+        """Build and validate from TOML data.
+
+        Raises
+        ------
+        ExperimentError
+            One line that names the file, the section and the key.
+        """
+        refuse_unknown(data, ["name", "seed", *SECTIONS, "label"], where)
+        values: dict[str, Any] = {
+            name: load_section(kind, data[name], f"{where}: [{name}]")
+            for name, kind in SECTIONS.items()
+            if name in data
+        }
+        for key, kind in (("name", str), ("seed", int)):
+            if key in data:
+                if not isinstance(data[key], kind) or isinstance(data[key], bool):
+                    raise ExperimentError(f"{where}: {key} must be {'text' if kind is str else 'a whole number'}")
+                values[key] = data[key]
+        if "label" in data:
+            if not isinstance(data["label"], (list, tuple)):
+                raise ExperimentError(f"{where}: write labels as [[label]] tables")
+            values["label"] = tuple(data["label"])
+        try:
+            return cls(**values)
+        except ExperimentError as error:
+            raise ExperimentError(f"{where}: {error}") from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Experiment":
+        """Read an experiment file; raises `ExperimentError` as one line."""
+        try:
+            data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ExperimentError(f"{path}: no such file") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ExperimentError(f"{path}: not TOML: {error}") from None
+        return cls.from_dict(data, str(path))
+
+    def to_toml(self) -> str:
+        """The experiment as a commented TOML file."""
+        parts = [
+            "# An experiment of labelsearch. Every key is optional; the values here are those in force.",
+            f"name = {dump_value(self.name)}\nseed = {self.seed}",
+        ]
+        for name, kind in SECTIONS.items():
+            parts.append(f"# {kind.__doc__}\n[{name}]\n{dump_section(getattr(self, name))}")
+        parts.append("# Kinds: threshold (theta, horizon, future, scale), published (horizon), extrema (up, down).")
+        for label in self.label:
+            lines = (f"{key} = {dump_value(value)}" for key, value in label.items())
+            parts.append("[[label]]\n" + "\n".join(lines))
+        return "\n\n".join(parts) + "\n"
