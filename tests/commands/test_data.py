@@ -1,0 +1,163 @@
+"""The data commands: what they print, how they refuse, and that nothing is half-written."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from labelsearch.commands.data import data
+from labelsearch.market.bars import Bars
+from labelsearch.market.store import Store
+from labelsearch.market.synthetic import synthetic_bars
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LABELSEARCH_STORE", raising=False)
+    return tmp_path
+
+
+def run(*args: str) -> Result:
+    """Call the group; anything but a clean exit fails the test."""
+    result = CliRunner().invoke(data, args)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def write_csv(bars: Bars, name: str) -> str:
+    bars.to_frame().drop(columns="filled").reset_index().to_csv(name, index=False)
+    return name
+
+
+def assert_refused(result: Result, rule: str) -> None:
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    assert rule in result.stderr
+
+
+def test_import_in_any_order_then_again(folder: Path) -> None:
+    bars = synthetic_bars(300, 1)
+    late, early = write_csv(bars.rows(100, 300), "late.csv"), write_csv(bars.rows(0, 150), "early.csv")
+    result = run("import", late, early, "--symbol", "SYNTH")
+    assert result.exit_code == 0
+    assert result.output == "SYNTH 1m: 300 bars added, 0 already there, 0 replaced\n"
+    assert Store(folder / "store").load("SYNTH").digest() == bars.digest()
+    result = run("import", early, "--symbol", "SYNTH")
+    assert result.output == "SYNTH 1m: 0 bars added, 150 already there, 0 replaced\n"
+
+
+def test_the_store_comes_from_option_or_environment(folder: Path) -> None:
+    path = write_csv(synthetic_bars(20, 1), "x.csv")
+    run("import", path, "--symbol", "A", "--store", "one")
+    CliRunner().invoke(data, ["import", path, "--symbol", "B"], env={"LABELSEARCH_STORE": "two"})
+    assert Store("one").symbols() == ["A"]
+    assert Store("two").symbols() == ["B"]
+    assert not Path("store").exists()
+
+
+def test_one_bad_file_of_several_imports_nothing(folder: Path) -> None:
+    bars = synthetic_bars(100, 1)
+    good, bad = write_csv(bars.rows(0, 50), "good.csv"), write_csv(bars.rows(50, 100), "bad.csv")
+    rows = Path(bad).read_text().splitlines()
+    cells = rows[8].split(",")
+    cells[4] = "-5"
+    rows[8] = ",".join(cells)
+    Path(bad).write_text("\n".join(rows))
+    result = run("import", good, bad, "--symbol", "SYNTH")
+    assert_refused(result, "Error: bad.csv: row 8: close is not positive")
+    assert not Path("store").exists()
+
+
+def test_conflicts_need_replace(folder: Path) -> None:
+    run("import", write_csv(synthetic_bars(50, 1), "a.csv"), "--symbol", "S")
+    other = write_csv(synthetic_bars(50, 2), "b.csv")
+    before = Path("store/S/1m.parquet").read_bytes()
+    assert_refused(run("import", other, "--symbol", "S"), "conflicts with")
+    assert Path("store/S/1m.parquet").read_bytes() == before
+    result = run("import", other, "--symbol", "S", "--replace")
+    assert result.output == "S 1m: 0 bars added, 0 already there, 50 replaced\n"
+
+
+@pytest.mark.parametrize("command", ["import", "check"])
+def test_bad_bytes_are_one_line(folder: Path, command: str) -> None:
+    Path("x.zip").write_bytes(b"PK\x03\x04 cut")
+    Path("x.parquet").write_bytes(b"PAR1 and no more")
+    Path("x.csv").write_bytes(b"\xff\xfe\x00\x80")
+    for name in ("x.zip", "x.parquet", "x.csv"):
+        assert_refused(run(command, name, "--symbol", "S"), f"Error: {name}: ")
+    assert not Path("store").exists()
+
+
+def test_import_refuses_names_that_leave_the_store(folder: Path) -> None:
+    path = write_csv(synthetic_bars(20, 1), "x.csv")
+    assert_refused(run("import", path, "--symbol", "../../x"), "is no symbol")
+    assert_refused(run("import", "none.csv", "--symbol", "S"), "none.csv: no such file")
+
+
+def test_check_tells_gaps_and_quiet_stretches(folder: Path) -> None:
+    frame = synthetic_bars(60, 1).to_frame().reset_index().drop(columns="filled")
+    frame.loc[[7, 8], ["volume", "quote_volume", "taker_buy_volume"]] = 0.0
+    frame.drop(index=[20, 21, 22]).to_csv("x.csv", index=False)
+    result = run("check", "x.csv")
+    assert result.exit_code == 0
+    for line in (
+        "x.csv",
+        "  range            2018-01-01 00:00 .. 2018-01-01 00:59 UTC",
+        "  interval         1m",
+        "  rows             57 of 60 expected, 95.000 % complete",
+        "  gaps             1, 3 bars missing",
+        "    2018-01-01 00:20 .. 2018-01-01 00:22  3",
+        "  duplicates       0",
+        "  without volume   2 bars in 1 runs",
+        "    2018-01-01 00:07  2 bars",
+    ):
+        assert line in result.output.splitlines()
+    run("import", "x.csv", "--symbol", "S")
+    stored = run("check", "S")
+    assert stored.output.splitlines()[0] == "S 1m"
+    assert stored.output.splitlines()[1:] == result.output.splitlines()[1:]
+
+
+def test_check_reports_a_file_that_import_refuses(folder: Path) -> None:
+    frame = synthetic_bars(30, 1).to_frame().reset_index()
+    frame.loc[3, "high"] = 1.0
+    frame.loc[9, "open_time"] = frame.loc[8, "open_time"]
+    frame.to_csv("x.csv", index=False)
+    good = write_csv(synthetic_bars(30, 1), "good.csv")
+    result = run("check", "x.csv", "nothing", good)
+    assert result.exit_code == 2
+    assert "  duplicates       1" in result.output
+    assert "  broken OHLC      1" in result.output
+    assert "good.csv\n" in result.output  # a broken file does not hide the next one
+    assert result.stderr.splitlines() == [
+        "Error: x.csv: row 10: duplicate time 2018-01-01 00:08",
+        "Error: store: no 1m bars of nothing; the store holds nothing",
+    ]
+
+
+def test_check_sees_what_only_the_archive_rules_see(folder: Path) -> None:
+    open_ms = 1_577_836_800_000
+    rows = [f"{open_ms + i * 60_000},1,1,1,1,1,{open_ms + i * 60_000 + 59_999},1,1,1,1,0" for i in range(5)]
+    name = "TESTUSDT-1m-2020-02-01.zip"
+    with zipfile.ZipFile(name, "w") as archive:
+        archive.writestr("x.csv", "\n".join(rows))
+    result = run("check", name)
+    assert "  rows             5 of 5 expected" in result.output
+    assert_refused(result, f"Error: {name}: row 1: time 2020-01-01 00:00 is outside the period")
+
+
+def test_list(folder: Path) -> None:
+    assert run("list").output == "store holds no bars\n"
+    run("import", write_csv(synthetic_bars(1500, 1), "a.csv"), "--symbol", "AAA")
+    assert run("list").output == "AAA           1m      1,500 bars  2018-01-01 00:00 .. 2018-01-02 00:59\n"
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    assert sorted(data.commands) == ["check", "import", "list"]
+    for name in data.commands:
+        text = run(name, "--help").output
+        assert "Example:\n    labelsearch data" in text
