@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import replace as with_fields
 from pathlib import Path
@@ -44,7 +45,7 @@ class Store:
     """Bars on disk, one file a symbol and interval.
 
     Files are written whole and renamed into place: a reader, or a crash at any moment, sees the old or the
-    new one. Two processes that add to the same symbol at once are not kept apart: the later one wins.
+    new one. Processes that `add` to the same symbol at once take turns, where the system has file locks.
 
     Parameters
     ----------
@@ -140,6 +141,12 @@ class Store:
             Without `replace`, at the first time where the two differ; nothing is written then.
         """
         bars = bars.present()
+        if len(bars) == 0:
+            raise BarError("no bars to store")
+        with _turn(self.path(bars.symbol, interval_name(bars.interval_ms)).parent):
+            return self._add(bars, replace)
+
+    def _add(self, bars: Bars, replace: bool) -> Added:
         interval = interval_name(bars.interval_ms)
         path = self.path(bars.symbol, interval)
         if not path.is_file():
@@ -225,6 +232,20 @@ def _conflict(
 
 def _optional(bars: Bars) -> list[str]:
     return [name for name in OPTIONAL if getattr(bars, name) is not None]
+
+
+@contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """Keep other processes from reading, merging and writing in between: one of the two would be lost."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # ends when the file is closed, also by a crash
+        yield
 
 
 def _sync_folder(folder: Path) -> None:

@@ -19,6 +19,7 @@ _INTERVAL = re.compile(r"([1-9]\d{0,4})([smhd])")
 _UTC_NAMES = {"utc", "etc/utc", "gmt", "etc/gmt", "zulu", "z", "+00:00", "utc+00:00"}
 # What stands behind hours and minutes: nothing, an offset or the name of a zone.
 _ZONE = re.compile(r":\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*([A-Za-z].*|[+-]\d{2}(?::?\d{2})?)$")
+_PLAIN_TIME = re.compile(r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?)?")
 _ZERO_OFFSETS = {"z", "utc", "gmt", "+00", "+0000", "+00:00", "-00", "-0000", "-00:00"}
 
 
@@ -180,7 +181,8 @@ def _from_strings(values: pd.Series, file: object) -> NDArray[np.int64]:
         i = int(foreign.argmax())
         raise BarError(f"time {texts.iloc[i]!r} is not in UTC", file, row_of(values, i))
     plain = texts.str.replace(r"\s*(?:utc|gmt|z|[+-]00(?::?00)?)$", "", case=False, regex=True)
-    # A bare date ends in -00 only if its day is 00, which is no date either way.
+    # Whatever else a parser may take for an offset must not get through to it.
+    plain = plain.where(plain.str.fullmatch(_PLAIN_TIME), None)
     stamps: Any = pd.to_datetime(plain, format="ISO8601", errors="coerce")
     missing = stamps.isna().to_numpy()
     if missing.any():

@@ -187,7 +187,7 @@ def test_a_file_written_in_another_zone_is_refused(lines: list[str], write_zip: 
 @pytest.mark.parametrize(
     ("row", "column", "value", "rule"),
     [
-        (3, 6, "1577837039998", "close_time 1577837039998 is not open_time + interval - 1, 1577837039999"),
+        (3, 6, "1577837039998", "close_time 1577837039998 is not open_time + interval - 1"),
         (3, 6, "", "close_time nan is not"),
         (4, 0, "1577837040000000", "times change between milliseconds and microseconds"),
         (4, 0, "1577837040", "time 1577837040 is outside 2009-01-01..tomorrow"),
@@ -213,14 +213,27 @@ def test_a_broken_archive_row_is_named(
     assert error.row == row + 1
 
 
-@pytest.mark.parametrize("stamp", ["2020-01-01 00:00:00+08:00", "2020-01-01T00:00-0500", "2020-01-01 00:00 EST",
-                                   "2020-01-01 00:00:00.123+01"])  # fmt: skip
+@pytest.mark.parametrize(
+    "stamp",
+    ["2020-01-01 00:00:00+08:00", "2020-01-01T00:00-0500", "2020-01-01 00:00 EST", "2020-01-01 00:00:00.123+01"],
+)
 def test_offsets_other_than_zero_are_refused(tmp_path: Path, stamp: str) -> None:
     path = tmp_path / "x_1m.csv"
     good = "2020-01-01 00:00:00+00:00,1,1,1,1,1"
     path.write_text(f"date,open,high,low,close,volume\n{good}\n{stamp},1,1,1,1,1\n")
     error = refusal(path, symbol="X")
     assert (error.row, error.rule) == (2, f"time {stamp!r} is not in UTC")
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    ["2020-01-01T00+05", "2020-01-01 00:00+00:00+05:00", "2020-01-01+05:00", "20200101T0000", "2020-01"],
+)
+def test_times_in_other_spellings_are_refused(tmp_path: Path, stamp: str) -> None:
+    path = tmp_path / "x_1m.csv"
+    good = "2019-12-31 23:00,1,1,1,1,1"
+    path.write_text(f"date,open,high,low,close,volume\n{good}\n{stamp},1,1,1,1,1\n")
+    assert refusal(path, symbol="X").row == 2
 
 
 @pytest.mark.parametrize(
@@ -301,6 +314,6 @@ def test_several_files_in_any_order(lines: list[str], bars: Bars, write_zip: Wri
     changed = lines[5].replace("104.50000000", "104.60000000")
     assert changed != lines[5]
     second = write_zip([lines[4], changed], "TESTUSDT-1m-2020-01-01")
-    with pytest.raises(BarError, match="00:05: open 104.6 conflicts with 104.5 in .*2020-01.zip") as caught:
+    with pytest.raises(BarError, match=r"00:05: open 104.6 conflicts with 104.5 in .*2020-01.zip") as caught:
         read_all([first, second], "TEST")
     assert (caught.value.file, caught.value.row) == (str(second), 2)

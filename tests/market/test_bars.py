@@ -87,13 +87,14 @@ def test_digest_is_spelled_out_byte_by_byte() -> None:
 
 
 NAN, INF = float("nan"), float("inf")
+PRICES = ("open", "high", "low", "close")
 
 
 @pytest.mark.parametrize(
     ("column", "value", "rule"),
     [
-        *[(c, v, f"{c} is not a finite number") for c in ("open", "high", "low", "close") for v in (NAN, INF)],
-        *[(c, v, f"{c} is not positive") for c in ("open", "high", "low", "close") for v in (0.0, -1.0)],
+        *[(c, v, f"{c} is not a finite number") for c in PRICES for v in (NAN, INF)],
+        *[(c, v, f"{c} is not positive") for c in PRICES for v in (0.0, -1.0)],
         ("high", 1.0, "high is below low"),
         ("open", 105.5, r"open is outside \[low, high\]"),
         ("close", 102.9, r"close is outside \[low, high\]"),
@@ -121,7 +122,7 @@ def test_a_broken_row_is_named(frame: pd.DataFrame, column: str, value: float, r
 
 
 def test_missing_columns_are_named(frame: pd.DataFrame) -> None:
-    with pytest.raises(BarError, match="^missing columns: open_time, low, volume$"):
+    with pytest.raises(BarError, match=r"^missing columns: open_time, low, volume$"):
         Bars.from_frame(frame.drop(columns=["open_time", "low", "volume"]), "TEST")
     with pytest.raises(BarError, match="no rows"):
         Bars.from_frame(frame.iloc[:0], "TEST")

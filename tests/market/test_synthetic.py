@@ -28,10 +28,9 @@ def autocorrelation(x: np.ndarray, lag: int) -> float:
 
 
 def test_same_seed_same_bits_and_other_seeds_differ() -> None:
-    one = synthetic_bars(5_000, 1, edge=0.05)
+    one, two = synthetic_bars(5_000, 1, edge=0.05), synthetic_bars(5_000, 2, edge=0.05)
     assert one.digest() == synthetic_bars(5_000, 1, edge=0.05).digest()
-    assert len({one.digest(), synthetic_bars(5_000, 2, edge=0.05).digest(), synthetic_bars(5_000, 1).digest()}) == 3
-    two = synthetic_bars(5_000, 2)
+    assert len({one.digest(), two.digest(), synthetic_bars(5_000, 1).digest()}) == 3
     size = np.abs(np.corrcoef(np.diff(np.log(one.close)), np.diff(np.log(two.close)))[0, 1])
     assert size < 0.07
 
@@ -48,7 +47,7 @@ def test_the_bars_are_bars(seed: int, edge: float) -> None:
     bars = synthetic_bars(20_000, seed, edge=edge, symbol="X", start="2019-06-01")
     report = check(bars)
     assert report.ok
-    assert (report.missing, report.ohlc_violations, report.bad_prices, report.zero_volume_bars) == (0, 0, 0, 0)
+    assert report.missing == report.ohlc_violations == report.bad_prices == report.zero_volume_bars == 0
     assert (bars.symbol, str(bars.index[0])) == ("X", "2019-06-01 00:00:00+00:00")
     for price in (bars.open, bars.high, bars.low, bars.close):
         np.testing.assert_array_equal(price, np.round(price, 2))
@@ -147,7 +146,7 @@ def test_an_edge_can_be_seen_in_past_returns_and_none_cannot() -> None:
 
 
 def test_the_edge_leaves_the_variance_of_a_day_alone() -> None:
-    # The exact sum over a day, at unit volatility: news k^2 (1 - E^2) 1440, drift k^2 E^2 times its covariances.
+    # The exact sum over a day at unit volatility: news k^2 (1 - E^2) 1440, drift k^2 E^2 sum of phi^|i - j|.
     phi = 2.0 ** (-1.0 / 120.0)
     lags = np.abs(np.subtract.outer(np.arange(1440), np.arange(1440)))
     for edge in (0.02, 0.1, 0.5):
