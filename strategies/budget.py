@@ -1,8 +1,8 @@
 """What the search spends: a problem to solve, and its window in blocks so that a part stands for the whole.
 
-The paper searches by Bayesian optimisation with HyperBand (Balcerak & Schmelzer 2020) and does not say what the
-budget is. Ours is a reconstruction: the window is cut into blocks, taken in an order that spreads any first few
-of them over the whole window. A prefix of the window would judge all strategies by its first weeks.
+The paper searches by Bayesian optimisation with HyperBand (Balcerak & Schmelzer 2020) and does not say what
+the budget is. Ours is a reconstruction: the window is cut into blocks, taken in an order that spreads any
+first few of them over the whole window. A prefix would judge all strategies by the window's first weeks.
 """
 
 from dataclasses import dataclass, field

@@ -14,7 +14,7 @@ import numpy as np
 from strategies.kernels import CLIP, HALF, LOGISTIC
 
 if TYPE_CHECKING:
-    from optuna.distributions import FloatDistribution
+    from optuna.distributions import BaseDistribution
 
 SIGNAL_MAPS = {"half": HALF, "clip": CLIP, "logistic": LOGISTIC}
 N_THRESHOLDS = 3
@@ -106,7 +106,7 @@ class StrategySpace:
         low, high = self.bounds.T
         return rng.uniform(low, high, size=(n_strategies, self.n_params))
 
-    def distributions(self) -> dict[str, "FloatDistribution"]:
+    def distributions(self) -> dict[str, "BaseDistribution"]:
         """The same box for Optuna, by parameter name."""
         from optuna.distributions import FloatDistribution
 

@@ -40,9 +40,9 @@ class Score(NamedTuple):
     mean_position: np.ndarray  # percent of equity
 
 
-def monthly_return(growth: np.ndarray, months: float) -> np.ndarray:
+def monthly_return(growth: np.ndarray | float, months: float) -> np.ndarray:
     """Compound monthly return in percent of ``growth`` = final value / initial value; -100 at ruin."""
-    return 100.0 * (np.maximum(growth, 0.0) ** (1.0 / months) - 1.0)
+    return np.asarray(100.0 * (np.maximum(growth, 0.0) ** (1.0 / months) - 1.0))
 
 
 def score(

@@ -1,9 +1,10 @@
 """The search: Optuna proposes, Hyperband drops, in islands that are pure functions of their seed.
 
-Bayesian optimisation with HyperBand over 20,000 strategies is Balcerak & Schmelzer 2020; the islands are ours.
-A Parzen sampler costs time that grows with the trials it has seen (tens of times more at 20,000 trials than at
-1,000), so the population is grown on islands that do not see each other, and in parallel if the caller maps
-`run_island` over processes. A share of the islands samples at random: the full range from bad to good is kept.
+Bayesian optimisation with HyperBand over 20,000 strategies is Balcerak & Schmelzer 2020; the islands are
+ours. A Parzen sampler costs time that grows with the trials it has seen (tens of times more at 20,000 trials
+than at 1,000), so the population is grown on islands that do not see each other, and in parallel if the
+caller maps `run_island` over processes. A share of the islands samples at random: the full range from bad to
+good is kept.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,8 +42,8 @@ class SearchSettings:
         Hyperband: reduction factor, blocks of the whole window, blocks of the first rung.
     budget : {"blocks", "prefix"}
         Which blocks come first, see `strategies.budget.block_order`.
-    n_startup_trials, n_ei_candidates, multivariate
-        Arguments of Optuna's TPESampler; constant_liar is on, group is off.
+    n_startup_trials, n_ei_candidates, multivariate, constant_liar
+        Arguments of Optuna's TPESampler; group is off.
     seed : int
         Everything follows from it.
 
@@ -64,6 +65,7 @@ class SearchSettings:
     n_startup_trials: int = 32
     n_ei_candidates: int = 24
     multivariate: bool = True
+    constant_liar: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -96,7 +98,7 @@ class IslandTask:
 class IslandResult(NamedTuple):
     """Trials of an island in the order asked for, n of them."""
 
-    index: int
+    island: int
     sampler: str
     params: np.ndarray  # (n, P)
     rung_score: np.ndarray  # (n,) score over the blocks reached
@@ -181,8 +183,8 @@ def merge(results: Sequence[IslandResult]) -> Population:
 
     ValueError if there is none or an index comes twice.
     """
-    results = sorted(results, key=lambda r: r.index)
-    index = [r.index for r in results]
+    results = sorted(results, key=lambda r: r.island)
+    index = [r.island for r in results]
     if not results or len(set(index)) < len(index):
         raise ValueError(f"islands must be there and differ, not {index}")
     size = [len(r.trial) for r in results]
@@ -238,7 +240,7 @@ def _study(task: IslandTask) -> "optuna.Study":
             n_ei_candidates=settings.n_ei_candidates,
             multivariate=settings.multivariate,
             group=False,
-            constant_liar=True,  # a batch is asked for at once: without it, its members would crowd
+            constant_liar=settings.constant_liar,
             seed=task.sampler_seed,
         )
     pruner = optuna.pruners.HyperbandPruner(

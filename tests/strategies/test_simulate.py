@@ -1,3 +1,5 @@
+import itertools
+
 import numba
 import numpy as np
 import pytest
@@ -59,7 +61,7 @@ def test_a_cut_series_gives_the_same_bits(make, market):
     for _ in range(10):
         cuts = [0, *sorted(rng.integers(0, 2001, 3)), 2000]
         state = initial_state(37)
-        for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+        for a, b in itertools.pairwise(cuts):
             state = simulate(params, *(x[a:b] for x in market), state=state)
         assert same_bits(state, whole)
 
