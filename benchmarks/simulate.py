@@ -1,0 +1,87 @@
+"""Strategy-bars per second: our simulator against vectorbt's `Portfolio.from_orders`, in the same run.
+
+Compilation is left out for both, and so is making the order matrix that vectorbt needs, because our simulator
+decides its orders while it walks. Both end with the final value of every strategy.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+
+import numba
+import numpy as np
+
+from strategies.backtest import portfolio
+from strategies.linear import StrategySpace
+from strategies.simulate import final_value, simulate, simulate_paths
+
+FEE = 0.0005
+
+
+def make_window(n_bars: int, n_outputs: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Random-walk prices and outputs that wander in [0, 1]."""
+    rng = np.random.default_rng(seed)
+    close = 9000 * np.exp(np.cumsum(rng.normal(0, 8e-4, n_bars)))
+    walk = np.cumsum(rng.normal(0, 0.05, (n_bars, n_outputs)), axis=0)
+    outputs = 1 / (1 + np.exp(2 - 2 * np.sin(walk)))
+    return outputs, np.r_[9000.0, close[:-1]], close
+
+
+def best_of(repeats: int, work: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:
+    """Shortest time of some runs, in seconds, and what came out."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        result = work()
+        times.append(time.perf_counter() - start)
+    return min(times), result
+
+
+def main() -> None:
+    """Run both and print the ratio; the last line is JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bars", type=int, default=176_428)
+    parser.add_argument("--strategies", type=int, default=50)
+    parser.add_argument("--repeats", type=int, default=5)
+    args = parser.parse_args()
+
+    window = make_window(args.bars, 16, seed=0)
+    params = StrategySpace(16).sample(np.random.default_rng(1), args.strategies)
+    _, open_, close = window
+    orders = simulate_paths(params, *window, fee=FEE).orders
+
+    def ours() -> np.ndarray:
+        return final_value(simulate(params, *window, fee=FEE))
+
+    def peer() -> np.ndarray:
+        return np.asarray(portfolio(orders, open_, close, FEE).final_value())
+
+    simulate(params, *(x[:500] for x in window), fee=FEE)  # compile both
+    np.asarray(portfolio(orders[:500], open_[:500], close[:500], FEE).final_value())
+    our_time, our_value = best_of(args.repeats, ours)
+    peer_time, peer_value = best_of(args.repeats, peer)
+
+    work = args.bars * args.strategies
+    difference = float(np.max(np.abs(our_value / peer_value - 1)))
+    print(f"{args.strategies} strategies, {args.bars} bars, {int((~np.isnan(orders)).sum())} orders")
+    print(f"labelsearch {work / our_time / 1e6:9.1f} M strategy-bars/s  {our_time:.4f} s, signals included")
+    print(f"vectorbt    {work / peer_time / 1e6:9.1f} M strategy-bars/s  {peer_time:.4f} s, orders given")
+    print(f"final values differ by at most {difference:.1e}, relative")
+    result = {
+        "benchmark": "simulate",
+        "ours": round(work / our_time),
+        "peer": round(work / peer_time),
+        "ratio": round(peer_time / our_time, 2),
+        "unit": "strategy-bars per second",
+        "peer_name": "vectorbt Portfolio.from_orders",
+        "bars": args.bars,
+        "strategies": args.strategies,
+        "threads": numba.get_num_threads(),
+        "max_relative_difference": difference,
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
