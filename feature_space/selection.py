@@ -221,7 +221,7 @@ def select(
         power_random=separation_power(random_mass),
         same_class_mass=beside.mass(choice),
         cross_class_mass=mass,
-        n_evaluations=search.n_evaluations,
+        n_evaluations=int(search.n_evaluations),
         distances=search.distances(choice),
         same_distances=beside.distances(choice),
     )

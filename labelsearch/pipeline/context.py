@@ -1,0 +1,122 @@
+"""What every stage is given: the experiment, its bars, and where to read and write."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_space.indicators import Inputs, make_inputs
+from labelsearch.labels.windows import DAY_MS
+from labelsearch.market.bars import Bars
+from labelsearch.market.store import Store
+from labelsearch.market.synthetic import synthetic_bars
+from labelsearch.pipeline.experiment import Experiment
+from labelsearch.pipeline.schema import ExperimentError
+
+Progress = Callable[[str, int, int], None]  # stage, units done, units in all
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+def unit_seed(seed: int, *names: object) -> int:
+    """Seed of one unit of work: depends on the experiment's seed and the unit's names alone."""
+    text = "/".join(str(part) for part in (seed, *names))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little") >> 1
+
+
+def load_bars(experiment: Experiment, store: Path) -> Bars:
+    """Bars from the start of train to the end of future, on a dense grid.
+
+    Raises
+    ------
+    ExperimentError
+        If the bars there are do not reach from the first to the last day of the windows.
+    """
+    data, windows = experiment.data, experiment.windows.named
+    start, stop = windows["train"].start_ms, windows["future"].stop_ms
+    if data.source == "synthetic":
+        n_bars = (stop - start) // data.interval_ms
+        return synthetic_bars(
+            n_bars, data.market_seed, edge=data.edge, start=experiment.windows.train[0], symbol=data.symbol
+        )
+    bars = Store(store).load(data.symbol, data.interval, start, stop)
+    if len(bars) == 0 or bars.open_time[0] >= start + DAY_MS or bars.open_time[-1] < stop - DAY_MS:
+        have = f"{bars.index[0]:%Y-%m-%d} to {bars.index[-1]:%Y-%m-%d}" if len(bars) else "none"
+        raise ExperimentError(
+            f"the windows need bars from {experiment.windows.train[0]} to {experiment.windows.future[1]}, "
+            f"but the store has {have} of them for {data.symbol}"
+        )
+    return bars.on_grid()
+
+
+@dataclass
+class Context:
+    """One run as its stages see it. Cheap to build anew in a worker process."""
+
+    experiment: Experiment
+    folder: Path
+    store: Path
+    workers: int = 1
+    progress: Progress = silent
+
+    @cached_property
+    def bars(self) -> Bars:
+        """All bars of the three windows, on the grid."""
+        return load_bars(self.experiment, self.store)
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        """Columns that indicators read."""
+        b = self.bars
+        return make_inputs(b.vwap, b.high, b.low, b.close, b.volume, b.trades)
+
+    @cached_property
+    def label_price(self) -> NDArray[np.float64]:
+        """The price that labels read."""
+        return self.bars.close if self.experiment.labels.price == "close" else self.bars.vwap
+
+    def rows(self, window: str) -> slice:
+        """Grid rows of a window."""
+        return self.experiment.windows.named[window].rows(self.bars.open_time)
+
+    @property
+    def boundary(self) -> int:
+        """First validation row of train."""
+        train = self.rows("train")
+        share = 1.0 - self.experiment.windows.validation_share
+        return train.start + int((train.stop - train.start) * share)
+
+    @cached_property
+    def usable(self) -> NDArray[np.bool_]:
+        """Bars that may be fitted on: traded, and past the warm-up of every candidate feature."""
+        usable = ~self.bars.filled
+        space = self.experiment.feature_space
+        warm_up = max(i.warm_up(*(high for _, high in i.parameters.values())) for i in space.chosen())
+        usable[: warm_up + (space.window if space.normalisation == "local" else 0)] = False
+        return usable
+
+    def stage(self, name: str) -> Path:
+        """Folder of a finished stage."""
+        return self.folder / name
+
+    def units(self, stage: str) -> Path:
+        """Folder of the finished units of a stage that is still running."""
+        return self.folder / ".units" / stage
+
+    def seed(self, *names: object) -> int:
+        """Seed of a unit of this experiment."""
+        return unit_seed(self.experiment.seed, *names)
+
+    def bare(self) -> "Context":
+        """A picklable copy without bars and progress, for tasks of worker processes."""
+        return Context(self.experiment, self.folder, self.store)
+
+    def stage_progress(self, stage: str) -> Callable[[int, int], None]:
+        """Progress of one stage."""
+        return partial(self.progress, stage)

@@ -1,0 +1,42 @@
+"""Wall time and peak memory of a stage, worker processes included."""
+
+import threading
+import time
+from types import TracebackType
+
+import psutil
+
+
+def _resident_bytes(process: psutil.Process) -> int:
+    total = 0
+    for member in [process, *process.children(recursive=True)]:
+        try:
+            total += member.memory_info().rss
+        except psutil.Error:
+            continue  # it ended between listing and asking
+    return total
+
+
+class Meter:
+    """Context manager; afterwards ``seconds`` and ``peak_mb`` (sampled every tenth of a second)."""
+
+    def __enter__(self) -> "Meter":
+        self._process = psutil.Process()
+        self._peak = _resident_bytes(self._process)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+        self._start = time.perf_counter()
+        self._thread.start()
+        return self
+
+    def _sample(self) -> None:
+        while not self._stop.wait(0.1):
+            self._peak = max(self._peak, _resident_bytes(self._process))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.seconds = time.perf_counter() - self._start
+        self._stop.set()
+        self._thread.join()
+        self.peak_mb = max(self._peak, _resident_bytes(self._process)) / 2**20

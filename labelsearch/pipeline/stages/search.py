@@ -1,0 +1,88 @@
+"""Stage: search strategies on the past window, island by island, then simulate every one of them in full."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from labelsearch.pipeline.context import Context
+from labelsearch.pipeline.stages import outputs as output_stage
+from labelsearch.pipeline.units import run_units
+from strategies.budget import Problem, evaluate_population
+from strategies.linear import StrategySpace
+from strategies.score import ScoreSettings
+from strategies.search import IslandResult, IslandTask, SearchSettings, islands, merge, run_island
+
+
+def strategy_space(context: Context) -> StrategySpace:
+    """Parameters of a strategy: a buy and a sell weight for each label, and three thresholds."""
+    s = context.experiment.search
+    n_outputs = 2 * len(context.experiment.label_kinds())
+    return StrategySpace(n_outputs, s.signal_map, s.weight, s.theta_buy, s.theta_sell, s.delta)
+
+
+def problem(context: Context, window: str) -> Problem:
+    """Outputs and prices of a window with what strategies are judged by."""
+    seen = output_stage.load(context, window)
+    score = context.experiment.score
+    return Problem(
+        seen.outputs,
+        seen.open,
+        seen.close,
+        months=context.experiment.windows.named[window].months,
+        space=strategy_space(context),
+        fee=context.experiment.search.fee,
+        score=ScoreSettings(score.target_trades, score.target_position, score.position_weight),
+    )
+
+
+def search_settings(context: Context) -> SearchSettings:
+    """Settings of the islands, seeded by the experiment."""
+    s = context.experiment.search
+    return SearchSettings(
+        n_strategies=s.n_strategies,
+        island_size=min(s.island_size, s.n_strategies),
+        sampler=s.sampler,
+        random_share=s.random_share,
+        budget=s.budget,
+        seed=context.seed("search"),
+    )
+
+
+def island_unit(task: tuple[Context, IslandTask], folder: Path) -> None:
+    """Search one island and write its trials."""
+    context, island = task
+    result = run_island(island, problem(context, "past"))
+    np.savez(folder / "trials.npz", **{k: np.asarray(v) for k, v in result._asdict().items()})
+
+
+def _load_island(folder: Path) -> IslandResult:
+    with np.load(folder / "trials.npz") as file:
+        fields = {name: file[name] for name in IslandResult._fields}
+    fields["island"], fields["sampler"] = int(fields["island"]), str(fields["sampler"])
+    return IslandResult(**fields)
+
+
+def run(context: Context, folder: Path) -> dict[str, Any]:
+    """Write ``strategies.parquet``, one row a strategy, and ``search.json``."""
+    tasks = {f"island-{task.index:03d}": (context.bare(), task) for task in islands(search_settings(context))}
+    units = context.units("search")
+    run_units(island_unit, tasks, units, workers=context.workers, progress=context.stage_progress("search"))
+    population = merge([_load_island(units / name) for name in tasks])
+    past = problem(context, "past")
+    frame = pd.DataFrame(population.params, columns=list(past.space.names))
+    for column in ("island", "trial", "random", "blocks", "complete", "rung_score"):
+        frame[column] = getattr(population, column)
+    for column, values in evaluate_population(past, population.params).items():
+        frame[column] = values
+    frame.to_parquet(folder / "strategies.parquet", compression="zstd")
+    counts = {"trials": len(frame), "pruned": population.n_pruned, "random": int(population.random.sum())}
+    (folder / "search.json").write_text(json.dumps(counts, indent=1))
+    return {"strategy_trials": len(frame), "strategy_trials_pruned": population.n_pruned}
+
+
+def load(context: Context) -> pd.DataFrame:
+    """All strategies with their past figures."""
+    return pd.read_parquet(context.stage("search") / "strategies.parquet")
