@@ -63,6 +63,12 @@ def test_everything_wrong_at_once(frame: pd.DataFrame) -> None:
     assert report.missing == 0
 
 
+def test_a_duplicate_does_not_move_the_quiet_bars(frame: pd.DataFrame) -> None:
+    frame.loc[6, ["volume", "taker_buy_volume"]] = 0.0
+    doubled = pd.concat([frame.iloc[:3], frame.iloc[2:]])
+    assert check(doubled, MINUTE).zero_volume_runs == (Run(START + 6 * MINUTE, 1),)
+
+
 def test_what_cannot_be_looked_at(frame: pd.DataFrame) -> None:
     with pytest.raises(BarError, match="missing columns: close"):
         check(frame.drop(columns="close"))

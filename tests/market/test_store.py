@@ -131,6 +131,15 @@ def test_a_failed_write_leaves_the_old_file(
     assert store.load("TEST").digest() == bars.rows(0, 5).digest()
 
 
+def test_an_open_reader_keeps_the_old_file(store: Store, bars: Bars) -> None:
+    path = store.save(bars.rows(0, 5))
+    before = path.read_bytes()
+    with path.open("rb") as reader:
+        store.save(bars)
+        assert reader.read() == before
+    assert path.read_bytes() != before
+
+
 def test_adding_at_once_loses_nothing(store: Store, bars: Bars) -> None:
     with ThreadPoolExecutor(5) as pool:
         done = list(pool.map(lambda i: store.add(bars.rows(2 * i, 2 * i + 2)).new, range(5)))

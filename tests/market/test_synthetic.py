@@ -62,6 +62,9 @@ def test_open_is_near_the_close_before(bars: Bars, returns: np.ndarray) -> None:
     gap = np.abs(np.log(bars.open[1:] / bars.close[:-1]))
     assert 0.2 < (gap == 0).mean() < 0.35
     assert 0.05 < gap.mean() / np.abs(returns).mean() < 0.3
+    # The step to the open is the first part of the bar's return, which keeps it on average.
+    step = np.log(bars.open[1:] / bars.close[:-1])
+    assert (step * returns).mean() / (step * step).mean() == pytest.approx(1.0, abs=0.1)
     spread = np.log(bars.high / bars.low)
     assert 1.8 < spread.mean() / np.abs(returns).mean() < 2.4  # a Brownian path has 2
 
@@ -122,7 +125,7 @@ def test_volume_goes_with_the_size_of_the_move(bars: Bars, returns: np.ndarray) 
     assert np.corrcoef(share[1:], np.sign(returns))[0, 1] > 0.3
 
 
-@pytest.mark.parametrize("edge", [0.03, 0.06, 0.12])
+@pytest.mark.parametrize("edge", [0.03, 0.06, 0.12, 0.5])
 def test_the_planted_correlation_is_the_edge(edge: float) -> None:
     # The drift lasts 120 bars: N bars hold some N / 350 independent looks at its variance, hence 8 %.
     path = synthetic_path(N, seed=11, edge=edge)
@@ -153,6 +156,14 @@ def test_the_edge_leaves_the_variance_of_a_day_alone() -> None:
         k = SyntheticMarket(1, 0, edge)._scale()
         variance = k**2 * ((1 - edge**2) * 1440 + edge**2 * (phi**lags).sum())
         assert variance == pytest.approx(1440.0)
+
+
+def test_a_day_moves_as_much_with_an_edge_as_without() -> None:
+    markets = [synthetic_bars(N, 31, edge=edge) for edge in (0.0, 0.06, 0.5)]
+    days = [np.diff(np.log(bars.close[::1440])).std() for bars in markets]
+    # 277 fat-tailed days; without the scale k they would be as 1 : 1.4 : 8.8.
+    assert days[1] == pytest.approx(days[0], rel=0.2)
+    assert days[2] == pytest.approx(days[0], rel=0.3)
 
 
 def test_one_bar_is_a_market() -> None:
