@@ -60,12 +60,17 @@ def main() -> None:
     simulate(params, *(x[:500] for x in window), fee=FEE)  # compile both
     np.asarray(portfolio(orders[:500], open_[:500], close[:500], FEE).final_value())
     our_time, our_value = best_of(args.repeats, ours)
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)  # vectorbt uses one thread, so that figure is here too
+    single_time, _ = best_of(args.repeats, ours)
+    numba.set_num_threads(threads)
     peer_time, peer_value = best_of(args.repeats, peer)
 
     work = args.bars * args.strategies
     difference = float(np.max(np.abs(our_value / peer_value - 1)))
     print(f"{args.strategies} strategies, {args.bars} bars, {int((~np.isnan(orders)).sum())} orders")
     print(f"labelsearch {work / our_time / 1e6:9.1f} M strategy-bars/s  {our_time:.4f} s, signals included")
+    print(f"  1 thread  {work / single_time / 1e6:9.1f} M strategy-bars/s  {single_time:.4f} s")
     print(f"vectorbt    {work / peer_time / 1e6:9.1f} M strategy-bars/s  {peer_time:.4f} s, orders given")
     print(f"final values differ by at most {difference:.1e}, relative")
     result = {
@@ -77,7 +82,8 @@ def main() -> None:
         "peer_name": "vectorbt Portfolio.from_orders",
         "bars": args.bars,
         "strategies": args.strategies,
-        "threads": numba.get_num_threads(),
+        "threads": threads,
+        "ratio_one_thread": round(peer_time / single_time, 2),
         "max_relative_difference": difference,
     }
     print(json.dumps(result))

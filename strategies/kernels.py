@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, prange
 
-LANES = 16  # strategies simulated side by side
+LANES = 32  # strategies side by side; with 16, LLVM's interleaved loops no longer fit and run scalar
 BLOCK = 128  # bars whose signals are computed ahead of the walk; any value gives the same bits
 
 HALF, CLIP, LOGISTIC = 0, 1, 2

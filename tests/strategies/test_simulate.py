@@ -75,7 +75,7 @@ def test_company_and_order_do_not_change_bits(make, market):
 
 
 def test_threads_do_not_change_bits(make, market):
-    params = make[1](10, 64)
+    params = make[1](10, 96)  # three groups of lanes
     before = numba.get_num_threads()
     try:
         results = []
