@@ -87,8 +87,6 @@ class RawBars:
         return bars
 
     def _check_close_times(self) -> None:
-        if not pd.api.types.is_numeric_dtype(self.frame["open_time"].dtype):
-            return  # the archive's columns, rewritten by someone with dates in words
         opened, native, per_ms = native_times(self.frame["open_time"], self.file)
         closed = pd.to_numeric(self.frame["close_time"], errors="coerce").to_numpy(dtype=np.float64)
         expected = native + self.interval_ms * per_ms - 1
@@ -179,6 +177,9 @@ def read_raw(path: str | Path, symbol: str | None = None, interval_ms: int | Non
     if len(frame) == 0:
         raise BarError("no rows", path)
     frame = pick_symbol(frame, symbol, path)
+    if not pd.api.types.is_numeric_dtype(frame["open_time"].dtype):
+        frame = frame.assign(open_time=to_ms(frame["open_time"], path))  # words are slow to read: once
+        archive = False  # its columns, rewritten by someone: the close times are words too
     name = parse_file_name(path)
     interval_ms = interval_ms or name.interval_ms or common_step(to_ms(time_column(frame), path), path)
     return RawBars(path, frame, interval_ms, name, archive)

@@ -1,7 +1,9 @@
 """File formats: a Parquet file or CSV text as one plain table with our column names, nothing judged yet."""
 
 import io
+import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +27,10 @@ _ALIASES = {
     "taker_buy_quote_volume": ("taker_buy_quote_asset_volume", "taker_quote_vol"),
     "symbol": ("ticker",),
 }
-_KNOWN = {*ARCHIVE_COLUMNS, "symbol", "filled"}
+# Before 3.1 the default could miss the nearest double by one bit; from 3.1 on the option itself warns.
+_EXACT: dict[str, Any] = (
+    {"float_precision": "round_trip"} if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1) else {}
+)
 
 
 def read_parquet(path: Path) -> pd.DataFrame:
@@ -96,18 +101,20 @@ def read_csv(content: bytes, path: Path) -> tuple[pd.DataFrame, bool]:
     if bare and len(cells) != len(ARCHIVE_COLUMNS):
         raise BarError(f"no header, and {len(cells)} columns where the archive has 12", path, 1)
     try:
-        frame = pd.read_csv(
-            io.BytesIO(content),
-            header=None if bare else 0,
-            names=list(ARCHIVE_COLUMNS) if bare else None,
-            encoding="utf-8-sig",
-            skipinitialspace=True,
-            index_col=False,
-            # The default is an approximation: it can miss the nearest double by one bit.
-            float_precision="round_trip",
-            low_memory=False,
-        )
-    except (ValueError, OSError, OverflowError, MemoryError) as error:
+        with warnings.catch_warnings():
+            # Rows longer than the header would otherwise lose their last cells.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                io.BytesIO(content),
+                header=None if bare else 0,
+                names=list(ARCHIVE_COLUMNS) if bare else None,
+                encoding="utf-8-sig",
+                skipinitialspace=True,
+                index_col=False,
+                low_memory=False,
+                **_EXACT,
+            )
+    except (ValueError, OSError, OverflowError, MemoryError, pd.errors.ParserWarning) as error:
         raise BarError(f"not readable CSV text: {error}", path) from None
     if bare:
         return frame, True

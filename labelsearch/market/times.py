@@ -167,9 +167,9 @@ def _from_datetimes(values: pd.Series, file: object) -> NDArray[np.int64]:
 
 def _from_strings(values: pd.Series, file: object) -> NDArray[np.int64]:
     texts = values.astype("str").str.strip()
-    numbers = pd.to_numeric(texts, errors="coerce")
-    if len(texts) and not np.isnan(numbers.iloc[0]):
+    if len(texts) and re.fullmatch(r"\d+(\.\d*)?", texts.iloc[0]):
         # A column of integers with a stray word in it.
+        numbers = pd.to_numeric(texts, errors="coerce")
         stray = numbers.isna().to_numpy()
         if stray.any():
             i = int(stray.argmax())

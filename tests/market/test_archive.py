@@ -272,6 +272,12 @@ def test_rows_with_too_many_or_too_few_cells(lines: list[str], write_zip: Write)
     assert refusal(write_zip(cut)).row == 10
 
 
+def test_rows_longer_than_the_header(lines: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "x_1m.csv"
+    path.write_text("\n".join([HEADER, *(line + ",7" for line in lines)]))
+    assert refusal(path, symbol="X").rule.startswith("not readable CSV text")
+
+
 def test_what_is_no_parquet_of_bars(frame: pd.DataFrame, tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     frame.to_parquet(path)
