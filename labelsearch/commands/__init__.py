@@ -2,8 +2,21 @@
 
 import click
 
+from labelsearch.commands.data import data
+from labelsearch.commands.experiments import demo, init, run, stage_commands
+from labelsearch.commands.results import compare, export, report, runs
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="labelsearch")
 def main() -> None:
-    """Search labels, features, classifiers and strategies over one-minute bars."""
+    """Search labels, features, classifiers and strategies over one-minute bars.
+
+    \b
+    Example:
+      labelsearch demo
+    """
+
+
+for command in (demo, data, init, run, *stage_commands, runs, compare, report, export):
+    main.add_command(command)

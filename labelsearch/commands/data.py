@@ -5,19 +5,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from labelsearch.commands.common import store_option
+
 if TYPE_CHECKING:
     from labelsearch.market.checks import Report
-
-store_option = click.option(
-    "--store",
-    envvar="LABELSEARCH_STORE",
-    default="store",
-    show_default=True,
-    show_envvar=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the stored bars.",
-)
-
 
 @click.group()
 def data() -> None:

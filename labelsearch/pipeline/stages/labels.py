@@ -62,3 +62,8 @@ def load(context: Context, name: str) -> LabelValues:
     """Labels that this stage wrote."""
     frame = pd.read_parquet(context.stage("labels") / f"{name}.parquet")
     return LabelValues(*(frame[column].to_numpy() for column in LabelValues._fields))
+
+
+def summary(context: Context) -> dict[str, Any]:
+    """Class counts and what is known of the bars."""
+    return json.loads((context.stage("labels") / "labels.json").read_text())

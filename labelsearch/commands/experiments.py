@@ -1,0 +1,145 @@
+"""``labelsearch init``, ``run``, ``demo`` and the single stages."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from labelsearch.commands.common import (
+    Command,
+    one_line_errors,
+    progress_bars,
+    runs_option,
+    show,
+    store_option,
+    workers_option,
+)
+
+if TYPE_CHECKING:
+    from labelsearch.pipeline.context import Context
+    from labelsearch.pipeline.experiment import Experiment
+
+experiment_argument = click.argument("experiment", type=click.Path(path_type=Path, dir_okay=False))
+
+
+def _run(experiment: "Experiment", last: str, store: Path, runs: Path, workers: int) -> "Context":
+    from labelsearch.pipeline.run import run_experiment
+
+    with progress_bars() as progress:
+        return run_experiment(experiment, runs, store, last=last, workers=workers, progress=progress)
+
+
+def _finish(context: "Context") -> None:
+    """Write the report of a whole run and print its tiers."""
+    from labelsearch.delivery.report import write_report
+    from labelsearch.delivery.tables import tier_table
+
+    report = write_report(context)
+    show(tier_table(context))
+    click.echo(f"report: {report / 'report.md'}")
+
+
+@click.command()
+@click.argument("path", default="experiment.toml", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--preset", type=click.Choice(["paper", "quick"]), default="paper", show_default=True)
+@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@one_line_errors
+def init(path: Path, preset: str, force: bool) -> None:
+    """Write a commented experiment file to PATH.
+
+    `paper` is the published method on BTC/USDT minutes; `quick` a generated market that runs in two minutes.
+
+    \b
+    Example:
+      labelsearch init experiment.toml --preset paper
+    """
+    from labelsearch.pipeline.presets import preset as load_preset
+    from labelsearch.pipeline.schema import ExperimentError
+
+    if path.exists() and not force:
+        raise ExperimentError(f"{path} exists already; --force overwrites it")
+    path.write_text(load_preset(preset).to_toml())
+    click.echo(f"wrote {path}; start it with: labelsearch run {path}")
+
+
+@click.command()
+@experiment_argument
+@store_option
+@runs_option
+@workers_option
+@one_line_errors
+def run(experiment: Path, store: Path, runs: Path, workers: int) -> None:
+    """Run every stage of EXPERIMENT and print the ensemble tiers.
+
+    Stages that were done before for the same inputs are skipped; a run that was stopped goes on where it was.
+
+    \b
+    Example:
+      labelsearch run experiment.toml
+    """
+    from labelsearch.pipeline.experiment import Experiment
+
+    _finish(_run(Experiment.load(experiment), "ensembles", store, runs, workers))
+
+
+@click.command()
+@click.option("--edge", type=click.FloatRange(0.0, 1.0, max_open=True), default=0.1, show_default=True,
+              help="Per-bar Sharpe ratio of the planted drift; 0 plants nothing to find.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the market and of the search.")
+@store_option
+@runs_option
+@workers_option
+@one_line_errors
+def demo(edge: float, seed: int, store: Path, runs: Path, workers: int) -> None:
+    """Run the whole job on a generated market: labels to ensemble tiers in about two minutes.
+
+    \b
+    Example:
+      labelsearch demo --edge 0.1
+      labelsearch demo --edge 0
+    """  # fmt: skip
+    import dataclasses
+
+    from labelsearch.pipeline.presets import preset
+
+    quick = preset("quick")
+    data = dataclasses.replace(quick.data, edge=edge, market_seed=seed)
+    experiment = dataclasses.replace(quick, name="demo", seed=seed, data=data)
+    _finish(_run(experiment, "ensembles", store, runs, workers))
+
+
+STAGE_HELP = {
+    "labels": "Label every bar of EXPERIMENT's train window and print the class counts.",
+    "features": "Choose the feature set of each label of EXPERIMENT and print its separation power.",
+    "classifiers": "Train one classifier per label of EXPERIMENT and print how good they are.",
+    "outputs": "Compute the buy and sell probabilities of EXPERIMENT on past and future.",
+    "search": "Search the strategies of EXPERIMENT on past and print how their scores are spread.",
+    "ensembles": "Form the ensemble tiers of EXPERIMENT and judge them on past and future.",
+}
+
+
+def _stage_command(name: str, text: str) -> click.Command:
+    def command(experiment: Path, store: Path, runs: Path, workers: int) -> None:
+        from labelsearch.delivery import tables
+        from labelsearch.pipeline.experiment import Experiment
+
+        context = _run(Experiment.load(experiment), name, store, runs, workers)
+        makers = {
+            "labels": tables.label_table,
+            "features": tables.feature_table,
+            "classifiers": tables.classifier_table,
+            "search": tables.search_table,
+            "ensembles": tables.tier_table,
+        }
+        if name in makers:
+            show(makers[name](context))
+        click.echo(f"{name}: {context.stage(name)}")
+
+    decorated: Command = one_line_errors(command)
+    for decorate in (workers_option, runs_option, store_option, experiment_argument):
+        decorated = decorate(decorated)
+    example = f"Runs the stages before it where they are not done yet.\n\n\b\nExample:\n  labelsearch {name} experiment.toml"
+    return click.command(name, help=f"{text}\n\n{example}")(decorated)
+
+
+stage_commands = [_stage_command(name, text) for name, text in STAGE_HELP.items()]

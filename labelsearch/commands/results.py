@@ -1,0 +1,132 @@
+"""``labelsearch runs``, ``compare``, ``report`` and ``export``: what finished runs hold."""
+
+from pathlib import Path
+
+import click
+
+from labelsearch.commands.common import one_line_errors, runs_option, show, store_option
+
+
+@click.group()
+def runs() -> None:
+    """List runs and show what they found."""
+
+
+@runs.command("list")
+@runs_option
+@one_line_errors
+def list_(runs: Path) -> None:
+    """List the runs, oldest first, with the stages each has finished.
+
+    \b
+    Example:
+      labelsearch runs list
+    """
+    from labelsearch.delivery.tables import Table
+    from labelsearch.pipeline.ledger import Ledger
+    from labelsearch.pipeline.run import STAGE_NAMES, done_events, list_runs
+
+    rows = []
+    for folder in list_runs(runs):
+        done = done_events(Ledger(folder / "ledger.jsonl"))
+        last = [name for name in STAGE_NAMES if name in done][-1:]
+        seconds = sum(event["seconds"] for event in done.values())
+        rows.append((folder.name, *(last or ["-"]), f"{len(done)}/{len(STAGE_NAMES)}", f"{seconds:.0f}"))
+    show(Table("Runs", ("run", "last stage", "stages", "seconds"), tuple(rows), n_text=2))
+
+
+@runs.command("show")
+@click.argument("run")
+@runs_option
+@store_option
+@one_line_errors
+def show_(run: str, runs: Path, store: Path) -> None:
+    """Show everything that RUN (an id, the start of one, or a folder) has found so far.
+
+    \b
+    Example:
+      labelsearch runs show paper
+    """
+    from labelsearch.delivery import tables
+    from labelsearch.pipeline.ledger import Ledger
+    from labelsearch.pipeline.run import done_events, find_run, open_context
+
+    context = open_context(find_run(run, runs), store)
+    done = done_events(Ledger(context.folder / "ledger.jsonl"))
+    makers = {
+        "labels": [tables.label_table],
+        "features": [tables.feature_table, tables.parameter_table],
+        "classifiers": [tables.classifier_table],
+        "search": [tables.search_table],
+        "ensembles": [tables.tier_table],
+    }
+    for name, tables_of_stage in makers.items():
+        for make in tables_of_stage if name in done else []:
+            show(make(context))
+    show(tables.cost_table(context))
+
+
+@click.command()
+@click.argument("names", metavar="RUN...", nargs=-1, required=True)
+@runs_option
+@store_option
+@one_line_errors
+def compare(names: tuple[str, ...], runs: Path, store: Path) -> None:
+    """Print the ensemble tiers of several runs side by side.
+
+    \b
+    Example:
+      labelsearch compare paper-1a2b3c4d demo-5e6f7a8b
+    """
+    from labelsearch.delivery.tables import comparison_table
+    from labelsearch.pipeline.run import find_run
+
+    show(comparison_table([_finished(find_run(name, runs), store) for name in names]))
+
+
+@click.command()
+@click.argument("run")
+@runs_option
+@store_option
+@one_line_errors
+def report(run: str, runs: Path, store: Path) -> None:
+    """Write the report files of RUN again: Markdown, CSV and pictures.
+
+    \b
+    Example:
+      labelsearch report paper
+    """
+    from labelsearch.delivery.report import write_report
+    from labelsearch.pipeline.run import find_run
+
+    click.echo(f"report: {write_report(_finished(find_run(run, runs), store)) / 'report.md'}")
+
+
+@click.command()
+@click.argument("run")
+@click.option("--tier", type=int, required=True, help="Size of the tier to export.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="New folder for the bundle.")
+@runs_option
+@store_option
+@one_line_errors
+def export(run: str, tier: int, out: Path, runs: Path, store: Path) -> None:
+    """Export a tier of RUN: weights and thresholds, classifiers, feature sets, and a manifest of checksums.
+
+    \b
+    Example:
+      labelsearch export paper --tier 5 --out winners
+    """
+    from labelsearch.delivery.export import export_bundle
+    from labelsearch.pipeline.run import find_run
+
+    folder = export_bundle(_finished(find_run(run, runs), store), tier, out)
+    click.echo(f"bundle: {folder}")
+
+
+def _finished(folder: Path, store: Path):  # type: ignore[no-untyped-def]
+    from labelsearch.pipeline.run import RunError, open_context
+
+    context = open_context(folder, store)
+    if not (context.stage("ensembles") / "tiers.json").is_file():
+        raise RunError(f"{folder} has no ensembles yet; finish it with: labelsearch run {folder}/experiment.toml")
+    return context

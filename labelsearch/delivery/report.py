@@ -1,0 +1,143 @@
+"""Report files of a run: Markdown, the tier table as CSV, and pictures."""
+
+import csv
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from labelsearch.delivery import tables
+from labelsearch.pipeline.context import Context
+from labelsearch.pipeline.stages import ensembles, features, labels, search
+from labelsearch.pipeline.units import write_atomically
+
+PACKAGES = ("labelsearch", "numpy", "numba", "pandas", "torch", "pytorch-lightning", "optuna", "shap", "vectorbt")
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")  # Okabe and Ito: safe for all eyes
+MARKET_COLOUR = "#555555"
+
+
+def provenance(context: Context) -> dict[str, Any]:
+    """What the run was made from."""
+    return {
+        "run": context.folder.name,
+        "settings sha256": context.experiment.digest,
+        "seed": context.experiment.seed,
+        "windows": {name: list(getattr(context.experiment.windows, name)) for name in ("train", "past", "future")},
+        "data": labels.summary(context)["data"],
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+def _figure(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    return pyplot.subplots(rows, columns, figsize=(width, height), squeeze=False, layout="constrained")
+
+
+def draw_equity(context: Context, path: Path) -> None:
+    """Equity of every tier and of the market, past and future."""
+    figure, axes = _figure(1, 2, 12, 4.5)
+    for axis, window in zip(axes[0], ("past", "future"), strict=True):
+        curves = pd.read_parquet(context.stage("ensembles") / f"curves_{window}.parquet")
+        curves = curves.iloc[:: max(len(curves) // 2000, 1)]
+        names = [c.removesuffix(" equity") for c in curves if c.endswith(" equity")]
+        for name, colour in zip(names, (*COLOURS, *COLOURS), strict=False):
+            market = name == ensembles.MARKET
+            axis.plot(
+                curves["open_time"], curves[f"{name} equity"], label=name, linewidth=1.2,
+                color=MARKET_COLOUR if market else colour, linestyle="--" if market else "-",
+            )  # fmt: skip
+        axis.set_title(f"Equity on {window} (start = 1)")
+        axis.tick_params(axis="x", rotation=30)
+        axis.grid(alpha=0.3)
+    axes[0][0].legend(frameon=False)
+    figure.savefig(path, dpi=110)
+
+
+def draw_scores(context: Context, path: Path) -> None:
+    """Past score and past return of every strategy against its future return."""
+    past = search.load(context)
+    future = pd.read_parquet(context.stage("ensembles") / "future.parquet")
+    figure, axes = _figure(1, 2, 12, 4.5)
+    for axis, column, title in zip(
+        axes[0], ("score", "monthly_return"), ("Past score", "Past monthly return, %"), strict=True
+    ):
+        axis.scatter(past[column], future["monthly_return"], s=3, alpha=0.3, color=COLOURS[0], linewidths=0)
+        axis.axhline(0.0, color=MARKET_COLOUR, linewidth=0.8)
+        axis.set_xlabel(title)
+        axis.set_ylabel("Future monthly return, %")
+        axis.grid(alpha=0.3)
+    figure.savefig(path, dpi=110)
+
+
+def draw_histograms(context: Context, path: Path, scale: str) -> None:
+    """Distances of cross-class and same-class pairs for every label's feature set."""
+    names = [label.name for label in context.experiment.label_kinds()]
+    columns = min(4, len(names))
+    figure, axes = _figure(-(-len(names) // columns), columns, 3.2 * columns, 2.6 * -(-len(names) // columns))
+    for axis, name in zip(axes.flat, names, strict=False):
+        histogram = features.load(context, name)["histogram"]
+        edges = np.linspace(0.0, histogram["top"], len(histogram["cross"]) + 1)
+        for kind, colour in (("cross", COLOURS[5]), ("same", COLOURS[0])):
+            share = np.array(histogram[kind]) / sum(histogram[kind])
+            axis.stairs(share, edges, color=colour, label=f"{kind}-class pairs")
+        axis.set_title(name, fontsize=9)
+        axis.set_yscale(scale)
+        axis.set_xlabel("L1 distance", fontsize=8)
+    axes.flat[0].legend(frameon=False, fontsize=7)
+    for axis in list(axes.flat)[len(names) :]:
+        axis.axis("off")
+    figure.savefig(path, dpi=110)
+
+
+def _markdown(context: Context) -> str:
+    parts = [f"# Run {context.folder.name}", "## What it was made from"]
+    parts.append("```json\n" + json.dumps(provenance(context), indent=1) + "\n```")
+    for table in (
+        tables.label_table(context),
+        tables.feature_table(context),
+        tables.parameter_table(context),
+        tables.classifier_table(context),
+        tables.search_table(context),
+        tables.tier_table(context),
+        tables.cost_table(context),
+    ):
+        parts += [f"## {table.title}", table.to_markdown()]
+    pictures = {
+        "Equity": "equity.png",
+        "Past against future, all strategies": "scores.png",
+        "Separation histograms": "histograms.png",
+        "Separation histograms, logarithmic": "histograms_log.png",
+    }
+    parts += [f"## {title}\n\n![{title}]({name})" for title, name in pictures.items()]
+    return "\n\n".join(parts) + "\n"
+
+
+def write_report(context: Context) -> Path:
+    """Write ``report/`` of a finished run: ``report.md``, ``tiers.csv``, ``tiers.json`` and four pictures."""
+    from matplotlib import pyplot
+
+    def write(folder: Path) -> None:
+        found = ensembles.load(context)
+        (folder / "report.md").write_text(_markdown(context))
+        (folder / "tiers.json").write_text(json.dumps(found, indent=1))
+        with (folder / "tiers.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, found["table"][0])
+            writer.writeheader()
+            writer.writerows(found["table"])
+        draw_equity(context, folder / "equity.png")
+        draw_scores(context, folder / "scores.png")
+        draw_histograms(context, folder / "histograms.png", "linear")
+        draw_histograms(context, folder / "histograms_log.png", "log")
+        pyplot.close("all")
+
+    write_atomically(context.folder / "report", write)
+    return context.folder / "report"

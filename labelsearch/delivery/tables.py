@@ -1,0 +1,171 @@
+"""Tables of a run, written once for the terminal and the report."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from labelsearch.labels.kinds import CLASS_NAMES
+from labelsearch.pipeline.context import Context
+from labelsearch.pipeline.ledger import Ledger
+from labelsearch.pipeline.run import done_events
+from labelsearch.pipeline.stages import classifiers, ensembles, features, labels, search
+
+STARVED = 1000  # action bars below which a label is marked
+
+
+@dataclass(frozen=True)
+class Table:
+    """Column titles and rows of text; all columns but the first ``n_text`` hold numbers."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    n_text: int = 1
+    note: str = ""
+
+    def to_markdown(self) -> str:
+        """The table as Markdown, numbers aligned right."""
+        rule = ["---" if i < self.n_text else "---:" for i in range(len(self.columns))]
+        lines = ["| " + " | ".join(row) + " |" for row in (self.columns, tuple(rule), *self.rows)]
+        return "\n".join([*lines, "", self.note] if self.note else lines)
+
+
+def label_table(context: Context) -> Table:
+    """Class counts of every label in train and past."""
+    rows = []
+    for entry in labels.summary(context)["labels"]:
+        counts = [f"{entry[w][c]:,}" for w in ("train", "past") for c in (*CLASS_NAMES, "unsettled")]
+        rows.append((entry["label"], *counts))
+    columns = tuple(f"{w} {c}" for w in ("train", "past") for c in (*CLASS_NAMES, "unsettled"))
+    note = "Unsettled bars lie at a window's end, where more data could still change the label; they are not used."
+    return Table("Labels", ("label", *columns), tuple(rows), note=note)
+
+
+def feature_table(context: Context) -> Table:
+    """Separation power of every label's feature set."""
+    rows = []
+    for label in context.experiment.label_kinds():
+        found = features.load(context, label.name)
+        figures = (found["power"], found["power_random"], found["power"] / found["power_random"])
+        masses = (found["cross_class_mass"], found["same_class_mass"])
+        rows.append(
+            (label.name, *(f"{x:,.1f}" for x in figures), *(f"{x:.2e}" for x in masses), f"{found['n_evaluations']:,}")
+        )
+    columns = ("label", "power", "random set", "ratio", "cross mass", "same mass", "sets scored")
+    note = (
+        "Separation power is 1/near-zero mass of cross-class distances. Where same-class pairs have as little mass near "
+        "zero, power was gained by mere spread."
+    )
+    return Table("Feature sets", columns, tuple(rows), note=note)
+
+
+def parameter_table(context: Context) -> Table:
+    """The chosen parameters: a row per indicator, a column per label."""
+    chosen = [
+        features.load(context, label.name)["feature_set"]["features"] for label in context.experiment.label_kinds()
+    ]
+    rows = [
+        (row[0]["name"], *(", ".join(map(str, f["parameters"])) for f in row))
+        for row in zip(*chosen, strict=True)
+    ]
+    names = tuple(label.name for label in context.experiment.label_kinds())
+    return Table("Parameters", ("indicator", *names), tuple(rows))
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def classifier_table(context: Context) -> Table:
+    """Losses, AUC, precision and recall of every classifier."""
+    rows = []
+    for label in context.experiment.label_kinds():
+        f = classifiers.figures(context, label.name)
+        mark = " *" if f["n_action"] < STARVED else ""
+        scores = [_number(f[w][c]["auc"]) for w in ("validation", "past") for c in ("buy", "sell")]
+        hits = [_number(f["past"][c][kind]) for c in ("buy", "sell") for kind in ("precision", "recall")]
+        rows.append((label.name + mark, f"{f['n_action']:,}", _number(f["validation_loss"]), *scores, *hits))
+    columns = (
+        "label", "action bars", "val loss", "val AUC buy", "val AUC sell", "past AUC buy", "past AUC sell",
+        "buy prec", "buy recall", "sell prec", "sell recall",
+    )  # fmt: skip
+    note = (
+        f"Validation is the later part of train. Precision and recall are on past. * fewer than {STARVED:,} action bars "
+        "to learn from. A loss of 1.099 is that of knowing nothing."
+    )
+    return Table("Classifiers", columns, tuple(rows), note=note)
+
+
+def search_table(context: Context) -> Table:
+    """The population of strategies on past."""
+    frame = search.load(context)
+    rows = []
+    for quantile in (0.0, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0):
+        values = [frame[c].quantile(quantile) for c in ("score", "monthly_return", "trades_per_month", "mean_position")]
+        rows.append((f"{quantile:.0%}", *(f"{v:.2f}" for v in values)))
+    pruned = int((~frame["complete"]).sum())
+    note = f"{len(frame):,} strategies, {pruned:,} of them pruned in the search; all were then simulated in full."
+    columns = ("quantile", "score", "monthly return %", "trades/month", "mean position %")
+    return Table("Strategies on past, each column by itself", columns, tuple(rows), note=note)
+
+
+def _tier_row(row: dict[str, Any]) -> tuple[str, ...]:
+    figures = (
+        f"{row['total_return']:+.1f}",
+        f"{row['monthly_return']:+.2f}",
+        f"{row['sharpe']:+.2f}",
+        f"{row['max_drawdown']:.1f}",
+        f"{row['trades_per_month']:.1f}",
+        f"{row['mean_position']:.1f}",
+    )
+    return (row["tier"], row["window"], *figures)
+
+
+TIER_COLUMNS = ("tier", "window", "return %", "monthly %", "Sharpe", "max DD %", "trades/month", "position %")
+
+
+def tier_table(context: Context) -> Table:
+    """Every tier and the market, past and future."""
+    rows = tuple(_tier_row(row) for row in ensembles.load(context)["table"])
+    return Table("Ensemble tiers", TIER_COLUMNS, rows, n_text=2, note=" ".join(belief(context)))
+
+
+def comparison_table(contexts: list[Context]) -> Table:
+    """Tiers of several runs side by side, grouped by window and tier."""
+    entries = []
+    for context in contexts:
+        for order, row in enumerate(ensembles.load(context)["table"]):
+            entries.append((order, context.folder.name, row))
+    entries.sort(key=lambda entry: (entry[2]["window"] == "future", entry[2]["window"], entry[0]))
+    rows = tuple((run, *_tier_row(row)) for _, run, row in entries)
+    return Table("Ensemble tiers by run", ("run", *TIER_COLUMNS), rows, n_text=3)
+
+
+def belief(context: Context) -> list[str]:
+    """Sentences that say how far the tiers can be believed."""
+    found = ensembles.load(context)
+    correlation = found["rank_correlation"]
+    p_values = ", ".join(f"Top-{n} {p:.3f}" for n, p in found["placebo"]["p_value"].items())
+    sentences = [
+        f"Past score against future return over {found['n_strategies']:,} strategies: "
+        f"Spearman {correlation['all']['rho']:+.3f}.",
+        f"Placebo p-values, from {found['placebo']['n_shifts']} circular shifts of the outputs: {p_values}.",
+        f"Verdict, corrected for the number of tiers: {found['verdict']}.",
+        f"This future window has been evaluated {found['looks']} time{'s' if found['looks'] > 1 else ''}; "
+        "only the first look is untouched.",
+        "One search seed and one classifier seed: take no figure for more than that.",
+    ]
+    if correlation["positive"]:
+        sentences[0] += (
+            f" Among the {correlation['n_positive']:,} of positive score: {correlation['positive']['rho']:+.3f}."
+        )
+    return sentences
+
+
+def cost_table(context: Context) -> Table:
+    """Wall time, peak memory and counted trials by stage."""
+    rows = []
+    for name, event in done_events(Ledger(context.folder / "ledger.jsonl")).items():
+        counts = ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in event["counts"].items())
+        rows.append((name, counts, f"{event['seconds']:.1f}", f"{event['peak_mb']:,.0f}"))
+    note = "Peak memory is resident memory of all processes together; pages they share count more than once."
+    return Table("Cost", ("stage", "counts", "seconds", "peak MiB"), tuple(rows), n_text=2, note=note)
