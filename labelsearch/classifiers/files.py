@@ -12,7 +12,8 @@ from labelsearch.classifiers.networks import build_network
 
 def save_network(network: nn.Module, kind: str, options: dict[str, Any], n_features: int, folder: Path) -> None:
     """Write ``weights.safetensors`` and ``network.json`` into ``folder``."""
-    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, folder / "weights.safetensors")
+    weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    save_file(weights, folder / "weights.safetensors")
     description = {"kind": kind, "n_features": n_features, "options": options}
     (folder / "network.json").write_text(json.dumps(description, indent=1))
 

@@ -4,7 +4,7 @@ import copy
 import logging
 import warnings
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import optuna
@@ -17,7 +17,7 @@ from labelsearch.classifiers.dataset import Batches, Samples
 from labelsearch.classifiers.networks import build_network
 
 CHUNK = 8192  # rows of one inference call
-SAMPLER_ARGUMENTS = {"n_startup_trials": 4, "n_ei_candidates": 24, "multivariate": True}
+SAMPLER_ARGUMENTS: dict[str, Any] = {"n_startup_trials": 4, "n_ei_candidates": 24, "multivariate": True}
 
 
 class Module(pl.LightningModule):
@@ -25,7 +25,7 @@ class Module(pl.LightningModule):
 
     def __init__(self, network: nn.Module, learning_rate: float, weight_decay: float) -> None:
         super().__init__()
-        self.network = network
+        self.network: nn.Module = network
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
 
@@ -64,7 +64,7 @@ class _Epochs(pl.Callback):
         self.best_state: dict[str, Tensor] = {}
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        network = pl_module.network
+        network = cast(Module, pl_module).network
         loss = weighted_loss(network, self.validation)
         if not self.losses or loss < min(self.losses):
             self.best_state = copy.deepcopy(network.state_dict())

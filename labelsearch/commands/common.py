@@ -88,7 +88,14 @@ def show(table: "Table") -> None:
 def progress_bars() -> Iterator["Progress"]:
     """A bar per stage on a terminal; a line per finished stage elsewhere. Both on standard error."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     console = Console(stderr=True)
     bars = Progress(

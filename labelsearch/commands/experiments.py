@@ -138,8 +138,8 @@ def _stage_command(name: str, text: str) -> click.Command:
     decorated: Command = one_line_errors(command)
     for decorate in (workers_option, runs_option, store_option, experiment_argument):
         decorated = decorate(decorated)
-    example = f"Runs the stages before it where they are not done yet.\n\n\b\nExample:\n  labelsearch {name} experiment.toml"
-    return click.command(name, help=f"{text}\n\n{example}")(decorated)
+    text += "\n\nRuns the stages before it where they are not done yet."
+    return click.command(name, help=f"{text}\n\n\b\nExample:\n  labelsearch {name} experiment.toml")(decorated)
 
 
 stage_commands = [_stage_command(name, text) for name, text in STAGE_HELP.items()]

@@ -1,10 +1,14 @@
 """``labelsearch runs``, ``compare``, ``report`` and ``export``: what finished runs hold."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from labelsearch.commands.common import one_line_errors, runs_option, show, store_option
+
+if TYPE_CHECKING:
+    from labelsearch.pipeline.context import Context
 
 
 @click.group()
@@ -123,7 +127,7 @@ def export(run: str, tier: int, out: Path, runs: Path, store: Path) -> None:
     click.echo(f"bundle: {folder}")
 
 
-def _finished(folder: Path, store: Path):  # type: ignore[no-untyped-def]
+def _finished(folder: Path, store: Path) -> "Context":
     from labelsearch.pipeline.run import RunError, open_context
 
     context = open_context(folder, store)

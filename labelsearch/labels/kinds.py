@@ -222,8 +222,8 @@ class Extrema:
     def values(self, price: NDArray[np.float64], reference: float) -> LabelValues:
         smooth = centred_mean_nb(price, SMOOTHING)
         level = trailing_mean_nb(smooth, LIMIT_SPAN) / 100.0
-        legs = zigzag_nb(smooth, self.up * level, self.down * level)
-        value, last_used = legs_to_values_nb(smooth, *legs, SMOOTHING // 2)
+        troughs, peaks, decided = zigzag_nb(smooth, self.up * level, self.down * level)
+        value, last_used = legs_to_values_nb(smooth, troughs, peaks, decided, SMOOTHING // 2)
         return LabelValues(value, _by_value(value), last_used)
 
 

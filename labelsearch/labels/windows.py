@@ -1,7 +1,8 @@
 """Time windows, and the purge that keeps labels from seeing across their edges."""
 
+import itertools
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ DAY_MS = 86_400_000
 
 
 def _midnight_ms(day: date) -> int:
-    return int(datetime(day.year, day.month, day.day, tzinfo=timezone.utc).timestamp() * 1000)
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def check_order(windows: dict[str, Window], lookahead_ms: int) -> None:
         Naming the two windows, the gap and the gap needed.
     """
     names = list(windows)
-    for before, after in zip(names, names[1:], strict=False):
+    for before, after in itertools.pairwise(names):
         gap = windows[after].start_ms - windows[before].stop_ms
         if gap < 0:
             raise ValueError(f"window {after!r} starts before window {before!r} ends")

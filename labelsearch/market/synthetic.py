@@ -225,7 +225,7 @@ def _volatility(noise: _Noise) -> NDArray[np.float64]:
 
 
 @njit(cache=True)
-def _ar1_nb(shock, phi):  # type: ignore[no-untyped-def]
+def _ar1_nb(shock, phi):
     """Stationary AR(1) of variance 1."""
     out = np.empty_like(shock)
     out[0] = shock[0]
@@ -236,7 +236,7 @@ def _ar1_nb(shock, phi):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _regimes_nb(chance, length, switch, first):  # type: ignore[no-untyped-def]
+def _regimes_nb(chance, length, switch, first):
     """Regime of each bar: it ends with chance 1 / length, then `switch` says where to."""
     out = np.empty(chance.size, dtype=np.int64)
     state = first
@@ -254,7 +254,7 @@ def _regimes_nb(chance, length, switch, first):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _garch_nb(news, alpha, beta):  # type: ignore[no-untyped-def]
+def _garch_nb(news, alpha, beta):
     """Sd of a GARCH(1, 1) of mean variance 1; that of bar t depends on the news up to t - 1."""
     out = np.empty_like(news)
     g = 1.0
@@ -265,7 +265,7 @@ def _garch_nb(news, alpha, beta):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _prices_nb(gap, total, volatility, noise, first_price, tick):  # type: ignore[no-untyped-def]
+def _prices_nb(gap, total, volatility, noise, first_price, tick):
     """Open, high, low, close. The path itself is not rounded: a tick adds no return of its own."""
     n = total.size
     opens, highs, lows, closes = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
@@ -289,7 +289,7 @@ def _prices_nb(gap, total, volatility, noise, first_price, tick):  # type: ignor
 
 
 @njit(cache=True)
-def _volumes_nb(prices, size, activity, noise):  # type: ignore[no-untyped-def]
+def _volumes_nb(prices, size, activity, noise):
     """Volume, quote volume, trades, taker-buy volume; `size` is the bar's return in units of its sd."""
     opens, highs, lows, closes = prices
     n = size.size

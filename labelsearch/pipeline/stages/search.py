@@ -55,7 +55,8 @@ def island_unit(task: tuple[Context, IslandTask], folder: Path) -> None:
     """Search one island and write its trials."""
     context, island = task
     result = run_island(island, problem(context, "past"))
-    np.savez(folder / "trials.npz", **{k: np.asarray(v) for k, v in result._asdict().items()})
+    fields: dict[str, Any] = result._asdict()
+    np.savez(folder / "trials.npz", **fields)
 
 
 def _load_island(folder: Path) -> IslandResult:
