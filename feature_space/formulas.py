@@ -121,7 +121,8 @@ def stochastic_nb(high, low, close, k):
 @njit(cache=True, nogil=True)
 def cci_nb(typical, k):
     """Commodity channel index (TP - SMA_k)/(0.015 MAD_k)."""
-    mean = rolling_mean_nb(typical, k)
+    # not `rolling_mean_nb`: this mean is exact for a constant, where rounding would be divided by rounding
+    mean, _, _ = rolling_moments_nb(typical, k)
     out = np.zeros(typical.size)
     for i in range(out.size):
         first = max(i - k + 1, 0)
@@ -160,10 +161,15 @@ def bollinger_nb(price, k):
 
 @njit(cache=True, nogil=True)
 def keltner_nb(price, high, low, close, k):
-    """(P - EMA_k)/ATR_k."""
+    """(P - EMA_k)/ATR_k; 0 where ATR_k is below 1e-9 P: after long rest only rounding is left of either."""
     before = lag_nb(close, 1)
     true_range = np.maximum(high, before) - np.minimum(low, before)
-    return ratio_nb(price - ema_nb(price, k), wilder_nb(true_range, k))
+    distance, spread = price - ema_nb(price, k), wilder_nb(true_range, k)
+    out = np.zeros(price.size)
+    for i in range(out.size):
+        if spread[i] > 1e-9 * price[i]:
+            out[i] = distance[i] / spread[i]
+    return out
 
 
 @njit(cache=True, nogil=True)

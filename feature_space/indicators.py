@@ -76,12 +76,12 @@ class Indicator:
     warm_up: Callable[..., int]
 
     def check(self, values: tuple[int, ...]) -> None:
-        """Raise `ValueError` unless every value lies in its interval."""
+        """Raise `ValueError` unless every value is an integer in its interval."""
         if len(values) != len(self.parameters):
             raise ValueError(f"{self.name} takes {len(self.parameters)} parameters, got {len(values)}")
         for (name, (low, high)), value in zip(self.parameters.items(), values, strict=True):
-            if not low <= value <= high:
-                raise ValueError(f"{self.name}: {name} = {value} is outside [{low}, {high}]")
+            if not low <= value <= high or value != int(value):
+                raise ValueError(f"{self.name}: {name} = {value} is no integer in [{low}, {high}]")
 
     def compute(self, inputs: Inputs, values: tuple[int, ...]) -> Array:
         """Raw indicator values, float64 (T,)."""

@@ -3,7 +3,9 @@
 The first ``k - 1`` values use the elements there are. Sums, extremes and moments over a window of ``k`` are
 put together from a running part of the current block of ``k`` elements and the stored tails of the block
 before it. Nothing is ever subtracted, so errors do not build up, a constant input has variance exactly 0, and a
-NaN or inf leaves the window when its element does. Computing on a prefix gives the same bits as cutting.
+NaN or inf leaves the window when its element does. Sums and moments over a NaN are NaN; extremes skip it. The
+exponential means are recursive: a NaN or inf stays in them for good. Computing on a prefix gives the same bits
+as cutting.
 """
 
 import numpy as np
@@ -49,7 +51,7 @@ def rolling_mean_nb(x, k):
 
 @njit(cache=True, nogil=True)
 def rolling_max_nb(x, k):
-    """Maximum over the last ``k`` elements."""
+    """Maximum over the last ``k`` elements, NaN skipped; -inf where there is none."""
     n = x.size
     out = np.empty(n)
     tail = np.full(k + 1, -np.inf)
@@ -69,7 +71,7 @@ def rolling_max_nb(x, k):
 
 @njit(cache=True, nogil=True)
 def rolling_min_nb(x, k):
-    """Minimum over the last ``k`` elements."""
+    """Minimum over the last ``k`` elements, NaN skipped; inf where there is none."""
     return -rolling_max_nb(-x, k)
 
 
@@ -162,13 +164,13 @@ def steps_nb(x):
 
 @njit(cache=True, nogil=True)
 def bars_since_max_nb(x, k):
-    """Steps back to the latest maximum of the last ``k`` elements, by a monotonic queue."""
+    """Steps back to the latest maximum of the last ``k`` elements, NaN skipped, by a monotonic queue."""
     n = x.size
     out = np.empty(n)
     queue = np.empty(n, dtype=np.int64)
     head = tail = 0
     for i in range(n):
-        while tail > head and x[queue[tail - 1]] <= x[i]:
+        while tail > head and (x[queue[tail - 1]] <= x[i] or np.isnan(x[queue[tail - 1]])):
             tail -= 1
         queue[tail] = i
         tail += 1

@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 from feature_space.kernels import rolling_std_nb
 
 KINDS = ("local", "train")
+ROUNDING = 1e-12  # indicators are ratios near 1: a standard deviation below this is rounding, not movement
 
 
 @njit(cache=True, nogil=True)
 def squash_nb(x, scale):
-    """(2/pi) arctan(x/scale), 0 where the scale is 0; ``scale`` has the length of ``x``, or length 1."""
+    """(2/pi) arctan(x/scale), 0 where the scale is 0 but for rounding; ``scale`` is as long as ``x``, or of length 1."""
     out = np.zeros(x.size)
     step = 0 if scale.size == 1 else 1
     for i in range(x.size):
         s = scale[i * step]
-        if s > 0.0:
+        if s > ROUNDING:
             out[i] = np.arctan(x[i] / s) * (2.0 / np.pi)
     return out
 
@@ -49,6 +50,8 @@ class Normalisation:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"unknown normalisation {self.kind!r}; known are {', '.join(KINDS)}")
+        if self.window < 2 or not self.gain > 0.0:
+            raise ValueError("a normalisation needs window >= 2 and gain > 0")
 
     def fit(self, x: NDArray[np.float64]) -> float:
         """Standard deviation of the raw values ``x`` that ``train`` uses later; 1.0 for ``local``."""

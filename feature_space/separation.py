@@ -47,7 +47,8 @@ def sample_pairs(
     kinds = [(a, b) for a in range(3) for b in range(a, 3) if (a != b) == cross]
     sizes = np.array([len(members[a]) * (len(members[b]) - (a == b)) / (2 - cross) for a, b in kinds])
     if sizes.sum() <= 0:
-        raise ValueError("the label has no cross-class pairs: only one class occurs")
+        wanted = "cross-class pairs: only one class occurs" if cross else "same-class pairs: no class occurs twice"
+        raise ValueError(f"the label has no {wanted}")
     counts = rng.multinomial(n_pairs, sizes / sizes.sum())
     left, right = [], []
     for (a, b), count in zip(kinds, counts, strict=True):

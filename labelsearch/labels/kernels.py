@@ -121,7 +121,9 @@ def legs_to_values_nb(smooth, troughs, peaks, decided, reach):
         settled = min(decided[leg + 1] + reach, n) if leg + 1 < legs else n
         for t in range(troughs[leg], end + 1):
             bottom = smooth[troughs[leg]] if t <= peaks[leg] else smooth[end]
-            x = (smooth[t] - bottom) / (smooth[peaks[leg]] - bottom)
+            height = smooth[peaks[leg]] - bottom
+            # on a plateau, with no fall asked for, the next trough can be as high as the peak
+            x = (smooth[t] - bottom) / height if height > 0.0 else 1.0
             value[t] = min(max(x**3 - (1.0 - x) ** 3, -1.0), 1.0)
             last_used[t] = settled
     return value, last_used

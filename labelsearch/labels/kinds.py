@@ -68,6 +68,12 @@ def _by_value(value: NDArray[np.float64]) -> NDArray[np.int8]:
     return np.where(value > 0.5, SELL, np.where(value < -0.5, BUY, NEUTRAL)).astype(np.int8)
 
 
+def _checked(label: Label, reference: float) -> float:
+    if not reference > 0.0:
+        raise ValueError(f"label {label.name} cannot be scaled: the price hardly moves in the training window")
+    return reference
+
+
 def _ahead(n: int, horizon: int) -> NDArray[np.int64]:
     return np.minimum(np.arange(n) + horizon, n)
 
@@ -120,7 +126,8 @@ class Threshold:
         if self.future == "wma":
             return weighted_future_nb(price, self.horizon) / price - 1.0
         move = np.full(price.size, np.nan)
-        move[: -self.horizon or None] = price[self.horizon :] / price[: price.size - self.horizon] - 1.0
+        if price.size > self.horizon:
+            move[: -self.horizon] = price[self.horizon :] / price[: -self.horizon] - 1.0
         return move
 
     def _volatility(self, price: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -130,9 +137,10 @@ class Threshold:
     def reference(self, price: NDArray[np.float64]) -> float:
         if self.scale == "quantile":
             move = np.abs(self._move(price))
-            return float(np.quantile(move[np.isfinite(move)], 0.99, method="lower"))
+            known = move[np.isfinite(move)]
+            return _checked(self, float(np.quantile(known, 0.99, method="lower")) if known.size else 0.0)
         if self.scale == "volatility":
-            return float(np.mean(self._volatility(price)))
+            return _checked(self, float(np.mean(self._volatility(price))))
         return 1.0
 
     def values(self, price: NDArray[np.float64], reference: float) -> LabelValues:
@@ -161,6 +169,10 @@ class Published:
 
     horizon: int
 
+    def __post_init__(self) -> None:
+        if self.horizon < 1:
+            raise ValueError("a published label needs horizon >= 1")
+
     @property
     def name(self) -> str:
         return f"published_{self.horizon}"
@@ -180,7 +192,7 @@ class Published:
         return np.where(np.isfinite(move), move, 0.0)
 
     def reference(self, price: NDArray[np.float64]) -> float:
-        return float(np.quantile(np.abs(self._move(price)), 0.99, method="lower"))
+        return _checked(self, float(np.quantile(np.abs(self._move(price)), 0.99, method="lower")))
 
     def values(self, price: NDArray[np.float64], reference: float) -> LabelValues:
         value = np.clip(self._move(price) / reference, -1.0, 1.0) ** 3
@@ -220,6 +232,8 @@ class Extrema:
         return 1.0
 
     def values(self, price: NDArray[np.float64], reference: float) -> LabelValues:
+        if not np.isfinite(price).all():
+            raise ValueError("an extrema label needs finite prices")
         smooth = centred_mean_nb(price, SMOOTHING)
         level = trailing_mean_nb(smooth, LIMIT_SPAN) / 100.0
         troughs, peaks, decided = zigzag_nb(smooth, self.up * level, self.down * level)

@@ -1,0 +1,125 @@
+"""Every rolling kernel against its slow twin."""
+
+import numpy as np
+import pytest
+
+from feature_space import kernels
+from tests.naive import features as naive
+
+ROLLING = {
+    "sum": (kernels.rolling_sum_nb, naive.rolling_sum),
+    "mean": (kernels.rolling_mean_nb, naive.rolling_mean),
+    "max": (kernels.rolling_max_nb, naive.rolling_max),
+    "min": (kernels.rolling_min_nb, naive.rolling_min),
+    "std": (kernels.rolling_std_nb, naive.rolling_std),
+    "moments.mean": (lambda x, k: kernels.rolling_moments_nb(x, k)[0], naive.rolling_mean),
+    "moments.square": (lambda x, k: kernels.rolling_moments_nb(x, k)[1], naive.rolling_squares),
+    "moments.cross": (lambda x, k: kernels.rolling_moments_nb(x, k)[2], naive.rolling_cross),
+    "bars_since_max": (kernels.bars_since_max_nb, naive.bars_since_max),
+    "lag": (kernels.lag_nb, naive.lag),
+}
+RECURSIVE = {"ema": (kernels.ema_nb, naive.ema), "wilder": (kernels.wilder_nb, naive.wilder)}
+ALL = {**ROLLING, **RECURSIVE, "steps": (lambda x, k: kernels.steps_nb(x), lambda x, k: naive.steps(x))}
+SKIP_NAN = ("max", "min", "bars_since_max")
+
+
+def series(name):
+    rng = np.random.default_rng(3)
+    return {
+        "walk": 9000.0 + np.cumsum(rng.normal(0, 5, 150)),
+        "coarse walk": np.round(np.cumsum(rng.normal(0, 0.6, 150))),  # many ties and zeros
+        "constant": np.full(60, 0.1),
+        "jump": np.where(np.arange(80) < 37, 7000.1, 7000.2),
+        "one": np.array([3.0]),
+        "none": np.array([]),
+        "short": np.array([3.0, -1.0, 4.0]),
+    }[name]
+
+
+def test_every_kernel_has_a_twin():
+    here = {f"{name.split('.')[0]}" for name in (*ROLLING, *RECURSIVE, "steps")}
+    public = {name.removesuffix("_nb").removeprefix("rolling_") for name in vars(kernels) if name.endswith("_nb")}
+    assert public - here == {"divide", "smooth"}  # both tested through others
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 7, 64, 500])
+@pytest.mark.parametrize("shape", ["walk", "coarse walk", "constant", "jump", "one", "none", "short"])
+@pytest.mark.parametrize("name", ALL)
+def test_equals_its_twin(name, shape, k):
+    fast, slow = ALL[name]
+    x = series(shape)
+    np.testing.assert_allclose(fast(x, k), slow(x, k), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("k", [1, 2, 5, 60])
+def test_a_constant_has_exactly_no_variance(k):
+    for value in (0.1, 1e-9, 8123.17):
+        x = np.full(300, value)
+        mean, square, cross = kernels.rolling_moments_nb(x, k)
+        assert (mean == value).all()
+        assert not square.any()
+        assert not cross.any()
+    # and again once a jump has left the window
+    assert not kernels.rolling_std_nb(np.r_[np.full(100, 0.1), np.full(100, 0.3)], k)[100 + k - 1 :].any()
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e9])
+def test_small_moves_on_a_high_level_keep_their_digits(scale):
+    x = scale * (1e6 + np.random.default_rng(0).normal(0, 1, 400))
+    np.testing.assert_allclose(kernels.rolling_std_nb(x, 30), naive.rolling_std(x, 30), rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("k", [1, 2, 5, 16])
+@pytest.mark.parametrize("name", ROLLING)
+def test_a_bad_element_leaves_with_its_window(name, k, bad):
+    fast, slow = ROLLING[name]
+    x = series("walk")[:60].copy()
+    clean = fast(x, k)
+    x[[20, 21, 30]] = bad
+    got = fast(x, k)
+    touched = np.array([bool(set(range(max(t - k + 1, 0), t + 1)) & {20, 21, 30}) for t in range(60)])
+    if name == "lag":
+        touched = ~np.isfinite(got)
+        np.testing.assert_array_equal(np.flatnonzero(touched), [p + k for p in (20, 21, 30)])
+    np.testing.assert_allclose(got[~touched], clean[~touched], rtol=1e-12)
+    if name in SKIP_NAN or name == "lag":
+        np.testing.assert_array_equal(got, slow(x, k))
+    elif name in ("sum", "mean"):
+        np.testing.assert_array_equal(got[touched], bad)
+    else:
+        assert not np.isfinite(got[touched]).any()
+
+
+@pytest.mark.parametrize("name", RECURSIVE)
+def test_a_bad_element_stays_in_a_recursive_mean(name):
+    fast, _ = RECURSIVE[name]
+    x = series("walk")[:60].copy()
+    clean = fast(x, 5)
+    x[20] = np.nan
+    got = fast(x, 5)
+    np.testing.assert_array_equal(got[:20], clean[:20])
+    assert np.isnan(got[20:]).all()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_prefix_has_the_same_bits(name):
+    fast, _ = ALL[name]
+    x = series("walk")
+    for k in (1, 7, 64):
+        whole = fast(x, k)
+        for stop in (1, 6, 7, 8, 63, 64, 65, 149):
+            assert fast(x[:stop].copy(), k).tobytes() == whole[:stop].tobytes()
+
+
+def test_by_hand():
+    x = np.array([1.0, 3.0, 2.0, 2.0, 6.0])
+    assert kernels.rolling_sum_nb(x, 2).tolist() == [1, 4, 5, 4, 8]
+    assert kernels.rolling_mean_nb(x, 3).tolist() == [1, 2, 2, 7 / 3, 10 / 3]
+    assert kernels.bars_since_max_nb(x, 3).tolist() == [0, 0, 1, 2, 0]
+    assert kernels.ema_nb(x, 3).tolist() == [1, 2, 2, 2, 4]
+    assert kernels.wilder_nb(x, 4).tolist() == [1, 1.5, 1.625, 1.71875, 2.7890625]
+    assert kernels.lag_nb(x, 2).tolist() == [1, 1, 1, 3, 2]
+    assert kernels.steps_nb(x).tolist() == [0, 2, -1, 0, 4]
+    assert kernels.divide_nb(0.0, 0.0) == 0.0
+    assert kernels.divide_nb(1.0, 0.0) == 0.0
