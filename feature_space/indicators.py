@@ -65,6 +65,8 @@ class Indicator:
         ``kernel(*columns, *parameters)`` -> float64 (T,).
     warm_up : callable
         ``warm_up(*parameters)`` -> bars after which an earlier start changes no value by more than 1e-6.
+        Ratios of recursive means (RSI, Keltner, force and the like) can only forget while the market moves: a rest
+        longer than the warm-up keeps their last value.
     """
 
     name: str

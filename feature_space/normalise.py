@@ -18,7 +18,7 @@ ROUNDING = 1e-12  # indicators are ratios near 1: a standard deviation below thi
 
 @njit(cache=True, nogil=True)
 def squash_nb(x, scale):
-    """(2/pi) arctan(x/scale), 0 where the scale is 0 but for rounding; ``scale`` is as long as ``x``, or of length 1."""
+    """(2/pi) arctan(x/scale), 0 where the scale is only rounding; ``scale`` is as long as ``x``, or of length 1."""
     out = np.zeros(x.size)
     step = 0 if scale.size == 1 else 1
     for i in range(x.size):

@@ -1,0 +1,152 @@
+"""The search for a feature set."""
+
+import itertools
+
+import numba
+import numpy as np
+import pytest
+
+from feature_space.feature_set import Feature, FeatureSet
+from feature_space.indicators import BY_NAME
+from feature_space.normalise import Normalisation
+from feature_space.selection import Candidates, compute_candidates, parameter_grid, select
+from feature_space.separation import Pairs, distances_nb, near_zero_mass, near_zero_weights, sample_pairs, separation_power
+
+NAMES = ("momentum_short", "rsi_long", "macd", "stochastic_short", "volume_activity")
+
+
+@pytest.fixture(scope="module")
+def problem(market):
+    """Five indicators of up to nine settings, and pairs of bars labelled by where the price goes."""
+    rows = np.arange(800, 5000)
+    candidates = compute_candidates(
+        [BY_NAME[n] for n in NAMES], market, rows, Normalisation("train"), n_values=6, fit_stop=4000
+    )
+    ahead = np.zeros(6000)
+    ahead[:-10] = market.close[10:] / market.close[:-10] - 1
+    classes = np.where(ahead > 0.004, 0, np.where(ahead < -0.004, 2, 1)).astype(np.int8)
+    rng = np.random.default_rng(0)
+    return (
+        candidates,
+        sample_pairs(classes, rows, 1500, rng, cross=True),
+        sample_pairs(classes, rows, 1500, rng, cross=False),
+    )
+
+
+def brute_power(candidates: Candidates, choice, pairs: Pairs, cut=None) -> float:
+    """Separation power of one choice, from the matrix."""
+    rows = [candidates.values[candidates.offsets[f] + c] for f, c in enumerate(choice)]
+    matrix = np.ascontiguousarray(np.transpose(rows))
+    d = distances_nb(matrix, candidates.position[pairs.left], candidates.position[pairs.right])
+    n = len(candidates.features)
+    return separation_power(near_zero_mass(d, near_zero_weights(n, quantile=cut), n))
+
+
+def choice_of(candidates: Candidates, features) -> list[int]:
+    return [group.index(feature) for group, feature in zip(candidates.features, features, strict=True)]
+
+
+def test_candidates_are_the_features(problem, market):
+    candidates = problem[0]
+    for f, group in enumerate(candidates.features):
+        for c in (0, len(group) - 1):
+            matrix = FeatureSet((group[c],), Normalisation("train")).matrix(market)
+            np.testing.assert_array_equal(candidates.values[candidates.offsets[f] + c], matrix[800:5000, 0])
+            assert group[c].scale == np.std(group[c].raw(market)[:4000])
+    np.testing.assert_array_equal(candidates.position, np.r_[np.full(800, -1), np.arange(4200)])
+
+
+def test_grid():
+    assert parameter_grid(BY_NAME["momentum_short"], 4) == [(1,), (2,), (5,), (10,)]
+    assert parameter_grid(BY_NAME["macd"], 4) == [(3, 20), (3, 60), (15, 20), (15, 60)]
+    for name, indicator in BY_NAME.items():
+        grid = parameter_grid(indicator, 9)
+        assert len(set(grid)) == len(grid) <= 9, name
+        for values in grid:
+            indicator.check(values)
+        ends = itertools.product(*indicator.parameters.values())
+        assert set(ends) <= set(grid)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_single_change_helps(problem, seed):
+    candidates, cross, same = problem
+    found = select(candidates, cross, same, n_restarts=1, seed=seed)
+    choice = choice_of(candidates, found.features)
+    power = brute_power(candidates, choice, cross)
+    np.testing.assert_allclose(found.power, power, rtol=1e-3)  # a pair on the edge of a bin may change sides
+    changes = 0
+    for f, group in enumerate(candidates.features):
+        for c in range(len(group)):
+            changed = [*choice[:f], c, *choice[f + 1 :]]
+            assert brute_power(candidates, changed, cross) <= power * (1 + 1e-3)
+            changes += changed != choice
+    assert changes == len(candidates.values) - len(NAMES)
+
+
+def test_figures_of_a_selection(problem):
+    candidates, cross, same = problem
+    found = select(candidates, cross, same, n_restarts=2, seed=1)
+    choice = choice_of(candidates, found.features)
+    assert found.power >= found.power_random
+    np.testing.assert_allclose(found.power, separation_power(found.cross_class_mass))
+    np.testing.assert_allclose(separation_power(found.same_class_mass), brute_power(candidates, choice, same), rtol=1e-3)
+    assert found.distances.shape == found.same_distances.shape == (1500,)
+    weights = near_zero_weights(len(NAMES))
+    np.testing.assert_allclose(near_zero_mass(found.distances, weights, len(NAMES)), found.cross_class_mass, rtol=1e-3)
+    # 15 random sets, 2 starts, then every candidate in each round
+    assert found.n_evaluations >= 17 + 2 * len(candidates.values)
+
+
+def test_more_restarts_are_no_worse_and_find_the_best(problem):
+    candidates, cross, same = problem
+    few = Candidates(candidates.features[:3], candidates.offsets[:4], candidates.values, candidates.position)
+    powers = [
+        brute_power(few, choice, cross)
+        for choice in itertools.product(*(range(len(g)) for g in few.features))
+    ]
+    found = select(few, cross, same, n_restarts=8, seed=0)
+    np.testing.assert_allclose(found.power, max(powers), rtol=1e-3)
+    assert np.median(powers) < max(powers) * 0.9  # else anything would do
+
+
+def test_finds_a_planted_parameter():
+    """Only one candidate of each feature separates the classes; the others are the same noise, as wide."""
+    rng = np.random.default_rng(0)
+    classes = rng.integers(0, 3, 3000).astype(np.int8)
+    groups = [[Feature("momentum_short", (k,)) for k in range(1, 9)], [Feature("cci", (k,)) for k in range(10, 18)]]
+    values = rng.choice([-0.6, 0.0, 0.6], (16, 3000)) + rng.normal(0, 0.01, (16, 3000))
+    planted = 0.6 * (classes - 1.0) + rng.normal(0, 0.01, (2, 3000))
+    values[3], values[8 + 6] = planted
+    candidates = Candidates(groups, np.array([0, 8, 16]), values.astype(np.float32), np.arange(3000))
+    rows = np.arange(3000)
+    cross, same = (sample_pairs(classes, rows, 3000, rng, cross=c) for c in (True, False))
+    for seed in range(5):
+        found = select(candidates, cross, same, n_restarts=2, seed=seed)
+        # features add up: once one of the two is there, no cross-class pair is near, whatever the other
+        assert (found.features[0].parameters == (4,)) or (found.features[1].parameters == (16,))
+        assert found.power > 100 * found.power_random
+        assert found.same_class_mass > 100 * found.cross_class_mass
+
+
+@pytest.mark.parametrize("quantile", [None, 0.2])
+def test_same_seed_same_bits_whatever_the_threads(problem, quantile):
+    candidates, cross, same = problem
+    before = numba.get_num_threads()
+    results = []
+    for threads in (1, 1, min(2, numba.config.NUMBA_NUM_THREADS)):
+        numba.set_num_threads(threads)
+        results.append(select(candidates, cross, same, n_restarts=2, seed=5, quantile=quantile))
+    numba.set_num_threads(before)
+    for other in results[1:]:
+        assert other.features == results[0].features
+        assert (other.power, other.power_random) == (results[0].power, results[0].power_random)
+        assert other.same_class_mass == results[0].same_class_mass
+        assert other.n_evaluations == results[0].n_evaluations
+        assert other.distances.tobytes() == results[0].distances.tobytes()
+
+
+def test_quantile_weight(problem):
+    candidates, cross, same = problem
+    found = select(candidates, cross, same, n_restarts=1, seed=5, quantile=0.2)
+    assert 0 < found.cross_class_mass < 0.2
