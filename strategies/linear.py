@@ -27,30 +27,6 @@ def signal_map_code(name: str) -> int:
     return SIGNAL_MAPS[name]
 
 
-def signals(params: np.ndarray, outputs: np.ndarray, signal_map: str = "half") -> np.ndarray:
-    """Signals of a few strategies, for pictures and reports; the simulator computes its own.
-
-    Parameters
-    ----------
-    params : (S, K + 3) array
-        One strategy a row: K weights, theta_buy, theta_sell, delta.
-    outputs : (T, K) array
-        Classifier outputs.
-    signal_map : {"half", "clip", "logistic"}
-        ``half``: clip(1/2 + w.o, 0, 1); ``clip``: clip(w.o, 0, 1); ``logistic``: 1 / (1 + exp(-w.o)).
-
-    Returns
-    -------
-    (T, S) array
-        Desired long share of equity, in [0, 1].
-    """
-    code = signal_map_code(signal_map)
-    x = outputs @ params[:, :-N_THRESHOLDS].T
-    if code == LOGISTIC:
-        return np.asarray(1.0 / (1.0 + np.exp(-x)))
-    return np.clip(x + 0.5 if code == HALF else x, 0.0, 1.0)
-
-
 @dataclass(frozen=True)
 class StrategySpace:
     """Box of strategies: P = n_outputs + 3 parameters, each uniform between its bounds.

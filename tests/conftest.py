@@ -13,3 +13,40 @@ def market_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("real market data not found: set LABELSEARCH_DATA to its folder")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_experiment():
+    """A whole experiment small enough to run in seconds: three labels, four weeks and a half, 300 strategies."""
+    from labelsearch.pipeline.experiment import Experiment
+
+    return Experiment.from_dict(
+        {
+            "name": "tiny",
+            "seed": 3,
+            "data": {"source": "synthetic", "symbol": "SYNTH", "edge": 0.15, "market_seed": 5},
+            "windows": {
+                "train": ["2018-01-01", "2018-01-20"],
+                "past": ["2018-01-22", "2018-01-28"],
+                "future": ["2018-01-30", "2018-02-05"],
+            },
+            "separation": {"n_pairs": 4000, "n_values": 4, "n_restarts": 1},
+            "network": {"n_neutral": 5000, "n_trials": 2, "max_epochs": 3, "batch_size": 1024},
+            "search": {"n_strategies": 300, "island_size": 75},
+            "tiers": {"sizes": [20, 5], "n_shifts": 99},
+            "label": [
+                {"kind": "threshold", "theta": 0.003, "horizon": 5},
+                {"kind": "threshold", "theta": 0.006, "horizon": 60},
+                {"kind": "extrema", "up": 1.0, "down": 0.1},
+            ],
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_experiment, tmp_path_factory):
+    """The tiny experiment run to the end, in this process."""
+    from labelsearch.pipeline.run import run_experiment
+
+    root = tmp_path_factory.mktemp("tiny")
+    return run_experiment(tiny_experiment, root / "runs", root / "store", workers=1)

@@ -147,7 +147,7 @@ class Search:
     """Strategies and the search over their parameters."""
 
     n_strategies: int = option(20_000, "strategies searched, pruned ones included")
-    island_size: int = option(1000, "trials of one independent Optuna study")
+    island_size: int = option(500, "trials of one independent Optuna study")
     sampler: str = option("tpe", "Optuna sampler: tpe or random")
     random_share: float = option(0.2, "share of islands that sample at random, to keep the full spectrum")
     budget: str = option("blocks", "Hyperband budget: blocks spread over the past window, or its prefix")

@@ -82,8 +82,6 @@ def load_section(section: type[Section], data: Any, where: str) -> Section:
             raise ExperimentError(f"{where}: {field.name} is missing")
     try:
         return section(**values)
-    except ExperimentError:
-        raise
     except ValueError as error:
         raise ExperimentError(f"{where}: {error}") from error
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from strategies.linear import StrategySpace, signals
+from strategies.kernels import LANES, signals_nb
+from strategies.linear import StrategySpace, signal_map_code
 
 
 def test_names_bounds_and_sample_agree():
@@ -25,13 +26,17 @@ def test_optuna_and_back():
 
 
 def test_signal_maps_by_hand():
-    params = np.array([[1.0, -1.0, 0.6, 0.4, 0.1]])
+    weights = np.repeat([1.0, -1.0], LANES)
     outputs = np.array([[0.2, 0.0], [0.9, 0.1], [0.0, 0.7]])
-    np.testing.assert_allclose(signals(params, outputs)[:, 0], [0.7, 1.0, 0.0])
-    np.testing.assert_allclose(signals(params, outputs, "clip")[:, 0], [0.2, 0.8, 0.0])
-    np.testing.assert_allclose(
-        signals(params, outputs, "logistic")[:, 0], 1 / (1 + np.exp([-0.2, -0.8, 0.7]))
-    )
+    expected = {
+        "half": [0.7, 1.0, 0.0],
+        "clip": [0.2, 0.8, 0.0],
+        "logistic": 1 / (1 + np.exp([-0.2, -0.8, 0.7])),
+    }
+    for name, values in expected.items():
+        signals = np.empty(3 * LANES)
+        signals_nb(outputs, weights, signal_map_code(name), signals)
+        np.testing.assert_allclose(signals.reshape(3, LANES), np.repeat(values, LANES).reshape(3, LANES))
 
 
 def test_bad_spaces_are_refused():

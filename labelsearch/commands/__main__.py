@@ -1,0 +1,6 @@
+"""``python -m labelsearch.commands`` is the same as ``labelsearch``."""
+
+from labelsearch.commands import main
+
+if __name__ == "__main__":
+    main()

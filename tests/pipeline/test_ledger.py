@@ -1,0 +1,46 @@
+"""The ledger: cut at any byte, it loses nothing that was committed."""
+
+import pytest
+
+from labelsearch.pipeline.ledger import Ledger, count_looks
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    for i in range(4):
+        ledger.append("unit", number=i, text="naïve ☃ " * i)
+    return ledger
+
+
+def test_events_come_back_in_order(ledger):
+    assert [event["number"] for event in ledger.events("unit")] == [0, 1, 2, 3]
+    assert ledger.events("other") == []
+
+
+def test_cut_at_every_byte(ledger, tmp_path):
+    whole = ledger.path.read_bytes()
+    ends = [i + 1 for i, byte in enumerate(whole) if byte == ord("\n")]
+    for cut in range(len(whole) + 1):
+        torn = Ledger(tmp_path / "torn.jsonl")
+        torn.path.write_bytes(whole[:cut])
+        committed = sum(end <= cut for end in ends)
+        assert [e["number"] for e in torn.events()] == list(range(committed))
+        torn.append("unit", number=99)
+        assert [e["number"] for e in torn.events()] == [*range(committed), 99]
+
+
+def test_a_damaged_line_ends_what_counts(ledger):
+    data = bytearray(ledger.path.read_bytes())
+    data[data.index(b'"number": 2') + 10] = ord("7")
+    ledger.path.write_bytes(data)
+    assert [event["number"] for event in ledger.events()] == [0, 1]
+
+
+def test_looks_count_once_per_evaluation(tmp_path):
+    looks = Ledger(tmp_path / "looks.jsonl")
+    for key, data in (("a", "x"), ("a", "x"), ("b", "x"), ("c", "y")):
+        looks.append("look", key=key, data=data, run="r")
+    assert count_looks(looks, "x") == 2
+    assert count_looks(looks, "y") == 1
+    assert count_looks(looks, "z") == 0

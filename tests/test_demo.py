@@ -1,0 +1,34 @@
+"""The demo, as a user runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def demo(folder: Path, *options: str) -> tuple[str, dict]:
+    command = [sys.executable, "-m", "labelsearch.commands", "demo", *options]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    (report,) = folder.glob("runs/demo-*/report/tiers.json")
+    return result.stdout, json.loads(report.read_text())
+
+
+def test_demo_ends_in_the_tier_table_and_finds_the_planted_edge(tmp_path):
+    printed, found = demo(tmp_path)
+    for words in ("Top-100", "Top-20", "Top-10", "Top-5", "buy and hold", "Sharpe", "max DD %", "report.md"):
+        assert words in printed
+    assert len(found["table"]) == 10
+    assert found["verdict"] == "edge"
+    future = {row["tier"]: row for row in found["table"] if row["window"] == "future"}
+    assert all(future[f"Top-{n}"]["total_return"] > 0 for n in (100, 20, 10, 5))
+    assert found["rank_correlation"]["all"]["rho"] > 0.2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", ["1", "2", "3"])
+def test_demo_claims_no_edge_where_none_was_planted(tmp_path, seed):
+    _, found = demo(tmp_path, "--edge", "0", "--seed", seed)
+    assert found["verdict"] == "no edge shown"

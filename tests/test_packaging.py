@@ -1,0 +1,46 @@
+"""The wheel ships three packages and nothing else, and its command runs in a clean environment."""
+
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import click
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", ".", "--no-deps", "--no-build-isolation", "-q", "-w", str(out)]
+    subprocess.run(command, cwd=ROOT, check=True)
+    return next(out.glob("labelsearch-*.whl"))
+
+
+def test_wheel_roots(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    roots = {name.split("/")[0] for name in names}
+    packages = {root for root in roots if not root.endswith(".dist-info")}
+    assert packages == {"labelsearch", "feature_space", "strategies"}
+    assert "labelsearch/commands/__init__.py" in names
+    assert any(name.endswith("LICENSE") for name in names)
+    assert all(name.endswith(".py") for name in names if ".dist-info" not in name)
+
+
+def test_console_script_in_a_clean_environment(wheel, tmp_path):
+    # Only click is there: the command line must not need anything else to start.
+    venv.create(tmp_path / "env", with_pip=True)
+    python = tmp_path / "env" / "bin" / "python"
+    install = [python, "-m", "pip", "install", "-q", "--no-deps", wheel]
+    subprocess.run(install, check=True)
+    site = next((tmp_path / "env").glob("lib/python*/site-packages"))
+    os.symlink(Path(click.__file__).parent, site / "click")
+    result = subprocess.run(
+        [tmp_path / "env" / "bin" / "labelsearch", "--help"], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert result.returncode == 0, result.stderr
+    assert "ensembles" in result.stdout
