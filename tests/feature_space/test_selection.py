@@ -10,7 +10,14 @@ from feature_space.feature_set import Feature, FeatureSet
 from feature_space.indicators import BY_NAME
 from feature_space.normalise import Normalisation
 from feature_space.selection import Candidates, compute_candidates, parameter_grid, select
-from feature_space.separation import Pairs, distances_nb, near_zero_mass, near_zero_weights, sample_pairs, separation_power
+from feature_space.separation import (
+    Pairs,
+    distances_nb,
+    near_zero_mass,
+    near_zero_weights,
+    sample_pairs,
+    separation_power,
+)
 
 NAMES = ("momentum_short", "rsi_long", "macd", "stochastic_short", "volume_activity")
 

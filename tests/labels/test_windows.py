@@ -1,0 +1,77 @@
+"""Time windows and the purge, with rows written out by hand."""
+
+import numpy as np
+import pytest
+
+from labelsearch.labels.windows import DAY_MS, Window, check_order, purged_split
+
+JAN_1_2018 = 1_514_764_800_000
+MINUTE = 60_000
+
+
+def test_days_are_inclusive():
+    one = Window.of_days("2018-01-01", "2018-01-01")
+    assert (one.start_ms, one.stop_ms) == (JAN_1_2018, JAN_1_2018 + DAY_MS)
+    assert one.days == 1
+    train = Window.of_days("2018-01-01", "2019-12-31")
+    assert train.days == 730
+    assert train.months == pytest.approx(24 * 730 / 730.5)
+    leap = Window.of_days("2020-02-28", "2020-03-01")
+    assert leap.days == 3
+    assert Window(0, 15 * MINUTE).days == pytest.approx(15 / 1440)
+
+
+def test_bad_days_are_refused():
+    with pytest.raises(ValueError, match="ends on 2018-01-01, before its start 2018-01-02"):
+        Window.of_days("2018-01-02", "2018-01-01")
+    with pytest.raises(ValueError, match="2018-02-30|day"):
+        Window.of_days("2018-02-30", "2018-03-01")
+
+
+def test_rows():
+    times = JAN_1_2018 + DAY_MS + MINUTE * np.array([-2, -1, 0, 1, 5, 1439, 1440, 1441])
+    assert Window.of_days("2018-01-02", "2018-01-02").rows(times) == slice(2, 6)
+    assert Window.of_days("2018-01-01", "2018-01-03").rows(times) == slice(0, 8)
+    empty = Window.of_days("2019-01-01", "2019-01-01").rows(times)
+    assert empty == slice(8, 8)
+
+
+def windows(gap_minutes: int) -> dict[str, Window]:
+    return {"train": Window(0, 100 * MINUTE), "past": Window((100 + gap_minutes) * MINUTE, 300 * MINUTE)}
+
+
+def test_check_order():
+    check_order(windows(60), 60 * MINUTE)
+    check_order(windows(0), 0)
+    check_order({}, 5)
+    with pytest.raises(ValueError, match="'train' and 'past' are 59 minutes apart, but labels look 60 minutes"):
+        check_order(windows(59), 60 * MINUTE)
+    with pytest.raises(ValueError, match="'past' starts before window 'train' ends"):
+        check_order(windows(-1), 0)
+    swapped = dict(reversed(windows(10).items()))
+    with pytest.raises(ValueError, match="'train' starts before window 'past' ends"):
+        check_order(swapped, 0)
+    # the third window counts too
+    with pytest.raises(ValueError, match="'past' and 'future'"):
+        check_order({**windows(60), "future": Window(301 * MINUTE, 400 * MINUTE)}, 60 * MINUTE)
+
+
+def test_purged_split():
+    #                     0  1  2  3  4  5  6  7  8   9   10  11
+    last_used = np.array([2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 12])
+    usable = np.ones(12, dtype=bool)
+    usable[[1, 8]] = False
+    fit, validation = purged_split(last_used, usable, 6, 10)
+    assert fit.tolist() == [0, 2, 3]  # 4 has seen bar 6
+    assert validation.tolist() == [6, 7]  # 9 has seen bar 11, beyond the window
+    fit, validation = purged_split(last_used, usable, 6, 12)
+    assert validation.tolist() == [6, 7, 9]  # 10 and 11 carry the mark T = 12: not settled
+    assert purged_split(last_used, np.zeros(12, dtype=bool), 6, 12)[0].size == 0
+
+
+def test_purged_split_of_uneven_labels():
+    """Labels that reach unevenly far are purged one by one."""
+    last_used = np.array([9, 1, 2, 6, 4, 9, 6, 9, 9, 9])
+    fit, validation = purged_split(last_used, np.ones(10, dtype=bool), 5, 9)
+    assert fit.tolist() == [1, 2, 4]
+    assert validation.tolist() == [6]

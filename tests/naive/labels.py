@@ -1,0 +1,143 @@
+"""Slow plain twins of `labelsearch.labels`, with lists and for reading."""
+
+import math
+
+BUY, NEUTRAL, SELL = 0, 1, 2
+
+
+def clip(x, low, high):
+    return min(max(x, low), high)
+
+
+def by_value(c):
+    return SELL if c > 0.5 else BUY if c < -0.5 else NEUTRAL
+
+
+def quantile_lower(values, q):
+    """The value that a share q of the others lies below, never between two values."""
+    return sorted(values)[math.floor(q * (len(values) - 1))]
+
+
+def smoothed(price, window=5):
+    """Centred mean; the first window//2 + 1 and the last window//2 points stay raw."""
+    half = window // 2
+    out = []
+    for t in range(len(price)):
+        inside = half + 1 <= t < len(price) - half
+        out.append(math.fsum(price[t - half : t + half + 1]) / window if inside else price[t])
+    return out
+
+
+def moves(price, horizon, future):
+    """Relative move ahead of every bar; None where it is not known yet."""
+    out = []
+    for t in range(len(price)):
+        ahead = price[t + 1 : t + horizon + 1]
+        if len(ahead) < horizon:
+            out.append(None)
+        elif future == "point":
+            out.append(ahead[-1] / price[t] - 1)
+        else:
+            weights = range(horizon, 0, -1)
+            mean = math.fsum(w * p for w, p in zip(weights, ahead, strict=True)) / sum(weights)
+            out.append(mean / price[t] - 1)
+    return out
+
+
+def volatility(price, span=1440):
+    """Exponentially weighted root mean square of log returns so far, the first return 0."""
+    alpha = 2 / (span + 1)
+    returns = [0.0] + [math.log(b / a) for a, b in zip(price, price[1:], strict=False)]
+    out = []
+    for t in range(len(price)):
+        weights = [(1 - alpha) ** j for j in range(t + 1)]
+        squares = [w * returns[t - j] ** 2 for j, w in enumerate(weights)]
+        out.append(math.sqrt(math.fsum(squares) / math.fsum(weights)))
+    return out
+
+
+def threshold(price, theta, horizon, future="point", scale="fixed"):
+    """Values and classes, with the reference taken from the same prices."""
+    move = moves(price, horizon, future)
+    thetas = [theta] * len(price)
+    if scale == "volatility":
+        s = volatility(price)
+        middle = math.fsum(s) / len(s)
+        thetas = [theta * clip(v / middle, 0.5, 3) for v in s]
+    if scale == "quantile":
+        thetas = [quantile_lower([abs(m) for m in move if m is not None], 0.99)] * len(price)
+    values, classes = [], []
+    for r, limit in zip(move, thetas, strict=True):
+        c = 0.0 if r is None else -(clip(r / limit, -1, 1) ** 3)
+        values.append(c)
+        if scale == "quantile":
+            classes.append(by_value(c))
+        else:
+            classes.append(NEUTRAL if r is None else BUY if r >= limit else SELL if r <= -limit else NEUTRAL)
+    return values, classes
+
+
+def published(price, horizon):
+    """x_t = -sum_i (d - i + 1)(S_{t+i}/S_t - 1), over its 99th percentile, clipped, cubed."""
+    s = smoothed(price)
+    x = []
+    for t in range(len(s)):
+        terms = [(horizon - i + 1) * (s[t + i] / s[t] - 1) for i in range(1, horizon + 1) if t + i < len(s)]
+        x.append(-math.fsum(terms) if len(terms) == horizon else 0.0)
+    q = quantile_lower([abs(v) for v in x], 0.99)
+    values = [clip(v / q, -1, 1) ** 3 for v in x]
+    return values, [by_value(c) for c in values]
+
+
+def turning_points(s):
+    """Local minima and maxima in turn, from a walk: down while not rising, up while rising."""
+    out = []
+    t, last = 0, len(s) - 1
+    while t < last:
+        while t < last and s[t + 1] <= s[t]:
+            t += 1
+        low = t
+        while t < last and s[t + 1] > s[t]:
+            t += 1
+        out.append((low, t))
+    return out
+
+
+def extrema_legs(s, up, down):
+    """Accepted legs [trough, peak]; up and down in price, per bar."""
+    legs = []
+    buy = 0  # None where a fresh one is needed
+    for low, j in turning_points(s):
+        if buy is None or s[low] <= s[buy]:
+            buy = low
+        limit = min(j + 1, len(s) - 1)
+        higher = bool(legs) and s[j] > s[legs[-1][1]]
+        if s[j] - s[buy] > up[limit]:
+            if legs and s[legs[-1][1]] - s[buy] < down[limit]:
+                if len(legs) >= 2 and higher:
+                    legs[-1][1] = j
+            else:
+                legs.append([buy, j])
+            buy = None
+        elif higher:
+            legs[-1][1] = j
+            buy = None
+    return legs
+
+
+def extrema(price, up_percent, down_percent, span=5000):
+    """Values and classes."""
+    s = smoothed(price)
+    level = [math.fsum(s[max(t + 1 - span, 0) : t + 1]) / min(t + 1, span) for t in range(len(s))]
+    legs = extrema_legs(s, [up_percent / 100 * v for v in level], [down_percent / 100 * v for v in level])
+    values = [0.0] * len(s)
+    turns = [bar for leg in legs for bar in leg]  # trough, peak, trough, peak, ..
+    for i in range(len(turns) - 1):
+        a, b = turns[i], turns[i + 1]
+        trough, peak = min(s[a], s[b]), max(s[a], s[b])
+        if i % 2 == 0:
+            trough, peak = s[a], s[b]
+        for t in range(a, b + 1):
+            x = (s[t] - trough) / (peak - trough)
+            values[t] = clip(x**3 - (1 - x) ** 3, -1, 1)
+    return values, [by_value(c) for c in values]
