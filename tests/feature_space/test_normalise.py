@@ -40,7 +40,11 @@ def test_rounding_is_not_blown_up():
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"kind": "global"}, "unknown normalisation 'global'"), ({"window": 1}, "window >= 2"), ({"gain": 0.0}, "gain > 0")],
+    [
+        ({"kind": "global"}, "unknown normalisation 'global'"),
+        ({"window": 1}, "window >= 2"),
+        ({"gain": 0.0}, "gain > 0"),
+    ],
 )
 def test_refused(options, message):
     with pytest.raises(ValueError, match=message):

@@ -97,7 +97,8 @@ def test_figures_of_a_selection(problem):
     choice = choice_of(candidates, found.features)
     assert found.power >= found.power_random
     np.testing.assert_allclose(found.power, separation_power(found.cross_class_mass))
-    np.testing.assert_allclose(separation_power(found.same_class_mass), brute_power(candidates, choice, same), rtol=1e-3)
+    beside = brute_power(candidates, choice, same)
+    np.testing.assert_allclose(separation_power(found.same_class_mass), beside, rtol=1e-3)
     assert found.distances.shape == found.same_distances.shape == (1500,)
     weights = near_zero_weights(len(NAMES))
     np.testing.assert_allclose(near_zero_mass(found.distances, weights, len(NAMES)), found.cross_class_mass, rtol=1e-3)

@@ -233,7 +233,9 @@ def test_refused(kind, options, message):
         make_label(kind, **options)
 
 
-@pytest.mark.parametrize("label", [Threshold(0.01, 5, scale="quantile"), Threshold(0.01, 5, scale="volatility"), Published(5)])
+@pytest.mark.parametrize(
+    "label", [Threshold(0.01, 5, scale="quantile"), Threshold(0.01, 5, scale="volatility"), Published(5)]
+)
 def test_a_price_at_rest_gives_no_scale(label):
     with pytest.raises(ValueError, match=f"{label.name} cannot be scaled"):
         label.reference(np.full(50, 100.0))

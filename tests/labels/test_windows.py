@@ -24,7 +24,7 @@ def test_days_are_inclusive():
 def test_bad_days_are_refused():
     with pytest.raises(ValueError, match="ends on 2018-01-01, before its start 2018-01-02"):
         Window.of_days("2018-01-02", "2018-01-01")
-    with pytest.raises(ValueError, match="2018-02-30|day"):
+    with pytest.raises(ValueError, match="day"):
         Window.of_days("2018-02-30", "2018-03-01")
 
 

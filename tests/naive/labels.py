@@ -1,5 +1,6 @@
 """Slow plain twins of `labelsearch.labels`, with lists and for reading."""
 
+import itertools
 import math
 
 BUY, NEUTRAL, SELL = 0, 1, 2
@@ -47,7 +48,7 @@ def moves(price, horizon, future):
 def volatility(price, span=1440):
     """Exponentially weighted root mean square of log returns so far, the first return 0."""
     alpha = 2 / (span + 1)
-    returns = [0.0] + [math.log(b / a) for a, b in zip(price, price[1:], strict=False)]
+    returns = [0.0] + [math.log(b / a) for a, b in itertools.pairwise(price)]
     out = []
     for t in range(len(price)):
         weights = [(1 - alpha) ** j for j in range(t + 1)]

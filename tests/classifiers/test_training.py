@@ -1,0 +1,217 @@
+"""Networks: what they learn, what they do not, and that they repeat bit by bit."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import nn
+
+from labelsearch.classifiers import training
+from labelsearch.classifiers.dataset import Samples
+from labelsearch.classifiers.explain import shap_values
+from labelsearch.classifiers.files import load_network, save_network
+from labelsearch.classifiers.networks import build_network
+from labelsearch.classifiers.training import TrainingSettings, predict, train_network, weighted_loss
+
+SETTINGS = TrainingSettings(n_trials=2, max_epochs=3, batch_size=128, seed=3)
+
+
+def make_problem(n: int, seed: int, *, planted: bool) -> Samples:
+    """Four features; planted: the first decides the class up to some noise."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-1, 1, (n, 4)).astype(np.float32)
+    signal = (x[:, 0] if planted else rng.uniform(-1, 1, n)) + rng.normal(0, 0.1, n)
+    classes = np.where(signal < -0.4, 0, np.where(signal > 0.4, 2, 1))
+    weights = np.ones(n, dtype=np.float32)
+    return Samples(torch.from_numpy(x), torch.from_numpy(classes), torch.from_numpy(weights))
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return train_network(make_problem(1500, 0, planted=True), make_problem(500, 1, planted=True), SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    torch.manual_seed(0)
+    return build_network("mlp", 4, width=16, depth=2, dropout=0.2)
+
+
+def auc(trained, *, planted: bool) -> float:
+    """Buy against the rest, on samples of their own."""
+    test = make_problem(1500, 2, planted=planted)
+    return roc_auc_score(test.classes.numpy() == 0, predict(trained.network, test.features.numpy())[:, 0])
+
+
+def test_learns_what_is_planted(trained):
+    assert auc(trained, planted=True) > 0.95
+    assert trained.validation_loss < 0.8 * np.log(3)
+
+
+def test_finds_nothing_in_noise():
+    got = train_network(
+        make_problem(1500, 0, planted=False), make_problem(500, 1, planted=False), replace(SETTINGS, n_trials=1)
+    )
+    assert abs(auc(got, planted=False) - 0.5) < 0.06
+    assert got.validation_loss > 0.95 * np.log(3)
+
+
+def test_same_seed_same_bits(trained):
+    """Whatever the threads and the state of the global generator."""
+    threads = torch.get_num_threads()
+    torch.manual_seed(123)
+    torch.set_num_threads(2)
+    try:
+        again = train_network(make_problem(1500, 0, planted=True), make_problem(500, 1, planted=True), SETTINGS)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert again.losses == trained.losses
+    assert again.trials == trained.trials
+    assert again.options == trained.options
+    for name, tensor in trained.network.state_dict().items():
+        assert torch.equal(tensor, again.network.state_dict()[name])
+
+
+def test_another_seed_is_another_network(trained):
+    other = train_network(
+        make_problem(1500, 0, planted=True), make_problem(500, 1, planted=True), replace(SETTINGS, seed=4, n_trials=1)
+    )
+    assert other.trials[0] != trained.trials[0]
+
+
+def test_the_record_of_a_search(trained):
+    validation = make_problem(500, 1, planted=True)
+    assert len(trained.trials) == 2
+    assert [t["number"] for t in trained.trials] == [0, 1]
+    assert {t["state"] for t in trained.trials} <= {"COMPLETE", "PRUNED"}
+    assert min(t["best"] for t in trained.trials) == trained.validation_loss == min(trained.losses)
+    assert weighted_loss(trained.network, validation) == trained.validation_loss  # the best epoch's weights
+    best = min(trained.trials, key=lambda t: t["best"])
+    assert {k: best["parameters"][k] for k in trained.options} == trained.options
+    assert not trained.network.training
+    json.dumps(trained.trials)
+
+
+def test_no_trials_are_refused():
+    data = make_problem(20, 0, planted=True)
+    with pytest.raises(ValueError, match="at least one trial"):
+        train_network(data, data, replace(SETTINGS, n_trials=0))
+
+
+def test_weighted_loss_by_hand():
+    network = nn.Linear(1, 3)
+    nn.init.zeros_(network.weight)
+    network.bias.data = torch.log(torch.tensor([0.5, 0.25, 0.25]))
+    samples = Samples(torch.zeros(3, 1), torch.tensor([0, 1, 2]), torch.tensor([1.0, 2.0, 5.0]))
+    wanted = (np.log(2) + 7 * np.log(4)) / 8
+    assert weighted_loss(network, samples) == pytest.approx(wanted, rel=1e-6)
+    module = training.Module(network, 1e-3, 0.0)
+    assert module.training_step(samples, 0).item() == pytest.approx(wanted * 8 / 3, rel=1e-6)  # mean over samples
+
+
+def test_a_row_does_not_depend_on_what_follows(tiny, monkeypatch):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (600, 4)).astype(np.float32)
+    monkeypatch.setattr(training, "CHUNK", 256)
+    whole = predict(tiny, x)
+    for stop in (1, 2, 255, 256, 257, 511, 599):
+        assert predict(tiny, x[:stop]).tobytes() == whole[:stop].tobytes()
+    other = x.copy()
+    other[300:] = rng.uniform(-9, 9, (300, 4))
+    other[400] = np.nan
+    assert predict(tiny, other)[:300].tobytes() == whole[:300].tobytes()
+    assert predict(tiny, x[:0]).shape == (0, 3)
+
+
+def test_full_chunks_too(tiny):
+    x = np.random.default_rng(0).uniform(-1, 1, (training.CHUNK + 3, 4)).astype(np.float32)
+    whole = predict(tiny, x)
+    for stop in (1, 1000, training.CHUNK, training.CHUNK + 1):
+        assert predict(tiny, x[:stop]).tobytes() == whole[:stop].tobytes()
+
+
+def test_threads_change_nothing(tiny):
+    x = np.random.default_rng(0).uniform(-1, 1, (3000, 4)).astype(np.float32)
+    before = torch.get_num_threads()
+    results = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        results.append(predict(tiny, x).tobytes())
+        assert torch.get_num_threads() == threads
+    torch.set_num_threads(before)
+    assert results[0] == results[1]
+
+
+def test_probabilities_by_hand(tiny):
+    """Softmax of the layers, written out; dropout is off."""
+    x = np.random.default_rng(0).uniform(-1, 1, (50, 4)).astype(np.float32)
+    tiny.train()
+    got = predict(tiny, x)
+    h = x.astype(float)
+    layers = [m for m in tiny if isinstance(m, nn.Linear)]
+    for i, layer in enumerate(layers):
+        h = h @ layer.weight.detach().numpy().T + layer.bias.detach().numpy()
+        h = np.maximum(h, 0) if i < len(layers) - 1 else h
+    p = np.exp(h) / np.exp(h).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(got, p, rtol=1e-5)
+    np.testing.assert_allclose(got.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_networks():
+    assert [type(m).__name__ for m in build_network("mlp", 4, width=8, depth=1)] == ["Linear", "ReLU", "Linear"]
+    deep = build_network("mlp", 4, width=8, depth=3, dropout=0.1)
+    assert sum(isinstance(m, nn.Dropout) for m in deep) == 3
+    assert deep(torch.zeros(5, 4)).shape == (5, 3)
+    with pytest.raises(ValueError, match="unknown network 'cnn'; known are mlp"):
+        build_network("cnn", 4)
+
+
+def test_files_round_trip(trained, tmp_path):
+    save_network(trained.network, trained.kind, trained.options, 4, tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["network.json", "weights.safetensors"]
+    loaded = load_network(tmp_path)
+    assert not loaded.training
+    x = make_problem(300, 5, planted=True).features.numpy()
+    assert predict(loaded, x).tobytes() == predict(trained.network, x).tobytes()
+    description = json.loads((tmp_path / "network.json").read_text())
+    assert description == {"kind": "mlp", "n_features": 4, "options": trained.options}
+
+
+def assert_additive(network, values, background, rows):
+    with torch.no_grad():
+        at, base = network(torch.from_numpy(rows)).numpy(), network(torch.from_numpy(background)).numpy()
+    np.testing.assert_allclose(values.sum(axis=1), at - base.mean(axis=0), atol=1e-4)
+
+
+def test_shapley_values_add_up(trained):
+    x = make_problem(60, 6, planted=True).features.numpy()
+    background, rows = x[:40], x[40:]
+    values, explainer = shap_values(trained.network, background, rows)
+    assert explainer == "deep"
+    assert values.shape == (20, 4, 3)
+    assert_additive(trained.network, values, background, rows)
+    assert np.abs(values).mean(axis=(0, 2)).argmax() == 0  # the planted feature
+
+
+class Squares(nn.Module):
+    """A function that the deep explainer cannot follow."""
+
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.last(x**2 * x.roll(1, dims=1))
+
+
+def test_shapley_values_of_any_network():
+    torch.manual_seed(0)
+    network = Squares()
+    x = make_problem(30, 6, planted=True).features.numpy()
+    values, explainer = shap_values(network, x[:20], x[20:])
+    assert explainer == "permutation"
+    assert_additive(network, values, x[:20], x[20:])
