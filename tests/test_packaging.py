@@ -1,6 +1,5 @@
 """The wheel ships three packages and nothing else, and its command runs in a clean environment."""
 
-import os
 import subprocess
 import sys
 import venv
@@ -38,7 +37,7 @@ def test_console_script_in_a_clean_environment(wheel, tmp_path):
     install = [python, "-m", "pip", "install", "-q", "--no-deps", wheel]
     subprocess.run(install, check=True)
     site = next((tmp_path / "env").glob("lib/python*/site-packages"))
-    os.symlink(Path(click.__file__).parent, site / "click")
+    (site / "click").symlink_to(Path(click.__file__).parent)
     result = subprocess.run(
         [tmp_path / "env" / "bin" / "labelsearch", "--help"], capture_output=True, text=True, cwd=tmp_path
     )

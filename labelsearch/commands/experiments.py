@@ -86,11 +86,10 @@ def run(experiment: Path, store: Path, runs: Path, workers: int) -> None:
 @click.option("--edge", type=click.FloatRange(0.0, 1.0, max_open=True), default=0.1, show_default=True,
               help="Per-bar Sharpe ratio of the planted drift; 0 plants nothing to find.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the market and of the search.")
-@store_option
 @runs_option
 @workers_option
 @one_line_errors
-def demo(edge: float, seed: int, store: Path, runs: Path, workers: int) -> None:
+def demo(edge: float, seed: int, runs: Path, workers: int) -> None:
     """Run the whole job on a generated market: labels to ensemble tiers in about two minutes.
 
     \b
@@ -105,7 +104,7 @@ def demo(edge: float, seed: int, store: Path, runs: Path, workers: int) -> None:
     quick = preset("quick")
     data = dataclasses.replace(quick.data, edge=edge, market_seed=seed)
     experiment = dataclasses.replace(quick, name="demo", seed=seed, data=data)
-    _finish(_run(experiment, "ensembles", store, runs, workers))
+    _finish(_run(experiment, "ensembles", Path("store"), runs, workers))
 
 
 STAGE_HELP = {

@@ -5,8 +5,8 @@ from typing import Any
 
 from labelsearch.labels.kinds import CLASS_NAMES
 from labelsearch.pipeline.context import Context
-from labelsearch.pipeline.ledger import Ledger
-from labelsearch.pipeline.run import done_events
+from labelsearch.pipeline.ledger import Ledger, look_number
+from labelsearch.pipeline.run import done_events, looks_ledger
 from labelsearch.pipeline.stages import classifiers, ensembles, features, labels, search
 
 STARVED = 1000  # action bars below which a label is marked
@@ -150,8 +150,8 @@ def belief(context: Context) -> list[str]:
         f"Spearman {correlation['all']['rho']:+.3f}.",
         f"Placebo p-values, from {found['placebo']['n_shifts']} circular shifts of the outputs: {p_values}.",
         f"Verdict, corrected for the number of tiers: {found['verdict']}.",
-        f"This future window has been evaluated {found['looks']} time{'s' if found['looks'] > 1 else ''}; "
-        "only the first look is untouched.",
+        _looks(context),
+        _trials(context),
         "One search seed and one classifier seed: take no figure for more than that.",
     ]
     if correlation["positive"]:
@@ -159,6 +159,25 @@ def belief(context: Context) -> list[str]:
             f" Among the {correlation['n_positive']:,} of positive score: {correlation['positive']['rho']:+.3f}."
         )
     return sentences
+
+
+def _looks(context: Context) -> str:
+    done = done_events(Ledger(context.folder / "ledger.jsonl"))
+    look = look_number(looks_ledger(context.folder), done["ensembles"]["key"])
+    if look is None:
+        return "How often this future window was looked at is not on record here."
+    number, total = look
+    later = "" if number == 1 else " A later look is no longer out of sample: what came before may have guided it."
+    return f"This was look {number} of {total} so far at this future window.{later}"
+
+
+def _trials(context: Context) -> str:
+    counts = [event["counts"] for event in done_events(Ledger(context.folder / "ledger.jsonl")).values()]
+    total = {name: value for stage in counts for name, value in stage.items()}
+    return (
+        f"Trials behind it: {total['strategy_trials']:,} strategies ({total['strategy_trials_pruned']:,} pruned), "
+        f"{total['network_trials']:,} networks, {total['feature_sets_scored']:,} feature sets."
+    )
 
 
 def cost_table(context: Context) -> Table:

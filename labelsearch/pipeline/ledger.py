@@ -60,6 +60,27 @@ class Ledger:
             os.fsync(file.fileno())
 
 
-def count_looks(ledger: Ledger, data_digest: str) -> int:
-    """How many different evaluations have looked at this future data."""
-    return len({e["key"] for e in ledger.events("look") if e["data"] == data_digest})
+def record_look(ledger: Ledger, key: str, data: str, run: str) -> None:
+    """Count an evaluation of future data, before it happens; the same evaluation counts once.
+
+    Parameters
+    ----------
+    key : str
+        Hash of everything the evaluation depends on.
+    data : str
+        Hash of the bars looked at.
+    run : str
+        Run that looks.
+    """
+    if key not in {event["key"] for event in ledger.events("look")}:
+        ledger.append("look", key=key, data=data, run=run)
+
+
+def look_number(ledger: Ledger, key: str) -> tuple[int, int] | None:
+    """Which look at its data an evaluation was, from 1, and how many there were so far; None if never recorded."""
+    looks = ledger.events("look")
+    data = next((event["data"] for event in looks if event["key"] == key), None)
+    if data is None:
+        return None
+    same = [event["key"] for event in looks if event["data"] == data]
+    return same.index(key) + 1, len(same)

@@ -14,7 +14,7 @@ from pathlib import Path
 from labelsearch import __version__
 from labelsearch.pipeline.context import Context, Progress, silent
 from labelsearch.pipeline.experiment import Experiment
-from labelsearch.pipeline.ledger import Event, Ledger
+from labelsearch.pipeline.ledger import Event, Ledger, record_look
 from labelsearch.pipeline.meter import Meter
 from labelsearch.pipeline.units import write_atomically
 
@@ -34,6 +34,8 @@ class Stage:
         Stages whose results it reads.
     sections : tuple of str
         Parts of the experiment it depends on.
+    looks_at_future : bool
+        Whether it evaluates strategies on the future window; each such evaluation is counted across runs.
     version : int
         Raised when the code of the stage gives other results for the same inputs.
     """
@@ -41,6 +43,7 @@ class Stage:
     name: str
     needs: tuple[str, ...]
     sections: tuple[str, ...]
+    looks_at_future: bool = False
     version: int = 1
 
 
@@ -50,7 +53,7 @@ STAGES = (
     Stage("classifiers", ("labels", "features"), ("network",)),
     Stage("outputs", ("features", "classifiers"), ()),
     Stage("search", ("outputs",), ("search", "score")),
-    Stage("ensembles", ("labels", "outputs", "search"), ("tiers",)),
+    Stage("ensembles", ("outputs", "search"), ("score", "tiers"), looks_at_future=True),
 )
 STAGE_NAMES = tuple(stage.name for stage in STAGES)
 
@@ -67,6 +70,11 @@ def _digest_files(folder: Path) -> str:
 def done_events(ledger: Ledger) -> dict[str, Event]:
     """Latest record of each finished stage, by name."""
     return {event["stage"]: event for event in ledger.events("stage")}
+
+
+def looks_ledger(folder: Path) -> Ledger:
+    """The record of looks at future windows, shared by all runs beside this one."""
+    return Ledger(folder.parent / "looks.jsonl")
 
 
 def _key(stage: Stage, context: Context, done: dict[str, Event], bars: str) -> str:
@@ -109,6 +117,10 @@ def _prepare_units(folder: Path, key: str) -> None:
 def _run_stage(stage: Stage, context: Context, ledger: Ledger, key: str) -> None:
     module = importlib.import_module(f"labelsearch.pipeline.stages.{stage.name}")
     _prepare_units(context.units(stage.name), key)
+    if stage.looks_at_future:
+        rows = context.rows("future")
+        data = context.bars.rows(rows.start, rows.stop).digest()
+        record_look(looks_ledger(context.folder), key, data, context.folder.name)
     counts = {}
 
     def write(draft: Path) -> None:

@@ -108,7 +108,7 @@ def test_run_prints_tiers_and_writes_the_report(finished, home):
     Path("tiny.toml").write_text(finished.experiment.to_toml())
     result = invoke("run", "tiny.toml")
     assert result.exit_code == 0, result.output
-    for words in ("Top-20", "Top-5", "buy and hold", "past", "future", "Verdict", "evaluated 1 time"):
+    for words in ("Top-20", "Top-5", "buy and hold", "past", "future", "Verdict", "look 1 of 1"):
         assert words in result.stdout
     report = finished.folder / "report"
     assert {p.name for p in report.iterdir()} == {

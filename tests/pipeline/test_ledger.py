@@ -2,7 +2,7 @@
 
 import pytest
 
-from labelsearch.pipeline.ledger import Ledger, count_looks
+from labelsearch.pipeline.ledger import Ledger, look_number, record_look
 
 
 @pytest.fixture
@@ -40,7 +40,8 @@ def test_a_damaged_line_ends_what_counts(ledger):
 def test_looks_count_once_per_evaluation(tmp_path):
     looks = Ledger(tmp_path / "looks.jsonl")
     for key, data in (("a", "x"), ("a", "x"), ("b", "x"), ("c", "y")):
-        looks.append("look", key=key, data=data, run="r")
-    assert count_looks(looks, "x") == 2
-    assert count_looks(looks, "y") == 1
-    assert count_looks(looks, "z") == 0
+        record_look(looks, key, data, "run")
+    assert look_number(looks, "a") == (1, 2)
+    assert look_number(looks, "b") == (2, 2)
+    assert look_number(looks, "c") == (1, 1)
+    assert look_number(looks, "d") is None

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,13 +17,14 @@ from labelsearch.classifiers.files import load_network
 from labelsearch.classifiers.training import predict
 from labelsearch.labels.kinds import NEUTRAL
 from labelsearch.pipeline.experiment import Experiment
-from labelsearch.pipeline.ledger import Ledger
+from labelsearch.pipeline.ledger import Ledger, look_number
 from labelsearch.pipeline.run import (
     STAGE_NAMES,
     RunError,
     done_events,
     find_run,
     list_runs,
+    looks_ledger,
     open_context,
     run_experiment,
 )
@@ -56,20 +58,22 @@ def test_a_second_run_skips_everything_and_looks_only_once(tiny_run):
     )
     assert seen == [(name, 0, 0) for name in STAGE_NAMES]
     assert (again.folder / "ledger.jsonl").read_bytes() == before
-    assert ensembles.load(again)["looks"] == 1
+    key = done_events(Ledger(again.folder / "ledger.jsonl"))["ensembles"]["key"]
+    assert look_number(looks_ledger(again.folder), key) == (1, 1)
 
 
 def test_a_changed_section_redoes_only_what_depends_on_it(tiny_run, tmp_path):
     base = tiny_run.experiment.to_dict()
     changed = Experiment.from_dict({**base, "tiers": {"sizes": [10], "n_shifts": 99}})
     # same folder name, so that the earlier stages are found
-    import shutil
-
     shutil.copytree(tiny_run.folder, tmp_path / changed.run_id)
+    shutil.copy(tiny_run.folder.parent / "looks.jsonl", tmp_path)
     seen = []
     context = run_experiment(changed, tmp_path, tiny_run.store, progress=lambda s, d, n: seen.append((s, n)))
     assert [s for s, n in seen if n == 0] == list(STAGE_NAMES[:-1])
     assert list(ensembles.load(context)["members"]) == ["10"]
+    key = done_events(Ledger(context.folder / "ledger.jsonl"))["ensembles"]["key"]
+    assert look_number(looks_ledger(context.folder), key) == (2, 2)
 
 
 def test_two_workers_give_the_same_bits_as_one(tiny_run, tmp_path):

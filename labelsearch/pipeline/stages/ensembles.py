@@ -1,4 +1,4 @@
-"""Stage: tiers of the best strategies by past score, judged on past and, counted as a look, on future."""
+"""Stage: tiers of the best strategies by past score, judged on past and on future."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from labelsearch.pipeline.context import Context
-from labelsearch.pipeline.ledger import Ledger, count_looks
 from labelsearch.pipeline.stages import outputs as output_stage
 from labelsearch.pipeline.stages import search as search_stage
 from strategies.budget import evaluate_population
@@ -18,16 +17,6 @@ from strategies.metrics import measure
 from strategies.selection_bias import placebo_shift, rank_correlation, verdict
 
 MARKET = "buy and hold"
-
-
-def record_look(context: Context) -> int:
-    """Count this evaluation of the future window before it happens; returns the looks so far, this one included."""
-    looks = Ledger(context.folder.parent / "looks.jsonl")
-    data = context.bars.rows(context.rows("future").start, context.rows("future").stop).digest()
-    key = (context.units("ensembles") / "key").read_text()
-    if key not in {event["key"] for event in looks.events("look")}:
-        looks.append("look", data=data, key=key, run=context.folder.name)
-    return count_looks(looks, data)
 
 
 def _judge(
@@ -73,7 +62,6 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
     rows, _ = _judge(context, "past", best, sizes, folder)
     context.progress("ensembles", 1, 4)
 
-    looks = record_look(context)
     future = search_stage.problem(context, "future")
     later = evaluate_population(future, params)
     pd.DataFrame(later).to_parquet(folder / "future.parquet", compression="zstd")
@@ -97,7 +85,6 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
         "members": {str(n): index.tolist() for n, index in members.items()},
         "table": rows + more,
         "n_strategies": len(population),
-        "looks": looks,
         "rank_correlation": {
             "all": rank_correlation(score, later["monthly_return"])._asdict(),
             "positive": (
@@ -111,7 +98,7 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
         "verdict": verdict(placebo.p_value),
     }
     (folder / "tiers.json").write_text(json.dumps(result, indent=1))
-    return {"future_looks": 1}
+    return {}
 
 
 def load(context: Context) -> dict[str, Any]:
