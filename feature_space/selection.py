@@ -1,7 +1,7 @@
 """Search for the feature set of a label: coordinate search over parameters on fixed pairs.
 
 L1 distance is a sum over features, so changing the parameters of one feature replaces one term of every pair's
-distance. All candidates of a feature are scored against the unchanged rest at once.
+distance. The terms of all candidates are computed once; a step adds those of one feature to the unchanged rest.
 """
 
 import itertools
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 from feature_space.feature_set import N_THREADS, Feature
 from feature_space.indicators import Indicator, Inputs
 from feature_space.normalise import Normalisation
-from feature_space.separation import N_BINS, Pairs, near_zero_weights, separation_power
+from feature_space.separation import Pairs, near_zero_weights, separation_power
 
 
 def parameter_grid(indicator: Indicator, n_values: int) -> list[tuple[int, ...]]:
@@ -74,30 +74,27 @@ def compute_candidates(
     return Candidates(grouped, offsets, values, position)
 
 
-@njit(cache=True, parallel=True)
-def score_candidates_nb(rest, values, left, right, weights, top):
-    """Near-zero mass of ``rest + |value_left - value_right|`` for each row of ``values``; parallel over rows."""
-    n_candidates, n_bins = values.shape[0], weights.size
-    out = np.empty(n_candidates)
-    for c in prange(n_candidates):
+@njit(cache=True, nogil=True)
+def pair_terms_nb(values, left, right):
+    """|value_left - value_right| of every candidate and pair, float32 (n_candidates, M)."""
+    out = np.empty((values.shape[0], left.size), dtype=np.float32)
+    for c in range(values.shape[0]):
         row = values[c]
-        counts = np.zeros(n_bins, dtype=np.int64)
         for m in range(left.size):
-            d = rest[m] + abs(np.float64(row[left[m]]) - np.float64(row[right[m]]))
-            counts[min(int(d * (n_bins / top)), n_bins - 1)] += 1
-        total = 0.0
-        for b in range(n_bins):
-            total += counts[b] * weights[b]
-        out[c] = total / left.size
+            out[c, m] = abs(row[left[m]] - row[right[m]])
     return out
 
 
-@njit(cache=True)
-def term_nb(row, left, right):
-    """Distance term of one feature for each pair."""
-    out = np.empty(left.size)
-    for m in range(left.size):
-        out[m] = abs(np.float64(row[left[m]]) - np.float64(row[right[m]]))
+@njit(cache=True, nogil=True)
+def near_zero_masses_nb(rest, terms, weights, top):
+    """Near-zero mass of the pair distances ``rest + term`` for each row of ``terms``; float64 (n_candidates,)."""
+    out = np.empty(terms.shape[0])
+    per_unit, last = weights.size / top, weights.size - 1
+    for c in range(terms.shape[0]):
+        total = 0.0
+        for m in range(rest.size):
+            total += weights[min(int((rest[m] + terms[c, m]) * per_unit), last)]
+        out[c] = total / rest.size
     return out
 
 
@@ -131,56 +128,52 @@ class Selection:
 
 
 class _Search:
-    """Distances of fixed pairs under a changing choice of candidates."""
+    """Distances of fixed pairs under a changing choice of candidates; one thread, no shared state."""
 
-    def __init__(self, candidates: Candidates, pairs: Pairs, quantile: float | None, rng: np.random.Generator):
-        self.candidates = candidates
-        self.left, self.right = candidates.position[pairs.left], candidates.position[pairs.right]
+    def __init__(self, candidates: Candidates, pairs: Pairs, rng: np.random.Generator):
+        self.offsets = candidates.offsets
         self.n_features = len(candidates.features)
+        position = candidates.position
+        self.terms = pair_terms_nb(candidates.values, position[pairs.left], position[pairs.right])
         self.rng = rng
         self.n_evaluations = 0
-        cut = None
-        if quantile is not None:
-            cut = float(np.quantile(self.distances(self.random_choice()), quantile))
-        self.weights = near_zero_weights(self.n_features, N_BINS, cut)
+        self.weights = near_zero_weights(self.n_features)
 
     def random_choice(self) -> NDArray[np.int64]:
-        return np.array([self.rng.integers(len(group)) for group in self.candidates.features])
-
-    def term(self, feature: int, choice: int) -> NDArray[np.float64]:
-        row = self.candidates.values[self.candidates.offsets[feature] + choice]
-        return term_nb(row, self.left, self.right)
+        """One candidate for each feature."""
+        return self.rng.integers(np.diff(self.offsets))
 
     def distances(self, choice: NDArray[np.int64]) -> NDArray[np.float64]:
-        total = np.zeros(self.left.size)
-        for feature in range(self.n_features):
-            total += self.term(feature, choice[feature])
+        """L1 distance of each pair, float64 (M,)."""
+        total = np.zeros(self.terms.shape[1])
+        for row in self.offsets[:-1] + choice:
+            total += self.terms[row]
         return total
 
-    def score(self, rest: NDArray[np.float64], first: int, last: int) -> NDArray[np.float64]:
-        self.n_evaluations += last - first
-        top = 2.0 * self.n_features
-        values = self.candidates.values[first:last]
-        return score_candidates_nb(rest, values, self.left, self.right, self.weights, top)
+    def masses(self, rest: NDArray[np.float64], first: int, last: int) -> NDArray[np.float64]:
+        """Near-zero mass with each of the candidates ``first`` to ``last`` added to the rest."""
+        self.n_evaluations += int(last - first)
+        return near_zero_masses_nb(rest, self.terms[first:last], self.weights, 2.0 * self.n_features)
 
     def mass(self, choice: NDArray[np.int64]) -> float:
-        first = self.candidates.offsets[0] + choice[0]
-        rest = self.distances(choice) - self.term(0, choice[0])
-        return float(self.score(np.maximum(rest, 0.0), first, first + 1)[0])
+        """Near-zero mass of one choice."""
+        row = self.offsets[0] + choice[0]
+        return float(self.masses(self.distances(choice) - self.terms[row], row, row + 1)[0])
 
     def climb(self, choice: NDArray[np.int64]) -> tuple[NDArray[np.int64], float]:
         """Change one feature at a time until no single change lowers the near-zero mass."""
-        best = self.mass(choice)
+        best, total = self.mass(choice), self.distances(choice)
         improved = True
         while improved:
             improved = False
             for feature in self.rng.permutation(self.n_features):
-                rest = self.distances(choice) - self.term(feature, choice[feature])
-                first, last = self.candidates.offsets[feature], self.candidates.offsets[feature + 1]
-                masses = self.score(np.maximum(rest, 0.0), first, last)
+                first, last = self.offsets[feature], self.offsets[feature + 1]
+                rest = total - self.terms[first + choice[feature]]
+                masses = self.masses(rest, first, last)
                 winner = int(np.argmin(masses))
                 if winner != choice[feature] and masses[winner] < best * (1.0 - 1e-9):
                     choice[feature], best, improved = winner, float(masses[winner]), True
+                    total = rest + self.terms[first + winner]
         return choice, best
 
 
@@ -208,12 +201,13 @@ def select(
     n_random : int
         Random sets behind ``power_random``.
     """
-    search = _Search(candidates, cross, quantile, np.random.default_rng(seed))
+    search = _Search(candidates, cross, np.random.default_rng(seed))
+    if quantile is not None:
+        near = float(np.quantile(search.distances(search.random_choice()), quantile))
+        search.weights = near_zero_weights(search.n_features, quantile=near)
     random_mass = float(np.median([search.mass(search.random_choice()) for _ in range(n_random)]))
-    choice, mass = min(
-        (search.climb(search.random_choice()) for _ in range(n_restarts)), key=lambda end: end[1]
-    )
-    beside = _Search(candidates, same, None, np.random.default_rng(seed))
+    choice, mass = min((search.climb(search.random_choice()) for _ in range(n_restarts)), key=lambda end: end[1])
+    beside = _Search(candidates, same, np.random.default_rng(seed))
     beside.weights = search.weights
     return Selection(
         features=tuple(group[c] for group, c in zip(candidates.features, choice, strict=True)),
@@ -221,7 +215,7 @@ def select(
         power_random=separation_power(random_mass),
         same_class_mass=beside.mass(choice),
         cross_class_mass=mass,
-        n_evaluations=int(search.n_evaluations),
+        n_evaluations=search.n_evaluations,
         distances=search.distances(choice),
         same_distances=beside.distances(choice),
     )

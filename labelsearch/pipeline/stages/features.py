@@ -1,13 +1,15 @@
 """Stage: choose the feature set of each label by separation power on the fitted part of train."""
 
+import itertools
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from feature_space.feature_set import FeatureSet
-from feature_space.selection import compute_candidates, select
+from feature_space.selection import Selection, compute_candidates, select
 from feature_space.separation import Pairs, histogram_nb, sample_pairs
 from labelsearch.labels.windows import purged_split
 from labelsearch.pipeline.context import Context
@@ -50,8 +52,9 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
         n_values=settings.n_values,
         fit_stop=context.boundary,
     )
-    evaluations = 0
-    for done, name in enumerate(names):
+    done = itertools.count(1)
+
+    def choose(name: str) -> int:
         found = select(
             candidates,
             *pairs[name],
@@ -59,25 +62,32 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
             seed=context.seed("selection", name),
             quantile=NEAR_QUANTILE if settings.weight == "quantile" else None,
         )
-        top = 2.0 * len(found.features)
-        result = {
-            "label": name,
-            "power": found.power,
-            "power_random": found.power_random,
-            "cross_class_mass": found.cross_class_mass,
-            "same_class_mass": found.same_class_mass,
-            "n_evaluations": found.n_evaluations,
-            "histogram": {
-                "top": top,
-                "cross": histogram_nb(found.distances, PICTURE_BINS, top).tolist(),
-                "same": histogram_nb(found.same_distances, PICTURE_BINS, top).tolist(),
-            },
-            "feature_set": FeatureSet(found.features, space.normaliser()).to_dict(),
-        }
+        result = _describe(name, found, FeatureSet(found.features, space.normaliser()))
         (folder / f"{name}.json").write_text(json.dumps(result, indent=1))
-        evaluations += found.n_evaluations
-        context.progress("features", done + 1, len(names))
-    return {"feature_sets_scored": evaluations}
+        context.progress("features", next(done), len(names))
+        return found.n_evaluations
+
+    # the kernels release the lock; each label is searched by one thread
+    with ThreadPoolExecutor(min(context.workers, len(names))) as pool:
+        return {"feature_sets_scored": sum(pool.map(choose, names))}
+
+
+def _describe(name: str, found: Selection, feature_set: FeatureSet) -> dict[str, Any]:
+    top = 2.0 * len(found.features)
+    return {
+        "label": name,
+        "power": found.power,
+        "power_random": found.power_random,
+        "cross_class_mass": found.cross_class_mass,
+        "same_class_mass": found.same_class_mass,
+        "n_evaluations": found.n_evaluations,
+        "histogram": {
+            "top": top,
+            "cross": histogram_nb(found.distances, PICTURE_BINS, top).tolist(),
+            "same": histogram_nb(found.same_distances, PICTURE_BINS, top).tolist(),
+        },
+        "feature_set": feature_set.to_dict(),
+    }
 
 
 def load(context: Context, name: str) -> dict[str, Any]:
