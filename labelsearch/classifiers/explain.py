@@ -1,9 +1,13 @@
 """Shapley values of a classifier: what each feature adds to the buy and the sell side."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+
+from labelsearch.classifiers.threads import one_thread
 
 
 def shap_values(
@@ -32,15 +36,16 @@ def shap_values(
     import shap
 
     network.eval()
-    try:
-        explainer = shap.DeepExplainer(network, torch.from_numpy(background))
-        values = explainer.shap_values(torch.from_numpy(rows), check_additivity=True)
-        return np.asarray(values, dtype=np.float64), "deep"
-    except AssertionError:
+    with one_thread():
+        try:
+            explainer = shap.DeepExplainer(network, torch.from_numpy(background))
+            values = explainer.shap_values(torch.from_numpy(rows), check_additivity=True)
+            return np.asarray(values, dtype=np.float64), "deep"
+        except AssertionError:
+            exact = shap.PermutationExplainer(partial(_logits, network), background, seed=0)
+            return np.asarray(exact(rows, silent=True).values, dtype=np.float64), "permutation"
 
-        def logits(x: NDArray[np.float64]) -> NDArray[np.float32]:
-            with torch.no_grad():
-                return network(torch.from_numpy(x.astype(np.float32))).numpy()
 
-        exact = shap.PermutationExplainer(logits, background, seed=0)
-        return np.asarray(exact(rows, silent=True).values, dtype=np.float64), "permutation"
+def _logits(network: nn.Module, x: NDArray[np.float64]) -> NDArray[np.float32]:
+    with torch.no_grad():
+        return network(torch.from_numpy(x.astype(np.float32))).numpy()

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from labelsearch.classifiers.dataset import Batches, Samples
 from labelsearch.classifiers.networks import build_network
+from labelsearch.classifiers.threads import one_thread
 
 CHUNK = 8192  # rows of one inference call
 SAMPLER_ARGUMENTS: dict[str, Any] = {"n_startup_trials": 4, "n_ei_candidates": 24, "multivariate": True}
@@ -150,8 +151,6 @@ def train_network(train: Samples, validation: Samples, settings: TrainingSetting
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     best: Trained | None = None
     study = optuna.create_study(
         study_name="network",
@@ -160,22 +159,19 @@ def train_network(train: Samples, validation: Samples, settings: TrainingSetting
             min_resource=1, max_resource=settings.max_epochs, reduction_factor=3
         ),
     )
-    try:
-        with warnings.catch_warnings():
-            # Lightning asks for loader workers; batches are slices of memory, workers would only copy them.
-            warnings.filterwarnings("ignore", module="pytorch_lightning")
-            warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-            for _ in range(settings.n_trials):
-                trial = study.ask()
-                options, network, epochs = _fit_trial(trial, train, validation, settings)
-                pruned = len(epochs.losses) < settings.max_epochs
-                state = optuna.trial.TrialState.PRUNED if pruned else optuna.trial.TrialState.COMPLETE
-                study.tell(trial, None if pruned else min(epochs.losses), state)
-                if best is None or min(epochs.losses) < best.validation_loss:
-                    network.load_state_dict(epochs.best_state)
-                    best = Trained(settings.network, options, network.eval(), epochs.losses)
-    finally:
-        torch.set_num_threads(threads)
+    with one_thread(), warnings.catch_warnings():
+        # Lightning asks for loader workers; batches are slices of memory, workers would only copy them.
+        warnings.filterwarnings("ignore", module="pytorch_lightning")
+        warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+        for _ in range(settings.n_trials):
+            trial = study.ask()
+            options, network, epochs = _fit_trial(trial, train, validation, settings)
+            pruned = len(epochs.losses) < settings.max_epochs
+            state = optuna.trial.TrialState.PRUNED if pruned else optuna.trial.TrialState.COMPLETE
+            study.tell(trial, None if pruned else min(epochs.losses), state)
+            if best is None or min(epochs.losses) < best.validation_loss:
+                network.load_state_dict(epochs.best_state)
+                best = Trained(settings.network, options, network.eval(), epochs.losses)
     if best is None:
         raise ValueError("a network search needs at least one trial")
     best.trials = [
@@ -193,16 +189,11 @@ def predict(network: nn.Module, matrix: NDArray[np.float32]) -> NDArray[np.float
     bits whatever bars follow it.
     """
     out = np.empty((matrix.shape[0], 3), dtype=np.float32)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     network.eval()
-    try:
-        with torch.no_grad():
-            for start in range(0, matrix.shape[0], CHUNK):
-                rows = matrix[start : start + CHUNK]
-                chunk = np.zeros((CHUNK, matrix.shape[1]), dtype=np.float32)
-                chunk[: len(rows)] = rows
-                out[start : start + CHUNK] = torch.softmax(network(torch.from_numpy(chunk)), 1)[: len(rows)]
-    finally:
-        torch.set_num_threads(threads)
+    with one_thread(), torch.no_grad():
+        for start in range(0, matrix.shape[0], CHUNK):
+            rows = matrix[start : start + CHUNK]
+            chunk = np.zeros((CHUNK, matrix.shape[1]), dtype=np.float32)
+            chunk[: len(rows)] = rows
+            out[start : start + CHUNK] = torch.softmax(network(torch.from_numpy(chunk)), 1)[: len(rows)]
     return out
