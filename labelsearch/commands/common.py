@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -43,9 +43,9 @@ workers_option = click.option(
 )
 
 
-def refuse(error: Exception) -> None:
+def refuse(error: Exception) -> NoReturn:
     """Print one line and leave with exit code 2."""
-    click.echo(f"Error: {error}", err=True)
+    click.echo("Error: " + " ".join(str(error).split()), err=True)
     raise SystemExit(2)
 
 

@@ -1,11 +1,11 @@
 """``labelsearch data``: bring bars in, look at what is there."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
-from labelsearch.commands.common import store_option
+from labelsearch.commands.common import one_line_errors, store_option
 
 if TYPE_CHECKING:
     from labelsearch.market.checks import Report
@@ -20,6 +20,7 @@ def data() -> None:
 @click.option("--symbol", required=True, help="Name to store the bars under.")
 @store_option
 @click.option("--replace", is_flag=True, help="Where a stored bar differs, take the new one.")
+@one_line_errors
 def import_(files: tuple[Path, ...], symbol: str, store: Path, replace: bool) -> None:
     """Read FILES of bars and add them to the store.
 
@@ -31,15 +32,11 @@ def import_(files: tuple[Path, ...], symbol: str, store: Path, replace: bool) ->
       labelsearch data import BTCUSDT-1m-2020-*.zip --symbol BTCUSDT
     """
     from labelsearch.market.archive import read_all
-    from labelsearch.market.rules import BarError
     from labelsearch.market.store import Store
     from labelsearch.market.times import interval_name
 
-    try:
-        bars = read_all(files, symbol)
-        added = Store(store).add(bars, replace=replace)
-    except (BarError, OSError) as error:
-        _refuse(error)
+    bars = read_all(files, symbol)
+    added = Store(store).add(bars, replace=replace)
     click.echo(
         f"{symbol} {interval_name(bars.interval_ms)}: {added.new} bars added, "
         f"{added.same} already there, {added.replaced} replaced"
@@ -92,6 +89,7 @@ def check_(names: tuple[str, ...], symbol: str | None, store: Path) -> None:
 
 @data.command("list")
 @store_option
+@one_line_errors
 def list_(store: Path) -> None:
     """List the stored symbols with their ranges.
 
@@ -99,7 +97,6 @@ def list_(store: Path) -> None:
     Example:
       labelsearch data list --store store
     """
-    from labelsearch.market.rules import BarError
     from labelsearch.market.store import Store
     from labelsearch.market.times import time_text
 
@@ -108,17 +105,9 @@ def list_(store: Path) -> None:
     if not contents:
         click.echo(f"{store} holds no bars")
     for symbol, interval in contents:
-        try:
-            bars = held.load(symbol, interval)
-        except (BarError, OSError) as error:
-            _refuse(error)
+        bars = held.load(symbol, interval)
         first, last = time_text(int(bars.open_time[0])), time_text(int(bars.open_time[-1]))
         click.echo(f"{symbol:<12} {interval:>3} {len(bars):>10,} bars  {first} .. {last}")
-
-
-def _refuse(error: Exception) -> NoReturn:
-    click.echo("Error: " + " ".join(str(error).split()), err=True)
-    raise SystemExit(2)
 
 
 def _lines(title: str, report: "Report", longest: int = 30) -> list[str]:
