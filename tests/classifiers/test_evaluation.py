@@ -43,5 +43,6 @@ def test_absent_classes():
 
 
 def test_certainty_falls_into_the_last_bin():
-    got = evaluate(np.array([[1, 0, 0], [0, 1, 0]], dtype=np.float32), np.array([0, 1], dtype=np.int8), n_bins=4)
-    assert got["buy"]["reliability"] == [(0.0, 0.0, 1), (1.0, 1.0, 1)]
+    p = np.array([[1, 0, 0], [0, 1, 0], [0.75, 0.25, 0]], dtype=np.float32)
+    got = evaluate(p, np.array([0, 1, 1], dtype=np.int8), n_bins=4)
+    assert got["buy"]["reliability"] == [(0.0, 0.0, 1), (0.875, 0.5, 2)]

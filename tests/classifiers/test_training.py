@@ -96,6 +96,14 @@ def test_the_record_of_a_search(trained):
     json.dumps(trained.trials)
 
 
+def test_the_best_epoch_counts_not_the_last():
+    train, validation = make_problem(150, 0, planted=False), make_problem(500, 1, planted=False)
+    settings = replace(SETTINGS, n_trials=1, max_epochs=12, batch_size=16)
+    got = train_network(train, validation, settings)
+    assert got.losses[-1] > min(got.losses)  # noise learnt by heart
+    assert weighted_loss(got.network, validation) == min(got.losses)
+
+
 def test_no_trials_are_refused():
     data = make_problem(20, 0, planted=True)
     with pytest.raises(ValueError, match="at least one trial"):

@@ -158,3 +158,7 @@ def test_quantile_weight(problem):
     candidates, cross, same = problem
     found = select(candidates, cross, same, n_restarts=1, seed=5, quantile=0.2)
     assert 0 < found.cross_class_mass < 0.2
+    # both masses count distances below the same cut
+    cut = np.sort(found.distances)[round(found.cross_class_mass * 1500)]
+    np.testing.assert_allclose(found.same_class_mass, (found.same_distances < cut).mean(), atol=0.005)
+    assert found.same_class_mass > found.cross_class_mass

@@ -43,6 +43,12 @@ def test_point_by_hand():
     assert half.classes.tolist() == [1, 1, 1, 0, 1, 1]
 
 
+def test_a_move_of_exactly_theta_is_an_action():
+    got = Threshold(0.5, 1).values(np.array([4.0, 6.0, 3.0, 4.0]), 1.0)
+    assert got.classes.tolist() == [0, 2, 1, 1]
+    assert got.value[:2].tolist() == [-1, 1]
+
+
 def test_wma_by_hand():
     got = Threshold(0.01, 2, future="wma").values(PRICE, 1.0)
     # weights 2, 1, nearest heaviest: (2 * 101 + 102)/3, (2 * 102 + 99)/3, (2 * 99 + 99)/3, (2 * 99 + 108.9)/3
