@@ -62,7 +62,7 @@ def show_(run: str, runs: Path, store: Path) -> None:
         "features": [tables.feature_table, tables.parameter_table],
         "classifiers": [tables.classifier_table],
         "search": [tables.search_table],
-        "ensembles": [tables.tier_table],
+        "ensembles": [tables.tier_table, tables.decile_table],
     }
     for name, tables_of_stage in makers.items():
         for make in tables_of_stage if name in done else []:

@@ -65,7 +65,7 @@ def draw_equity(context: Context, path: Path) -> None:
 def draw_scores(context: Context, path: Path) -> None:
     """Past score and past return of every strategy against its future return."""
     past = search.load(context)
-    future = pd.read_parquet(context.stage("ensembles") / "future.parquet")
+    future = ensembles.load_future(context)
     figure, axes = _figure(1, 2, 12, 4.5)
     for axis, column, title in zip(
         axes[0], ("score", "monthly_return"), ("Past score", "Past monthly return, %"), strict=True
@@ -108,6 +108,7 @@ def _markdown(context: Context) -> str:
         tables.classifier_table(context),
         tables.search_table(context),
         tables.tier_table(context),
+        tables.decile_table(context),
         tables.cost_table(context),
     ):
         parts += [f"## {table.title}", table.to_markdown()]

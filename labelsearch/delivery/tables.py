@@ -140,6 +140,21 @@ def comparison_table(contexts: list[Context]) -> Table:
     return Table("Ensemble tiers by run", ("run", *TIER_COLUMNS), rows, n_text=3)
 
 
+def decile_table(context: Context) -> Table:
+    """Future return of all strategies by decile of past score."""
+    past, future = search.load(context), ensembles.load_future(context)
+    decile = past["score"].rank(method="first", ascending=False).sub(1).mul(10).floordiv(len(past)).astype(int)
+    rows = []
+    for d, members in future.groupby(decile):
+        scores = past.loc[members.index, "score"]
+        returns = members["monthly_return"]
+        figures = (scores.min(), scores.max(), returns.mean(), returns.median())
+        exposure = members["mean_position"].mean()
+        rows.append((str(d + 1), *(f"{x:+.2f}" for x in figures), f"{exposure:.1f}"))
+    columns = ("decile", "lowest score", "highest score", "mean monthly %", "median monthly %", "position %")
+    return Table("Future return by decile of past score", columns, tuple(rows))
+
+
 def belief(context: Context) -> list[str]:
     """Sentences that say how far the tiers can be believed."""
     found = ensembles.load(context)

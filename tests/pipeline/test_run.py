@@ -154,11 +154,9 @@ def test_tier_members_are_the_best_by_past_score(tiny_run):
 
 def test_table_agrees_with_the_simulator(tiny_run):
     """The tier's return in the table, from vectorbt, is the mean of its members' simulated values."""
-    import pandas as pd
-
     found = ensembles.load(tiny_run)
     past = search.load(tiny_run)["value"].to_numpy()
-    future = pd.read_parquet(tiny_run.stage("ensembles") / "future.parquet")["value"].to_numpy()
+    future = ensembles.load_future(tiny_run)["value"].to_numpy()
     for row in found["table"]:
         if row["tier"] != ensembles.MARKET:
             members = found["members"][row["tier"].removeprefix("Top-")]

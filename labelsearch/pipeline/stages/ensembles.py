@@ -101,6 +101,11 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
     return {}
 
 
+def load_future(context: Context) -> pd.DataFrame:
+    """Future figures of every strategy, in the order of the search."""
+    return pd.read_parquet(context.stage("ensembles") / "future.parquet")
+
+
 def load(context: Context) -> dict[str, Any]:
     """What this stage found."""
     return json.loads((context.stage("ensembles") / "tiers.json").read_text())
