@@ -16,8 +16,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/labelsearch demo
 
+# The kernels once more as plain Python: compiled and interpreted code must agree with the same twins.
 test: $(STAMP)
 	$(BIN)/python -m pytest
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q tests/feature_space tests/labels
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow

@@ -41,7 +41,8 @@ def _finish(context: "Context") -> None:
 
 @click.command()
 @click.argument("path", default="experiment.toml", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--preset", type=click.Choice(["paper", "quick"]), default="paper", show_default=True)
+@click.option("--preset", type=click.Choice(["paper", "quick"]), default="paper", show_default=True,
+              help="Settings to start from.")
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
 @one_line_errors
 def init(path: Path, preset: str, force: bool) -> None:
@@ -52,7 +53,7 @@ def init(path: Path, preset: str, force: bool) -> None:
     \b
     Example:
       labelsearch init experiment.toml --preset paper
-    """
+    """  # fmt: skip
     from labelsearch.pipeline.presets import preset as load_preset
     from labelsearch.pipeline.schema import ExperimentError
 
