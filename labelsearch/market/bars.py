@@ -91,7 +91,7 @@ class Bars:
 
     @property
     def vwap(self) -> Floats:
-        """Volume-weighted price of each bar, shape (T,), quote currency (METHOD section 0).
+        """Volume-weighted price of each bar, shape (T,), quote currency.
 
         ``quote_volume / volume``, or ``(high + low + close) / 3`` without quote volume; the previous close
         where `volume` is 0, and for the first bar its own close.
