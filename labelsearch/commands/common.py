@@ -76,7 +76,8 @@ def show(table: "Table") -> None:
     console = Console(width=None if sys.stdout.isatty() else 160)
     drawn = RichTable(title=table.title, title_justify="left")
     for i, column in enumerate(table.columns):
-        drawn.add_column(column, justify="left" if i < table.n_text else "right")
+        text = i < table.n_text
+        drawn.add_column(column, justify="left" if text else "right", no_wrap=text)
     for row in table.rows:
         drawn.add_row(*row)
     console.print(drawn)
