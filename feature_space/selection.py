@@ -115,6 +115,8 @@ class Selection:
         Candidates scored.
     distances, same_distances : float64 (M,)
         Distances of the cross-class and same-class pairs in the chosen set.
+    weights : float64 (n_bins,)
+        Weight of each distance bin that the search used.
     """
 
     features: tuple[Feature, ...]
@@ -125,6 +127,7 @@ class Selection:
     n_evaluations: int
     distances: NDArray[np.float64]
     same_distances: NDArray[np.float64]
+    weights: NDArray[np.float64]
 
 
 class _Search:
@@ -218,4 +221,5 @@ def select(
         n_evaluations=search.n_evaluations,
         distances=search.distances(choice),
         same_distances=beside.distances(choice),
+        weights=search.weights,
     )

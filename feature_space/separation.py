@@ -7,9 +7,10 @@ below a given distance.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 EPSILON = 1e-6
@@ -65,11 +66,11 @@ def sample_pairs(
     return Pairs(np.concatenate(left), np.concatenate(right))
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True)
 def distances_nb(x, left, right):
     """L1 distance of each pair; ``x`` is (T, F), the result float64 (M,)."""
     out = np.zeros(left.size)
-    for m in prange(left.size):
+    for m in range(left.size):
         total = 0.0
         for f in range(x.shape[1]):
             total += abs(np.float64(x[left[m], f]) - np.float64(x[right[m], f]))
@@ -98,6 +99,32 @@ def near_zero_mass(distances: NDArray[np.float64], weights: NDArray[np.float64],
     """Weighted area of the relative histogram of ``distances``."""
     counts = histogram_nb(distances, weights.size, 2.0 * n_features)
     return float(counts @ weights) / distances.size
+
+
+class MassEstimate(NamedTuple):
+    """Near-zero mass from independent random pairs, and its standard error."""
+
+    mass: float
+    standard_error: float
+
+    def power_interval(self, z: float = 1.96) -> tuple[float, float]:
+        """Separation power at the ends of mass -+ z standard errors, lower end first."""
+        low, high = self.mass + z * self.standard_error, max(self.mass - z * self.standard_error, 0.0)
+        return separation_power(low), separation_power(high)
+
+
+def estimate_mass(distances: NDArray[np.float64], weights: NDArray[np.float64], n_features: int) -> MassEstimate:
+    """Mean weight of pairs drawn independently from all, as `sample_pairs` draws them.
+
+    Parameters
+    ----------
+    distances : float64 (M,)
+    weights : float64 (n_bins,)
+        Weight of each distance bin on [0, 2 n_features].
+    """
+    bins = np.minimum((distances * (weights.size / (2.0 * n_features))).astype(np.int64), weights.size - 1)
+    drawn = weights[bins]
+    return MassEstimate(float(drawn.mean()), float(drawn.std(ddof=1) / np.sqrt(drawn.size)))
 
 
 def separation_power(mass: float) -> float:

@@ -116,10 +116,12 @@ class Separation:
     n_pairs: int = option(100_000, "cross-class pairs of bars per label")
     n_values: int = option(8, "parameter settings per indicator")
     n_restarts: int = option(3, "coordinate searches from random starts")
+    n_shifts: int = option(199, "circular shifts of the label behind the p-value of each set")
+    exact: bool = option(False, "also count all cross-class pairs of the chosen set: minutes on two years of minutes")
     weight: str = option("gaussian", "gaussian: exp(-(d/(0.1 n))^2); quantile: 1 below the 20th percentile")
 
     def __post_init__(self) -> None:
-        _positive(n_pairs=self.n_pairs, n_values=self.n_values, n_restarts=self.n_restarts)
+        _positive(n_pairs=self.n_pairs, n_values=self.n_values, n_restarts=self.n_restarts, n_shifts=self.n_shifts)
         _one_of("weight", self.weight, ("gaussian", "quantile"))
 
 

@@ -1,16 +1,23 @@
-"""Stage: choose the feature set of each label by separation power on the fitted part of train."""
+"""Stage: choose the feature set of each label by separation power, and confirm it on a later part of train.
+
+Chosen on the fitted part of train, confirmed on the validation part, which is purged of what fitted labels have seen.
+"""
 
 import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from feature_space.feature_set import FeatureSet
-from feature_space.selection import Selection, compute_candidates, select
-from feature_space.separation import Pairs, histogram_nb, sample_pairs
+from feature_space.confirmation import Confirmation, confirm
+from feature_space.feature_set import Feature, FeatureSet
+from feature_space.histograms import cross_class
+from feature_space.indicators import Inputs
+from feature_space.selection import Candidates, Selection, compute_candidates, select
+from feature_space.separation import Pairs, histogram_nb, sample_pairs, separation_power
 from labelsearch.labels.windows import purged_split
 from labelsearch.pipeline.context import Context
 from labelsearch.pipeline.schema import ExperimentError
@@ -18,58 +25,108 @@ from labelsearch.pipeline.stages import labels as label_stage
 
 PICTURE_BINS = 36
 NEAR_QUANTILE = 0.2
+N_RANDOM_SETS = 5  # sets that a confirmed power is compared with
+CONFIRM_SHARE = 4  # confirmation draws a quarter of the pairs of the choice, for each shift
 
 
-def _pairs(context: Context, name: str) -> tuple[Pairs, Pairs]:
-    """Cross-class and same-class pairs of one label, among rows that were purged for validation."""
+class _Labelled(NamedTuple):
+    """Rows and classes of one label in train, and the pairs that its choice is made on."""
+
+    classes: NDArray[np.int8]  # (T,)
+    fit: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    cross: Pairs
+    same: Pairs
+
+
+def _labelled(context: Context, name: str) -> _Labelled:
     values = label_stage.load(context, name)
-    fit, _ = purged_split(
+    fit, validation = purged_split(
         values.last_used, context.usable[: values.value.size], context.boundary, context.rows("train").stop
     )
-    present = np.bincount(values.classes[fit], minlength=3)
-    if (present < 2).any():
-        raise ExperimentError(
-            f"label {name} marks {present[0]} buy, {present[1]} neutral and {present[2]} sell bars in the fitted "
-            "part of train: too few; leave it out or lengthen the window"
-        )
+    for part, rows in (("fitted", fit), ("validation", validation)):
+        present = np.bincount(values.classes[rows], minlength=3)
+        if (present < 2).any():
+            raise ExperimentError(
+                f"label {name} marks {present[0]} buy, {present[1]} neutral and {present[2]} sell bars in the {part} "
+                "part of train: too few; leave it out or lengthen the window"
+            )
     rng = np.random.default_rng(context.seed("pairs", name))
     n_pairs = context.experiment.separation.n_pairs
     cross = sample_pairs(values.classes, fit, n_pairs, rng, cross=True)
-    return cross, sample_pairs(values.classes, fit, n_pairs, rng, cross=False)
+    same = sample_pairs(values.classes, fit, n_pairs, rng, cross=False)
+    return _Labelled(values.classes, fit, validation, cross, same)
+
+
+def _random_sets(context: Context, candidates: Candidates) -> list[FeatureSet]:
+    """Feature sets drawn from the candidates, the same for all labels."""
+    rng = np.random.default_rng(context.seed("random sets"))
+    sets: list[tuple[Feature, ...]] = [
+        tuple(group[rng.integers(len(group))] for group in candidates.features) for _ in range(N_RANDOM_SETS)
+    ]
+    return [FeatureSet(features, context.experiment.feature_space.normaliser()) for features in sets]
 
 
 def run(context: Context, folder: Path) -> dict[str, Any]:
-    """Write ``<label>.json``: the feature set, its separation power and the picture histograms."""
+    """Write ``<label>.json``: the feature set, its separation power, its confirmation and picture histograms."""
     settings, space = context.experiment.separation, context.experiment.feature_space
     names = [label.name for label in context.experiment.label_kinds()]
-    pairs = {name: _pairs(context, name) for name in names}
-    rows = np.unique(np.concatenate([side for two in pairs.values() for p in two for side in (p.left, p.right)]))
+    labelled = {name: _labelled(context, name) for name in names}
+    sides = (side for one in labelled.values() for p in (one.cross, one.same) for side in (p.left, p.right))
     candidates = compute_candidates(
         space.chosen(),
         context.inputs,
-        rows,
+        np.unique(np.concatenate(list(sides))),
         space.normaliser(),
         n_values=settings.n_values,
         fit_stop=context.boundary,
     )
+    train = Inputs(*(column[: context.rows("train").stop] for column in context.inputs))
+    later = [feature_set.matrix(train)[context.boundary :] for feature_set in _random_sets(context, candidates)]
     done = itertools.count(1)
 
     def choose(name: str) -> int:
+        one = labelled[name]
         found = select(
             candidates,
-            *pairs[name],
+            one.cross,
+            one.same,
             n_restarts=settings.n_restarts,
             seed=context.seed("selection", name),
             quantile=NEAR_QUANTILE if settings.weight == "quantile" else None,
         )
-        result = _describe(name, found, FeatureSet(found.features, space.normaliser()))
+        feature_set = FeatureSet(found.features, space.normaliser())
+        matrix = feature_set.matrix(train)
+        rows = one.validation - context.boundary
+        confirmed = confirm(
+            matrix[one.validation],
+            [other[rows] for other in later],
+            one.classes[one.validation],
+            n_pairs=max(settings.n_pairs // CONFIRM_SHARE, 1),
+            n_shifts=settings.n_shifts,
+            seed=context.seed("confirmation", name),
+            weights=found.weights,
+        )
+        result = _describe(name, found, feature_set) | _describe_confirmation(confirmed)
+        if settings.exact:
+            result["power_exact"] = _exact_power(matrix[one.fit], one.classes[one.fit], found)
         (folder / f"{name}.json").write_text(json.dumps(result, indent=1))
         context.progress("features", next(done), len(names))
         return found.n_evaluations
 
+    if settings.exact:  # uses all threads itself
+        return {"feature_sets_scored": sum(map(choose, names))}
     # the kernels release the lock; each label is searched by one thread
     with ThreadPoolExecutor(min(context.workers, len(names))) as pool:
         return {"feature_sets_scored": sum(pool.map(choose, names))}
+
+
+def _exact_power(matrix: NDArray[np.float32], classes: NDArray[np.int8], found: Selection) -> float:
+    """Separation power over all cross-class pairs of the fitted rows."""
+    histogram = cross_class(matrix, classes)
+    bins = (histogram.centres * (found.weights.size / (2.0 * matrix.shape[1]))).astype(int)
+    weights = found.weights[np.minimum(bins, found.weights.size - 1)]
+    return separation_power(float(histogram.counts @ weights) / histogram.n_pairs)
 
 
 def _describe(name: str, found: Selection, feature_set: FeatureSet) -> dict[str, Any]:
@@ -87,6 +144,17 @@ def _describe(name: str, found: Selection, feature_set: FeatureSet) -> dict[str,
             "same": histogram_nb(found.same_distances, PICTURE_BINS, top).tolist(),
         },
         "feature_set": feature_set.to_dict(),
+    }
+
+
+def _describe_confirmation(confirmed: Confirmation) -> dict[str, Any]:
+    return {
+        "confirmation": {
+            "power": confirmed.power,
+            "power_interval": list(confirmed.estimate.power_interval()),
+            "power_random": confirmed.power_random,
+            "p_value": confirmed.p_value,
+        }
     }
 
 

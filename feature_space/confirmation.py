@@ -1,0 +1,85 @@
+"""Does a chosen feature set separate bars that it was not chosen on, and better than chance?
+
+The null shifts the label in a circle against the features: the label keeps its class counts and its autocorrelation,
+and loses what it knows about the bars.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_space.separation import (
+    MassEstimate,
+    distances_nb,
+    estimate_mass,
+    near_zero_weights,
+    sample_pairs,
+    separation_power,
+)
+
+
+class Confirmation(NamedTuple):
+    """Separation power on later bars, powers of sets compared with, and the share of shifts that do as well."""
+
+    estimate: MassEstimate
+    power: float
+    power_random: float  # median over the random sets
+    p_value: float  # (1 + shifts with at least this power)/(1 + shifts)
+
+
+def confirm(
+    matrix: NDArray[np.float32],
+    random_matrices: Sequence[NDArray[np.float32]],
+    classes: NDArray[np.int8],
+    *,
+    n_pairs: int,
+    n_shifts: int,
+    seed: int,
+    weights: NDArray[np.float64] | None = None,
+) -> Confirmation:
+    """Measure a chosen set on bars that its choice has not seen.
+
+    Parameters
+    ----------
+    matrix : float32 (N, F)
+        Chosen features of later, purged bars, in time order.
+    random_matrices : sequence of float32 (N, F)
+        Random sets on the same bars.
+    classes : int8 (N,)
+        Their label classes.
+    n_pairs : int
+        Cross-class pairs drawn for each measurement.
+    n_shifts : int
+        Circular shifts, each by at least a tenth of the bars.
+    seed : int
+        Of pairs and shifts.
+    weights : float64 (n_bins,), optional
+        Weight of each distance bin; the Gaussian weight where not given.
+
+    Raises
+    ------
+    ValueError
+        If a class is missing among the bars.
+    """
+    rng = np.random.default_rng(seed)
+    n_bars, n_features = matrix.shape
+    if weights is None:
+        weights = near_zero_weights(n_features)
+    rows = np.arange(n_bars)
+
+    def measure(features: NDArray[np.float32], of: NDArray[np.int8]) -> MassEstimate:
+        pairs = sample_pairs(of, rows, n_pairs, rng, cross=True)
+        return estimate_mass(distances_nb(features, pairs.left, pairs.right), weights, n_features)
+
+    real = measure(matrix, classes)
+    others = [measure(features, classes).mass for features in random_matrices]
+    shifts = rng.integers(n_bars // 10, n_bars - n_bars // 10, n_shifts)
+    null = np.array([measure(matrix, np.roll(classes, shift)).mass for shift in shifts])
+    return Confirmation(
+        estimate=real,
+        power=separation_power(real.mass),
+        power_random=separation_power(float(np.median(others))) if others else float("nan"),
+        p_value=(1 + int((null <= real.mass).sum())) / (1 + n_shifts),
+    )
