@@ -130,7 +130,7 @@ class Selection:
     weights: NDArray[np.float64]
 
 
-class _Search:
+class PairSearch:
     """Distances of fixed pairs under a changing choice of candidates; one thread, no shared state."""
 
     def __init__(self, candidates: Candidates, pairs: Pairs, rng: np.random.Generator):
@@ -204,13 +204,13 @@ def select(
     n_random : int
         Random sets behind ``power_random``.
     """
-    search = _Search(candidates, cross, np.random.default_rng(seed))
+    search = PairSearch(candidates, cross, np.random.default_rng(seed))
     if quantile is not None:
         near = float(np.quantile(search.distances(search.random_choice()), quantile))
         search.weights = near_zero_weights(search.n_features, quantile=near)
     random_mass = float(np.median([search.mass(search.random_choice()) for _ in range(n_random)]))
     choice, mass = min((search.climb(search.random_choice()) for _ in range(n_restarts)), key=lambda end: end[1])
-    beside = _Search(candidates, same, np.random.default_rng(seed))
+    beside = PairSearch(candidates, same, np.random.default_rng(seed))
     beside.weights = search.weights
     return Selection(
         features=tuple(group[c] for group, c in zip(candidates.features, choice, strict=True)),
