@@ -17,7 +17,17 @@ from numpy.typing import NDArray
 from feature_space.feature_set import N_THREADS, Feature
 from feature_space.indicators import Indicator, Inputs
 from feature_space.normalise import Normalisation
-from feature_space.separation import Pairs, near_zero_weights, separation_power
+from feature_space.separation import N_BINS, Pairs, near_zero_weights, separation_power
+
+CONTRAST_WIDTH = 0.35  # Gaussian width of "near", as a share of the mean distance
+CONTRAST_TOP = 3.0  # weights reach this many mean distances; beyond, they are nothing
+TINY = 1e-12
+
+
+def contrast_weights() -> NDArray[np.float64]:
+    """Weight of each distance bin on [0, CONTRAST_TOP mean distances]: exp(-(d/(CONTRAST_WIDTH mean))^2)."""
+    centres = (np.arange(N_BINS) + 0.5) * (CONTRAST_TOP / N_BINS)
+    return np.exp(-((centres / CONTRAST_WIDTH) ** 2))
 
 
 def parameter_grid(indicator: Indicator, n_values: int) -> list[tuple[int, ...]]:
@@ -86,12 +96,15 @@ def pair_terms_nb(values, left, right):
 
 
 @njit(cache=True, nogil=True)
-def near_zero_masses_nb(rest, terms, weights, top):
-    """Near-zero mass of the pair distances ``rest + term`` for each row of ``terms``; float64 (n_candidates,)."""
+def near_zero_masses_nb(rest, terms, weights, tops):
+    """Mean weight of the pair distances ``rest + term`` for each row of ``terms``; float64 (n_candidates,).
+
+    ``weights`` are those of equal bins on [0, top], with a ``top`` for each candidate; the last holds beyond it.
+    """
     out = np.empty(terms.shape[0])
-    per_unit, last = weights.size / top, weights.size - 1
     for c in range(terms.shape[0]):
         total = 0.0
+        per_unit, last = weights.size / tops[c], weights.size - 1
         for m in range(rest.size):
             total += weights[min(int((rest[m] + terms[c, m]) * per_unit), last)]
         out[c] = total / rest.size
@@ -131,52 +144,74 @@ class Selection:
 
 
 class PairSearch:
-    """Distances of fixed pairs under a changing choice of candidates; one thread, no shared state."""
+    """Separation of fixed pairs under a changing choice of candidates; one thread, no shared state.
 
-    def __init__(self, candidates: Candidates, pairs: Pairs, rng: np.random.Generator):
+    With ``cross`` pairs alone a choice is judged by their near-zero mass. With ``same`` pairs too it is judged by
+    contrast: the mass of cross-class over that of same-class pairs, near zero meaning a share of the mean distance, so
+    that mere spread gains nothing. Lower is better for both.
+    """
+
+    def __init__(
+        self, candidates: Candidates, cross: Pairs, rng: np.random.Generator, same: Pairs | None = None
+    ) -> None:
         self.offsets = candidates.offsets
         self.n_features = len(candidates.features)
         position = candidates.position
-        self.terms = pair_terms_nb(candidates.values, position[pairs.left], position[pairs.right])
+        self.terms = [
+            pair_terms_nb(candidates.values, position[pairs.left], position[pairs.right])
+            for pairs in ((cross,) if same is None else (cross, same))
+        ]
+        self.mean_terms = np.mean([terms.mean(axis=1, dtype=np.float64) for terms in self.terms], axis=0)
         self.rng = rng
         self.n_evaluations = 0
-        self.weights = near_zero_weights(self.n_features)
+        self.weights = near_zero_weights(self.n_features) if same is None else contrast_weights()
 
     def random_choice(self) -> NDArray[np.int64]:
         """One candidate for each feature."""
         return self.rng.integers(np.diff(self.offsets))
 
-    def distances(self, choice: NDArray[np.int64]) -> NDArray[np.float64]:
-        """L1 distance of each pair, float64 (M,)."""
-        total = np.zeros(self.terms.shape[1])
-        for row in self.offsets[:-1] + choice:
-            total += self.terms[row]
-        return total
+    def distances(self, choice: NDArray[np.int64]) -> list[NDArray[np.float64]]:
+        """L1 distance of each pair, float64 (M,), for cross-class and, if given, same-class pairs."""
+        rows = self.offsets[:-1] + choice
+        totals = [np.zeros(terms.shape[1]) for terms in self.terms]
+        for total, terms in zip(totals, self.terms, strict=True):
+            for row in rows:
+                total += terms[row]
+        return totals
 
-    def masses(self, rest: NDArray[np.float64], first: int, last: int) -> NDArray[np.float64]:
-        """Near-zero mass with each of the candidates ``first`` to ``last`` added to the rest."""
+    def judge(self, rests: list[NDArray[np.float64]], first: int, last: int) -> NDArray[np.float64]:
+        """Mass or contrast with each of the candidates ``first`` to ``last`` added to the rest."""
         self.n_evaluations += int(last - first)
-        return near_zero_masses_nb(rest, self.terms[first:last], self.weights, 2.0 * self.n_features)
+        tops = np.full(last - first, 2.0 * self.n_features)
+        if len(rests) == 2:
+            tops = CONTRAST_TOP * (np.mean([rest.mean() for rest in rests]) + self.mean_terms[first:last])
+        masses = [
+            near_zero_masses_nb(rest, terms[first:last], self.weights, tops)
+            for rest, terms in zip(rests, self.terms, strict=True)
+        ]
+        return masses[0] if len(masses) == 1 else masses[0] / np.maximum(masses[1], TINY)
 
     def mass(self, choice: NDArray[np.int64]) -> float:
-        """Near-zero mass of one choice."""
+        """Mass or contrast of one choice."""
         row = self.offsets[0] + choice[0]
-        return float(self.masses(self.distances(choice) - self.terms[row], row, row + 1)[0])
+        rests = [d - terms[row] for d, terms in zip(self.distances(choice), self.terms, strict=True)]
+        return float(self.judge(rests, row, row + 1)[0])
 
     def climb(self, choice: NDArray[np.int64]) -> tuple[NDArray[np.int64], float]:
-        """Change one feature at a time until no single change lowers the near-zero mass."""
-        best, total = self.mass(choice), self.distances(choice)
+        """Change one feature at a time until no single change lowers the mass or contrast."""
+        best, totals = self.mass(choice), self.distances(choice)
         improved = True
         while improved:
             improved = False
             for feature in self.rng.permutation(self.n_features):
                 first, last = self.offsets[feature], self.offsets[feature + 1]
-                rest = total - self.terms[first + choice[feature]]
-                masses = self.masses(rest, first, last)
-                winner = int(np.argmin(masses))
-                if winner != choice[feature] and masses[winner] < best * (1.0 - 1e-9):
-                    choice[feature], best, improved = winner, float(masses[winner]), True
-                    total = rest + self.terms[first + winner]
+                old = first + choice[feature]
+                rests = [total - terms[old] for total, terms in zip(totals, self.terms, strict=True)]
+                judged = self.judge(rests, first, last)
+                winner = int(np.argmin(judged))
+                if winner != choice[feature] and judged[winner] < best * (1.0 - 1e-9):
+                    choice[feature], best, improved = winner, float(judged[winner]), True
+                    totals = [r + terms[first + winner] for r, terms in zip(rests, self.terms, strict=True)]
         return choice, best
 
 
@@ -188,9 +223,10 @@ def select(
     n_restarts: int,
     seed: int,
     quantile: float | None = None,
+    contrast: tuple[Pairs, Pairs] | None = None,
     n_random: int = 15,
 ) -> Selection:
-    """Choose the set of largest separation power on the given pairs.
+    """Choose the set of largest separation power, or of best contrast, on the given pairs.
 
     Parameters
     ----------
@@ -201,25 +237,32 @@ def select(
         Coordinate searches from random starts; the best end counts.
     quantile : float, optional
         Use weight 1 below this quantile of a random set's distances instead of the Gaussian weight.
+    contrast : (Pairs, Pairs), optional
+        Class-balanced cross-class and same-class pairs: search for the best contrast on them. Powers and masses in the
+        result are still those of ``cross`` and ``same``.
     n_random : int
         Random sets behind ``power_random``.
     """
-    search = PairSearch(candidates, cross, np.random.default_rng(seed))
+    plain = PairSearch(candidates, cross, np.random.default_rng(seed))
     if quantile is not None:
-        near = float(np.quantile(search.distances(search.random_choice()), quantile))
-        search.weights = near_zero_weights(search.n_features, quantile=near)
-    random_mass = float(np.median([search.mass(search.random_choice()) for _ in range(n_random)]))
-    choice, mass = min((search.climb(search.random_choice()) for _ in range(n_restarts)), key=lambda end: end[1])
+        near = float(np.quantile(plain.distances(plain.random_choice())[0], quantile))
+        plain.weights = near_zero_weights(plain.n_features, quantile=near)
+    random_mass = float(np.median([plain.mass(plain.random_choice()) for _ in range(n_random)]))
+    search = plain
+    if contrast is not None:
+        search = PairSearch(candidates, contrast[0], np.random.default_rng(seed), contrast[1])
+    choice, _ = min((search.climb(search.random_choice()) for _ in range(n_restarts)), key=lambda end: end[1])
+    mass, n_evaluations = plain.mass(choice), search.n_evaluations
     beside = PairSearch(candidates, same, np.random.default_rng(seed))
-    beside.weights = search.weights
+    beside.weights = plain.weights
     return Selection(
         features=tuple(group[c] for group, c in zip(candidates.features, choice, strict=True)),
         power=separation_power(mass),
         power_random=separation_power(random_mass),
         same_class_mass=beside.mass(choice),
         cross_class_mass=mass,
-        n_evaluations=search.n_evaluations,
-        distances=search.distances(choice),
-        same_distances=beside.distances(choice),
-        weights=search.weights,
+        n_evaluations=n_evaluations,
+        distances=plain.distances(choice)[0],
+        same_distances=beside.distances(choice)[0],
+        weights=plain.weights,
     )

@@ -26,7 +26,13 @@ class Pairs:
 
 
 def sample_pairs(
-    classes: NDArray[np.int8], rows: NDArray[np.int64], n_pairs: int, rng: np.random.Generator, *, cross: bool
+    classes: NDArray[np.int8],
+    rows: NDArray[np.int64],
+    n_pairs: int,
+    rng: np.random.Generator,
+    *,
+    cross: bool,
+    balanced: bool = False,
 ) -> Pairs:
     """Draw pairs uniformly from all cross-class (or all same-class) pairs.
 
@@ -38,6 +44,8 @@ def sample_pairs(
         Bars that may be drawn.
     n_pairs : int
         Number M of pairs, drawn with replacement.
+    balanced : bool
+        Draw the kinds of pairs (buy-sell, buy-neutral, ..) equally often, however many of each there are.
 
     Raises
     ------
@@ -50,6 +58,8 @@ def sample_pairs(
     if sizes.sum() <= 0:
         wanted = "cross-class pairs: only one class occurs" if cross else "same-class pairs: no class occurs twice"
         raise ValueError(f"the label has no {wanted}")
+    if balanced:
+        sizes = (sizes > 0).astype(float)
     counts = rng.multinomial(n_pairs, sizes / sizes.sum())
     left, right = [], []
     for (a, b), count in zip(kinds, counts, strict=True):

@@ -118,11 +118,11 @@ class Separation:
     n_restarts: int = option(3, "coordinate searches from random starts")
     n_shifts: int = option(199, "circular shifts of the label behind the p-value of each set")
     exact: bool = option(False, "also count all cross-class pairs of the chosen set: minutes on two years of minutes")
-    weight: str = option("gaussian", "gaussian: exp(-(d/(0.1 n))^2); quantile: 1 below the 20th percentile")
+    criterion: str = option("gaussian", "near zero by gaussian or 20% quantile; contrast: cross against same class")
 
     def __post_init__(self) -> None:
         _positive(n_pairs=self.n_pairs, n_values=self.n_values, n_restarts=self.n_restarts, n_shifts=self.n_shifts)
-        _one_of("weight", self.weight, ("gaussian", "quantile"))
+        _one_of("criterion", self.criterion, ("gaussian", "quantile", "contrast"))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,14 @@ import pytest
 from feature_space.feature_set import Feature, FeatureSet
 from feature_space.indicators import BY_NAME
 from feature_space.normalise import Normalisation
-from feature_space.selection import Candidates, compute_candidates, parameter_grid, select
+from feature_space.selection import (
+    CONTRAST_WIDTH,
+    Candidates,
+    PairSearch,
+    compute_candidates,
+    parameter_grid,
+    select,
+)
 from feature_space.separation import (
     Pairs,
     distances_nb,
@@ -162,3 +169,65 @@ def test_quantile_weight(problem):
     cut = np.sort(found.distances)[round(found.cross_class_mass * 1500)]
     np.testing.assert_allclose(found.same_class_mass, (found.same_distances < cut).mean(), atol=0.005)
     assert found.same_class_mass > found.cross_class_mass
+
+
+def contrast_by_hand(candidates, pairs, choice):
+    """Cross-class over same-class mass, near meaning a share of the mean distance, from the definition."""
+    means, masses = [], []
+    values = [candidates.values[o + c].astype(float) for o, c in zip(candidates.offsets, choice, strict=False)]
+    distances = []
+    for p in pairs:
+        left, right = candidates.position[p.left], candidates.position[p.right]
+        distances.append(sum(np.abs(v[left] - v[right]) for v in values))
+        means.append(distances[-1].mean())
+    width = CONTRAST_WIDTH * np.mean(means)
+    masses = [np.exp(-((d / width) ** 2)).mean() for d in distances]
+    return masses[0] / masses[1]
+
+
+def test_contrast_is_its_definition_and_ends_where_no_single_change_helps():
+    rng = np.random.default_rng(4)
+    n = 400
+    classes = rng.integers(0, 3, n).astype(np.int8)
+    groups = [[Feature("momentum_short", (k,)) for k in (1, 2, 3)], [Feature("rsi_short", (k,)) for k in (5, 6)]]
+    values = np.tanh(rng.normal(0, 1, (5, n)) * np.array([0.3, 1.0, 3.0, 0.5, 0.5])[:, None]).astype(np.float32)
+    values[3] += 0.4 * (classes - 1)  # the one candidate that knows the class
+    candidates = Candidates(groups, np.array([0, 3, 5]), np.clip(values, -1, 1), np.arange(n))
+    rows = np.arange(n)
+    pairs = [sample_pairs(classes, rows, 3000, rng, cross=cross, balanced=True) for cross in (True, False)]
+    search = PairSearch(candidates, pairs[0], rng, pairs[1])
+    for choice in ([0, 0], [2, 1], [1, 0]):
+        expected = contrast_by_hand(candidates, pairs, choice)
+        assert search.mass(np.array(choice)) == pytest.approx(expected, rel=2e-3)
+    found = select(candidates, *pairs, n_restarts=3, seed=1, contrast=(pairs[0], pairs[1]))
+    best = min(itertools.product(range(3), range(2)), key=lambda c: search.mass(np.array(c)))
+    assert found.features == (groups[0][best[0]], groups[1][best[1]])
+    assert best[1] == 0
+
+
+def test_contrast_does_not_reward_spread():
+    """The same information at another scale has the same contrast, and another separation power."""
+    rng = np.random.default_rng(5)
+    n = 500
+    classes = rng.integers(0, 3, n).astype(np.int8)
+    signal = (rng.normal(0, 0.05, n) + 0.05 * (classes - 1)).astype(np.float32)
+    groups = [[Feature("momentum_short", (1,)), Feature("momentum_short", (2,))]]
+    candidates = Candidates(groups, np.array([0, 2]), np.stack([signal, 3 * signal]), np.arange(n))
+    pairs = [sample_pairs(classes, np.arange(n), 5000, rng, cross=cross, balanced=True) for cross in (True, False)]
+    contrast = PairSearch(candidates, pairs[0], rng, pairs[1])
+    assert contrast.mass(np.array([0])) == pytest.approx(contrast.mass(np.array([1])), rel=1e-6)
+    power = PairSearch(candidates, pairs[0], rng)
+    assert power.mass(np.array([0])) > 1.5 * power.mass(np.array([1]))
+
+
+def test_balanced_pairs_draw_each_kind_equally_often():
+    classes = np.repeat([0, 1, 2], [10, 900, 90]).astype(np.int8)
+    rng = np.random.default_rng(6)
+    for cross in (True, False):
+        pairs = sample_pairs(classes, np.arange(1000), 6000, rng, cross=cross, balanced=True)
+        kinds = 3 * np.minimum(classes[pairs.left], classes[pairs.right]) + np.maximum(
+            classes[pairs.left], classes[pairs.right]
+        )
+        _, counts = np.unique(kinds, return_counts=True)
+        assert len(counts) == 3
+        assert (np.abs(counts - 2000) < 5 * np.sqrt(6000 * 2 / 9)).all()

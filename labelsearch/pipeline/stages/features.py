@@ -37,6 +37,11 @@ class _Labelled(NamedTuple):
     validation: NDArray[np.int64]
     cross: Pairs
     same: Pairs
+    contrast: tuple[Pairs, Pairs] | None  # class-balanced cross and same pairs, where the criterion needs them
+
+    def bars(self) -> list[NDArray[np.int64]]:
+        """Bars of all pairs."""
+        return [side for pairs in (self.cross, self.same, *(self.contrast or ())) for side in (pairs.left, pairs.right)]
 
 
 def _labelled(context: Context, name: str) -> _Labelled:
@@ -52,10 +57,16 @@ def _labelled(context: Context, name: str) -> _Labelled:
                 "part of train: too few; leave it out or lengthen the window"
             )
     rng = np.random.default_rng(context.seed("pairs", name))
-    n_pairs = context.experiment.separation.n_pairs
-    cross = sample_pairs(values.classes, fit, n_pairs, rng, cross=True)
-    same = sample_pairs(values.classes, fit, n_pairs, rng, cross=False)
-    return _Labelled(values.classes, fit, validation, cross, same)
+    settings = context.experiment.separation
+
+    def draw(*, cross: bool, balanced: bool) -> Pairs:
+        return sample_pairs(values.classes, fit, settings.n_pairs, rng, cross=cross, balanced=balanced)
+
+    uniform = (draw(cross=True, balanced=False), draw(cross=False, balanced=False))
+    contrast = None
+    if settings.criterion == "contrast":
+        contrast = (draw(cross=True, balanced=True), draw(cross=False, balanced=True))
+    return _Labelled(values.classes, fit, validation, *uniform, contrast)
 
 
 def _random_sets(context: Context, candidates: Candidates) -> list[FeatureSet]:
@@ -72,11 +83,10 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
     settings, space = context.experiment.separation, context.experiment.feature_space
     names = [label.name for label in context.experiment.label_kinds()]
     labelled = {name: _labelled(context, name) for name in names}
-    sides = (side for one in labelled.values() for p in (one.cross, one.same) for side in (p.left, p.right))
     candidates = compute_candidates(
         space.chosen(),
         context.inputs,
-        np.unique(np.concatenate(list(sides))),
+        np.unique(np.concatenate([bars for one in labelled.values() for bars in one.bars()])),
         space.normaliser(),
         n_values=settings.n_values,
         fit_stop=context.boundary,
@@ -93,7 +103,8 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
             one.same,
             n_restarts=settings.n_restarts,
             seed=context.seed("selection", name),
-            quantile=NEAR_QUANTILE if settings.weight == "quantile" else None,
+            quantile=NEAR_QUANTILE if settings.criterion == "quantile" else None,
+            contrast=one.contrast,
         )
         feature_set = FeatureSet(found.features, space.normaliser())
         matrix = feature_set.matrix(train)
