@@ -7,23 +7,25 @@ TP = (H + L + C)/3, W_k Wilder mean, all windows trailing, a quotient by 0 gives
 import numpy as np
 from numba import njit
 
+from feature_space.elementary import log_nb
 from feature_space.kernels import (
     bars_since_max_nb,
+    bars_since_min_nb,
     divide_nb,
-    ema_nb,
-    lag_nb,
+    rolling_centre_nb,
     rolling_max_nb,
     rolling_mean_nb,
     rolling_min_nb,
     rolling_moments_nb,
-    rolling_std_nb,
     rolling_sum_nb,
-    steps_nb,
-    wilder_nb,
+    smooth_part_nb,
+    start_smooth_nb,
+    steps_part_nb,
 )
+from feature_space.windows import TILE, scale_nb, window_moments_nb
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def ratio_nb(numerator, denominator):
     """Elementwise quotient, 0 where the denominator is 0."""
     out = np.empty(numerator.size)
@@ -32,199 +34,315 @@ def ratio_nb(numerator, denominator):
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
+def balance_to_nb(up, down, out):
+    """(U - D)/(U + D) into ``out``, 0 where both are 0."""
+    for i in range(out.size):
+        out[i] = divide_nb(up[i] - down[i], up[i] + down[i])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def balance_nb(up, down):
     """(U - D)/(U + D), 0 where both are 0."""
-    return ratio_nb(up - down, up + down)
+    out = np.empty(up.size)
+    balance_to_nb(up, down, out)
+    return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def log_ratio_nb(numerator, denominator):
     """ln(a/b), 0 where either is not positive."""
-    out = np.zeros(numerator.size)
+    out = np.empty(numerator.size)
     for i in range(out.size):
-        if numerator[i] > 0.0 and denominator[i] > 0.0:
-            out[i] = np.log(numerator[i] / denominator[i])
+        known = numerator[i] > 0.0 and denominator[i] > 0.0
+        out[i] = log_nb(numerator[i] / denominator[i] if known else 1.0)
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def price_to_sma_nb(price, k):
     """P/SMA_k(P) - 1."""
-    return price / rolling_mean_nb(price, k) - 1.0
-
-
-@njit(cache=True, nogil=True)
-def price_to_vwap_nb(price, value, volume, k):
-    """P/(sum_k Q / sum_k V) - 1."""
-    values, volumes = rolling_sum_nb(value, k), rolling_sum_nb(volume, k)
-    out = np.zeros(price.size)
+    out = rolling_mean_nb(price, k)
     for i in range(out.size):
-        if values[i] > 0.0:
-            out[i] = price[i] * volumes[i] / values[i] - 1.0
+        out[i] = price[i] / out[i] - 1.0
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
+def price_to_vwap_nb(price, value, volume, k):
+    """P/(sum_k Q / sum_k V) - 1."""
+    values, out = rolling_sum_nb(value, k), rolling_sum_nb(volume, k)
+    for i in range(out.size):
+        out[i] = price[i] * out[i] / values[i] - 1.0 if values[i] > 0.0 else 0.0
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def macd_nb(price, a, b):
     """(EMA_a - EMA_b)(P)/P."""
-    return (ema_nb(price, a) - ema_nb(price, b)) / price
+    out, slow = np.empty(price.size), np.empty(TILE)
+    fast_state, slow_state = start_smooth_nb(price), start_smooth_nb(price)
+    for start in range(0, price.size, TILE):
+        p, here = price[start : start + TILE], out[start : start + TILE]
+        smooth_part_nb(p, 2.0 / (a + 1.0), fast_state, here)
+        smooth_part_nb(p, 2.0 / (b + 1.0), slow_state, slow[: p.size])
+        for i in range(here.size):
+            here[i] = (here[i] - slow[i]) / p[i]
+    return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def macd_histogram_nb(price, a, b, c):
     """(M - EMA_c(M))/P with M = EMA_a - EMA_b."""
-    m = ema_nb(price, a) - ema_nb(price, b)
-    return (m - ema_nb(m, c)) / price
+    out, m, slow = np.empty(price.size), np.empty(TILE), np.empty(TILE)
+    fast_state, slow_state = start_smooth_nb(price), start_smooth_nb(price)
+    state = np.zeros_like(fast_state)  # both means start at the first price, their difference at 0
+    for start in range(0, price.size, TILE):
+        p, here = price[start : start + TILE], out[start : start + TILE]
+        smooth_part_nb(p, 2.0 / (a + 1.0), fast_state, m[: p.size])
+        smooth_part_nb(p, 2.0 / (b + 1.0), slow_state, slow[: p.size])
+        for i in range(p.size):
+            m[i] -= slow[i]
+        smooth_part_nb(m[: p.size], 2.0 / (c + 1.0), state, here)
+        for i in range(here.size):
+            here[i] = (m[i] - here[i]) / p[i]
+    return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def trix_nb(price, k):
     """One-bar rate of change of a triple EMA_k(P)."""
-    triple = ema_nb(ema_nb(ema_nb(price, k), k), k)
-    return triple / lag_nb(triple, 1) - 1.0
+    out = np.empty(price.size)
+    states = (start_smooth_nb(price), start_smooth_nb(price), start_smooth_nb(price))
+    triple = np.full(TILE + 1, states[0][0, 0])
+    for start in range(0, price.size, TILE):
+        p, here = price[start : start + TILE], out[start : start + TILE]
+        triple[0] = triple[TILE]
+        now = triple[1 : 1 + p.size]
+        smooth_part_nb(p, 2.0 / (k + 1.0), states[0], now)
+        smooth_part_nb(now, 2.0 / (k + 1.0), states[1], now)
+        smooth_part_nb(now, 2.0 / (k + 1.0), states[2], now)
+        for i in range(here.size):
+            here[i] = now[i] / triple[i] - 1.0
+    return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def time_correlation_nb(price, k):
     """Correlation of P with time over k bars."""
     _, square, cross = rolling_moments_nb(price, k)
-    out = np.zeros(price.size)
+    out = np.empty(price.size)
     for i in range(out.size):
-        n = float(min(i + 1, k))
-        if square[i] > 0.0 and n > 1.0:
-            r = cross[i] / np.sqrt(square[i] * (n * (n * n - 1.0) / 12.0))
-            out[i] = min(max(r, -1.0), 1.0)
+        n = min(i + 1.0, float(k))
+        times = n * (n * n - 1.0) / 12.0
+        r = cross[i] / np.sqrt(square[i] * times) if square[i] * times > 0.0 else 0.0
+        out[i] = min(max(r, -1.0), 1.0)
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def momentum_nb(close, k):
     """C_t/C_{t-k} - 1."""
-    return close / lag_nb(close, k) - 1.0
+    out = np.empty(close.size)
+    for i in range(min(k, close.size)):
+        out[i] = close[i] / close[0] - 1.0
+    now, before, later = close[k:], close[: max(close.size - k, 0)], out[k:]
+    for i in range(later.size):
+        later[i] = now[i] / before[i] - 1.0
+    return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def rsi_nb(close, k):
     """Centred RSI (U - D)/(U + D), U and D Wilder means of up and down moves."""
-    moves = steps_nb(close)
-    return balance_nb(wilder_nb(np.maximum(moves, 0.0), k), wilder_nb(np.maximum(-moves, 0.0), k))
+    out, up, down = np.empty(close.size), np.empty(TILE), np.empty(TILE)
+    up_state, down_state = np.zeros((2, 8)), np.zeros((2, 8))
+    for start in range(0, close.size, TILE):
+        here = out[start : start + TILE]
+        steps_part_nb(close, start, here)
+        for i in range(here.size):
+            up[i] = here[i] if here[i] > 0.0 else 0.0
+            down[i] = -here[i] if here[i] < 0.0 else 0.0
+        smooth_part_nb(up[: here.size], 1.0 / k, up_state, up[: here.size])
+        smooth_part_nb(down[: here.size], 1.0 / k, down_state, down[: here.size])
+        balance_to_nb(up, down, here)
+    return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def stochastic_nb(high, low, close, k):
     """2(C - LL_k)/(HH_k - LL_k) - 1, 0 in a flat window."""
-    top, bottom = rolling_max_nb(high, k), rolling_min_nb(low, k)
-    return ratio_nb((close - bottom) - (top - close), top - bottom)
+    out, bottom = rolling_max_nb(high, k), rolling_min_nb(low, k)
+    for i in range(out.size):
+        out[i] = divide_nb((close[i] - bottom[i]) - (out[i] - close[i]), out[i] - bottom[i])
+    return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
+def add_distances_nb(x, centre, out):
+    """Add the distances of ``x`` from the centre to ``out``, elementwise."""
+    for i in range(out.size):
+        out[i] += abs(x[i] - centre[i])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def cci_nb(typical, k):
     """Commodity channel index (TP - SMA_k)/(0.015 MAD_k)."""
-    # not `rolling_mean_nb`: this mean is exact for a constant, where rounding would be divided by rounding
-    mean, _, _ = rolling_moments_nb(typical, k)
-    out = np.zeros(typical.size)
-    for i in range(out.size):
-        first = max(i - k + 1, 0)
-        spread = 0.0
-        for j in range(first, i + 1):
-            spread += abs(typical[j] - mean[i])
-        out[i] = divide_nb(typical[i] - mean[i], 0.015 * spread / (i + 1 - first))
-    return out
+    # `rolling_centre_nb` is exact for a constant; else rounding would be divided by rounding
+    centre, spread = rolling_centre_nb(typical, k), np.zeros(typical.size)
+    n = typical.size
+    for start in range(0, n, TILE):
+        stop = min(start + TILE, n)
+        for back in range(min(k, stop)):
+            first = max(start, back)
+            add_distances_nb(typical[first - back : stop - back], centre[first:stop], spread[first:stop])
+    for i in range(n):
+        spread[i] = divide_nb(typical[i] - centre[i], 0.015 * spread[i] / min(i + 1.0, float(k)))
+    return spread
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def directional_movement_nb(high, low, k):
     """(+DM - -DM)/(+DM + -DM), Wilder means of directional movement."""
-    n = high.size
-    plus, minus = np.zeros(n), np.zeros(n)
-    for i in range(1, n):
-        up, down = high[i] - high[i - 1], low[i - 1] - low[i]
-        if up > down and up > 0.0:
-            plus[i] = up
-        elif down > up and down > 0.0:
-            minus[i] = down
-    return balance_nb(wilder_nb(plus, k), wilder_nb(minus, k))
-
-
-@njit(cache=True, nogil=True)
-def aroon_nb(high, low, k):
-    """Aroon oscillator over k steps: (steps since the low - steps since the high)/k."""
-    return (bars_since_max_nb(-low, k + 1) - bars_since_max_nb(high, k + 1)) / k
-
-
-@njit(cache=True, nogil=True)
-def bollinger_nb(price, k):
-    """(P - SMA_k)/sd_k."""
-    return ratio_nb(price - rolling_mean_nb(price, k), rolling_std_nb(price, k))
-
-
-@njit(cache=True, nogil=True)
-def keltner_nb(price, high, low, close, k):
-    """(P - EMA_k)/ATR_k; 0 where ATR_k is below 1e-9 P: after long rest only rounding is left of either."""
-    before = lag_nb(close, 1)
-    true_range = np.maximum(high, before) - np.minimum(low, before)
-    distance, spread = price - ema_nb(price, k), wilder_nb(true_range, k)
-    out = np.zeros(price.size)
-    for i in range(out.size):
-        if spread[i] > 1e-9 * price[i]:
-            out[i] = distance[i] / spread[i]
+    out, plus, minus = np.empty(high.size), np.empty(TILE), np.empty(TILE)
+    plus_state, minus_state = np.zeros((2, 8)), np.zeros((2, 8))
+    for start in range(0, high.size, TILE):
+        here = out[start : start + TILE]
+        steps_part_nb(high, start, plus[: here.size])
+        steps_part_nb(low, start, minus[: here.size])
+        for i in range(here.size):
+            up, down = plus[i], -minus[i]
+            plus[i] = up if up > down and up > 0.0 else 0.0
+            minus[i] = down if down > up and down > 0.0 else 0.0
+        smooth_part_nb(plus[: here.size], 1.0 / k, plus_state, plus[: here.size])
+        smooth_part_nb(minus[: here.size], 1.0 / k, minus_state, minus[: here.size])
+        balance_to_nb(plus, minus, here)
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
+def aroon_nb(high, low, k):
+    """Aroon oscillator over k steps: (steps since the low - steps since the high)/k."""
+    out, since_high = bars_since_min_nb(low, k + 1), bars_since_max_nb(high, k + 1)
+    for i in range(out.size):
+        out[i] = (out[i] - since_high[i]) / k
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def bollinger_nb(price, k):
+    """(P - SMA_k)/sd_k."""
+    mean, square = window_moments_nb(price, k, 2)
+    out = np.empty(price.size)
+    for i in range(out.size):
+        out[i] = divide_nb(price[i] - mean[i], np.sqrt(square[i] / min(i + 1.0, float(k))))
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def keltner_nb(price, high, low, close, k):
+    """(P - EMA_k)/ATR_k; 0 where ATR_k is below 1e-9 P: after long rest only rounding is left of either."""
+    out, before, spread = np.empty(price.size), np.empty(TILE), np.empty(TILE)
+    state, spread_state = start_smooth_nb(price), start_smooth_nb(high[:1] - low[:1])
+    for start in range(0, price.size, TILE):
+        top, bottom, p, here = high[start:], low[start:], price[start : start + TILE], out[start : start + TILE]
+        n, lead = p.size, 1 if start == 0 else 0  # the first close stands in for the one before it
+        before[:lead] = close[:lead]
+        scale_nb(close[max(start - 1, 0) :], 1.0, before[lead:n])
+        for i in range(n):
+            spread[i] = max(top[i], before[i]) - min(bottom[i], before[i])
+        smooth_part_nb(p, 2.0 / (k + 1.0), state, here)
+        smooth_part_nb(spread[:n], 1.0 / k, spread_state, spread[:n])
+        for i in range(n):
+            here[i] = (p[i] - here[i]) / spread[i] if spread[i] > 1e-9 * p[i] else 0.0
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def volatility_ratio_nb(log_return, a, b):
     """0.5 ln(mean_a r^2 / mean_b r^2)."""
     square = log_return * log_return
     return 0.5 * log_ratio_nb(rolling_mean_nb(square, a), rolling_mean_nb(square, b))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def semivariance_nb(log_return, k):
     """(sum r+^2 - sum r-^2)/(sum of both) over k bars."""
-    up, down = np.maximum(log_return, 0.0), np.maximum(-log_return, 0.0)
-    return balance_nb(rolling_sum_nb(up * up, k), rolling_sum_nb(down * down, k))
+    up, down = np.empty(log_return.size), np.empty(log_return.size)
+    for i in range(up.size):
+        r = log_return[i]
+        up[i] = r * r if r > 0.0 else 0.0
+        down[i] = r * r if r < 0.0 else 0.0
+    return balance_nb(rolling_sum_nb(up, k), rolling_sum_nb(down, k))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def efficiency_nb(close, k):
     """Efficiency ratio (C_t - C_{t-k})/sum of absolute moves over k bars."""
-    return ratio_nb(close - lag_nb(close, k), rolling_sum_nb(np.abs(steps_nb(close)), k))
+    moves, out = np.zeros(close.size), np.empty(close.size)
+    for i in range(1, close.size):
+        moves[i] = abs(close[i] - close[i - 1])
+    way = rolling_sum_nb(moves, k)
+    for i in range(min(k, close.size)):
+        out[i] = divide_nb(close[i] - close[0], way[i])
+    now, before, later_way, later = close[k:], close[: max(close.size - k, 0)], way[k:], out[k:]
+    for i in range(later.size):
+        later[i] = divide_nb(now[i] - before[i], later_way[i])
+    return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def activity_nb(x, a, b):
     """ln(SMA_a/SMA_b)."""
     return log_ratio_nb(rolling_mean_nb(x, a), rolling_mean_nb(x, b))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def signed_volume_nb(close, volume, k):
     """sum_k sign(dC) V / sum_k V."""
-    return ratio_nb(rolling_sum_nb(np.sign(steps_nb(close)) * volume, k), rolling_sum_nb(volume, k))
+    signed = np.zeros(close.size)
+    for i in range(1, close.size):
+        up, down = close[i] > close[i - 1], close[i] < close[i - 1]
+        signed[i] = volume[i] if up else (-volume[i] if down else 0.0)
+    return ratio_nb(rolling_sum_nb(signed, k), rolling_sum_nb(volume, k))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def money_flow_nb(typical, volume, k):
-    """Centred money flow index: balance of TP V in rising and in falling bars."""
-    flow, moves = typical * volume, steps_nb(typical)
-    up, down = np.zeros(flow.size), np.zeros(flow.size)
-    for i in range(flow.size):
-        if moves[i] > 0.0:
-            up[i] = flow[i]
-        elif moves[i] < 0.0:
-            down[i] = flow[i]
+    """Centred money flow index: balance of TP V in rising and in falling bars.
+
+    TP, a third of a sum, may differ in its last digit where the sums are equal: that is no move.
+    """
+    up, down = np.zeros(typical.size), np.zeros(typical.size)
+    for i in range(1, typical.size):
+        flow = typical[i] * volume[i]
+        move, rounding = typical[i] - typical[i - 1], 1e-12 * typical[i]
+        up[i] = flow if move > rounding else 0.0
+        down[i] = flow if move < -rounding else 0.0
     return balance_nb(rolling_sum_nb(up, k), rolling_sum_nb(down, k))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def chaikin_nb(high, low, close, volume, k):
     """Chaikin money flow: sum_k V (2C - H - L)/(H - L) / sum_k V."""
-    place = ratio_nb((close - low) - (high - close), high - low)
-    return ratio_nb(rolling_sum_nb(place * volume, k), rolling_sum_nb(volume, k))
+    placed = np.empty(close.size)
+    for i in range(placed.size):
+        placed[i] = volume[i] * divide_nb((close[i] - low[i]) - (high[i] - close[i]), high[i] - low[i])
+    return ratio_nb(rolling_sum_nb(placed, k), rolling_sum_nb(volume, k))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def force_nb(close, volume, k):
     """Force index EMA_k(dC V)/(C EMA_k(V))."""
-    return ratio_nb(ema_nb(steps_nb(close) * volume, k), close * ema_nb(volume, k))
+    out, mean = np.empty(close.size), np.empty(TILE)
+    state, mean_state = np.zeros((2, 8)), start_smooth_nb(volume)
+    for start in range(0, close.size, TILE):
+        c, v, here = close[start:], volume[start : start + TILE], out[start : start + TILE]
+        steps_part_nb(close, start, here)
+        for i in range(here.size):
+            here[i] *= v[i]
+        smooth_part_nb(here, 2.0 / (k + 1.0), state, here)
+        smooth_part_nb(v, 2.0 / (k + 1.0), mean_state, mean[: v.size])
+        for i in range(here.size):
+            here[i] = divide_nb(here[i], c[i] * mean[i])
+    return out

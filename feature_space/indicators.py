@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feature_space import formulas as f
+from feature_space.chunks import in_chunks
 
 Array = NDArray[np.float64]
 
@@ -87,7 +88,10 @@ class Indicator:
 
     def compute(self, inputs: Inputs, values: tuple[int, ...]) -> Array:
         """Raw indicator values, float64 (T,)."""
-        return self.kernel(*(getattr(inputs, column) for column in self.columns), *values)
+        columns = [getattr(inputs, column) for column in self.columns]
+        if self.warm_up in (_window, _longest):  # no value needs more than the warm-up
+            return in_chunks(lambda *parts: self.kernel(*parts, *values), columns, self.warm_up(*values))
+        return self.kernel(*columns, *values)
 
 
 def _recursive(span: float, rounds: float = 1.0) -> int:

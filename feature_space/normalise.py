@@ -10,21 +10,20 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from feature_space.chunks import in_chunks
+from feature_space.elementary import arctan_of_ratio_nb
 from feature_space.kernels import rolling_std_nb
 
 KINDS = ("local", "train")
 ROUNDING = 1e-12  # indicators are ratios near 1: a standard deviation below this is rounding, not movement
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def squash_nb(x, scale):
-    """(2/pi) arctan(x/scale), 0 where the scale is only rounding; ``scale`` is as long as ``x``, or of length 1."""
-    out = np.zeros(x.size)
-    step = 0 if scale.size == 1 else 1
+    """(2/pi) arctan(x/scale), 0 where the scale, as long as ``x``, is only rounding."""
+    out = np.empty(x.size)
     for i in range(x.size):
-        s = scale[i * step]
-        if s > ROUNDING:
-            out[i] = np.arctan(x[i] / s) * (2.0 / np.pi)
+        out[i] = arctan_of_ratio_nb(x[i], scale[i]) * (2.0 / np.pi) if scale[i] > ROUNDING else 0.0
     return out
 
 
@@ -60,5 +59,7 @@ class Normalisation:
     def apply(self, x: NDArray[np.float64], fitted: float = 1.0) -> NDArray[np.float64]:
         """Normalise raw values, float64 (T,)."""
         if self.kind == "train":
-            return squash_nb(x, np.array([self.gain * fitted]))
-        return squash_nb(x, self.gain * rolling_std_nb(x, self.window))
+            return in_chunks(lambda part: squash_nb(part, np.full(part.size, self.gain * fitted)), [x], 0)
+        return in_chunks(
+            lambda part: squash_nb(part, self.gain * rolling_std_nb(part, self.window)), [x], self.window
+        )

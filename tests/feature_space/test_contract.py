@@ -43,6 +43,20 @@ def test_no_look_ahead(indicator, short, cutter):
         assert_causal(indicator, values, short, cutter)
 
 
+@EVERY
+def test_parts_change_nothing_that_matters(indicator, short, cutter, monkeypatch):
+    """Long series go in parts that begin at fixed places: prefixes keep their bits, values all but the last digits."""
+    for values in settings(indicator, 0):
+        raw = indicator.compute(short, values)
+        normal = LOCAL.apply(raw)
+        with monkeypatch.context() as patch:
+            patch.setattr("feature_space.chunks.CHUNK", 257)
+            assert_causal(indicator, values, short, cutter)
+            parts = indicator.compute(short, values)
+            np.testing.assert_allclose(parts, raw, rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(LOCAL.apply(parts), normal, rtol=1e-9, atol=1e-9)
+
+
 def test_a_leak_is_caught(short, cutter):
     """The same helper refuses indicators that read the next bar or a figure of the whole series."""
     honest = BY_NAME["momentum_short"]

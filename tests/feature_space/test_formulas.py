@@ -118,6 +118,14 @@ def test_by_hand():
     assert not BY_NAME["trade_activity"].kernel(inputs.trades, 1, 2).any()  # unknown trades
 
 
+def test_equal_sums_are_no_move():
+    """The same high, low and close in another order may round to another typical price."""
+    high, low, close = np.array([0.3, 0.3]), np.array([0.1, 0.1]), np.array([0.2, 0.2])
+    typical = make_inputs(close, high, low, close, np.ones(2)).typical
+    assert not BY_NAME["money_flow"].kernel(typical * np.array([1.0, 1.0 + 3e-16]), np.ones(2), 10).any()
+    assert BY_NAME["money_flow"].kernel(typical * np.array([1.0, 1.0 + 1e-9]), np.ones(2), 10)[1] == 1.0
+
+
 def test_inputs_by_hand():
     c = np.array([100.0, 110.0])
     got = make_inputs(c + 0.5, c + 3, c - 1, c, np.array([2.0, 4.0]))

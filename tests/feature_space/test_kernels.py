@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from feature_space import kernels
+from feature_space import elementary, kernels
 from tests.naive import features as naive
+
+pytestmark = pytest.mark.filterwarnings("ignore:invalid value")  # interpreted, a NaN or inf warns
 
 ROLLING = {
     "sum": (kernels.rolling_sum_nb, naive.rolling_sum),
@@ -15,12 +17,14 @@ ROLLING = {
     "moments.mean": (lambda x, k: kernels.rolling_moments_nb(x, k)[0], naive.rolling_mean),
     "moments.square": (lambda x, k: kernels.rolling_moments_nb(x, k)[1], naive.rolling_squares),
     "moments.cross": (lambda x, k: kernels.rolling_moments_nb(x, k)[2], naive.rolling_cross),
+    "centre": (kernels.rolling_centre_nb, naive.rolling_mean),
     "bars_since_max": (kernels.bars_since_max_nb, naive.bars_since_max),
+    "bars_since_min": (kernels.bars_since_min_nb, lambda x, k: naive.bars_since_max(-x, k)),
     "lag": (kernels.lag_nb, naive.lag),
 }
 RECURSIVE = {"ema": (kernels.ema_nb, naive.ema), "wilder": (kernels.wilder_nb, naive.wilder)}
 ALL = {**ROLLING, **RECURSIVE, "steps": (lambda x, k: kernels.steps_nb(x), lambda x, k: naive.steps(x))}
-SKIP_NAN = ("max", "min", "bars_since_max")
+SKIP_NAN = ("max", "min", "bars_since_max", "bars_since_min")
 
 
 def series(name):
@@ -39,7 +43,7 @@ def series(name):
 def test_every_kernel_has_a_twin():
     here = {f"{name.split('.')[0]}" for name in (*ROLLING, *RECURSIVE, "steps")}
     public = {name.removesuffix("_nb").removeprefix("rolling_") for name in vars(kernels) if name.endswith("_nb")}
-    assert public - here == {"divide", "smooth"}  # both tested through others
+    assert public - here == {"divide", "smooth", "start_smooth", "smooth_part", "steps_part"}  # tested through others
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 7, 64, 500])
@@ -123,3 +127,19 @@ def test_by_hand():
     assert kernels.steps_nb(x).tolist() == [0, 2, -1, 0, 4]
     assert kernels.divide_nb(0.0, 0.0) == 0.0
     assert kernels.divide_nb(1.0, 0.0) == 0.0
+
+
+def test_logarithm():
+    rng = np.random.default_rng(0)
+    x = np.r_[np.exp(rng.normal(0, 1, 300)), 1 + rng.normal(0, 1e-6, 300), 2.3e-308, 1e-9, 0.5, 0.7, 0.71, 1.42, 1e300]
+    np.testing.assert_allclose([elementary.log_nb(v) for v in x], np.log(x), rtol=4e-16, atol=0)
+    assert elementary.log_nb(np.float64(1.0)) == 0.0
+
+
+def test_arctangent():
+    x = np.r_[np.random.default_rng(0).standard_cauchy(600), 0.66, -0.67, 2.41, 2.42, 1e-200, -1e200, np.inf, -np.inf]
+    for y in (1.0, 1e-9, 7.3):
+        got = [elementary.arctan_of_ratio_nb(v, y) for v in x * y]
+        np.testing.assert_allclose(got, np.arctan(x), rtol=1e-15, atol=0)
+    assert elementary.arctan_of_ratio_nb(0.0, 2.0) == 0.0
+    assert np.isnan(elementary.arctan_of_ratio_nb(np.nan, 2.0))

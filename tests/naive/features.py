@@ -242,7 +242,7 @@ def signed_volume(b, k):
 
 
 def money_flow(b, k):
-    moves = steps(b.typical)
+    moves = [m if abs(m) > 1e-12 * p else 0.0 for m, p in zip(steps(b.typical), b.typical, strict=True)]
     out = []
     for t in range(len(moves)):
         bars = range(max(t + 1 - k, 0), t + 1)

@@ -1,0 +1,221 @@
+"""Windows put together from halves: extremes and moments of the last 2 w elements from two windows of w.
+
+log2(k) passes over a part of the series that fits the cache, each pass the same sum or choice for every element,
+so that the compiler does eight at once. What comes out at ``t`` depends on the elements of its window alone,
+combined in a fixed order: nothing is subtracted and nothing carried along.
+
+The rows of an array are taken one by one and cut before each loop: the compiler then sees that no index is
+negative, and that a loop writes one row only.
+"""
+
+import numpy as np
+from numba import njit
+
+TILE = 2048
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def tile_size_nb(n, k):
+    """Full windows done at a time: a tile needs the ``k - 1`` elements before it too, so it is long against them.
+
+    All tiles are equal; the last overlaps the one before, which changes no value.
+    """
+    return max(1, min(n - k + 1, max(TILE, 4 * k)))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def scale_nb(x, factor, out):
+    """Factor times ``x``; a factor of 1 copies, and quicker than a slice assignment, which allows for overlap."""
+    for i in range(out.size):
+        out[i] = factor * x[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def add_nb(x, y, out):
+    """Elementwise sum of the first elements, as many as ``out`` has."""
+    for i in range(out.size):
+        out[i] = x[i] + y[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def larger_nb(older, newer, out):
+    """The larger of two, elementwise; the newer where neither is larger."""
+    for i in range(out.size):
+        out[i] = older[i] if older[i] > newer[i] else newer[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def age_of_larger_nb(older, newer, older_age, newer_age, shift, out):
+    """Age of the larger of two, elementwise, where all older ages are short by ``shift``."""
+    for i in range(out.size):
+        out[i] = older_age[i] + shift if older[i] > newer[i] else newer_age[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def add_to_nb(x, out):
+    """Add ``x`` to ``out``, elementwise."""
+    for i in range(out.size):
+        out[i] += x[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def join_means_nb(older, newer, share, out):
+    """Mean of two parts, ``share`` of the elements in the newer; exact where both are equal."""
+    for i in range(out.size):
+        out[i] = older[i] + (newer[i] - older[i]) * share
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def join_squares_nb(older, newer, older_mean, newer_mean, weight, out):
+    """Summed squared deviation of two parts (Chan, Golub and LeVeque, 1979)."""
+    for i in range(out.size):
+        gap = newer_mean[i] - older_mean[i]
+        out[i] = older[i] + newer[i] + gap * gap * weight
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def join_crosses_nb(older, newer, older_mean, newer_mean, weight, out):
+    """Summed co-deviation with time of two parts."""
+    for i in range(out.size):
+        out[i] = older[i] + newer[i] + (newer_mean[i] - older_mean[i]) * weight
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def join_moments_nb(older, newer, out, n_older, n_newer):
+    """Moments, rows mean, perhaps square, perhaps cross, of ``n_newer`` elements and the ``n_older`` before them.
+
+    Column i of ``newer`` goes with column ``i - n_newer`` of ``older``. The first columns of ``out``, that have
+    no older part, are left alone.
+    """
+    size, n = out.shape[1] - n_newer, n_older + n_newer
+    mean, older_mean = newer[0][n_newer:], older[0][:size]
+    join_means_nb(older_mean, mean, n_newer / n, out[0][n_newer:])
+    if out.shape[0] > 1:
+        weight = n_older * n_newer / n
+        join_squares_nb(older[1][:size], newer[1][n_newer:], older_mean, mean, weight, out[1][n_newer:])
+    if out.shape[0] > 2:
+        weight = 0.5 * n_older * n_newer
+        join_crosses_nb(older[2][:size], newer[2][n_newer:], older_mean, mean, weight, out[2][n_newer:])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def window_sum_nb(x, k):
+    """Sum over the last ``k`` elements, as the sum of windows whose lengths are the bits of k."""
+    n = x.size
+    out = np.zeros(n)
+    tile = max(1, min(n, TILE))
+    part, spare = np.zeros(tile + k), np.zeros(tile + k)
+    for start in range(0, n, tile):
+        stop = min(start + tile, n)
+        lead = max(k - start, 0)  # zeros before the first element
+        scale_nb(x[start - k + lead : stop], 1.0, part[lead : stop - start + k])
+        here = out[start:stop]
+        width, reach = 1, 0
+        while True:
+            if k & width:
+                add_to_nb(part[k - reach :], here)
+                reach += width
+            if 2 * width > k:
+                break
+            add_nb(part[width:], part, spare[width:])
+            part, spare = spare, part
+            width *= 2
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def first_moments_nb(x, out):
+    """Moments of all elements so far, one by one (Welford, 1962)."""
+    mean = square = cross = 0.0
+    for i in range(out.shape[1]):
+        d = x[i] - mean
+        mean += d / (i + 1)
+        square += d * (x[i] - mean)
+        cross += d * 0.5 * i
+        moments = (mean, square, cross)
+        for row in range(out.shape[0]):
+            out[row, i] = moments[row]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def window_moments_nb(x, k, n_rows):
+    """Mean, summed squared deviation, summed co-deviation with time: the first ``n_rows``; shape (n_rows, T)."""
+    n = x.size
+    out = np.empty((n_rows, n))
+    first_moments_nb(x, out[:, : min(k - 1, n)])
+    tile = tile_size_nb(n, k)
+    # columns of `part` end `width` elements, those of `whole` as many as the low bits of k say
+    part = np.zeros((n_rows, tile + k - 1))
+    spare, whole, joined = np.zeros_like(part), np.zeros_like(part), np.zeros_like(part)
+    for planned in range(k - 1, n, tile):
+        start = min(planned, n - tile)
+        scale_nb(x[start - k + 1 : start + tile], 1.0, part[0])
+        for row in range(1, n_rows):
+            scale_nb(part[0], 0.0, part[row])  # no deviation, but NaN where the element is NaN or inf
+        width, reach = 1, 0
+        while True:
+            if k & width:
+                if reach:
+                    join_moments_nb(part, whole, joined, width, reach)
+                    whole, joined = joined, whole
+                else:
+                    for row in range(n_rows):
+                        scale_nb(part[row], 1.0, whole[row])
+                reach += width
+            if 2 * width > k:
+                break
+            join_moments_nb(part, part, spare, width, width)
+            part, spare = spare, part
+            width *= 2
+        for row in range(n_rows):
+            scale_nb(whole[row][k - 1 :], 1.0, out[row][start : start + tile])
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def first_max_nb(x, sign, best, age):
+    """Largest of all elements of ``sign x`` so far, and steps back to the latest of the largest."""
+    top, steps = -np.inf, 0.0
+    for i in range(best.size):
+        steps += 1.0
+        value = sign * x[i]
+        if value >= top or top == -np.inf:
+            steps = 0.0
+            top = value if value > top else top
+        best[i] = sign * top
+        if age.size:
+            age[i] = steps
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def window_max_nb(x, k, sign, with_age):
+    """Largest of the last ``k`` elements and, if asked for, steps back to the latest of the largest.
+
+    With a ``sign`` of -1 the smallest. A NaN counts as what is never chosen.
+    """
+    n = x.size
+    best, age = np.empty(n), np.empty(n if with_age else 0)
+    first_max_nb(x, sign, best[: k - 1], age[: k - 1])
+    tile = tile_size_nb(n, k)
+    part = np.empty(tile + k - 1)
+    nothing, spare = np.full(part.size, -np.inf), np.full(part.size, -np.inf)
+    ages, spare_ages = np.zeros(part.size), np.zeros(part.size)
+    for planned in range(k - 1, n, tile):
+        start = min(planned, n - tile)
+        scale_nb(x[start - k + 1 : start + tile], sign, spare)
+        larger_nb(spare, nothing, part)
+        ages[:] = 0.0
+        width = 1
+        while width < k:
+            step = min(width, k - width)  # the last two windows overlap
+            older, newer, size = part[:-step], part[step:], part.size - step
+            if with_age:
+                age_of_larger_nb(older, newer, ages[:size], ages[step:], float(step), spare_ages[step:])
+                ages, spare_ages = spare_ages, ages
+            larger_nb(older, newer, spare[step:])
+            part, spare = spare, part
+            width += step
+        scale_nb(part[k - 1 :], sign, best[start : start + tile])
+        if with_age:
+            scale_nb(ages[k - 1 :], 1.0, age[start : start + tile])
+    return best, age
