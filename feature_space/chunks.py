@@ -3,7 +3,9 @@
 Temporary arrays as long as a market cost more than the arithmetic: the system clears their memory on every call.
 """
 
+import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,3 +35,18 @@ def in_chunks(work: Callable[..., Array], columns: Sequence[Array], reach: int) 
         first, stop = max(start - reach, 0), min(start + CHUNK, n)
         out[start:stop] = work(*(column[first:stop] for column in columns))[start - first :]
     return out
+
+
+def makes_output(kernel: Callable[..., None]) -> Callable[..., Array]:
+    """Turn a kernel that fills its last argument into a function that makes that array and returns it.
+
+    The system gives numpy's large arrays in large pages, those made inside a compiled function in small ones.
+    """
+
+    @functools.wraps(kernel)
+    def filled(*arguments: Any) -> Array:
+        out = np.empty(arguments[0].size)
+        kernel(*arguments, out)
+        return out
+
+    return filled

@@ -7,10 +7,12 @@ TP = (H + L + C)/3, W_k Wilder mean, all windows trailing, a quotient by 0 gives
 import numpy as np
 from numba import njit
 
+from feature_space.chunks import makes_output
 from feature_space.elementary import log_nb
 from feature_space.kernels import (
     bars_since_max_nb,
     bars_since_min_nb,
+    divide_by_count_nb,
     divide_nb,
     rolling_centre_nb,
     rolling_max_nb,
@@ -77,10 +79,11 @@ def price_to_vwap_nb(price, value, volume, k):
     return out
 
 
+@makes_output
 @njit(cache=True, nogil=True, error_model="numpy")
-def macd_nb(price, a, b):
+def macd_nb(price, a, b, out):
     """(EMA_a - EMA_b)(P)/P."""
-    out, slow = np.empty(price.size), np.empty(TILE)
+    slow = np.empty(TILE)
     fast_state, slow_state = start_smooth_nb(price), start_smooth_nb(price)
     for start in range(0, price.size, TILE):
         p, here = price[start : start + TILE], out[start : start + TILE]
@@ -88,13 +91,13 @@ def macd_nb(price, a, b):
         smooth_part_nb(p, 2.0 / (b + 1.0), slow_state, slow[: p.size])
         for i in range(here.size):
             here[i] = (here[i] - slow[i]) / p[i]
-    return out
 
 
+@makes_output
 @njit(cache=True, nogil=True, error_model="numpy")
-def macd_histogram_nb(price, a, b, c):
+def macd_histogram_nb(price, a, b, c, out):
     """(M - EMA_c(M))/P with M = EMA_a - EMA_b."""
-    out, m, slow = np.empty(price.size), np.empty(TILE), np.empty(TILE)
+    m, slow = np.empty(TILE), np.empty(TILE)
     fast_state, slow_state = start_smooth_nb(price), start_smooth_nb(price)
     state = np.zeros_like(fast_state)  # both means start at the first price, their difference at 0
     for start in range(0, price.size, TILE):
@@ -106,13 +109,12 @@ def macd_histogram_nb(price, a, b, c):
         smooth_part_nb(m[: p.size], 2.0 / (c + 1.0), state, here)
         for i in range(here.size):
             here[i] = (m[i] - here[i]) / p[i]
-    return out
 
 
+@makes_output
 @njit(cache=True, nogil=True, error_model="numpy")
-def trix_nb(price, k):
+def trix_nb(price, k, out):
     """One-bar rate of change of a triple EMA_k(P)."""
-    out = np.empty(price.size)
     states = (start_smooth_nb(price), start_smooth_nb(price), start_smooth_nb(price))
     triple = np.full(TILE + 1, states[0][0, 0])
     for start in range(0, price.size, TILE):
@@ -124,19 +126,21 @@ def trix_nb(price, k):
         smooth_part_nb(now, 2.0 / (k + 1.0), states[2], now)
         for i in range(here.size):
             here[i] = now[i] / triple[i] - 1.0
-    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def time_correlation_nb(price, k):
     """Correlation of P with time over k bars."""
-    _, square, cross = rolling_moments_nb(price, k)
-    out = np.empty(price.size)
+    _, square, out = rolling_moments_nb(price, k)
+    for i in range(min(k, out.size)):
+        square[i] *= (i + 1.0) * (i * (i + 2.0)) / 12.0  # the summed squared deviation of the times
+    full = square[k:]
+    for i in range(full.size):
+        full[i] *= k * (k * k - 1.0) / 12.0
     for i in range(out.size):
-        n = min(i + 1.0, float(k))
-        times = n * (n * n - 1.0) / 12.0
-        r = cross[i] / np.sqrt(square[i] * times) if square[i] * times > 0.0 else 0.0
-        out[i] = min(max(r, -1.0), 1.0)
+        r = out[i] / np.sqrt(square[i]) if square[i] > 0.0 else 0.0
+        r = r if r < 1.0 else 1.0
+        out[i] = r if r > -1.0 else -1.0
     return out
 
 
@@ -152,10 +156,11 @@ def momentum_nb(close, k):
     return out
 
 
+@makes_output
 @njit(cache=True, nogil=True, error_model="numpy")
-def rsi_nb(close, k):
+def rsi_nb(close, k, out):
     """Centred RSI (U - D)/(U + D), U and D Wilder means of up and down moves."""
-    out, up, down = np.empty(close.size), np.empty(TILE), np.empty(TILE)
+    up, down = np.empty(TILE), np.empty(TILE)
     up_state, down_state = np.zeros((2, 8)), np.zeros((2, 8))
     for start in range(0, close.size, TILE):
         here = out[start : start + TILE]
@@ -166,7 +171,6 @@ def rsi_nb(close, k):
         smooth_part_nb(up[: here.size], 1.0 / k, up_state, up[: here.size])
         smooth_part_nb(down[: here.size], 1.0 / k, down_state, down[: here.size])
         balance_to_nb(up, down, here)
-    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -196,15 +200,17 @@ def cci_nb(typical, k):
         for back in range(min(k, stop)):
             first = max(start, back)
             add_distances_nb(typical[first - back : stop - back], centre[first:stop], spread[first:stop])
+    divide_by_count_nb(spread, k)
     for i in range(n):
-        spread[i] = divide_nb(typical[i] - centre[i], 0.015 * spread[i] / min(i + 1.0, float(k)))
+        spread[i] = divide_nb(typical[i] - centre[i], 0.015 * spread[i])
     return spread
 
 
+@makes_output
 @njit(cache=True, nogil=True, error_model="numpy")
-def directional_movement_nb(high, low, k):
+def directional_movement_nb(high, low, k, out):
     """(+DM - -DM)/(+DM + -DM), Wilder means of directional movement."""
-    out, plus, minus = np.empty(high.size), np.empty(TILE), np.empty(TILE)
+    plus, minus = np.empty(TILE), np.empty(TILE)
     plus_state, minus_state = np.zeros((2, 8)), np.zeros((2, 8))
     for start in range(0, high.size, TILE):
         here = out[start : start + TILE]
@@ -217,7 +223,6 @@ def directional_movement_nb(high, low, k):
         smooth_part_nb(plus[: here.size], 1.0 / k, plus_state, plus[: here.size])
         smooth_part_nb(minus[: here.size], 1.0 / k, minus_state, minus[: here.size])
         balance_to_nb(plus, minus, here)
-    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -232,17 +237,19 @@ def aroon_nb(high, low, k):
 @njit(cache=True, nogil=True, error_model="numpy")
 def bollinger_nb(price, k):
     """(P - SMA_k)/sd_k."""
-    mean, square = window_moments_nb(price, k, 2)
-    out = np.empty(price.size)
+    moments = window_moments_nb(price, k, 2)
+    out, square = moments[0], moments[1]
+    divide_by_count_nb(square, k)
     for i in range(out.size):
-        out[i] = divide_nb(price[i] - mean[i], np.sqrt(square[i] / min(i + 1.0, float(k))))
+        out[i] = divide_nb(price[i] - out[i], np.sqrt(square[i]))
     return out
 
 
+@makes_output
 @njit(cache=True, nogil=True, error_model="numpy")
-def keltner_nb(price, high, low, close, k):
+def keltner_nb(price, high, low, close, k, out):
     """(P - EMA_k)/ATR_k; 0 where ATR_k is below 1e-9 P: after long rest only rounding is left of either."""
-    out, before, spread = np.empty(price.size), np.empty(TILE), np.empty(TILE)
+    before, spread = np.empty(TILE), np.empty(TILE)
     state, spread_state = start_smooth_nb(price), start_smooth_nb(high[:1] - low[:1])
     for start in range(0, price.size, TILE):
         top, bottom, p, here = high[start:], low[start:], price[start : start + TILE], out[start : start + TILE]
@@ -250,12 +257,12 @@ def keltner_nb(price, high, low, close, k):
         before[:lead] = close[:lead]
         scale_nb(close[max(start - 1, 0) :], 1.0, before[lead:n])
         for i in range(n):
-            spread[i] = max(top[i], before[i]) - min(bottom[i], before[i])
+            up = top[i] if top[i] > before[i] else before[i]
+            spread[i] = up - (bottom[i] if bottom[i] < before[i] else before[i])
         smooth_part_nb(p, 2.0 / (k + 1.0), state, here)
         smooth_part_nb(spread[:n], 1.0 / k, spread_state, spread[:n])
         for i in range(n):
             here[i] = (p[i] - here[i]) / spread[i] if spread[i] > 1e-9 * p[i] else 0.0
-    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -331,10 +338,11 @@ def chaikin_nb(high, low, close, volume, k):
     return ratio_nb(rolling_sum_nb(placed, k), rolling_sum_nb(volume, k))
 
 
+@makes_output
 @njit(cache=True, nogil=True, error_model="numpy")
-def force_nb(close, volume, k):
+def force_nb(close, volume, k, out):
     """Force index EMA_k(dC V)/(C EMA_k(V))."""
-    out, mean = np.empty(close.size), np.empty(TILE)
+    mean = np.empty(TILE)
     state, mean_state = np.zeros((2, 8)), start_smooth_nb(volume)
     for start in range(0, close.size, TILE):
         c, v, here = close[start:], volume[start : start + TILE], out[start : start + TILE]
@@ -345,4 +353,3 @@ def force_nb(close, volume, k):
         smooth_part_nb(v, 2.0 / (k + 1.0), mean_state, mean[: v.size])
         for i in range(here.size):
             here[i] = divide_nb(here[i], c[i] * mean[i])
-    return out

@@ -61,14 +61,20 @@ def rolling_sum_nb(x, k):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def divide_by_count_nb(x, k):
+    """Divide in place by the number of elements in the window: ``k``, fewer at the start."""
+    for i in range(min(k, x.size)):
+        x[i] /= i + 1
+    full = x[k:]
+    for i in range(full.size):
+        full[i] /= k
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def rolling_mean_nb(x, k):
     """Mean over the last ``k`` elements."""
     out = rolling_sum_nb(x, k)
-    for i in range(min(k, out.size)):
-        out[i] /= i + 1
-    full = out[k:]
-    for i in range(full.size):
-        full[i] /= k
+    divide_by_count_nb(out, k)
     return out
 
 
@@ -113,11 +119,9 @@ def rolling_centre_nb(x, k):
 def rolling_std_nb(x, k):
     """Population standard deviation over the last ``k`` elements."""
     out = windows.window_moments_nb(x, k, 2)[1]
-    for i in range(min(k, out.size)):
-        out[i] = np.sqrt(out[i] / (i + 1))
-    full = out[k:]
-    for i in range(full.size):
-        full[i] = np.sqrt(full[i] / k)
+    divide_by_count_nb(out, k)
+    for i in range(out.size):
+        out[i] = np.sqrt(out[i])
     return out
 
 
