@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-CHUNK = 16_384
+CHUNK = 32_768
 
 Array = NDArray[np.float64]
 
