@@ -16,24 +16,21 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 
-store_option = click.option(
-    "--store",
-    envvar="LABELSEARCH_STORE",
-    default="store",
-    show_default=True,
-    show_envvar=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the stored bars.",
-)
-runs_option = click.option(
-    "--runs",
-    envvar="LABELSEARCH_RUNS",
-    default="runs",
-    show_default=True,
-    show_envvar=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the runs.",
-)
+
+def _folder_option(name: str, explanation: str) -> Command:
+    return click.option(
+        f"--{name}",
+        envvar=f"LABELSEARCH_{name.upper()}",
+        default=name,
+        show_default=True,
+        show_envvar=True,
+        type=click.Path(path_type=Path, file_okay=False),
+        help=explanation,
+    )
+
+
+store_option = _folder_option("store", "Folder of the stored bars.")
+runs_option = _folder_option("runs", "Folder of the runs.")
 workers_option = click.option(
     "--workers",
     default=os.cpu_count() or 1,

@@ -14,6 +14,7 @@ from feature_space.normalise import Normalisation
 from labelsearch.classifiers.names import NETWORK_NAMES
 from labelsearch.labels.kinds import Label, make_label
 from labelsearch.labels.windows import Window, check_order
+from labelsearch.market.times import parse_interval
 from labelsearch.pipeline.schema import (
     ExperimentError,
     dump_section,
@@ -23,7 +24,7 @@ from labelsearch.pipeline.schema import (
     refuse_unknown,
 )
 
-INTERVALS = {"1m": 60_000, "5m": 300_000, "15m": 900_000, "1h": 3_600_000}
+INTERVALS = ("1m", "5m", "15m", "1h")
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
@@ -49,13 +50,15 @@ class Data:
 
     def __post_init__(self) -> None:
         _one_of("source", self.source, ("store", "synthetic"))
-        _one_of("interval", self.interval, tuple(INTERVALS))
+        _one_of("interval", self.interval, INTERVALS)
+        if self.source == "synthetic" and self.interval != "1m":
+            raise ValueError("a synthetic market has an interval of 1m")
         if not 0.0 <= self.edge < 1.0:
             raise ValueError(f"edge must lie in [0, 1), not {self.edge}")
 
     @property
     def interval_ms(self) -> int:
-        return INTERVALS[self.interval]
+        return parse_interval(self.interval)
 
 
 @dataclass(frozen=True)

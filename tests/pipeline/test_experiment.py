@@ -31,6 +31,7 @@ def refused(text: str) -> str:
         ("[search]\nweight = [1.0]\n", ["weight", "list"]),
         ("[search]\nweight = [1.0, -1.0]\n", ["weight"]),
         ("search = 3\n", ["[search]", "table"]),
+        ("[data]\nsource = 'synthetic'\ninterval = '5m'\n", ["[data]", "1m"]),
         ("seed = 'x'\n", ["seed", "whole number"]),
         ("name = '../etc'\n", ["name"]),
         ("[tiers]\nsizes = [30000]\n", ["[tiers]"]),

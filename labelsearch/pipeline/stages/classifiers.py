@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from feature_space.feature_set import FeatureSet
+from feature_space.feature_set import FeatureSet, titles
 from labelsearch.labels.kinds import CLASS_NAMES
 from labelsearch.labels.windows import purged_split
 from labelsearch.pipeline.context import Context
@@ -72,7 +72,7 @@ def train_unit(task: tuple[Context, int], folder: Path) -> None:
         "past": evaluate(predict(trained.network, matrix[past_rows]), seen.classes[past_rows]),
         "shap": {
             "explainer": explainer,
-            "features": [f.title for f in feature_set.features],
+            "features": titles(feature_set.features),
             **{name: importance[:, c].tolist() for c, name in enumerate(CLASS_NAMES)},
         },
     }
