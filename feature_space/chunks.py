@@ -3,9 +3,7 @@
 Temporary arrays as long as a market cost more than the arithmetic: the system clears their memory on every call.
 """
 
-import functools
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +13,18 @@ CHUNK = 32_768
 Array = NDArray[np.float64]
 
 
+def first_needed(index: int, reach: int) -> int:
+    """Where a part must begin so that its values from ``index`` on have the bits of the whole series.
+
+    The ``reach`` elements before are needed; sums over long windows go block by block (`rolling_sum_nb`), so that a
+    part also begins at a multiple of the largest power of two in ``reach``.
+    """
+    step = 1 << max(reach.bit_length() - 1, 0)
+    return max((index - reach) // step * step, 0)
+
+
 def in_chunks(work: Callable[..., Array], columns: Sequence[Array], reach: int) -> Array:
-    """Run ``work(*columns)`` part by part.
+    """Run ``work(*columns)`` part by part: the same bits as all at once.
 
     Parameters
     ----------
@@ -24,29 +32,13 @@ def in_chunks(work: Callable[..., Array], columns: Sequence[Array], reach: int) 
         Columns of float64 (T,) to values of float64 (T,).
     columns : sequence of float64 (T,)
     reach : int
-        Elements before the first of a part that its values need at most. Parts begin at fixed places, so a
-        prefix still gives the same bits as cutting.
+        Elements before the first of a part that its values need at most.
     """
     n = columns[0].size
     if n <= CHUNK:
         return work(*columns)
     out = np.empty(n)
     for start in range(0, n, CHUNK):
-        first, stop = max(start - reach, 0), min(start + CHUNK, n)
+        first, stop = first_needed(start, reach), min(start + CHUNK, n)
         out[start:stop] = work(*(column[first:stop] for column in columns))[start - first :]
     return out
-
-
-def makes_output(kernel: Callable[..., None]) -> Callable[..., Array]:
-    """Turn a kernel that fills its last argument into a function that makes that array and returns it.
-
-    The system gives numpy's large arrays in large pages, those made inside a compiled function in small ones.
-    """
-
-    @functools.wraps(kernel)
-    def filled(*arguments: Any) -> Array:
-        out = np.empty(arguments[0].size)
-        kernel(*arguments, out)
-        return out
-
-    return filled

@@ -1,13 +1,12 @@
-"""One kernel for each indicator formula: input columns, then integer parameters; one float64 array out.
+"""Kernels of the indicators that read a trailing window: input columns, then integer parameters; one array out.
 
-Symbols in the docstrings: P volume-weighted price of the bar, Q = P V, N trades, r log return of the close,
-TP = (H + L + C)/3, W_k Wilder mean, all windows trailing, a quotient by 0 gives 0.
+Symbols in the docstrings: P volume-weighted price of the bar, Q = P V, r log return of the close,
+TP = (H + L + C)/3, all windows trailing, a quotient by 0 gives 0.
 """
 
 import numpy as np
 from numba import njit
 
-from feature_space.chunks import makes_output
 from feature_space.elementary import log_nb
 from feature_space.kernels import (
     bars_since_max_nb,
@@ -20,11 +19,8 @@ from feature_space.kernels import (
     rolling_min_nb,
     rolling_moments_nb,
     rolling_sum_nb,
-    smooth_part_nb,
-    start_smooth_nb,
-    steps_part_nb,
 )
-from feature_space.windows import TILE, scale_nb, window_moments_nb
+from feature_space.windows import TILE, window_moments_nb
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -37,17 +33,11 @@ def ratio_nb(numerator, denominator):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def balance_to_nb(up, down, out):
-    """(U - D)/(U + D) into ``out``, 0 where both are 0."""
-    for i in range(out.size):
-        out[i] = divide_nb(up[i] - down[i], up[i] + down[i])
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def balance_nb(up, down):
     """(U - D)/(U + D), 0 where both are 0."""
     out = np.empty(up.size)
-    balance_to_nb(up, down, out)
+    for i in range(out.size):
+        out[i] = divide_nb(up[i] - down[i], up[i] + down[i])
     return out
 
 
@@ -79,55 +69,6 @@ def price_to_vwap_nb(price, value, volume, k):
     return out
 
 
-@makes_output
-@njit(cache=True, nogil=True, error_model="numpy")
-def macd_nb(price, a, b, out):
-    """(EMA_a - EMA_b)(P)/P."""
-    slow = np.empty(TILE)
-    fast_state, slow_state = start_smooth_nb(price), start_smooth_nb(price)
-    for start in range(0, price.size, TILE):
-        p, here = price[start : start + TILE], out[start : start + TILE]
-        smooth_part_nb(p, 2.0 / (a + 1.0), fast_state, here)
-        smooth_part_nb(p, 2.0 / (b + 1.0), slow_state, slow[: p.size])
-        for i in range(here.size):
-            here[i] = (here[i] - slow[i]) / p[i]
-
-
-@makes_output
-@njit(cache=True, nogil=True, error_model="numpy")
-def macd_histogram_nb(price, a, b, c, out):
-    """(M - EMA_c(M))/P with M = EMA_a - EMA_b."""
-    m, slow = np.empty(TILE), np.empty(TILE)
-    fast_state, slow_state = start_smooth_nb(price), start_smooth_nb(price)
-    state = np.zeros_like(fast_state)  # both means start at the first price, their difference at 0
-    for start in range(0, price.size, TILE):
-        p, here = price[start : start + TILE], out[start : start + TILE]
-        smooth_part_nb(p, 2.0 / (a + 1.0), fast_state, m[: p.size])
-        smooth_part_nb(p, 2.0 / (b + 1.0), slow_state, slow[: p.size])
-        for i in range(p.size):
-            m[i] -= slow[i]
-        smooth_part_nb(m[: p.size], 2.0 / (c + 1.0), state, here)
-        for i in range(here.size):
-            here[i] = (m[i] - here[i]) / p[i]
-
-
-@makes_output
-@njit(cache=True, nogil=True, error_model="numpy")
-def trix_nb(price, k, out):
-    """One-bar rate of change of a triple EMA_k(P)."""
-    states = (start_smooth_nb(price), start_smooth_nb(price), start_smooth_nb(price))
-    triple = np.full(TILE + 1, states[0][0, 0])
-    for start in range(0, price.size, TILE):
-        p, here = price[start : start + TILE], out[start : start + TILE]
-        triple[0] = triple[TILE]
-        now = triple[1 : 1 + p.size]
-        smooth_part_nb(p, 2.0 / (k + 1.0), states[0], now)
-        smooth_part_nb(now, 2.0 / (k + 1.0), states[1], now)
-        smooth_part_nb(now, 2.0 / (k + 1.0), states[2], now)
-        for i in range(here.size):
-            here[i] = now[i] / triple[i] - 1.0
-
-
 @njit(cache=True, nogil=True, error_model="numpy")
 def time_correlation_nb(price, k):
     """Correlation of P with time over k bars."""
@@ -154,23 +95,6 @@ def momentum_nb(close, k):
     for i in range(later.size):
         later[i] = now[i] / before[i] - 1.0
     return out
-
-
-@makes_output
-@njit(cache=True, nogil=True, error_model="numpy")
-def rsi_nb(close, k, out):
-    """Centred RSI (U - D)/(U + D), U and D Wilder means of up and down moves."""
-    up, down = np.empty(TILE), np.empty(TILE)
-    up_state, down_state = np.zeros((2, 8)), np.zeros((2, 8))
-    for start in range(0, close.size, TILE):
-        here = out[start : start + TILE]
-        steps_part_nb(close, start, here)
-        for i in range(here.size):
-            up[i] = here[i] if here[i] > 0.0 else 0.0
-            down[i] = -here[i] if here[i] < 0.0 else 0.0
-        smooth_part_nb(up[: here.size], 1.0 / k, up_state, up[: here.size])
-        smooth_part_nb(down[: here.size], 1.0 / k, down_state, down[: here.size])
-        balance_to_nb(up, down, here)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -206,25 +130,6 @@ def cci_nb(typical, k):
     return spread
 
 
-@makes_output
-@njit(cache=True, nogil=True, error_model="numpy")
-def directional_movement_nb(high, low, k, out):
-    """(+DM - -DM)/(+DM + -DM), Wilder means of directional movement."""
-    plus, minus = np.empty(TILE), np.empty(TILE)
-    plus_state, minus_state = np.zeros((2, 8)), np.zeros((2, 8))
-    for start in range(0, high.size, TILE):
-        here = out[start : start + TILE]
-        steps_part_nb(high, start, plus[: here.size])
-        steps_part_nb(low, start, minus[: here.size])
-        for i in range(here.size):
-            up, down = plus[i], -minus[i]
-            plus[i] = up if up > down and up > 0.0 else 0.0
-            minus[i] = down if down > up and down > 0.0 else 0.0
-        smooth_part_nb(plus[: here.size], 1.0 / k, plus_state, plus[: here.size])
-        smooth_part_nb(minus[: here.size], 1.0 / k, minus_state, minus[: here.size])
-        balance_to_nb(plus, minus, here)
-
-
 @njit(cache=True, nogil=True, error_model="numpy")
 def aroon_nb(high, low, k):
     """Aroon oscillator over k steps: (steps since the low - steps since the high)/k."""
@@ -243,26 +148,6 @@ def bollinger_nb(price, k):
     for i in range(out.size):
         out[i] = divide_nb(price[i] - out[i], np.sqrt(square[i]))
     return out
-
-
-@makes_output
-@njit(cache=True, nogil=True, error_model="numpy")
-def keltner_nb(price, high, low, close, k, out):
-    """(P - EMA_k)/ATR_k; 0 where ATR_k is below 1e-9 P: after long rest only rounding is left of either."""
-    before, spread = np.empty(TILE), np.empty(TILE)
-    state, spread_state = start_smooth_nb(price), start_smooth_nb(high[:1] - low[:1])
-    for start in range(0, price.size, TILE):
-        top, bottom, p, here = high[start:], low[start:], price[start : start + TILE], out[start : start + TILE]
-        n, lead = p.size, 1 if start == 0 else 0  # the first close stands in for the one before it
-        before[:lead] = close[:lead]
-        scale_nb(close[max(start - 1, 0) :], 1.0, before[lead:n])
-        for i in range(n):
-            up = top[i] if top[i] > before[i] else before[i]
-            spread[i] = up - (bottom[i] if bottom[i] < before[i] else before[i])
-        smooth_part_nb(p, 2.0 / (k + 1.0), state, here)
-        smooth_part_nb(spread[:n], 1.0 / k, spread_state, spread[:n])
-        for i in range(n):
-            here[i] = (p[i] - here[i]) / spread[i] if spread[i] > 1e-9 * p[i] else 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -336,20 +221,3 @@ def chaikin_nb(high, low, close, volume, k):
     for i in range(placed.size):
         placed[i] = volume[i] * divide_nb((close[i] - low[i]) - (high[i] - close[i]), high[i] - low[i])
     return ratio_nb(rolling_sum_nb(placed, k), rolling_sum_nb(volume, k))
-
-
-@makes_output
-@njit(cache=True, nogil=True, error_model="numpy")
-def force_nb(close, volume, k, out):
-    """Force index EMA_k(dC V)/(C EMA_k(V))."""
-    mean = np.empty(TILE)
-    state, mean_state = np.zeros((2, 8)), start_smooth_nb(volume)
-    for start in range(0, close.size, TILE):
-        c, v, here = close[start:], volume[start : start + TILE], out[start : start + TILE]
-        steps_part_nb(close, start, here)
-        for i in range(here.size):
-            here[i] *= v[i]
-        smooth_part_nb(here, 2.0 / (k + 1.0), state, here)
-        smooth_part_nb(v, 2.0 / (k + 1.0), mean_state, mean[: v.size])
-        for i in range(here.size):
-            here[i] = divide_nb(here[i], c[i] * mean[i])

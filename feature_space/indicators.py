@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feature_space import formulas as f
+from feature_space import recursive as r
 from feature_space.chunks import in_chunks
 
 Array = NDArray[np.float64]
@@ -63,11 +64,16 @@ class Indicator:
     columns : tuple of str
         Fields of `Inputs` that the kernel takes, before the parameters.
     kernel : callable
-        ``kernel(*columns, *parameters)`` -> float64 (T,).
+        ``kernel(*columns, *parameters)`` -> float64 (T,), where values need no more than the warm-up before them; see
+        `feature_space.formulas`. With a ``start``: ``kernel(*columns, *parameters, state, out)``, see
+        `feature_space.recursive`.
     warm_up : callable
         ``warm_up(*parameters)`` -> bars after which an earlier start changes no value by more than 1e-6.
         Ratios of recursive means (RSI, Keltner, force and the like) can only forget while the market moves: a rest
         longer than the warm-up keeps their last value.
+    start : callable or None
+        Recursive indicators: ``start(*first)``, the first element of each column, gives the numbers that the rows of
+        the state start from.
     """
 
     name: str
@@ -77,6 +83,7 @@ class Indicator:
     columns: tuple[str, ...]
     kernel: Callable[..., Array]
     warm_up: Callable[..., int]
+    start: Callable[..., tuple[float, ...]] | None = None
 
     def check(self, values: tuple[int, ...]) -> None:
         """Raise `ValueError` unless every value is an integer in its interval."""
@@ -86,12 +93,24 @@ class Indicator:
             if not low <= value <= high or value != int(value):
                 raise ValueError(f"{self.name}: {name} = {value} is no integer in [{low}, {high}]")
 
+    def columns_of(self, inputs: Inputs) -> list[Array]:
+        """The columns that the kernel takes."""
+        return [getattr(inputs, column) for column in self.columns]
+
+    def new_state(self, columns: list[Array]) -> Array:
+        """State of a recursive indicator before the first bar, float64 (M, 2, 8)."""
+        assert self.start is not None
+        first = self.start(*(column[0] for column in columns))
+        return np.repeat(np.array(first, dtype=np.float64), 16).reshape(-1, 2, 8)
+
     def compute(self, inputs: Inputs, values: tuple[int, ...]) -> Array:
         """Raw indicator values, float64 (T,)."""
-        columns = [getattr(inputs, column) for column in self.columns]
-        if self.warm_up in (_window, _longest):  # no value needs more than the warm-up
+        columns = self.columns_of(inputs)
+        if self.start is None or columns[0].size == 0:
             return in_chunks(lambda *parts: self.kernel(*parts, *values), columns, self.warm_up(*values))
-        return self.kernel(*columns, *values)
+        out = np.empty(columns[0].size)
+        self.kernel(*columns, *values, self.new_state(columns), out)
+        return out
 
 
 def _recursive(span: float, rounds: float = 1.0) -> int:
@@ -125,12 +144,12 @@ INDICATORS: tuple[Indicator, ...] = (
     Indicator("price_to_vwap", "P/(sum_k Q/sum_k V) - 1", "trend", {"k": (30, 360)},
               ("price", "value", "volume"), f.price_to_vwap_nb, _window),
     Indicator("macd", "(EMA_a - EMA_b)(P)/P", "trend", {"a": (3, 15), "b": (20, 60)},
-              ("price",), f.macd_nb, lambda a, b: _recursive(b)),
+              ("price",), r.macd_nb, lambda a, b: _recursive(b), lambda p: (p, p)),
     Indicator("macd_histogram", "(M - EMA_c(M))/P, M = EMA_a - EMA_b", "trend",
               {"a": (12, 40), "b": (60, 240), "c": (9, 45)},
-              ("price",), f.macd_histogram_nb, lambda a, b, c: _recursive(b + c)),
+              ("price",), r.macd_histogram_nb, lambda a, b, c: _recursive(b + c), lambda p: (p, p, 0.0)),
     Indicator("trix", "one-bar rate of change of a triple EMA_k(P)", "trend", {"k": (5, 30)},
-              ("price",), f.trix_nb, lambda k: _recursive(k, 1.6)),
+              ("price",), r.trix_nb, lambda k: _recursive(k, 1.6), lambda p: (p, p, p, p)),
     Indicator("time_correlation", "corr(P, time) over k", "trend", {"k": (20, 240)},
               ("price",), f.time_correlation_nb, _window),
     Indicator("momentum_short", "C_t/C_{t-k} - 1", "momentum", {"k": (1, 10)},
@@ -138,9 +157,9 @@ INDICATORS: tuple[Indicator, ...] = (
     Indicator("momentum_long", "C_t/C_{t-k} - 1", "momentum", {"k": (15, 120)},
               ("close",), f.momentum_nb, _window),
     Indicator("rsi_short", "(U - D)/(U + D), U, D = W_k of moves", "momentum", {"k": (5, 20)},
-              ("close",), f.rsi_nb, _wilder),
+              ("close",), r.rsi_nb, _wilder, lambda c: (0.0, 0.0, c)),
     Indicator("rsi_long", "(U - D)/(U + D), U, D = W_k of moves", "momentum", {"k": (30, 120)},
-              ("close",), f.rsi_nb, _wilder),
+              ("close",), r.rsi_nb, _wilder, lambda c: (0.0, 0.0, c)),
     Indicator("stochastic_short", "2(C - LL_k)/(HH_k - LL_k) - 1", "momentum", {"k": (5, 30)},
               ("high", "low", "close"), f.stochastic_nb, _window),
     Indicator("stochastic_long", "2(C - LL_k)/(HH_k - LL_k) - 1", "momentum", {"k": (60, 480)},
@@ -148,13 +167,13 @@ INDICATORS: tuple[Indicator, ...] = (
     Indicator("cci", "(TP - SMA_k)/(0.015 MAD_k)", "momentum", {"k": (10, 60)},
               ("typical",), f.cci_nb, _window),
     Indicator("directional_movement", "(+DM - -DM)/(+DM + -DM), Wilder", "trend", {"k": (10, 60)},
-              ("high", "low"), f.directional_movement_nb, _wilder),
+              ("high", "low"), r.directional_movement_nb, _wilder, lambda h, l: (0.0, 0.0, h, l)),
     Indicator("aroon", "(steps since low - steps since high)/k", "trend", {"k": (15, 120)},
               ("high", "low"), f.aroon_nb, _window),
     Indicator("bollinger", "(P - SMA_k)/sd_k", "trend", {"k": (15, 60)},
               ("price",), f.bollinger_nb, _window),
     Indicator("keltner", "(P - EMA_k)/ATR_k", "trend", {"k": (10, 120)},
-              ("price", "high", "low", "close"), f.keltner_nb, _wilder),
+              ("price", "high", "low", "close"), r.keltner_nb, _wilder, lambda p, h, l, c: (p, h - l, c)),
     Indicator("volatility_ratio", "0.5 ln(mean_a r^2/mean_b r^2)", "volatility",
               {"a": (5, 30), "b": (120, 720)}, ("log_return",), f.volatility_ratio_nb, _longest),
     Indicator("semivariance", "(sum r+^2 - sum r-^2)/(sum of both)", "volatility", {"k": (10, 120)},
@@ -172,7 +191,7 @@ INDICATORS: tuple[Indicator, ...] = (
     Indicator("chaikin", "sum_k V (2C - H - L)/(H - L)/sum_k V", "volume", {"k": (15, 120)},
               ("high", "low", "close", "volume"), f.chaikin_nb, _window),
     Indicator("force", "EMA_k(dC V)/(C EMA_k(V))", "volume", {"k": (2, 30)},
-              ("close", "volume"), f.force_nb, _ema),
+              ("close", "volume"), r.force_nb, _ema, lambda c, v: (0.0, v, c)),
 )  # fmt: skip
 
 BY_NAME: dict[str, Indicator] = {indicator.name: indicator for indicator in INDICATORS}

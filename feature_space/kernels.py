@@ -1,11 +1,12 @@
 """Rolling kernels on plain float64 arrays. All windows trail: the value at ``t`` uses elements ``<= t`` only.
 
-The first ``k - 1`` values use the elements there are. Sums over a window of ``k`` are put together from a running
-part of the current block of ``k`` elements and the tails of the block before it; extremes and moments from
+The first ``k - 1`` values use the elements there are. Sums over a long window are put together from a running
+part of the current block of elements and the tails of the blocks before it; extremes, moments and short sums from
 windows of half the length, see `feature_space.windows`. Nothing is ever subtracted, so errors do not build up,
 a constant input has variance exactly 0, and a NaN or inf leaves the window when its element does. Sums and
 moments over a NaN are NaN; extremes count it as -inf. The exponential means are recursive: a NaN or inf stays
-in them for good. Computing on a prefix gives the same bits as cutting.
+in them for good. Computing on a prefix gives the same bits as cutting, and so does dropping a multiple of
+2^m >= k elements from the front, once windows are full.
 
 ``error_model="numpy"``: without numba's check for a division by 0 the compiler may do eight divisions at once.
 """
@@ -25,38 +26,63 @@ def divide_nb(numerator, denominator):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def block_size_nb(k):
+    """Largest power of two that is less than ``k``: a window then reaches into two whole blocks at most."""
+    size = 1
+    while 2 * size < k:
+        size *= 2
+    return size
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def sum_both_ends_nb(block1, block2, head1, head2, tail1, tail2):
+    """Sums of two blocks up to and from each element: four sums that need not wait for each other."""
+    n = block1.size
+    h1 = h2 = t1 = t2 = 0.0
+    for j in range(n):
+        h1 += block1[j]
+        h2 += block2[j]
+        t1 += block1[n - 1 - j]
+        t2 += block2[n - 1 - j]
+        head1[j], head2[j] = h1, h2
+        tail1[n - 1 - j], tail2[n - 1 - j] = t1, t2
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def join_blocks_nb(older_tail, tail, head, over, out):
+    """Window sums that end in the block of ``head``; the first ``over`` windows begin two blocks before it."""
+    whole = tail[0]
+    across, within = out[:over], out[over:]
+    start = older_tail[tail.size - over :]
+    for i in range(across.size):
+        across[i] = start[i] + (whole + head[i])
+    windows.add_nb(tail, head[over:], within)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def rolling_sum_nb(x, k):
     """Sum over the last ``k`` elements.
 
-    Two blocks are summed at a time, each from both ends: four sums that need not wait for each other.
+    The bits of a full window's sum depend on where the series starts only through blocks of a power of two below
+    ``k``: a start later by a multiple of it changes nothing.
     """
     if k <= SHORT:
         return windows.window_sum_nb(x, k)
-    n = x.size
+    n, size = x.size, block_size_nb(k)
+    over = k - 1 - size
     out = np.empty(n)
-    heads, tails = np.zeros((2, k)), np.zeros((3, k + 1))
-    head1, head2 = heads[0], heads[1]
-    before, tail1, tail2 = tails[0], tails[1], tails[2]  # tail[j]: sum of the elements j.. of a block
-    padded = np.zeros(2 * k)
-    for start in range(0, n, 2 * k):
-        size = min(2 * k, n - start)
-        blocks = x[start : start + size]
-        if size < 2 * k:  # what lies beyond the end reaches no value that is kept
-            for j in range(size):
-                padded[j] = blocks[j]
+    heads, tails, padded = np.zeros((2, size)), np.zeros((4, size)), np.zeros(2 * size)
+    tail1, tail2, tail3, tail4 = tails[0], tails[1], tails[2], tails[3]
+    for start in range(0, n, 2 * size):
+        blocks = x[start : start + 2 * size]
+        if blocks.size < 2 * size:  # what lies beyond the end reaches no value that is kept
+            windows.scale_nb(blocks, 1.0, padded[: blocks.size])
             blocks = padded
-        block1, block2 = blocks[:k], blocks[k:]
-        h1 = h2 = t1 = t2 = 0.0
-        for j in range(k):
-            h1 += block1[j]
-            h2 += block2[j]
-            t1 += block1[k - 1 - j]
-            t2 += block2[k - 1 - j]
-            head1[j], head2[j] = h1, h2
-            tail1[k - 1 - j], tail2[k - 1 - j] = t1, t2
-        windows.add_nb(before[1:], head1, out[start : start + k])
-        windows.add_nb(tail1[1:], head2, out[start + k : start + 2 * k])
-        before, tail2 = tail2, before
+        here = out[start : start + 2 * size]
+        sum_both_ends_nb(blocks[:size], blocks[size:], heads[0], heads[1], tail3, tail4)
+        join_blocks_nb(tail1, tail2, heads[0], over, here[:size])
+        join_blocks_nb(tail2, tail3, heads[1], over, here[size:])
+        tail1, tail2, tail3, tail4 = tail3, tail4, tail1, tail2
     return out
 
 
@@ -126,17 +152,13 @@ def rolling_std_nb(x, k):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def start_smooth_nb(x):
-    """State of an exponential mean before ``x``: the last eight elements and the last eight means, all ``x[0]``."""
-    return np.full((2, 8), x[0] if x.size else 0.0)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def smooth_part_nb(x, alpha, state, out):
     """Exponential mean ``y += alpha (x - y)`` of the next part of a series; ``out`` may be ``x``.
 
-    The recursion is written out over eight steps, so that eight values are done at once. Formulas go through a
-    series in parts because the memory of a long temporary array costs more than the arithmetic.
+    ``state``, float64 (2, 8), holds the last eight elements and the last eight means; before the series all are the
+    value that the mean starts from. The recursion is written out over eight steps, so that eight values are done at
+    once. Formulas go through a series in parts because the memory of a long temporary array costs more than the
+    arithmetic.
     """
     b = 1.0 - alpha
     b2, b4, b8 = b**2, b**4, b**8
@@ -154,51 +176,12 @@ def smooth_part_nb(x, alpha, state, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def smooth_nb(x, alpha):
-    """Exponential mean ``y += alpha (x - y)``, started at the first element."""
-    out, state = np.empty(x.size), start_smooth_nb(x)
-    for start in range(0, x.size, windows.TILE):
-        stop = start + windows.TILE
-        smooth_part_nb(x[start:stop], alpha, state, out[start:stop])
-    return out
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def ema_nb(x, k):
-    """Exponential moving average of span ``k``."""
-    return smooth_nb(x, 2.0 / (k + 1.0))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def wilder_nb(x, k):
-    """Wilder's mean: exponential with weight ``1/k``."""
-    return smooth_nb(x, 1.0 / k)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def lag_nb(x, k):
-    """The element ``k`` steps back; the first element where there is none."""
-    out = np.empty(x.size)
-    for i in range(min(k, x.size)):
-        out[i] = x[0]
-    windows.scale_nb(x[: max(x.size - k, 0)], 1.0, out[k:])
-    return out
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def steps_nb(x):
-    """Change from the element before; 0 at the first."""
-    out = np.zeros(x.size)
-    for i in range(1, x.size):
-        out[i] = x[i] - x[i - 1]
-    return out
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def steps_part_nb(x, start, out):
-    """Changes from the element before at ``start`` and on, as many as ``out`` has; 0 at the first of all."""
-    first = max(start, 1)
-    now, before, later = x[first:], x[first - 1 :], out[first - start :]
-    out[: first - start] = 0.0
+def steps_part_nb(x, state, out):
+    """Change from the element before, of the next part of a series; ``state[0, 0]`` is the last element so far."""
+    before = state[0, 0]
+    for i in range(min(1, x.size)):
+        out[i] = x[i] - before
+        state[0, 0] = x[x.size - 1]
+    older, newer, later = x[: max(x.size - 1, 0)], x[1:], out[1 : x.size]
     for i in range(later.size):
-        later[i] = now[i] - before[i]
+        later[i] = newer[i] - older[i]

@@ -49,7 +49,7 @@ class Stage:
 
 STAGES = (
     Stage("labels", (), ("data", "windows", "labels", "label")),
-    Stage("features", ("labels",), ("feature_space", "separation")),
+    Stage("features", ("labels",), ("feature_space", "separation"), version=2),
     Stage("classifiers", ("labels", "features"), ("network",)),
     Stage("outputs", ("features", "classifiers"), ()),
     Stage("search", ("outputs",), ("search", "score")),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from feature_space import elementary, kernels
+from feature_space.chunks import first_needed
 from tests.naive import features as naive
 
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value")  # interpreted, a NaN or inf warns
@@ -20,10 +21,29 @@ ROLLING = {
     "centre": (kernels.rolling_centre_nb, naive.rolling_mean),
     "bars_since_max": (kernels.bars_since_max_nb, naive.bars_since_max),
     "bars_since_min": (kernels.bars_since_min_nb, lambda x, k: naive.bars_since_max(-x, k)),
-    "lag": (kernels.lag_nb, naive.lag),
 }
-RECURSIVE = {"ema": (kernels.ema_nb, naive.ema), "wilder": (kernels.wilder_nb, naive.wilder)}
-ALL = {**ROLLING, **RECURSIVE, "steps": (lambda x, k: kernels.steps_nb(x), lambda x, k: naive.steps(x))}
+
+
+def in_parts(kernel, x, first, *arguments):
+    """A kernel that goes on from a state, in parts of 1, 2, 4, .. elements."""
+    out, state = np.empty(x.size), np.full((2, 8), first)
+    start, size = 0, 1
+    while start < x.size:
+        kernel(x[start : start + size], *arguments, state, out[start : start + size])
+        start, size = start + size, 2 * size
+    return out
+
+
+def smooth(x, alpha):
+    return in_parts(kernels.smooth_part_nb, x, x[0] if x.size else 0.0, alpha)
+
+
+RECURSIVE = {
+    "ema": (lambda x, k: smooth(x, 2 / (k + 1)), naive.ema),
+    "wilder": (lambda x, k: smooth(x, 1 / k), naive.wilder),
+}
+STEPS = (lambda x, k: in_parts(kernels.steps_part_nb, x, x[0] if x.size else 0.0), lambda x, k: naive.steps(x))
+ALL = {**ROLLING, **RECURSIVE, "steps": STEPS}
 SKIP_NAN = ("max", "min", "bars_since_max", "bars_since_min")
 
 
@@ -41,13 +61,13 @@ def series(name):
 
 
 def test_every_kernel_has_a_twin():
-    here = {f"{name.split('.')[0]}" for name in (*ROLLING, *RECURSIVE, "steps")}
+    here = {f"{name.split('.')[0]}" for name in (*ROLLING, "smooth_part", "steps_part")}
     public = {name.removesuffix("_nb").removeprefix("rolling_") for name in vars(kernels) if name.endswith("_nb")}
-    through_others = {"divide", "divide_by_count", "smooth", "start_smooth", "smooth_part", "steps_part"}
+    through_others = {"divide", "divide_by_count", "block_size", "sum_both_ends", "join_blocks"}
     assert public - here == through_others
 
 
-@pytest.mark.parametrize("k", [1, 2, 3, 7, 64, 500])
+@pytest.mark.parametrize("k", [1, 2, 3, 7, 64, 65, 66, 100, 128, 129, 500])
 @pytest.mark.parametrize("shape", ["walk", "coarse walk", "constant", "jump", "one", "none", "short"])
 @pytest.mark.parametrize("name", ALL)
 def test_equals_its_twin(name, shape, k):
@@ -84,11 +104,8 @@ def test_a_bad_element_leaves_with_its_window(name, k, bad):
     x[[20, 21, 30]] = bad
     got = fast(x, k)
     touched = np.array([bool(set(range(max(t - k + 1, 0), t + 1)) & {20, 21, 30}) for t in range(60)])
-    if name == "lag":
-        touched = ~np.isfinite(got)
-        np.testing.assert_array_equal(np.flatnonzero(touched), [p + k for p in (20, 21, 30)])
     np.testing.assert_allclose(got[~touched], clean[~touched], rtol=1e-12)
-    if name in SKIP_NAN or name == "lag":
+    if name in SKIP_NAN:
         np.testing.assert_array_equal(got, slow(x, k))
     elif name in ("sum", "mean"):
         np.testing.assert_array_equal(got[touched], bad)
@@ -111,10 +128,24 @@ def test_a_bad_element_stays_in_a_recursive_mean(name):
 def test_a_prefix_has_the_same_bits(name):
     fast, _ = ALL[name]
     x = series("walk")
-    for k in (1, 7, 64):
+    for k in (1, 7, 64, 65, 100):
         whole = fast(x, k)
-        for stop in (1, 6, 7, 8, 63, 64, 65, 149):
+        for stop in (1, 6, 7, 8, 63, 64, 65, 127, 128, 149):
             assert fast(x[:stop].copy(), k).tobytes() == whole[:stop].tobytes()
+
+
+@pytest.mark.parametrize("k", [1, 2, 7, 64, 65, 100, 128, 129, 300])
+@pytest.mark.parametrize("name", ROLLING)
+def test_a_later_start_at_whole_blocks_has_the_same_bits(name, k):
+    """What parts and the streaming form of a feature rest on."""
+    fast, _ = ROLLING[name]
+    x = np.random.default_rng(7).normal(0, 1, 1500)
+    whole = fast(x, k)
+    for index in (k, 511, 512, 700, 1499):
+        first = first_needed(index, k)
+        assert first <= max(index - k, 0)
+        assert fast(x[first : index + 1], k)[-1] == whole[index]
+        assert fast(x[first:], k)[index - first :].tobytes() == whole[index:].tobytes()
 
 
 def test_by_hand():
@@ -122,10 +153,9 @@ def test_by_hand():
     assert kernels.rolling_sum_nb(x, 2).tolist() == [1, 4, 5, 4, 8]
     assert kernels.rolling_mean_nb(x, 3).tolist() == [1, 2, 2, 7 / 3, 10 / 3]
     assert kernels.bars_since_max_nb(x, 3).tolist() == [0, 0, 1, 2, 0]
-    assert kernels.ema_nb(x, 3).tolist() == [1, 2, 2, 2, 4]
-    assert kernels.wilder_nb(x, 4).tolist() == [1, 1.5, 1.625, 1.71875, 2.7890625]
-    assert kernels.lag_nb(x, 2).tolist() == [1, 1, 1, 3, 2]
-    assert kernels.steps_nb(x).tolist() == [0, 2, -1, 0, 4]
+    assert ALL["ema"][0](x, 3).tolist() == [1, 2, 2, 2, 4]
+    assert ALL["wilder"][0](x, 4).tolist() == [1, 1.5, 1.625, 1.71875, 2.7890625]
+    assert ALL["steps"][0](x, 0).tolist() == [0, 2, -1, 0, 4]
     assert kernels.divide_nb(0.0, 0.0) == 0.0
     assert kernels.divide_nb(1.0, 0.0) == 0.0
 

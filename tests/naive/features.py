@@ -80,10 +80,6 @@ def wilder(x, k):
     return smooth(x, 1 / k)
 
 
-def lag(x, k):
-    return np.array([x[t - k] if t >= k else x[0] for t in range(len(x))])
-
-
 def steps(x):
     return np.array([x[t] - x[t - 1] if t else 0.0 for t in range(len(x))])
 
