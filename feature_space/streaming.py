@@ -1,0 +1,201 @@
+"""The same features bar by bar: bounded work and memory, the same bits as `FeatureSet.matrix`.
+
+There is no second set of formulas. A windowed indicator runs its kernel over the bars that its last value needs, a
+recursive one goes on from its state with a part of one bar; only the trailing standard deviation of the local
+normalisation has a form of its own, because its windows are long and there is one for every feature.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from feature_space.chunks import first_needed
+from feature_space.feature_set import FeatureSet
+from feature_space.indicators import BY_NAME, Array, Indicator, Inputs, make_inputs
+from feature_space.normalise import squash_nb
+from feature_space.windows import join_means_nb, join_squares_nb
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def std_step_nb(x, t, k, so_far, rings, out):
+    """Standard deviation over the last ``k`` bars of each of F series, from bar ``t`` alone and what is kept.
+
+    Parameters
+    ----------
+    x, out : float64 (F,)
+    t, k : int
+    so_far : float64 (2, F)
+        Mean and summed squared deviation of all bars, until the first window is full.
+    rings : float64 (N, 2, F)
+        Mean and summed squared deviation of the last 1, 2, 4, .. bars, as they were 1, 2, 4, .. bars back to now:
+        ``w`` rows from row ``w - 1`` on for those of ``w`` bars. N = `ring_rows(k)`.
+    """
+    if t < k - 1:
+        for f in range(x.size):
+            d = x[f] - so_far[0, f]
+            so_far[0, f] += d / (t + 1)
+            so_far[1, f] += d * (x[f] - so_far[0, f])
+            out[f] = np.sqrt(so_far[1, f] / (t + 1))
+    part, whole, spare = np.empty((2, x.size)), np.empty((2, x.size)), np.empty((2, x.size))
+    part[0] = x
+    part[1] = 0.0 * x
+    width, reach = 1, 0
+    while True:
+        ring = rings[width - 1 : 2 * width - 1]
+        if k & width:
+            if reach:
+                older, n = ring[(t - reach) % width], width + reach
+                join_means_nb(older[0], whole[0], reach / n, spare[0])
+                join_squares_nb(older[1], whole[1], older[0], whole[0], width * reach / n, spare[1])
+                whole, spare = spare, whole
+            else:
+                whole[:] = part
+            reach += width
+        older = ring[t % width]
+        join_means_nb(older[0], part[0], 0.5, spare[0])
+        join_squares_nb(older[1], part[1], older[0], part[0], 0.5 * width, spare[1])
+        older[:] = part
+        part, spare = spare, part
+        if 2 * width > k:
+            break
+        width *= 2
+    if t >= k - 1:
+        for f in range(x.size):
+            out[f] = np.sqrt(whole[1, f] / k)
+
+
+def ring_rows(k: int) -> int:
+    """Rows that `std_step_nb` keeps for a window of ``k``."""
+    return 2 ** int(k).bit_length() - 1
+
+
+_BAR_COLUMNS = [Inputs._fields.index(name) for name in ("price", "high", "low", "close", "volume", "trades")]
+
+
+class _Raw:
+    """Last value of one indicator: which columns, from which bar on, and its state if it is recursive."""
+
+    def __init__(self, indicator: Indicator, values: tuple[int, ...]) -> None:
+        self.indicator = indicator
+        self.values = values
+        self.columns = [Inputs._fields.index(name) for name in indicator.columns]
+        self.reach = 0 if indicator.start else indicator.warm_up(*values)
+        self.state: Array | None = None
+
+    def span(self) -> int:
+        """Bars that the last value can need."""
+        return 2 * self.reach + 1
+
+    def last(self, kept: Array, start: int, t: int) -> float:
+        """Value at bar ``t``, the last of ``kept`` (columns, bars), whose first is bar ``start``."""
+        if self.indicator.start is None:
+            first = first_needed(t, self.reach) - start
+            return self.indicator.kernel(*(kept[c, first:] for c in self.columns), *self.values)[-1]
+        now = [kept[c, -1:] for c in self.columns]
+        if self.state is None:
+            self.state = self.indicator.new_state(now)
+        out = np.empty(1)
+        self.indicator.kernel(*now, *self.values, self.state, out)
+        return out[0]
+
+
+class FeatureStream:
+    """Features of one or more sets from bars given one at a time.
+
+    The work for a bar and the memory depend on the longest window, not on how many bars there were. The bars must be
+    those of a regular grid: a missing one is given as filled, as in a run.
+
+    Parameters
+    ----------
+    feature_sets : sequence of FeatureSet
+        All of one normalisation. An indicator with the same parameters is computed once for all of them.
+    """
+
+    def __init__(self, feature_sets: Sequence[FeatureSet]) -> None:
+        kinds = {s.normalisation for s in feature_sets}
+        if len(kinds) != 1:
+            raise ValueError("a stream needs one or more feature sets, all of one normalisation")
+        (self.normalisation,) = kinds
+        keys = dict.fromkeys((f.name, f.parameters) for s in feature_sets for f in s.features)
+        self._raw = [_Raw(BY_NAME[name], parameters) for name, parameters in keys]
+        order = {key: i for i, key in enumerate(keys)}
+        self._places = [np.array([order[f.name, f.parameters] for f in s.features]) for s in feature_sets]
+        self._scales = [np.array([f.scale for f in s.features]) for s in feature_sets]
+        self._span = max(raw.span() for raw in self._raw)
+        self._kept = np.empty((len(Inputs._fields), 2 * self._span))
+        self._size = 0  # bars kept
+        self.n_bars = 0
+        n, rows = len(keys), ring_rows(self.normalisation.window) if self.normalisation.kind == "local" else 0
+        self._so_far, self._rings = np.zeros((2, n)), np.zeros((rows, 2, n))
+
+    def update(
+        self, price: float, high: float, low: float, close: float, volume: float, trades: float = 0.0
+    ) -> list[NDArray[np.float32]]:
+        """Take the next bar; returns its features, float32 (F,), of each set.
+
+        ``price`` is the volume-weighted price of the bar; ``trades`` is 0 where the number of trades is unknown.
+        """
+        self._keep(price, high, low, close, volume, trades)
+        t = self.n_bars
+        kept = self._kept[:, : self._size]
+        raw = np.array([one.last(kept, t + 1 - self._size, t) for one in self._raw])
+        self.n_bars += 1
+        gain = self.normalisation.gain
+        if self.normalisation.kind == "train":
+            return [
+                squash_nb(raw[place], gain * scale).astype(np.float32)
+                for place, scale in zip(self._places, self._scales, strict=True)
+            ]
+        deviation = np.empty(raw.size)
+        std_step_nb(raw, t, self.normalisation.window, self._so_far, self._rings, deviation)
+        features = squash_nb(raw, gain * deviation).astype(np.float32)
+        return [features[place] for place in self._places]
+
+    def _keep(self, *bar: float) -> None:
+        """Append the columns of a bar; makes room by dropping what no value needs any more."""
+        if self._size == self._kept.shape[1]:
+            self._kept[:, : self._span] = self._kept[:, -self._span :]
+            self._size = self._span
+        before = [self._kept[c, self._size - 1] for c in _BAR_COLUMNS] if self._size else bar
+        both = make_inputs(*np.array([before, bar], dtype=np.float64).T)
+        self._kept[:, self._size] = [column[1] for column in both]
+        self._size += 1
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What `restore` needs to go on with the same bits: arrays, as for ``np.savez``."""
+        states = {f"recursive_{i}": one.state for i, one in enumerate(self._raw) if one.state is not None}
+        return {
+            "n_bars": np.array(self.n_bars),
+            "kept": self._kept[:, : self._size].copy(),
+            "so_far": self._so_far.copy(),
+            "rings": self._rings.copy(),
+            **{name: state.copy() for name, state in states.items()},
+        }
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on where a stream of the same feature sets was.
+
+        Raises
+        ------
+        ValueError
+            If the state is of other feature sets.
+        """
+        n_bars, kept = int(state["n_bars"]), state["kept"]
+        recursive = [i for i, one in enumerate(self._raw) if one.indicator.start and n_bars]
+        fits = (
+            {name for name in state if name.startswith("recursive_")} == {f"recursive_{i}" for i in recursive}
+            and state["so_far"].shape == self._so_far.shape
+            and state["rings"].shape == self._rings.shape
+            and kept.shape[0] == self._kept.shape[0]
+            and kept.shape[1] == min(n_bars, kept.shape[1]) <= self._kept.shape[1]
+        )
+        if not fits:
+            raise ValueError("the state of a feature stream is of other feature sets")
+        self.n_bars, self._size = n_bars, kept.shape[1]
+        self._kept[:, : self._size] = kept
+        self._so_far[:], self._rings[:] = state["so_far"], state["rings"]
+        for i in recursive:
+            self._raw[i].state = state[f"recursive_{i}"].copy()
