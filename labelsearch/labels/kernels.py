@@ -7,7 +7,7 @@ SMOOTHING = 5  # bars of the centred mean, from the authors' published code
 LIMIT_SPAN = 5000  # bars of the trailing mean that turns percent into price, likewise
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def centred_mean_nb(price, window):
     """Centred mean over ``window`` bars; the first ``window//2 + 1`` and last ``window//2`` stay raw."""
     out = price.copy()
@@ -20,7 +20,7 @@ def centred_mean_nb(price, window):
     return out
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def trailing_mean_nb(x, window):
     """Mean over the last ``window`` elements, or over those there are."""
     out = np.empty(x.size)
@@ -33,7 +33,7 @@ def trailing_mean_nb(x, window):
     return out
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def weighted_future_nb(price, horizon):
     """Weighted mean of the next ``horizon`` prices, weights horizon, .., 1, nearest heaviest; NaN where cut off."""
     out = np.full(price.size, np.nan)
@@ -46,7 +46,7 @@ def weighted_future_nb(price, horizon):
     return out
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def ew_std_nb(log_return, span):
     """Trailing exponentially weighted standard deviation of returns, mean taken as 0."""
     out = np.empty(log_return.size)
@@ -60,7 +60,7 @@ def ew_std_nb(log_return, span):
     return out
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def zigzag_nb(smooth, up, down):
     """Alternating troughs and peaks of a series.
 
@@ -102,7 +102,7 @@ def zigzag_nb(smooth, up, down):
     return troughs[:legs], peaks[:legs], decided[:legs]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def legs_to_values_nb(smooth, troughs, peaks, decided, reach):
     """Continuous value in [-1, 1] and last bar used, from the legs of `zigzag_nb`.
 
@@ -127,3 +127,96 @@ def legs_to_values_nb(smooth, troughs, peaks, decided, reach):
             value[t] = min(max(x**3 - (1.0 - x) ** 3, -1.0), 1.0)
             last_used[t] = settled
     return value, last_used
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def first_touch_nb(price, up, down, horizon):
+    """Move at the first touch of a barrier, or at the vertical one, as a share of the barrier's width.
+
+    Parameters
+    ----------
+    price : float64 (T,)
+    up, down : float64 (T,)
+        Relative moves that touch the upper and lower barrier of each bar; a bar whose ``up`` is 0 has no barriers.
+    horizon : int
+        Bars to the vertical barrier.
+
+    Returns
+    -------
+    relative : float64 (T,)
+        In [-1, 1]; 1 is a touch of the upper barrier. 0 where the end of the data comes first.
+    last_used : int64 (T,)
+        Bar of the touch or of the vertical barrier; T where the end of the data comes first.
+    """
+    n = price.size
+    relative = np.zeros(n)
+    last_used = np.empty(n, np.int64)
+    for t in range(n):
+        if up[t] == 0.0:
+            last_used[t] = t
+            continue
+        last_used[t] = min(t + horizon, n)
+        # surely inside: no division is needed to tell
+        low, high = price[t] * (1.0 - down[t]) * (1.0 + 1e-12), price[t] * (1.0 + up[t]) * (1.0 - 1e-12)
+        for j in range(t + 1, min(t + horizon, n - 1) + 1):
+            if low < price[j] < high:
+                continue
+            move = price[j] / price[t] - 1.0
+            if move >= up[t] or move <= -down[t]:
+                relative[t] = 1.0 if move > 0.0 else -1.0
+                last_used[t] = j
+                break
+        else:
+            if t + horizon < n:
+                move = price[t + horizon] / price[t] - 1.0
+                relative[t] = move / up[t] if move > 0.0 else move / down[t]
+    return relative, last_used
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def strongest_trend_nb(x, shortest, longest, step):
+    """The t-value of the slope that is largest in size, over windows that start at each bar.
+
+    Bar by bar, a window's mean, cross product and residual sum of squares are moved on to the next longer window: the
+    residual grows by the squared error of the forecast of the new point, a sum that nothing is subtracted from. So
+    nearly straight windows keep their digits, and each window costs the same.
+
+    Parameters
+    ----------
+    x : float64 (T,)
+    shortest, longest, step : int
+        Windows hold the bar and the next ``shortest``, ``shortest + step``, .. up to ``longest`` bars.
+
+    Returns
+    -------
+    t : float64 (T,)
+        The first of equals; infinite for a line without scatter, 0 where nothing moves, and 0 where the longest window
+        does not fit.
+    """
+    n = x.size
+    out = np.zeros(n)
+    # m points, times 0 .. m - 1: sum of squared deviations, and the variance factor of the forecast of point m
+    m = np.arange(1.0, longest + 2.0)
+    squares = m * (m * m - 1.0) / 12.0
+    spread = np.ones(longest + 1)
+    for k in range(1, longest + 1):
+        spread[k] = 1.0 + 1.0 / m[k] + 0.25 * (m[k] + 1.0) ** 2 / squares[k]
+    for t in range(n - longest):
+        mean = 0.5 * (x[t + 1] - x[t])
+        cross, residual = mean, 0.0
+        best, best_cross = 0.0, 0.0
+        following = shortest
+        for h in range(2, longest + 1):
+            points = m[h - 1]  # before the new one
+            y = x[t + h] - x[t]
+            error = y - mean - cross / squares[h - 1] * 0.5 * (points + 1.0)
+            residual += error * error / spread[h - 1]
+            mean += (y - mean) / m[h]
+            cross += 0.5 * (points + 1.0) * (y - mean)
+            if h == following:
+                following += step
+                square = cross * cross / squares[h] * (points - 1.0)
+                if square > best * residual:  # no division: a line without scatter has no residual
+                    best, best_cross = square / residual if residual > 0.0 else np.inf, cross
+        out[t] = np.sqrt(best) if best_cross > 0.0 else -np.sqrt(best)
+    return out

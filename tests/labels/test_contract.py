@@ -1,9 +1,14 @@
 """What every label kind must hold, whichever kinds there are."""
 
+import dataclasses
+import pickle
+
 import numpy as np
 import pytest
 
 from labelsearch.labels.kinds import KINDS, LabelValues, make_label
+from tests.naive.labels import TWINS
+from tests.naive.prices import assert_equals, walk
 
 SETTINGS = {
     "threshold": [
@@ -14,7 +19,19 @@ SETTINGS = {
     ],
     "published": [{"horizon": 1}, {"horizon": 12}],
     "extrema": [{"up": 0.8, "down": 0.1}, {"up": 1, "down": 1}, {"up": 0.3, "down": 0.0}],
+    "triple_barrier": [
+        {"up": up, "down": down, "horizon": h, "scale": s, "vertical": v}
+        for s, up, down, h in (("volatility", 0.8, 1.1, 8), ("fixed", 0.004, 0.003, 8), ("fixed", 0.004, 0.004, 1))
+        for v in ("neutral", "sign")
+    ],
+    "trend_scanning": [
+        {"shortest": 4, "longest": 12, "edge": 8.0},
+        {"shortest": 2, "longest": 11, "edge": 5.0, "step": 4},
+        {"shortest": 6, "longest": 6, "edge": 3.0},
+    ],
 }
+# kinds in which the price at the last bar used moves every value that is not at its limit
+TIGHT = {"threshold", "published", "triple_barrier"}
 CASES = [(kind, options) for kind in KINDS for options in SETTINGS.get(kind, [{}])]
 
 
@@ -87,18 +104,17 @@ def test_shape_range_and_class(label):
         assert (got.last_used >= np.arange(400)).all()
         assert (got.last_used <= 400).all()
         np.testing.assert_array_equal(got.settled, got.last_used < 400)
-        assert (np.diff(got.last_used) >= 0).all()
 
 
-def test_lookahead_is_what_was_used(label):
+def test_lookahead_bounds_what_was_used(label):
     got = label.values(prices(0), reference(label))
     used = (got.last_used - np.arange(400))[got.settled]
     if label.lookahead is None:
         assert np.unique(used).size > 1
     else:
-        assert (used == label.lookahead).all()
-        assert got.settled.sum() == 400 - label.lookahead
-        assert (got.last_used[~got.settled] == 400).all()
+        assert used.max() == label.lookahead
+        assert got.settled[: 400 - label.lookahead].all()
+    assert (got.last_used[~got.settled] == 400).all()
 
 
 def test_nothing_after_last_used_matters(label):
@@ -135,6 +151,62 @@ def test_unsettled_bars_can_still_change(label):
     longer = label.values(np.r_[price, price[-1] * 1.02 ** np.arange(1, 100)], ref)
     assert (longer.value[:400] != got.value)[~got.settled].any()
     assert (longer.value[:400] == got.value)[got.settled].all()
+
+
+def test_the_last_bar_used_is_used(label):
+    """Another price at ``last_used[t]`` alone gives bar t another label, or another last bar."""
+    kind = next(name for name, made in KINDS.items() if isinstance(label, made))
+    price, ref = prices(2, 120), reference(label)
+    whole = label.values(price, ref)
+    moved = np.zeros(price.size, dtype=bool)
+    for last in np.unique(whole.last_used[whole.settled]):
+        bars = (whole.last_used == last) & (np.arange(price.size) < last)
+        for factor in (2.0, 0.5, 1.02, 0.98):
+            other = price.copy()
+            other[last] *= factor
+            changed = label.values(other, ref)
+            moved |= bars & ((changed.value != whole.value) | (changed.last_used != whole.last_used))
+    inner = whole.settled & (np.abs(whole.value) < 1.0) & (whole.last_used > np.arange(price.size))
+    if kind in TIGHT:
+        assert moved[inner].all()
+    assert moved.mean() > 0.05
+
+
+@pytest.mark.parametrize(("kind", "options"), CASES)
+def test_equal_to_the_slow_twin(kind, options):
+    label = make_label(kind, **options)
+    for price in (walk(300, 11), walk(200, 12, coarse=True)):
+        assert_equals(label.values(price, label.reference(price)), TWINS[kind](price.tolist(), *options.values()))
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_one_and_two_bars(label, n):
+    price = np.array([100.0, 101.0])[:n]
+    got = label.values(price, reference(label))
+    assert got.value.shape == got.classes.shape == got.last_used.shape == (n,)
+    assert got.value[-1] == 0.0 or (n == 2 and not got.settled[-1])
+    assert (got.last_used >= np.arange(n)).all()
+    assert (got.last_used <= n).all()
+
+
+def test_a_price_at_rest_is_neutral(label):
+    got = label.values(np.full(50, 100.0), reference(label))
+    assert not got.value.any()
+    assert (got.classes == 1).all()
+    if label.reference(prices(0)) == 1.0:
+        assert label.reference(np.full(50, 100.0)) == 1.0
+    else:
+        with pytest.raises(ValueError, match=f"label {label.name} cannot be scaled"):
+            label.reference(np.full(50, 100.0))
+
+
+def test_frozen_hashable_picklable(label):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        label.other = 1
+    again = pickle.loads(pickle.dumps(label))
+    assert again == label
+    assert hash(again) == hash(label)
+    np.testing.assert_array_equal(again.values(prices(0), 1.0), label.values(prices(0), 1.0))
 
 
 def test_names_tell_labels_apart():

@@ -57,12 +57,12 @@ def volatility(price, span=1440):
     return out
 
 
-def threshold(price, theta, horizon, future="point", scale="fixed"):
-    """Values and classes, with the reference taken from the same prices."""
+def threshold(price, theta, horizon, future="point", scale="fixed", span=1440):
+    """Values, classes and last bars used, with the reference taken from the same prices."""
     move = moves(price, horizon, future)
     thetas = [theta] * len(price)
     if scale == "volatility":
-        s = volatility(price)
+        s = volatility(price, span)
         middle = math.fsum(s) / len(s)
         thetas = [theta * clip(v / middle, 0.5, 3) for v in s]
     if scale == "quantile":
@@ -75,7 +75,7 @@ def threshold(price, theta, horizon, future="point", scale="fixed"):
             classes.append(by_value(c))
         else:
             classes.append(NEUTRAL if r is None else BUY if r >= limit else SELL if r <= -limit else NEUTRAL)
-    return values, classes
+    return values, classes, [min(t + horizon, len(price)) for t in range(len(price))]
 
 
 def published(price, horizon):
@@ -87,7 +87,8 @@ def published(price, horizon):
         x.append(-math.fsum(terms) if len(terms) == horizon else 0.0)
     q = quantile_lower([abs(v) for v in x], 0.99)
     values = [clip(v / q, -1, 1) ** 3 for v in x]
-    return values, [by_value(c) for c in values]
+    ends = [t + horizon if t + horizon < 3 else t + horizon + 2 for t in range(len(s))]  # the first three stay raw
+    return values, [by_value(c) for c in values], [min(end, len(s)) for end in ends]
 
 
 def turning_points(s):
@@ -139,6 +140,70 @@ def extrema(price, up_percent, down_percent, span=5000):
         if i % 2 == 0:
             trough, peak = s[a], s[b]
         for t in range(a, b + 1):
-            x = (s[t] - trough) / (peak - trough)
+            x = (s[t] - trough) / (peak - trough) if peak > trough else 1.0
             values[t] = clip(x**3 - (1 - x) ** 3, -1, 1)
     return values, [by_value(c) for c in values]
+
+
+def triple_barrier(price, up, down, horizon, scale="volatility", vertical="neutral", span=1440):
+    """Values, classes and last bars used: walk from each bar until a barrier is met."""
+    n = len(price)
+    width = [1.0] * n if scale == "fixed" else [v * math.sqrt(horizon) for v in volatility(price, span)]
+    values, classes, last_used = [], [], []
+    for t in range(n):
+        upper, lower = up * width[t], down * width[t]
+        path = [p / price[t] - 1 for p in price[t + 1 : t + horizon + 1]]
+        touch = next((j for j, r in enumerate(path) if r >= upper or r <= -lower), None)
+        if width[t] == 0:
+            value, label, end = 0.0, NEUTRAL, t
+        elif touch is not None:
+            value, label = (-1.0, BUY) if path[touch] > 0 else (1.0, SELL)
+            end = t + 1 + touch
+        elif len(path) < horizon:
+            value, label, end = 0.0, NEUTRAL, n
+        else:
+            r = path[-1]
+            value, label, end = -((r / (upper if r > 0 else lower)) ** 3), NEUTRAL, t + horizon
+            if vertical == "sign" and r != 0:
+                label = BUY if r > 0 else SELL
+        values.append(value)
+        classes.append(label)
+        last_used.append(end)
+    return values, classes, last_used
+
+
+def slope_t_value(y):
+    """Least squares of y on 0, 1, ..: slope over its standard error; infinite where nothing is left over."""
+    m = len(y)
+    times = [j - (m - 1) / 2 for j in range(m)]
+    middle = math.fsum(y) / m
+    squares = math.fsum(u * u for u in times)
+    slope = math.fsum(u * (v - middle) for u, v in zip(times, y, strict=True)) / squares
+    rest = math.fsum((v - middle - slope * u) ** 2 for u, v in zip(times, y, strict=True))
+    if slope == 0:
+        return 0.0
+    return slope / math.sqrt(rest / (m - 2) / squares) if rest > 0 else math.copysign(math.inf, slope)
+
+
+def trend_scanning(price, shortest, longest, edge, step=1):
+    """Values, classes and last bars used: every window regressed anew."""
+    n = len(price)
+    horizons = range(shortest, longest + 1, step)
+    values = []
+    for t in range(n):
+        if t + horizons[-1] >= n:
+            values.append(0.0)
+            continue
+        y = [math.log(p / price[t]) for p in price[t : t + longest + 1]]
+        best = max((slope_t_value(y[: h + 1]) for h in horizons), key=abs)
+        values.append(-math.copysign(1 / (1 + edge / abs(best)), best) if best else 0.0)
+    return values, [by_value(c) for c in values], [min(t + horizons[-1], n) for t in range(n)]
+
+
+TWINS = {
+    "threshold": threshold,
+    "published": published,
+    "extrema": extrema,
+    "triple_barrier": triple_barrier,
+    "trend_scanning": trend_scanning,
+}

@@ -1,0 +1,73 @@
+"""Local extrema labels: where a bar stands between the trough and the peak around it.
+
+Source: the label code that Balcerak & Schmelzer (2020) published.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelsearch.labels.base import LabelValues, classes_by_value
+from labelsearch.labels.kernels import (
+    LIMIT_SPAN,
+    SMOOTHING,
+    centred_mean_nb,
+    legs_to_values_nb,
+    trailing_mean_nb,
+    zigzag_nb,
+)
+
+Bars = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Extrema:
+    """Where a bar stands between the trough and the peak around it.
+
+    Value c = x^3 - (1 - x)^3 of the relative height x between trough (0) and peak (1); action above one half.
+
+    Attributes
+    ----------
+    up, down : float
+        Rise that makes a leg and fall that parts two legs, in percent of the 5000-bar mean price.
+    """
+
+    up: float
+    down: float
+
+    def __post_init__(self) -> None:
+        if self.up <= 0.0 or self.down < 0.0:
+            raise ValueError("an extrema label needs up > 0 and down >= 0")
+
+    @property
+    def name(self) -> str:
+        return f"extrema_{self.up:g}_{self.down:g}"
+
+    @property
+    def class_edge(self) -> float:
+        return 0.5
+
+    @property
+    def lookahead(self) -> None:
+        return None
+
+    def reference(self, price: NDArray[np.float64]) -> float:
+        return 1.0
+
+    def _legs(self, price: NDArray[np.float64]) -> tuple[NDArray[np.float64], Bars, Bars, Bars]:
+        if not np.isfinite(price).all():
+            raise ValueError("an extrema label needs finite prices")
+        smooth = centred_mean_nb(price, SMOOTHING)
+        level = trailing_mean_nb(smooth, LIMIT_SPAN) / 100.0
+        return smooth, *zigzag_nb(smooth, self.up * level, self.down * level)
+
+    def turning_points(self, price: NDArray[np.float64]) -> Bars:
+        """Bars of trough, peak, trough, peak and so on, int64; the last ones can still move with more data."""
+        _, troughs, peaks, _ = self._legs(price)
+        return np.column_stack([troughs, peaks]).ravel()
+
+    def values(self, price: NDArray[np.float64], reference: float) -> LabelValues:
+        smooth, troughs, peaks, decided = self._legs(price)
+        value, last_used = legs_to_values_nb(smooth, troughs, peaks, decided, SMOOTHING // 2)
+        return LabelValues(value, classes_by_value(value, self.class_edge), last_used)

@@ -1,0 +1,158 @@
+"""Threshold labels: how far the price moves within a fixed number of bars.
+
+Sources: Balcerak & Schmelzer (2020) and the label code its authors published. The companion value and the volatility
+scale of `Threshold` are our reconstruction.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelsearch.labels.base import (
+    BUY,
+    NEUTRAL,
+    SELL,
+    VOLATILITY_SPAN,
+    LabelValues,
+    bars_ahead,
+    checked_reference,
+    classes_by_value,
+    volatility,
+)
+from labelsearch.labels.kernels import SMOOTHING, centred_mean_nb, weighted_future_nb
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Buy where the price rises by ``theta`` within ``horizon`` bars, sell where it falls as much.
+
+    Value c = -clip(r/theta, -1, 1)^3 of the relative move r.
+
+    Attributes
+    ----------
+    theta : float
+        Relative move; not used by ``scale = "quantile"``.
+    horizon : int
+        Bars ahead.
+    future : {"point", "wma"}
+        Compare with the price ``horizon`` bars ahead, or with the weighted mean of the next ``horizon`` prices.
+    scale : {"fixed", "volatility", "quantile"}
+        ``volatility`` moves theta with the trailing volatility, relative to its mean on train, within [0.5, 3];
+        ``quantile`` takes the 99th percentile of the moves on train as theta and calls a bar action above half of
+        the cubed value.
+    span : int
+        Bars of the exponentially weighted volatility; used by ``scale = "volatility"`` alone.
+    """
+
+    theta: float
+    horizon: int
+    future: str = "point"
+    scale: str = "fixed"
+    span: int = VOLATILITY_SPAN
+
+    def __post_init__(self) -> None:
+        if self.theta <= 0.0 or self.horizon < 1:
+            raise ValueError("a threshold label needs theta > 0 and horizon >= 1")
+        if self.future not in ("point", "wma"):
+            raise ValueError(f"unknown future {self.future!r}; known are point, wma")
+        if self.scale not in ("fixed", "volatility", "quantile"):
+            raise ValueError(f"unknown scale {self.scale!r}; known are fixed, volatility, quantile")
+        if self.span < 1:
+            raise ValueError("a threshold label needs span >= 1")
+
+    @property
+    def name(self) -> str:
+        extra = "".join(f"_{o}" for o in (self.future, self.scale) if o not in ("point", "fixed"))
+        span = "" if self.span == VOLATILITY_SPAN else f"_span{self.span}"
+        return f"threshold_{100 * self.theta:g}_{self.horizon}{extra}{span}"
+
+    @property
+    def class_edge(self) -> float:
+        return 0.5 if self.scale == "quantile" else 1.0
+
+    @property
+    def lookahead(self) -> int:
+        return self.horizon
+
+    def _move(self, price: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self.future == "wma":
+            return weighted_future_nb(price, self.horizon) / price - 1.0
+        move = np.full(price.size, np.nan)
+        if price.size > self.horizon:
+            move[: -self.horizon] = price[self.horizon :] / price[: -self.horizon] - 1.0
+        return move
+
+    def reference(self, price: NDArray[np.float64]) -> float:
+        if self.scale == "quantile":
+            move = np.abs(self._move(price))
+            known = move[np.isfinite(move)]
+            return checked_reference(self, float(np.quantile(known, 0.99, method="lower")) if known.size else 0.0)
+        if self.scale == "volatility":
+            return checked_reference(self, float(np.mean(volatility(price, self.span))))
+        return 1.0
+
+    def values(self, price: NDArray[np.float64], reference: float) -> LabelValues:
+        move = self._move(price)
+        theta: NDArray[np.float64] | float = self.theta
+        if self.scale == "quantile":
+            theta = reference
+        elif self.scale == "volatility":
+            theta = self.theta * np.clip(volatility(price, self.span) / reference, 0.5, 3.0)
+        known = np.isfinite(move)
+        value = np.where(known, -(np.clip(move / theta, -1.0, 1.0) ** 3), 0.0)
+        if self.scale == "quantile":
+            classes = classes_by_value(value, self.class_edge)
+        else:
+            classes = np.where(move >= theta, BUY, np.where(move <= -theta, SELL, NEUTRAL)).astype(np.int8)
+        return LabelValues(value, classes, bars_ahead(price.size, self.horizon))
+
+
+@dataclass(frozen=True)
+class Published:
+    """The threshold label exactly as the authors' published code has it.
+
+    The weighted sum of the next ``horizon`` relative moves of the smoothed price, divided by its 99th percentile on
+    train, clipped and cubed; action where it exceeds one half.
+
+    Attributes
+    ----------
+    horizon : int
+        Bars ahead, before smoothing.
+    """
+
+    horizon: int
+
+    def __post_init__(self) -> None:
+        if self.horizon < 1:
+            raise ValueError("a published label needs horizon >= 1")
+
+    @property
+    def name(self) -> str:
+        return f"published_{self.horizon}"
+
+    @property
+    def class_edge(self) -> float:
+        return 0.5
+
+    @property
+    def lookahead(self) -> int:
+        return self.horizon + SMOOTHING // 2
+
+    def _move(self, price: NDArray[np.float64]) -> NDArray[np.float64]:
+        smooth = centred_mean_nb(price, SMOOTHING)
+        norm = self.horizon * (self.horizon + 1) / 2.0
+        move = -norm * (weighted_future_nb(smooth, self.horizon) / smooth - 1.0)
+        return np.where(np.isfinite(move), move, 0.0)
+
+    def reference(self, price: NDArray[np.float64]) -> float:
+        return checked_reference(self, float(np.quantile(np.abs(self._move(price)), 0.99, method="lower")))
+
+    def values(self, price: NDArray[np.float64], reference: float) -> LabelValues:
+        value = np.clip(self._move(price) / reference, -1.0, 1.0) ** 3
+        n, half = price.size, SMOOTHING // 2
+        last_used = bars_ahead(n, self.lookahead)
+        # the first bars of the series are never smoothed, so what ends there looks at the horizon alone
+        raw = max(min(half + 1, n) - self.horizon, 0)
+        last_used[:raw] = np.arange(raw) + self.horizon
+        return LabelValues(value, classes_by_value(value, self.class_edge), last_used)

@@ -1,0 +1,82 @@
+"""Triple-barrier label: which of two price barriers is touched first, before time runs out.
+
+Source: Lopez de Prado, Advances in Financial Machine Learning (2018), chapter 3. The continuous value, and the scaling
+of the volatility of one bar to the horizon, are ours.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelsearch.labels.base import VOLATILITY_SPAN, LabelValues, classes_by_value, volatility
+from labelsearch.labels.kernels import first_touch_nb
+
+
+@dataclass(frozen=True)
+class TripleBarrier:
+    """Buy where the price touches the upper barrier first, sell where the lower one.
+
+    Value c = -clip(r/w, -1, 1)^3, r the relative move at the first touch or, without one, at the vertical barrier, w
+    the width on the side of r. The cube is that of the threshold label, so that both kinds weigh alike in the loss: it
+    keeps moves that end well inside the barriers near 0. A touch is exactly -1 or 1.
+
+    Attributes
+    ----------
+    up, down : float
+        Widths of the barriers: multiples of the volatility over the horizon, or relative moves, by ``scale``.
+    horizon : int
+        Bars to the vertical barrier.
+    scale : {"volatility", "fixed"}
+        ``volatility``: times the trailing exponentially weighted sd of one-bar log returns and sqrt(horizon). A bar
+        whose trailing volatility is 0 has no barriers and is neutral.
+    vertical : {"neutral", "sign"}
+        Class where no barrier was touched: neutral, or the sign of the move. With ``sign`` only bars without any move
+        are neutral, and weak moves have small values, which weigh little in the loss.
+    span : int
+        Bars of the exponentially weighted volatility.
+    """
+
+    up: float
+    down: float
+    horizon: int
+    scale: str = "volatility"
+    vertical: str = "neutral"
+    span: int = VOLATILITY_SPAN
+
+    def __post_init__(self) -> None:
+        if self.up <= 0.0 or self.down <= 0.0 or self.horizon < 1:
+            raise ValueError("a triple_barrier label needs up > 0, down > 0 and horizon >= 1")
+        if self.scale not in ("volatility", "fixed"):
+            raise ValueError(f"unknown scale {self.scale!r}; known are volatility, fixed")
+        if self.vertical not in ("neutral", "sign"):
+            raise ValueError(f"unknown vertical {self.vertical!r}; known are neutral, sign")
+        if self.span < 1:
+            raise ValueError("a triple_barrier label needs span >= 1")
+
+    @property
+    def name(self) -> str:
+        unit, scale = (100.0, "_fixed") if self.scale == "fixed" else (1.0, "")
+        vertical = "_sign" if self.vertical == "sign" else ""
+        span = "" if self.span == VOLATILITY_SPAN else f"_span{self.span}"
+        return f"triple_barrier_{unit * self.up:g}_{unit * self.down:g}_{self.horizon}{scale}{vertical}{span}"
+
+    @property
+    def class_edge(self) -> float:
+        return 0.0 if self.vertical == "sign" else 1.0
+
+    @property
+    def lookahead(self) -> int:
+        return self.horizon
+
+    def reference(self, price: NDArray[np.float64]) -> float:
+        return 1.0
+
+    def values(self, price: NDArray[np.float64], reference: float) -> LabelValues:
+        if self.scale == "volatility":
+            width = volatility(price, self.span) * np.sqrt(self.horizon)
+        else:
+            width = np.ones(price.size)
+        relative, last_used = first_touch_nb(price, self.up * width, self.down * width, self.horizon)
+        value = -(relative**3)
+        return LabelValues(value, classes_by_value(value, self.class_edge), last_used)
