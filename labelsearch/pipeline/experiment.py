@@ -12,7 +12,7 @@ from typing import Any
 from feature_space.indicators import BY_NAME, INDICATORS, Indicator
 from feature_space.normalise import Normalisation
 from labelsearch.classifiers.names import NETWORK_NAMES
-from labelsearch.labels.kinds import Label, make_label
+from labelsearch.labels.kinds import KINDS, Label, make_label
 from labelsearch.labels.windows import Window, check_order
 from labelsearch.market.times import parse_interval
 from labelsearch.pipeline.schema import (
@@ -336,7 +336,8 @@ class Experiment:
         ]
         for name, kind in SECTIONS.items():
             parts.append(f"# {kind.__doc__}\n[{name}]\n{dump_section(getattr(self, name))}")
-        parts.append("# Kinds: threshold (theta, horizon, future, scale), published (horizon), extrema (up, down).")
+        kinds = (f"#   {kind}: {', '.join(f.name for f in dataclasses.fields(made))}" for kind, made in KINDS.items())
+        parts.append("# Kinds of label, and their options; strategies have two weights for each label.\n" + "\n".join(kinds))
         for label in self.label:
             lines = (f"{key} = {dump_value(value)}" for key, value in label.items())
             parts.append("[[label]]\n" + "\n".join(lines))
