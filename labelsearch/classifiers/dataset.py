@@ -1,7 +1,7 @@
 """Training rows: every action bar, and a sample of the neutral ones with importance weights."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,10 +12,46 @@ from labelsearch.classifiers.loss_scaling import balance, loss_factors
 from labelsearch.labels.kinds import NEUTRAL, LabelValues
 
 
+class Windows:
+    """The last L bars' features at some rows of one matrix, gathered only when asked for.
+
+    Parameters
+    ----------
+    matrix : float32 (T, F)
+        Shared, never copied.
+    rows : int64 (N,)
+        Last row of each window.
+    window : int
+        L. Rows before the first of the matrix are taken to equal the first.
+    """
+
+    def __init__(self, matrix: Tensor, rows: Tensor, window: int) -> None:
+        self.matrix = matrix
+        self.rows = rows
+        self.window = window
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: Tensor | slice) -> "Windows":
+        """Windows of some of the rows; nothing is gathered."""
+        return Windows(self.matrix, self.rows[index], self.window)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """N, L, F."""
+        return len(self), self.window, self.matrix.shape[1]
+
+    def gather(self) -> Tensor:
+        """The windows themselves, float32 (N, L, F), oldest bar first."""
+        index = self.rows[:, None] + torch.arange(1 - self.window, 1)
+        return self.matrix.index_select(0, index.clamp_(min=0).flatten()).view(self.shape)
+
+
 class Samples(NamedTuple):
     """Rows of one label, ready for a network. N samples, F features."""
 
-    features: Tensor  # float32 (N, F)
+    features: Any  # float32 tensor (N, F), or `Windows`
     classes: Tensor  # int64 (N,)
     weights: Tensor  # float32 (N,): loss factor times importance, mean 1 over the rows sampled from
 
@@ -52,15 +88,25 @@ def make_samples(
     n_neutral: int,
     rng: np.random.Generator,
     a: float | None = None,
+    window: int = 1,
 ) -> Samples:
-    """Samples of one label from the feature matrix (T, F) and the allowed rows; ``a`` as in `loss_factors`."""
+    """Samples of one label from the feature matrix (T, F) and the allowed rows; ``a`` as in `loss_factors`.
+
+    With a ``window`` above 1 the features are `Windows` on the same rows. Windows of rows to validate on may reach back
+    among the rows fitted on: they hold features there, never labels.
+    """
     if a is None:
         a = balance(label.value[rows], label.classes[rows])
     factors = loss_factors(label.value[rows], label.classes[rows], a)
     kept, importance = sample_rows(label.classes, rows, n_neutral, rng)
     weights = factors[np.searchsorted(rows, kept)] * importance
+    features: Tensor | Windows = (
+        torch.from_numpy(matrix[kept])
+        if window == 1
+        else Windows(torch.from_numpy(matrix), torch.from_numpy(kept), window)
+    )
     return Samples(
-        torch.from_numpy(matrix[kept]),
+        features,
         torch.from_numpy(label.classes[kept].astype(np.int64)),
         torch.from_numpy((weights / rows.size * kept.size).astype(np.float32)),
     )
@@ -83,4 +129,5 @@ class Batches:
             order = torch.randperm(len(samples.classes), generator=self.generator)
             samples = Samples(*(column[order] for column in samples))
         for start in range(0, len(samples.classes), self.batch_size):
-            yield Samples(*(column[start : start + self.batch_size] for column in samples))
+            features, classes, weights = (column[start : start + self.batch_size] for column in samples)
+            yield Samples(features.gather() if isinstance(features, Windows) else features, classes, weights)

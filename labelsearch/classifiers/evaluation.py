@@ -6,10 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, roc_auc_score
 
+from labelsearch.classifiers.intervals import auc_intervals
 from labelsearch.labels.kinds import CLASS_NAMES
 
 
-def evaluate(probabilities: NDArray[np.float32], classes: NDArray[np.int8], n_bins: int = 10) -> dict[str, Any]:
+def evaluate(
+    probabilities: NDArray[np.float32],
+    classes: NDArray[np.int8],
+    n_bins: int = 10,
+    blocks: tuple[NDArray[np.int64], int] | None = None,
+) -> dict[str, Any]:
     """Figures of one classifier on bars it was not fitted on.
 
     Parameters
@@ -19,13 +25,15 @@ def evaluate(probabilities: NDArray[np.float32], classes: NDArray[np.int8], n_bi
         True classes.
     n_bins : int
         Equal bins of the reliability curve.
+    blocks : (int64 (N,), int), optional
+        Grid rows and the block length for the intervals of the AUC; none without it.
 
     Returns
     -------
     dict
         ``confusion`` (true rows, predicted columns), and per class name ``precision``, ``recall``, one-vs-rest
         ``auc`` (None where the class or its complement is absent) and ``reliability`` as
-        (mean probability, observed share, count) per bin.
+        (mean probability, observed share, count) per bin; with ``blocks`` also ``auc_interval``, 95%.
     """
     predicted = probabilities.argmax(axis=1)
     confusion = confusion_matrix(classes, predicted, labels=[0, 1, 2])
@@ -44,4 +52,7 @@ def evaluate(probabilities: NDArray[np.float32], classes: NDArray[np.int8], n_bi
             "auc": auc,
             "reliability": reliability,
         }
+    if blocks is not None and len(classes):
+        for name, found in zip(CLASS_NAMES, auc_intervals(probabilities, classes, *blocks), strict=True):
+            figures[name]["auc_interval"] = found
     return figures

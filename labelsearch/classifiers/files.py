@@ -7,20 +7,35 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from labelsearch.classifiers.networks import build_network
+from labelsearch.classifiers.networks import Ensemble, build_network
+
+
+def _weight_files(n_networks: int) -> list[str]:
+    if n_networks == 1:
+        return ["weights.safetensors"]
+    return [f"weights_{k}.safetensors" for k in range(n_networks)]
 
 
 def save_network(network: nn.Module, kind: str, options: dict[str, Any], n_features: int, folder: Path) -> None:
-    """Write ``weights.safetensors`` and ``network.json`` into ``folder``."""
-    weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    save_file(weights, folder / "weights.safetensors")
-    description = {"kind": kind, "n_features": n_features, "options": options}
+    """Write ``network.json`` and ``weights.safetensors`` into ``folder``; an ensemble has a weights file per member."""
+    description: dict[str, Any] = {"kind": kind, "n_features": n_features, "options": options}
+    members = [network]
+    if isinstance(network, Ensemble):
+        members = list(network.members)
+        description |= {"n_networks": len(members), "temperature": network.temperature}
+    for name, member in zip(_weight_files(len(members)), members, strict=True):
+        save_file({key: tensor.contiguous() for key, tensor in member.state_dict().items()}, folder / name)
     (folder / "network.json").write_text(json.dumps(description, indent=1))
 
 
 def load_network(folder: Path) -> nn.Module:
     """Inverse of `save_network`, ready for inference."""
     description = json.loads((folder / "network.json").read_text())
-    network = build_network(description["kind"], description["n_features"], **description["options"])
-    network.load_state_dict(load_file(folder / "weights.safetensors"))
-    return network.eval()
+    members = []
+    for name in _weight_files(description.get("n_networks", 1)):
+        member = build_network(description["kind"], description["n_features"], **description["options"])
+        member.load_state_dict(load_file(folder / name))
+        members.append(member)
+    if "temperature" in description:
+        return Ensemble(members, description["temperature"]).eval()
+    return members[0].eval()

@@ -1,3 +1,5 @@
-"""Names of the networks, apart from their code, so that reading an experiment does not load torch."""
+"""Names of networks, losses and calibrations, apart from their code: reading an experiment does not load torch."""
 
-NETWORK_NAMES = ("mlp",)
+NETWORK_NAMES = ("mlp", "lstm", "bilstm", "gru", "tcn", "transformer")
+LOSS_NAMES = ("cross_entropy", "ensloss")
+CALIBRATION_NAMES = ("none", "temperature")

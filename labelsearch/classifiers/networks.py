@@ -1,16 +1,27 @@
-"""Networks by name. Each maps features (N, F) to logits (N, 3) of buy, neutral and sell."""
+"""Networks by name behind one contract.
 
-from typing import Any
+A network maps features to logits (N, 3) of buy, neutral and sell. ``mlp`` sees one bar, (N, F); the others see the
+window of the last L bars, (N, L, F), oldest first, and keep L in their attribute ``window``. A window ends at the bar
+it speaks of, so whatever a network does inside it, it never sees a later bar. Each activation is a module of its
+own.
+"""
 
-from torch import nn
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import optuna
+import torch
+from torch import Tensor, nn
 
 from labelsearch.classifiers.names import NETWORK_NAMES
 
 N_CLASSES = 3
+Suggest = Callable[[optuna.Trial], dict[str, Any]]
 
 
 def mlp(n_features: int, width: int = 64, depth: int = 2, dropout: float = 0.0) -> nn.Module:
-    """Multilayer perceptron. Each activation is a module of its own, as SHAP's DeepExplainer needs it."""
+    """Multilayer perceptron on the features of one bar."""
     layers: list[nn.Module] = []
     size = n_features
     for _ in range(depth):
@@ -22,11 +33,208 @@ def mlp(n_features: int, width: int = 64, depth: int = 2, dropout: float = 0.0) 
     return nn.Sequential(*layers)
 
 
-NETWORKS = dict(zip(NETWORK_NAMES, (mlp,), strict=True))
+class Recurrent(nn.Module):
+    """LSTM or GRU over the window; the last hidden state of each direction is read."""
+
+    def __init__(
+        self,
+        cell: type[nn.LSTM] | type[nn.GRU],
+        n_features: int,
+        window: int,
+        width: int,
+        depth: int,
+        dropout: float,
+        directions: int = 1,
+    ) -> None:
+        super().__init__()
+        self.window = window
+        self.directions = directions
+        self.cell = cell(
+            n_features, width, depth, batch_first=True, bidirectional=directions == 2,
+            dropout=dropout if depth > 1 else 0.0,
+        )  # fmt: skip
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(directions * width, N_CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        state = self.cell(x)[1]
+        hidden = state[0] if isinstance(state, tuple) else state  # an LSTM also returns its cell state
+        return self.head(self.dropout(torch.cat(tuple(hidden[-self.directions :]), dim=1)))
+
+
+def lstm(n_features: int, window: int = 32, width: int = 32, depth: int = 1, dropout: float = 0.0) -> nn.Module:
+    """Long short-term memory, oldest bar first."""
+    return Recurrent(nn.LSTM, n_features, window, width, depth, dropout)
+
+
+def bilstm(n_features: int, window: int = 32, width: int = 32, depth: int = 1, dropout: float = 0.0) -> nn.Module:
+    """Long short-term memory that reads the trailing window in both directions."""
+    return Recurrent(nn.LSTM, n_features, window, width, depth, dropout, directions=2)
+
+
+def gru(n_features: int, window: int = 32, width: int = 32, depth: int = 1, dropout: float = 0.0) -> nn.Module:
+    """Gated recurrent unit, oldest bar first."""
+    return Recurrent(nn.GRU, n_features, window, width, depth, dropout)
+
+
+class CausalBlock(nn.Module):
+    """Residual convolution over a bar and those one and two dilations before it; zeros before the window."""
+
+    def __init__(self, width: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.pad = nn.ConstantPad1d((2 * dilation, 0), 0.0)
+        self.convolution = nn.Conv1d(width, width, 3, dilation=dilation)
+        self.activation = nn.ReLU()
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.dropout(self.activation(self.convolution(self.pad(x))))
+
+
+class Convolutional(nn.Module):
+    """Temporal convolutional network: dilations 1, 2, 4, ... until the last bar sees the whole window."""
+
+    def __init__(self, n_features: int, window: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.window = window
+        self.first = nn.Conv1d(n_features, width, 1)
+        n_blocks = max(1, math.ceil(math.log2((window - 1) / 2 + 1)))  # 1 + 2 (2^n - 1) bars are seen
+        self.blocks = nn.Sequential(*(CausalBlock(width, 2**i, dropout) for i in range(n_blocks)))
+        self.head = nn.Linear(width, N_CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.blocks(self.first(x.transpose(1, 2)))[:, :, -1])
+
+
+def tcn(n_features: int, window: int = 32, width: int = 32, dropout: float = 0.0) -> nn.Module:
+    """Temporal convolutional network (Bai, Kolter & Koltun, 2018), without weight normalisation."""
+    return Convolutional(n_features, window, width, dropout)
+
+
+def positions(length: int, width: int) -> Tensor:
+    """Sines and cosines of the distance to the last bar, float32 (length, width) (Vaswani et al., 2017)."""
+    back = torch.arange(length - 1, -1, -1, dtype=torch.float32)[:, None]
+    angle = back * torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
+    return torch.stack((torch.sin(angle), torch.cos(angle)), dim=2).flatten(1)[:, :width]
+
+
+class Encoder(nn.Module):
+    """Transformer encoder over the window, read at its last bar."""
+
+    positions: Tensor
+
+    def __init__(self, n_features: int, window: int, width: int, depth: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.window = window
+        self.first = nn.Linear(n_features, width)
+        self.register_buffer("positions", positions(window, width), persistent=False)
+        self.layers = nn.Sequential(
+            *(
+                nn.TransformerEncoderLayer(
+                    width, heads, 2 * width, dropout, activation=nn.ReLU(), batch_first=True, norm_first=True
+                )
+                for _ in range(depth)
+            )
+        )
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, N_CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.norm(self.layers(self.first(x) + self.positions)[:, -1]))
+
+
+def transformer(
+    n_features: int, window: int = 32, width: int = 32, depth: int = 1, heads: int = 2, dropout: float = 0.0
+) -> nn.Module:
+    """Transformer encoder with fixed positional encoding, normalised before attention."""
+    return Encoder(n_features, window, width, depth, heads, dropout)
+
+
+def _suggest_mlp(trial: optuna.Trial) -> dict[str, Any]:
+    return {
+        "width": trial.suggest_categorical("width", [32, 64, 128]),
+        "depth": trial.suggest_int("depth", 1, 3),
+        "dropout": trial.suggest_float("dropout", 0.0, 0.3, step=0.1),
+    }
+
+
+def _suggest_recurrent(trial: optuna.Trial) -> dict[str, Any]:
+    return {
+        "width": trial.suggest_categorical("width", [16, 32, 64]),
+        "depth": trial.suggest_int("depth", 1, 2),
+        "dropout": trial.suggest_float("dropout", 0.0, 0.3, step=0.1),
+    }
+
+
+def _suggest_tcn(trial: optuna.Trial) -> dict[str, Any]:
+    return {
+        "width": trial.suggest_categorical("width", [16, 32, 64]),
+        "dropout": trial.suggest_float("dropout", 0.0, 0.3, step=0.1),
+    }
+
+
+def _suggest_transformer(trial: optuna.Trial) -> dict[str, Any]:
+    return {
+        "width": trial.suggest_categorical("width", [16, 32, 64]),
+        "depth": trial.suggest_int("depth", 1, 2),
+        "heads": trial.suggest_categorical("heads", [2, 4]),
+        "dropout": trial.suggest_float("dropout", 0.0, 0.3, step=0.1),
+    }
+
+
+class NetworkKind(NamedTuple):
+    """One kind of network: how it is built, what it sees, and which hyper-parameters are searched."""
+
+    name: str
+    build: Callable[..., nn.Module]
+    windowed: bool  # sees (N, L, F) and takes the option ``window``
+    suggest: Suggest
+
+
+NETWORKS = {
+    kind.name: kind
+    for kind in (
+        NetworkKind("mlp", mlp, False, _suggest_mlp),
+        NetworkKind("lstm", lstm, True, _suggest_recurrent),
+        NetworkKind("bilstm", bilstm, True, _suggest_recurrent),
+        NetworkKind("gru", gru, True, _suggest_recurrent),
+        NetworkKind("tcn", tcn, True, _suggest_tcn),
+        NetworkKind("transformer", transformer, True, _suggest_transformer),
+    )
+}
+if tuple(NETWORKS) != NETWORK_NAMES:
+    raise RuntimeError("networks and their names differ")
+
+
+def network_kind(name: str) -> NetworkKind:
+    """The row of a named kind; `ValueError` if the name is unknown."""
+    if name not in NETWORKS:
+        raise ValueError(f"unknown network {name!r}; known are {', '.join(NETWORKS)}")
+    return NETWORKS[name]
 
 
 def build_network(name: str, n_features: int, **options: Any) -> nn.Module:
     """Network of a named kind; `ValueError` if the name is unknown."""
-    if name not in NETWORKS:
-        raise ValueError(f"unknown network {name!r}; known are {', '.join(NETWORKS)}")
-    return NETWORKS[name](n_features, **options)
+    return network_kind(name).build(n_features, **options)
+
+
+def window_of(network: nn.Module) -> int:
+    """Bars that a network sees at once; 1 for those that see rows (N, F)."""
+    return getattr(network, "window", 1)
+
+
+class Ensemble(nn.Module):
+    """Mean probability of several networks of one kind, at a temperature.
+
+    Returns log(mean probability)/temperature as logits: the softmax at temperature 1 is the mean itself.
+    """
+
+    def __init__(self, members: list[nn.Module], temperature: float = 1.0) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self.temperature = temperature
+        self.window = window_of(members[0])
+
+    def forward(self, x: Tensor) -> Tensor:
+        logs = torch.stack([torch.log_softmax(member(x), 1) for member in self.members])
+        return (torch.logsumexp(logs, 0) - math.log(len(self.members))) / self.temperature

@@ -1,8 +1,10 @@
 """Train one network, and search its hyper-parameters with Optuna and Hyperband, epochs as the budget."""
 
 import copy
+import inspect
 import logging
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -13,29 +15,38 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from labelsearch.classifiers.dataset import Batches, Samples
-from labelsearch.classifiers.networks import build_network
+from labelsearch.classifiers.dataset import Batches, Samples, Windows
+from labelsearch.classifiers.losses import LOSSES
+from labelsearch.classifiers.networks import Ensemble, build_network, network_kind, window_of
 from labelsearch.classifiers.threads import one_thread
 
 CHUNK = 8192  # rows of one inference call
+CHUNK_BARS = 32_768  # bars of all windows of one inference call together
 SAMPLER_ARGUMENTS: dict[str, Any] = {"n_startup_trials": 4, "n_ei_candidates": 24, "multivariate": True}
 
 
-class Module(pl.LightningModule):
-    """Weighted cross-entropy: the mean over samples of w_t CE_t."""
+def chunk_rows(window: int) -> int:
+    """Rows of one inference call, so that its memory is bounded whatever the window."""
+    return CHUNK if window == 1 else max(1, CHUNK_BARS // window)
 
-    def __init__(self, network: nn.Module, learning_rate: float, weight_decay: float) -> None:
+
+class Module(pl.LightningModule):
+    """A network with its loss and its optimiser."""
+
+    def __init__(
+        self, network: nn.Module, learning_rate: float, weight_decay: float, loss: str = "cross_entropy"
+    ) -> None:
         super().__init__()
         self.network: nn.Module = network
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
+        self.loss = LOSSES[loss]
 
     def forward(self, features: Tensor) -> Tensor:
         return self.network(features)
 
     def training_step(self, batch: Samples, batch_index: int) -> Tensor:
-        loss = nn.functional.cross_entropy(self.network(batch.features), batch.classes, reduction="none")
-        return (loss * batch.weights).mean()
+        return self.loss(self.network(batch.features), batch.classes, batch.weights)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.AdamW(
@@ -47,20 +58,22 @@ def weighted_loss(network: nn.Module, samples: Samples) -> float:
     """Weighted mean cross-entropy of a network over samples."""
     total, weight = 0.0, 0.0
     network.eval()
+    device = next(network.parameters()).device
     with torch.no_grad():
-        for batch in Batches(samples, CHUNK, seed=None):
-            loss = nn.functional.cross_entropy(network(batch.features), batch.classes, reduction="none")
-            total += float((loss * batch.weights).sum(dtype=torch.float64))
-            weight += float(batch.weights.sum(dtype=torch.float64))
+        for batch in Batches(samples, chunk_rows(window_of(network)), seed=None):
+            features, classes, weights = (column.to(device) for column in batch)
+            loss = nn.functional.cross_entropy(network(features), classes, reduction="none")
+            total += float((loss * weights).sum(dtype=torch.float64))
+            weight += float(weights.sum(dtype=torch.float64))
     return total / weight
 
 
 class _Epochs(pl.Callback):
-    """Validate after each epoch, keep the best weights, and report to Optuna."""
+    """Validate after each epoch, keep the best weights, report, and stop where told to."""
 
-    def __init__(self, validation: Samples, trial: optuna.Trial) -> None:
+    def __init__(self, validation: Samples, report: Callable[[float, int], bool]) -> None:
         self.validation = validation
-        self.trial = trial
+        self.report = report
         self.losses: list[float] = []
         self.best_state: dict[str, Tensor] = {}
 
@@ -71,14 +84,17 @@ class _Epochs(pl.Callback):
             self.best_state = copy.deepcopy(network.state_dict())
         self.losses.append(loss)
         network.train()
-        self.trial.report(loss, step=len(self.losses))
-        if self.trial.should_prune():
+        if self.report(loss, len(self.losses)):
             trainer.should_stop = True
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Budget and ranges of the hyper-parameter search."""
+    """Budget and ranges of the hyper-parameter search.
+
+    ``window`` counts for networks that see windows only; ``n_seeds`` networks of the best hyper-parameters are
+    averaged.
+    """
 
     network: str = "mlp"
     n_trials: int = 9
@@ -86,49 +102,42 @@ class TrainingSettings:
     batch_size: int = 4096
     seed: int = 0
     device: str = "cpu"
+    window: int = 32
+    loss: str = "cross_entropy"
+    n_seeds: int = 1
 
 
 @dataclass
 class Trained:
-    """The best network of a search.
+    """The best network of a search, or the ensemble made from it.
 
-    ``losses`` are its validation losses by epoch; the weights are those of the lowest. ``trials`` lists every trial
-    with parameters, state and value.
+    ``losses`` are the validation losses by epoch of the best trial; the weights are those of the lowest.
+    ``validation_loss`` is that of the whole, so for an ensemble not the lowest of them. ``trials`` lists every trial
+    with parameters, state, value and losses by epoch; ``study`` tells how they were drawn and pruned.
     """
 
     kind: str
     options: dict[str, Any]
     network: nn.Module
     losses: list[float]
+    validation_loss: float
     trials: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def validation_loss(self) -> float:
-        """Lowest weighted validation loss."""
-        return min(self.losses)
+    study: dict[str, Any] = field(default_factory=dict)
 
 
-def _suggest(trial: optuna.Trial) -> tuple[dict[str, Any], dict[str, float]]:
-    options = {
-        "width": trial.suggest_categorical("width", [32, 64, 128]),
-        "depth": trial.suggest_int("depth", 1, 3),
-        "dropout": trial.suggest_float("dropout", 0.0, 0.3, step=0.1),
-    }
-    optimiser = {
-        "learning_rate": trial.suggest_float("learning_rate", 3e-4, 1e-2, log=True),
-        "weight_decay": trial.suggest_float("weight_decay", 1e-5, 1e-1, log=True),
-    }
-    return options, optimiser
-
-
-def _fit_trial(
-    trial: optuna.Trial, train: Samples, validation: Samples, settings: TrainingSettings
-) -> tuple[dict[str, Any], nn.Module, _Epochs]:
-    options, optimiser = _suggest(trial)
-    seed = settings.seed * 1000 + trial.number
+def fit_network(
+    train: Samples,
+    validation: Samples,
+    settings: TrainingSettings,
+    options: dict[str, Any],
+    optimiser: dict[str, float],
+    seed: int,
+    report: Callable[[float, int], bool] = lambda loss, epoch: False,
+) -> tuple[nn.Module, list[float]]:
+    """Train one network of given hyper-parameters; returns its best epoch, and the validation losses of all."""
     torch.manual_seed(seed)
-    network = build_network(settings.network, train.features.shape[1], **options)
-    epochs = _Epochs(validation, trial)
+    network = build_network(settings.network, train.features.shape[-1], **options)
+    epochs = _Epochs(validation, report)
     trainer = pl.Trainer(
         max_epochs=settings.max_epochs,
         accelerator=settings.device,
@@ -140,60 +149,133 @@ def _fit_trial(
         enable_model_summary=False,
         deterministic=True,
     )
-    trainer.fit(Module(network, **optimiser), Batches(train, settings.batch_size, seed))
-    return options, network.cpu(), epochs
+    trainer.fit(Module(network, **optimiser, loss=settings.loss), Batches(train, settings.batch_size, seed))
+    network.load_state_dict(epochs.best_state)
+    return network.cpu().eval(), epochs.losses
+
+
+def _ask(trial: optuna.Trial, settings: TrainingSettings) -> tuple[dict[str, Any], dict[str, float]]:
+    """Hyper-parameters of the network and of its optimiser."""
+    kind = network_kind(settings.network)
+    options = kind.suggest(trial)
+    optimiser = {
+        "learning_rate": trial.suggest_float("learning_rate", 3e-4, 1e-2, log=True),
+        "weight_decay": trial.suggest_float("weight_decay", 1e-5, 1e-1, log=True),
+    }
+    return ({"window": settings.window, **options} if kind.windowed else options), optimiser
+
+
+def _arguments(kind: type, given: dict[str, Any]) -> dict[str, Any]:
+    """Class and every argument, defaults included, as JSON can hold them."""
+    arguments = {
+        name: given.get(name, parameter.default)
+        for name, parameter in inspect.signature(kind).parameters.items()
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    }
+    plain = (bool, int, float, str, type(None))
+    shown = {n: v if isinstance(v, plain) else getattr(v, "__name__", repr(v)) for n, v in arguments.items()}
+    return {"class": kind.__name__, "arguments": shown}
+
+
+def _make_study(settings: TrainingSettings) -> tuple[optuna.Study, dict[str, Any]]:
+    """The search of one label, and its description."""
+    sampler = {"seed": settings.seed, **SAMPLER_ARGUMENTS}
+    pruner = {"min_resource": 1, "max_resource": settings.max_epochs, "reduction_factor": 3}
+    study = optuna.create_study(
+        study_name="network",
+        sampler=optuna.samplers.TPESampler(**sampler),
+        pruner=optuna.pruners.HyperbandPruner(**pruner),
+    )
+    return study, {
+        "name": study.study_name,
+        "direction": study.direction.name,
+        "objective": "lowest weighted cross-entropy on the validation part of train, over epochs",
+        "n_trials": settings.n_trials,
+        "seed": settings.seed,
+        "sampler": _arguments(optuna.samplers.TPESampler, sampler),
+        "pruner": _arguments(optuna.pruners.HyperbandPruner, pruner),
+    }
+
+
+def _search(train: Samples, validation: Samples, settings: TrainingSettings) -> tuple[Trained, dict[str, float]]:
+    """The best trial of a study, and its optimiser's hyper-parameters."""
+    best: Trained | None = None
+    best_optimiser: dict[str, float] = {}
+    study, description = _make_study(settings)
+    for _ in range(settings.n_trials):
+        trial = study.ask()
+        options, optimiser = _ask(trial, settings)
+
+        def report(loss: float, epoch: int, trial: optuna.Trial = trial) -> bool:
+            trial.report(loss, step=epoch)
+            return trial.should_prune()
+
+        seed = settings.seed * 1000 + trial.number
+        network, losses = fit_network(train, validation, settings, options, optimiser, seed, report)
+        pruned = len(losses) < settings.max_epochs
+        state = optuna.trial.TrialState.PRUNED if pruned else optuna.trial.TrialState.COMPLETE
+        study.tell(trial, None if pruned else min(losses), state)
+        if best is None or min(losses) < best.validation_loss:
+            best = Trained(settings.network, options, network, losses, min(losses))
+            best_optimiser = optimiser
+    if best is None:
+        raise ValueError("a network search needs at least one trial")
+    best.study = description
+    best.trials = [
+        {"number": t.number, "state": t.state.name, "value": t.value, "epochs": len(t.intermediate_values),
+         "parameters": t.params, "best": min(t.intermediate_values.values()),
+         "losses": list(t.intermediate_values.values())}
+        for t in study.trials
+    ]  # fmt: skip
+    return best, best_optimiser
 
 
 def train_network(train: Samples, validation: Samples, settings: TrainingSettings) -> Trained:
-    """Search hyper-parameters and return the network of lowest validation loss.
+    """Search hyper-parameters and return the network of lowest validation loss, or an ensemble of its like.
 
     The result depends on samples and settings alone: one torch thread, fixed seeds, a fixed study name.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    best: Trained | None = None
-    study = optuna.create_study(
-        study_name="network",
-        sampler=optuna.samplers.TPESampler(seed=settings.seed, **SAMPLER_ARGUMENTS),
-        pruner=optuna.pruners.HyperbandPruner(
-            min_resource=1, max_resource=settings.max_epochs, reduction_factor=3
-        ),
-    )
     with one_thread(), warnings.catch_warnings():
         # Lightning asks for loader workers; batches are slices of memory, workers would only copy them.
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-        for _ in range(settings.n_trials):
-            trial = study.ask()
-            options, network, epochs = _fit_trial(trial, train, validation, settings)
-            pruned = len(epochs.losses) < settings.max_epochs
-            state = optuna.trial.TrialState.PRUNED if pruned else optuna.trial.TrialState.COMPLETE
-            study.tell(trial, None if pruned else min(epochs.losses), state)
-            if best is None or min(epochs.losses) < best.validation_loss:
-                network.load_state_dict(epochs.best_state)
-                best = Trained(settings.network, options, network.eval(), epochs.losses)
-    if best is None:
-        raise ValueError("a network search needs at least one trial")
-    best.trials = [
-        {"number": t.number, "state": t.state.name, "value": t.value, "epochs": len(t.intermediate_values),
-         "parameters": t.params, "best": min(t.intermediate_values.values())}
-        for t in study.trials
-    ]  # fmt: skip
+        best, optimiser = _search(train, validation, settings)
+        members = [best.network]
+        for k in range(1, settings.n_seeds):
+            seed = settings.seed * 1000 + 1000 - k  # counted down, so that no trial has it
+            members.append(fit_network(train, validation, settings, best.options, optimiser, seed)[0])
+        if len(members) > 1:
+            best.network = Ensemble(members).eval()
+            best.validation_loss = weighted_loss(best.network, validation)
     return best
 
 
-def predict(network: nn.Module, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Class probabilities, float32 (T, 3), from features (T, F).
+def predict(
+    network: nn.Module, matrix: NDArray[np.float32], rows: NDArray[np.int64] | None = None
+) -> NDArray[np.float32]:
+    """Class probabilities, float32 (N, 3), at some rows of the features (T, F); by default at all.
 
-    Rows go through in full chunks, the last one padded, on one thread: the probabilities of a row then have the same
-    bits whatever bars follow it.
+    Networks that see windows find them in the matrix, before each row; rows before the first of the matrix are taken
+    to equal the first. Rows go through in full chunks, the last one padded, on one thread: the probabilities of a row
+    then have the same bits whatever bars follow it.
     """
-    out = np.empty((matrix.shape[0], 3), dtype=np.float32)
+    window = window_of(network)
+    size = chunk_rows(window)
+    source = torch.from_numpy(matrix)
+    index = torch.arange(matrix.shape[0]) if rows is None else torch.from_numpy(rows)
+    out = np.empty((len(index), 3), dtype=np.float32)
     network.eval()
     with one_thread(), torch.no_grad():
-        for start in range(0, matrix.shape[0], CHUNK):
-            rows = matrix[start : start + CHUNK]
-            chunk = np.zeros((CHUNK, matrix.shape[1]), dtype=np.float32)
-            chunk[: len(rows)] = rows
-            out[start : start + CHUNK] = torch.softmax(network(torch.from_numpy(chunk)), 1)[: len(rows)]
+        for start in range(0, len(index), size):
+            part = index[start : start + size]
+            if window == 1:
+                chunk = torch.zeros((size, matrix.shape[1]))
+                chunk[: len(part)] = source[part]
+            else:
+                padded = torch.zeros(size, dtype=torch.int64)
+                padded[: len(part)] = part
+                chunk = Windows(source, padded, window).gather()
+            out[start : start + size] = torch.softmax(network(chunk), 1)[: len(part)]
     return out

@@ -72,8 +72,9 @@ def export_bundle(context: Context, tier: int, out: Path) -> Path:
             _write_json(folder / "feature_sets" / f"{label.name}.json", feature_set)
             target = folder / "classifiers" / label.name
             target.mkdir(parents=True)
-            for name in ("weights.safetensors", "network.json"):
-                shutil.copy2(context.stage("classifiers") / label.name / name, target / name)
+            source = context.stage("classifiers") / label.name
+            for path in (source / "network.json", *sorted(source.glob("weights*.safetensors"))):
+                shutil.copy2(path, target / path.name)
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         manifest = {
             "format": FORMAT_VERSION,

@@ -86,6 +86,11 @@ class Context:
         return self.experiment.windows.named[window].rows(self.bars.open_time)
 
     @property
+    def bars_per_day(self) -> int:
+        """Grid rows of a day."""
+        return DAY_MS // self.experiment.data.interval_ms
+
+    @property
     def boundary(self) -> int:
         """First validation row of train."""
         train = self.rows("train")

@@ -11,7 +11,7 @@ from typing import Any
 
 from feature_space.indicators import BY_NAME, INDICATORS, Indicator
 from feature_space.normalise import Normalisation
-from labelsearch.classifiers.names import NETWORK_NAMES
+from labelsearch.classifiers.names import CALIBRATION_NAMES, LOSS_NAMES, NETWORK_NAMES
 from labelsearch.labels.kinds import KINDS, Label, make_label
 from labelsearch.labels.windows import Window, check_order
 from labelsearch.market.times import parse_interval
@@ -132,7 +132,11 @@ class Separation:
 class Network:
     """One classifier per label."""
 
-    kind: str = option("mlp", "network by name")
+    kind: str = option("mlp", "network: mlp sees one bar; lstm, bilstm, gru, tcn and transformer see a window")
+    window: int = option(32, "bars of the trailing window; mlp has none")
+    loss: str = option("cross_entropy", "cross_entropy, or ensloss: a random calibrated loss in each batch")
+    n_seeds: int = option(1, "networks of the best hyper-parameters whose probabilities are averaged")
+    calibration: str = option("none", "none, or temperature: fitted on the first half of validation")
     n_neutral: int = option(100_000, "neutral bars sampled for training; all action bars are kept")
     n_trials: int = option(9, "Optuna trials per label")
     max_epochs: int = option(9, "epochs of a full trial; Hyperband stops poor ones earlier")
@@ -141,7 +145,12 @@ class Network:
 
     def __post_init__(self) -> None:
         _one_of("kind", self.kind, NETWORK_NAMES)
+        _one_of("loss", self.loss, LOSS_NAMES)
+        _one_of("calibration", self.calibration, CALIBRATION_NAMES)
         _one_of("device", self.device, ("cpu", "gpu", "auto"))
+        _positive(n_seeds=self.n_seeds)
+        if self.window < 2:
+            raise ValueError(f"window must be at least 2 bars, not {self.window}")
         _positive(
             n_neutral=self.n_neutral, n_trials=self.n_trials, max_epochs=self.max_epochs, batch_size=self.batch_size
         )
@@ -337,7 +346,7 @@ class Experiment:
         for name, kind in SECTIONS.items():
             parts.append(f"# {kind.__doc__}\n[{name}]\n{dump_section(getattr(self, name))}")
         kinds = (f"#   {kind}: {', '.join(f.name for f in dataclasses.fields(made))}" for kind, made in KINDS.items())
-        parts.append("# Kinds of label, and their options; strategies have two weights for each label.\n" + "\n".join(kinds))
+        parts.append("# Kinds of label and their options:\n" + "\n".join(kinds))
         for label in self.label:
             lines = (f"{key} = {dump_value(value)}" for key, value in label.items())
             parts.append("[[label]]\n" + "\n".join(lines))

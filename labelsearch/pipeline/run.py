@@ -48,9 +48,9 @@ class Stage:
 
 
 STAGES = (
-    Stage("labels", (), ("data", "windows", "labels", "label")),
+    Stage("labels", (), ("data", "windows", "labels", "label"), version=2),
     Stage("features", ("labels",), ("feature_space", "separation"), version=2),
-    Stage("classifiers", ("labels", "features"), ("network",)),
+    Stage("classifiers", ("labels", "features"), ("network",), version=2),
     Stage("outputs", ("features", "classifiers"), ()),
     Stage("search", ("outputs",), ("search", "score")),
     Stage("ensembles", ("outputs", "search"), ("score", "tiers"), looks_at_future=True),

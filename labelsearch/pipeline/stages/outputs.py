@@ -37,7 +37,7 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
         network = load_network(context.stage("classifiers") / label.name)
         matrix = feature_set.matrix(context.inputs)
         for window, r in rows.items():
-            probabilities = predict(network, matrix[r])
+            probabilities = predict(network, matrix, np.arange(r.start, r.stop))  # windows may reach back
             outputs[window][:, 2 * index : 2 * index + 2] = probabilities[:, BUY_AND_SELL]
         context.progress("outputs", index + 1, len(labels))
     for window, r in rows.items():
