@@ -15,12 +15,22 @@ from feature_space.kernels import (
     divide_nb,
     rolling_centre_nb,
     rolling_max_nb,
-    rolling_mean_nb,
     rolling_min_nb,
     rolling_moments_nb,
     rolling_sum_nb,
 )
 from feature_space.windows import TILE, window_moments_nb
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def log_return_nb(close):
+    """Log return, 0 at the first; the same bits on every machine, unlike numpy's logarithm."""
+    out = np.zeros(close.size)
+    before, now, later = close[: max(close.size - 1, 0)], close[1:], out[1:]
+    for i in range(later.size):
+        ratio = now[i] / before[i]
+        later[i] = log_nb(ratio) if 0.0 < ratio < np.inf else np.nan
+    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -42,21 +52,34 @@ def balance_nb(up, down):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def log_ratio_nb(numerator, denominator):
-    """ln(a/b), 0 where either is not positive."""
-    out = np.empty(numerator.size)
+def log_ratio_to_nb(numerator, denominator, factor, scale, out):
+    """``scale`` ln(factor a/b) into ``out``; 0 where a or b is not positive."""
     for i in range(out.size):
         known = numerator[i] > 0.0 and denominator[i] > 0.0
-        out[i] = log_nb(numerator[i] / denominator[i] if known else 1.0)
+        out[i] = scale * log_nb(factor * numerator[i] / denominator[i] if known else 1.0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def log_mean_ratio_nb(x, a, b, scale):
+    """``scale`` ln(SMA_a/SMA_b), a <= b, from the sums; 0 where one is not positive."""
+    short, long, out = rolling_sum_nb(x, a), rolling_sum_nb(x, b), np.empty(x.size)
+    head = min(b, x.size)
+    for i in range(head):
+        short[i] *= (i + 1.0) / min(i + 1.0, a)
+    log_ratio_to_nb(short[:head], long[:head], 1.0, scale, out[:head])
+    log_ratio_to_nb(short[head:], long[head:], b / a, scale, out[head:])
     return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def price_to_sma_nb(price, k):
-    """P/SMA_k(P) - 1."""
-    out = rolling_mean_nb(price, k)
-    for i in range(out.size):
-        out[i] = price[i] / out[i] - 1.0
+    """P/SMA_k(P) - 1, as k P/sum_k P - 1: one division."""
+    out = rolling_sum_nb(price, k)
+    for i in range(min(k, out.size)):
+        out[i] = (i + 1.0) * price[i] / out[i] - 1.0
+    now, full = price[k:], out[k:]
+    for i in range(full.size):
+        full[i] = k * now[i] / full[i] - 1.0
     return out
 
 
@@ -153,8 +176,7 @@ def bollinger_nb(price, k):
 @njit(cache=True, nogil=True, error_model="numpy")
 def volatility_ratio_nb(log_return, a, b):
     """0.5 ln(mean_a r^2 / mean_b r^2)."""
-    square = log_return * log_return
-    return 0.5 * log_ratio_nb(rolling_mean_nb(square, a), rolling_mean_nb(square, b))
+    return log_mean_ratio_nb(log_return * log_return, a, b, 0.5)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -186,7 +208,7 @@ def efficiency_nb(close, k):
 @njit(cache=True, nogil=True, error_model="numpy")
 def activity_nb(x, a, b):
     """ln(SMA_a/SMA_b)."""
-    return log_ratio_nb(rolling_mean_nb(x, a), rolling_mean_nb(x, b))
+    return log_mean_ratio_nb(x, a, b, 1.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from feature_space import formulas as f
 from feature_space import recursive as r
 from feature_space.chunks import in_chunks
+from feature_space.formulas import log_return_nb
 
 Array = NDArray[np.float64]
 
@@ -37,14 +38,13 @@ def make_inputs(
     price: Array, high: Array, low: Array, close: Array, volume: Array, trades: Array | None = None
 ) -> Inputs:
     """Derive the input columns from bars, all float64 of shape (T,), prices positive."""
-    log_close = np.log(close)
     return Inputs(
         price=price,
         high=high,
         low=low,
         close=close,
         typical=(high + low + close) / 3.0,
-        log_return=np.diff(log_close, prepend=log_close[:1]),
+        log_return=log_return_nb(close),
         volume=volume,
         value=price * volume,
         trades=np.zeros_like(close) if trades is None else trades,

@@ -97,14 +97,6 @@ def divide_by_count_nb(x, k):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def rolling_mean_nb(x, k):
-    """Mean over the last ``k`` elements."""
-    out = rolling_sum_nb(x, k)
-    divide_by_count_nb(out, k)
-    return out
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def rolling_max_nb(x, k):
     """Maximum over the last ``k`` elements, NaN skipped; -inf where there is none."""
     return windows.window_max_nb(x, k, 1.0, False)[0]
@@ -137,7 +129,7 @@ def rolling_moments_nb(x, k):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def rolling_centre_nb(x, k):
-    """Mean over the last ``k`` elements, slower than `rolling_mean_nb` but exact for a constant."""
+    """Mean over the last ``k`` elements; exact for a constant, unlike a sum divided by ``k``."""
     return windows.window_moments_nb(x, k, 1)[0]
 
 

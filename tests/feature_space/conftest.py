@@ -39,7 +39,7 @@ def odd_inputs(name: str, n: int) -> Inputs:
 
 def cut(inputs: Inputs, start: int, stop: int | None = None) -> Inputs:
     """Columns of bars start..stop as a market of their own: the first return is 0 there."""
-    columns = [np.ascontiguousarray(column[start:stop]) for column in inputs]
+    columns = [column[start:stop].copy() for column in inputs]
     part = Inputs(*columns)
     part.log_return[:1] = 0.0
     return part

@@ -11,7 +11,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:invalid value")  # interpreted, 
 
 ROLLING = {
     "sum": (kernels.rolling_sum_nb, naive.rolling_sum),
-    "mean": (kernels.rolling_mean_nb, naive.rolling_mean),
     "max": (kernels.rolling_max_nb, naive.rolling_max),
     "min": (kernels.rolling_min_nb, naive.rolling_min),
     "std": (kernels.rolling_std_nb, naive.rolling_std),
@@ -107,7 +106,7 @@ def test_a_bad_element_leaves_with_its_window(name, k, bad):
     np.testing.assert_allclose(got[~touched], clean[~touched], rtol=1e-12)
     if name in SKIP_NAN:
         np.testing.assert_array_equal(got, slow(x, k))
-    elif name in ("sum", "mean"):
+    elif name == "sum":
         np.testing.assert_array_equal(got[touched], bad)
     else:
         assert not np.isfinite(got[touched]).any()
@@ -151,7 +150,7 @@ def test_a_later_start_at_whole_blocks_has_the_same_bits(name, k):
 def test_by_hand():
     x = np.array([1.0, 3.0, 2.0, 2.0, 6.0])
     assert kernels.rolling_sum_nb(x, 2).tolist() == [1, 4, 5, 4, 8]
-    assert kernels.rolling_mean_nb(x, 3).tolist() == [1, 2, 2, 7 / 3, 10 / 3]
+    assert kernels.rolling_centre_nb(x, 2).tolist() == [1, 2, 2.5, 2, 4]
     assert kernels.bars_since_max_nb(x, 3).tolist() == [0, 0, 1, 2, 0]
     assert ALL["ema"][0](x, 3).tolist() == [1, 2, 2, 2, 4]
     assert ALL["wilder"][0](x, 4).tolist() == [1, 1.5, 1.625, 1.71875, 2.7890625]

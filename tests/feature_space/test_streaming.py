@@ -12,7 +12,7 @@ from feature_space.normalise import Normalisation
 from feature_space.streaming import FeatureStream, ring_rows
 
 INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT") == "1"
-N_BARS = 200 if INTERPRETED else 1600
+N_BARS = 400 if INTERPRETED else 1600
 BAR = ("price", "high", "low", "close", "volume", "trades")
 
 
