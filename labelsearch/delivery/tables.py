@@ -30,14 +30,31 @@ class Table:
 
 
 def label_table(context: Context) -> Table:
-    """Class counts of every label in train and past."""
+    """Class counts of every label in train and past, and how far it sees in train."""
     rows = []
     for entry in labels.summary(context)["labels"]:
         counts = [f"{entry[w][c]:,}" for w in ("train", "past") for c in (*CLASS_NAMES, "unsettled")]
-        rows.append((entry["label"], *counts))
+        reach = [_number(entry["train"].get(name), 1) for name in ("mean_horizon", "mean_leg")]
+        rows.append((entry["label"], *counts, *reach))
     columns = tuple(f"{w} {c}" for w in ("train", "past") for c in (*CLASS_NAMES, "unsettled"))
-    note = "Unsettled bars lie at a window's end, where more data could still change the label; they are not used."
-    return Table("Labels", ("label", *columns), tuple(rows), note=note)
+    note = (
+        "Unsettled bars lie at a window's end, where more data could still change the label; they are not used. "
+        "Horizon: mean bars from an action bar of train to the last bar its label used. Leg: mean bars between "
+        "turning points."
+    )
+    return Table("Labels", ("label", *columns, "horizon", "leg"), tuple(rows), note=note)
+
+
+def overlap_table(context: Context) -> Table:
+    """Share of each label's action bars that each other label marks on the same side, in percent."""
+    found = labels.summary(context)
+    rows = []
+    for i, (entry, shares) in enumerate(zip(found["labels"], found["overlap"], strict=True)):
+        cells = ["-" if share is None else f"{100 * share:.0f}" for share in shares]
+        rows.append((f"{i + 1} {entry['label']}", *cells))
+    columns = tuple(str(i + 1) for i in range(len(rows)))
+    note = "Percent of the row's action bars in train, buy and sell together, that the column's label marks alike."
+    return Table("Overlap of labels", ("label", *columns), tuple(rows), note=note)
 
 
 def feature_table(context: Context) -> Table:
