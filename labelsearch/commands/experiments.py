@@ -109,7 +109,7 @@ def demo(edge: float, seed: int, runs: Path, workers: int) -> None:
 
 
 STAGE_HELP = {
-    "labels": "Label every bar of EXPERIMENT's train window and print the class counts.",
+    "labels": "Label every bar of EXPERIMENT's train window, print counts and overlap, and draw what is marked.",
     "features": "Choose the feature set of each label of EXPERIMENT and print its separation power.",
     "classifiers": "Train one classifier per label of EXPERIMENT and print how good they are.",
     "outputs": "Compute the buy and sell probabilities of EXPERIMENT on past and future.",
@@ -125,14 +125,18 @@ def _stage_command(name: str, text: str) -> click.Command:
 
         context = _run(Experiment.load(experiment), name, store, runs, workers)
         makers = {
-            "labels": tables.label_table,
-            "features": tables.feature_table,
-            "classifiers": tables.classifier_table,
-            "search": tables.search_table,
-            "ensembles": tables.tier_table,
+            "labels": (tables.label_table, tables.overlap_table),
+            "features": (tables.feature_table,),
+            "classifiers": (tables.classifier_table,),
+            "search": (tables.search_table,),
+            "ensembles": (tables.tier_table,),
         }
-        if name in makers:
-            show(makers[name](context))
+        for maker in makers.get(name, ()):
+            show(maker(context))
+        if name == "labels":
+            from labelsearch.delivery.label_plots import write_label_pictures
+
+            click.echo(f"pictures: {write_label_pictures(context)}")
         click.echo(f"{name}: {context.stage(name)}")
 
     decorated: Command = one_line_errors(command)

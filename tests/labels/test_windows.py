@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from labelsearch.labels.trend_scanning import TrendScanning
+from labelsearch.labels.triple_barrier import TripleBarrier
 from labelsearch.labels.windows import DAY_MS, Window, check_order, purged_split
 
 JAN_1_2018 = 1_514_764_800_000
@@ -75,3 +77,29 @@ def test_purged_split_of_uneven_labels():
     fit, validation = purged_split(last_used, np.ones(10, dtype=bool), 5, 9)
     assert fit.tolist() == [1, 2, 4]
     assert validation.tolist() == [6]
+
+
+def test_purge_of_a_triple_barrier_label():
+    """Bars are kept by the bar of their own touch, not by the longest look ahead."""
+    #                   0    1    2    3    4    5    6    7    8
+    price = np.array([100, 101, 111, 111, 111, 122, 110, 110, 110.0])
+    values = TripleBarrier(0.095, 0.095, horizon=4, scale="fixed").values(price, 1.0)
+    # 0 and 1 touch +9.5% at 2; 2, 3, 4 at 5; 5 touches -9.5% at 6; 6, 7 and 8 wait for data
+    assert values.last_used.tolist() == [2, 2, 5, 5, 5, 6, 9, 9, 9]
+    fit, validation = purged_split(values.last_used, np.ones(9, dtype=bool), 3, 9)
+    assert fit.tolist() == [0, 1]  # a fixed look ahead of 4 would have left none
+    assert validation.tolist() == [3, 4, 5]
+    fit, validation = purged_split(values.last_used, np.ones(9, dtype=bool), 5, 6)
+    assert fit.tolist() == [0, 1]
+    assert validation.tolist() == []
+
+
+def test_purge_of_a_trend_scanning_label():
+    """All windows were looked at, so the longest counts whichever was chosen."""
+    values = TrendScanning(2, 4, edge=5.0).values(np.linspace(100.0, 110.0, 10), 1.0)
+    fit, validation = purged_split(values.last_used, np.ones(10, dtype=bool), 6, 10)
+    assert fit.tolist() == [0, 1]
+    assert validation.tolist() == []
+    fit, validation = purged_split(values.last_used, np.ones(10, dtype=bool), 5, 10)
+    assert fit.tolist() == [0]
+    assert validation.tolist() == [5]

@@ -1,6 +1,7 @@
 """Stage: label every bar of train with hindsight.
 
-Labels are computed on bars before the past window only, so nothing of past or future can be in them.
+Labels are computed on bars before the past window only, so nothing of past or future can be in them. The counts of
+past use bars before the future window.
 """
 
 import json
@@ -9,8 +10,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from labelsearch.labels.kinds import CLASS_NAMES, Label, LabelValues
+from labelsearch.labels.describe import class_counts, marks, mean_horizon, mean_leg, overlap
+from labelsearch.labels.extrema import Extrema
+from labelsearch.labels.kinds import Label, LabelValues
 from labelsearch.pipeline.context import Context
 
 
@@ -20,30 +24,44 @@ def label_until(context: Context, label: Label, stop: int) -> LabelValues:
     return label.values(context.label_price[:stop], reference)
 
 
-def class_counts(context: Context, values: LabelValues, window: str) -> dict[str, int]:
-    """Bars of each class among the settled, traded bars of a window, and how many are not settled."""
+def traded_bars(context: Context, window: str, stop: int) -> NDArray[np.bool_]:
+    """True for the traded bars of a window among the grid rows before ``stop``."""
     rows = context.rows(window)
-    traded = ~context.bars.filled[rows]
-    settled = traded & values.settled[rows]
-    counts = np.bincount(values.classes[rows][settled], minlength=3)
-    unsettled = int(traded.sum() - settled.sum())
-    return {**dict(zip(CLASS_NAMES, counts.tolist(), strict=True)), "unsettled": unsettled}
+    traded = np.zeros(stop, dtype=np.bool_)
+    traded[rows] = ~context.bars.filled[rows]
+    return traded
+
+
+def _describe(context: Context, label: Label, values: LabelValues, window: str) -> dict[str, Any]:
+    """Counts of a window, and how far the label sees there, in bars."""
+    stop = values.value.size
+    traded = traded_bars(context, window, stop)
+    numbers: dict[str, Any] = {**class_counts(values, traded), "mean_horizon": mean_horizon(values, traded)}
+    if isinstance(label, Extrema):
+        turns = label.turning_points(context.label_price[:stop])
+        numbers["mean_leg"] = mean_leg(turns, values.settled, context.rows(window))
+    return numbers
 
 
 def run(context: Context, folder: Path) -> dict[str, Any]:
-    """Write ``<label>.parquet`` (value, classes, last_used per grid row) and ``labels.json`` (class counts)."""
+    """Write ``<label>.parquet`` (value, classes, last_used per grid row) and ``labels.json``.
+
+    ``labels.json`` holds the numbers of each label on train and past, and the overlap of the labels on train.
+    """
     past, future = context.rows("past"), context.rows("future")
     labels = context.experiment.label_kinds()
-    table = []
+    traded = traded_bars(context, "train", past.start)
+    table, marked = [], []
     for done, label in enumerate(labels):
         values = label_until(context, label, past.start)
         pd.DataFrame(values._asdict()).to_parquet(folder / f"{label.name}.parquet", compression="zstd")
+        marked.append(marks(values, traded))
         seen = label_until(context, label, future.start)
         table.append(
             {
                 "label": label.name,
-                "train": class_counts(context, values, "train"),
-                "past": class_counts(context, seen, "past"),
+                "train": _describe(context, label, values, "train"),
+                "past": _describe(context, label, seen, "past"),
             }
         )
         context.progress("labels", done + 1, len(labels))
@@ -54,7 +72,8 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
         "first": str(bars.index[0]),
         "last": str(bars.index[-1]),
     }
-    (folder / "labels.json").write_text(json.dumps({"data": data, "labels": table}, indent=1))
+    found = {"data": data, "labels": table, "overlap": overlap(marked)}
+    (folder / "labels.json").write_text(json.dumps(found, indent=1))
     return {}
 
 
@@ -65,5 +84,5 @@ def load(context: Context, name: str) -> LabelValues:
 
 
 def summary(context: Context) -> dict[str, Any]:
-    """Class counts and what is known of the bars."""
+    """Numbers of the labels, and what is known of the bars."""
     return json.loads((context.stage("labels") / "labels.json").read_text())

@@ -1,0 +1,60 @@
+"""What labels look like in numbers: counts, how far they see, and how much two of them mark alike."""
+
+import itertools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelsearch.labels.base import CLASS_NAMES, NEUTRAL, LabelValues
+
+
+def class_counts(values: LabelValues, traded: NDArray[np.bool_]) -> dict[str, int]:
+    """Bars of each class among the traded bars, bool (T,), and how many of them are not settled."""
+    settled = traded & values.settled
+    counts = np.bincount(values.classes[settled], minlength=len(CLASS_NAMES))
+    return {**dict(zip(CLASS_NAMES, counts.tolist(), strict=True)), "unsettled": int(traded.sum() - settled.sum())}
+
+
+def mean_horizon(values: LabelValues, traded: NDArray[np.bool_]) -> float | None:
+    """Mean of ``last_used - t`` over the settled action bars among ``traded``, in bars; None without any."""
+    bars = np.flatnonzero(traded & values.settled & (values.classes != NEUTRAL))
+    return float(np.mean(values.last_used[bars] - bars)) if bars.size else None
+
+
+def mean_leg(turning_points: NDArray[np.int64], settled: NDArray[np.bool_], rows: slice) -> float | None:
+    """Mean bars from one turning point to the next, rising and falling, both settled and in ``rows``; None without any.
+
+    Parameters
+    ----------
+    turning_points : int64 (L,)
+        Bars in time order.
+    settled : bool (T,)
+    """
+    inside = (turning_points >= rows.start) & (turning_points < rows.stop) & settled[turning_points]
+    kept = turning_points[inside]
+    return float(np.mean(np.diff(kept))) if kept.size > 1 else None
+
+
+def marks(values: LabelValues, traded: NDArray[np.bool_]) -> NDArray[np.int8]:
+    """Classes, int8 (T,), with all but the settled, traded bars neutral."""
+    return np.where(traded & values.settled, values.classes, np.int8(NEUTRAL))
+
+
+def overlap(marked: list[NDArray[np.int8]]) -> list[list[float | None]]:
+    """Share of the action bars of label i that label j marks on the same side: ``[i][j]`` in [0, 1].
+
+    Parameters
+    ----------
+    marked : list of int8 (T,)
+        From `marks`, one for each label.
+
+    Returns
+    -------
+    list of list of float
+        A row holds None where label i has no action bars.
+    """
+    n = len(marked)
+    both = np.zeros((n, n), dtype=np.int64)
+    for i, j in itertools.combinations_with_replacement(range(n), 2):
+        both[i, j] = both[j, i] = np.count_nonzero((marked[i] == marked[j]) & (marked[i] != NEUTRAL))
+    return [[int(both[i, j]) / int(both[i, i]) if both[i, i] else None for j in range(n)] for i in range(n)]
