@@ -108,13 +108,22 @@ def _number(value: float | None, digits: int = 3) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
+def _auc(figures: dict[str, Any]) -> str:
+    """AUC with its interval, e.g. ``0.712 [.68 .74]``."""
+    if not figures.get("auc_interval"):
+        return _number(figures["auc"])
+    low, high = (f"{x:.2f}".replace("0.", ".", 1) for x in figures["auc_interval"])
+    return f"{_number(figures['auc'])} [{low} {high}]"
+
+
 def classifier_table(context: Context) -> Table:
     """Losses, AUC, precision and recall of every classifier."""
     rows = []
     for label in context.experiment.label_kinds():
         f = classifiers.figures(context, label.name)
         mark = " *" if f["n_action"] < STARVED else ""
-        scores = [_number(f[w][c]["auc"]) for w in ("validation", "past") for c in ("buy", "sell")]
+        mark += " (learned nothing)" if classifiers.learned_nothing(f) else ""
+        scores = [_auc(f[w][c]) for w in ("validation", "past") for c in ("buy", "sell")]
         hits = [_number(f["past"][c][kind]) for c in ("buy", "sell") for kind in ("precision", "recall")]
         rows.append((label.name + mark, f"{f['n_action']:,}", _number(f["validation_loss"]), *scores, *hits))
     columns = (
@@ -200,6 +209,7 @@ def belief(context: Context) -> list[str]:
         f"Verdict, corrected for the number of tiers: {found['verdict']}.",
         _looks(context),
         _trials(context),
+        *_noise(context),
         "One search seed and one classifier seed: take no figure for more than that.",
     ]
     if correlation["positive"]:
@@ -219,9 +229,20 @@ def _looks(context: Context) -> str:
     return f"This was look {number} of {total} so far at this future window.{later}"
 
 
+def _noise(context: Context) -> list[str]:
+    """A sentence about classifiers that learned nothing, if there are any."""
+    names = [label.name for label in context.experiment.label_kinds()]
+    nothing = [name for name in names if classifiers.learned_nothing(classifiers.figures(context, name))]
+    if not nothing:
+        return []
+    return [f"{2 * len(nothing)} of {2 * len(names)} outputs are noise: {', '.join(nothing)} learned nothing."]
+
+
 def _trials(context: Context) -> str:
     counts = [event["counts"] for event in done_events(Ledger(context.folder / "ledger.jsonl")).values()]
     total = {name: value for stage in counts for name, value in stage.items()}
+    compared = Ledger(context.folder / "ledger.jsonl").events("comparison")
+    total["network_trials"] += sum(event["counts"]["network_trials"] for event in compared)
     return (
         f"Trials behind it: {total['strategy_trials']:,} strategies ({total['strategy_trials_pruned']:,} pruned), "
         f"{total['network_trials']:,} networks, {total['feature_sets_scored']:,} feature sets."

@@ -1,0 +1,52 @@
+"""The table of a comparison of networks."""
+
+from typing import Any
+
+from labelsearch.delivery.tables import Table
+
+SCORES = ("loss", "balanced_accuracy", "auc_buy", "auc_neutral", "auc_sell", "brier", "calibration_error")
+
+
+def _score(found: dict[str, Any]) -> str:
+    """A value with its interval, e.g. ``0.712 [.68 .74]``."""
+    if found["value"] is None:
+        return "-"
+    text = f"{found['value']:.3f}"
+    if not found["interval"]:
+        return text
+    low, high = (f"{x:.2f}".removeprefix("0") for x in found["interval"])
+    return f"{text} [{low} {high}]"
+
+
+def _verdict(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "-"
+    low, high = found["interval"]
+    return f"{found['value']:+.4f} [{low:+.4f} {high:+.4f}] {found['verdict']}"
+
+
+def network_table(found: dict[str, Any]) -> Table:
+    """Scores, cost and verdict of each network."""
+    rows = []
+    for entry in found["networks"]:
+        times = entry["microseconds_per_bar"]
+        cost = (
+            f"{entry['n_parameters']:,}",
+            f"{entry['training_seconds']:.0f}",
+            f"{times['single']:.0f}",
+            f"{times['batched']:.2f}",
+        )
+        scores = (_score(entry["scores"][name]) for name in SCORES)
+        rows.append((entry["network"], _verdict(entry["against_first"]), *scores, *cost))
+    first = found["networks"][0]["network"]
+    columns = (
+        "network", f"loss less that of {first}", "loss", "balanced accuracy", "AUC buy", "AUC neutral", "AUC sell",
+        "Brier", "calibration error", "parameters", "training s", "µs/bar single", "µs/bar batched",
+    )  # fmt: skip
+    note = (
+        f"{found['n_validation']:,} bars of the validation part of train, on which the hyper-parameters were chosen "
+        f"too. 95% intervals in brackets, from blocks of {found['block']:,} bars. Loss, Brier score and calibration "
+        "error weigh bars by their loss factors. Verdicts rest on paired differences and each on an interval of its "
+        f"own: with {len(rows)} networks a lone narrow one may be luck. One thread."
+    )
+    return Table(f"Networks on {found['label']}", columns, tuple(rows), n_text=2, note=note)
