@@ -35,15 +35,53 @@ def trailing_mean_nb(x, window):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def weighted_future_nb(price, horizon):
-    """Weighted mean of the next ``horizon`` prices, weights horizon, .., 1, nearest heaviest; NaN where cut off."""
-    out = np.full(price.size, np.nan)
+    """Weighted mean of the next ``horizon`` prices, weights horizon, .., 1, nearest heaviest; (T - horizon,) or empty."""
+    out = np.empty(max(price.size - horizon, 0))
     norm = horizon * (horizon + 1) / 2.0
-    for t in range(price.size - horizon):
+    for t in range(out.size):
         total = 0.0
         for i in range(1, horizon + 1):
             total += (horizon - i + 1) * price[t + i]
         out[t] = total / norm
     return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def threshold_nb(price, future, theta, edge):
+    """Values and classes of a threshold label.
+
+    Parameters
+    ----------
+    price : float64 (T,)
+    future : float64 (T - horizon,), or empty
+        What each price is compared with.
+    theta : float64 (T,) or (1,)
+        Relative move that is an action.
+    edge : float
+        Size of the value above which a bar is an action; 1 for a move of theta.
+
+    Returns
+    -------
+    value : float64 (T,)
+        -clip(move/theta, -1, 1)^3; 0 where the future is not known.
+    classes : int8 (T,)
+    """
+    n = price.size
+    value, classes = np.zeros(n), np.ones(n, np.int8)
+    stride = 1 if theta.size > 1 else 0
+    for t in range(future.size):
+        move = future[t] / price[t] - 1.0
+        limit = theta[t * stride]
+        if move >= limit:
+            value[t], classes[t] = -1.0, 0
+        elif move <= -limit:
+            value[t], classes[t] = 1.0, 2
+        else:
+            share = move / limit
+            value[t] = -(share * share * share)
+            if edge < 1.0:
+                classes[t] = 2 if value[t] > edge else 0 if value[t] < -edge else 1
+    return value, classes
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

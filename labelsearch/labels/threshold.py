@@ -10,9 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelsearch.labels.base import (
-    BUY,
-    NEUTRAL,
-    SELL,
     VOLATILITY_SPAN,
     LabelValues,
     bars_ahead,
@@ -20,7 +17,7 @@ from labelsearch.labels.base import (
     classes_by_value,
     volatility,
 )
-from labelsearch.labels.kernels import SMOOTHING, centred_mean_nb, weighted_future_nb
+from labelsearch.labels.kernels import SMOOTHING, centred_mean_nb, threshold_nb, weighted_future_nb
 
 
 @dataclass(frozen=True)
@@ -75,36 +72,24 @@ class Threshold:
     def lookahead(self) -> int:
         return self.horizon
 
-    def _move(self, price: NDArray[np.float64]) -> NDArray[np.float64]:
-        if self.future == "wma":
-            return weighted_future_nb(price, self.horizon) / price - 1.0
-        move = np.full(price.size, np.nan)
-        if price.size > self.horizon:
-            move[: -self.horizon] = price[self.horizon :] / price[: -self.horizon] - 1.0
-        return move
+    def _future(self, price: NDArray[np.float64]) -> NDArray[np.float64]:
+        return weighted_future_nb(price, self.horizon) if self.future == "wma" else price[self.horizon :]
 
     def reference(self, price: NDArray[np.float64]) -> float:
         if self.scale == "quantile":
-            move = np.abs(self._move(price))
-            known = move[np.isfinite(move)]
-            return checked_reference(self, float(np.quantile(known, 0.99, method="lower")) if known.size else 0.0)
+            future = self._future(price)
+            move = np.abs(future / price[: future.size] - 1.0)
+            return checked_reference(self, float(np.quantile(move, 0.99, method="lower")) if move.size else 0.0)
         if self.scale == "volatility":
             return checked_reference(self, float(np.mean(volatility(price, self.span))))
         return 1.0
 
     def values(self, price: NDArray[np.float64], reference: float) -> LabelValues:
-        move = self._move(price)
-        theta: NDArray[np.float64] | float = self.theta
-        if self.scale == "quantile":
-            theta = reference
-        elif self.scale == "volatility":
+        if self.scale == "volatility":
             theta = self.theta * np.clip(volatility(price, self.span) / reference, 0.5, 3.0)
-        known = np.isfinite(move)
-        value = np.where(known, -(np.clip(move / theta, -1.0, 1.0) ** 3), 0.0)
-        if self.scale == "quantile":
-            classes = classes_by_value(value, self.class_edge)
         else:
-            classes = np.where(move >= theta, BUY, np.where(move <= -theta, SELL, NEUTRAL)).astype(np.int8)
+            theta = np.array([reference if self.scale == "quantile" else self.theta])
+        value, classes = threshold_nb(price, self._future(price), theta, self.class_edge)
         return LabelValues(value, classes, bars_ahead(price.size, self.horizon))
 
 
@@ -141,15 +126,17 @@ class Published:
 
     def _move(self, price: NDArray[np.float64]) -> NDArray[np.float64]:
         smooth = centred_mean_nb(price, SMOOTHING)
-        norm = self.horizon * (self.horizon + 1) / 2.0
-        move = -norm * (weighted_future_nb(smooth, self.horizon) / smooth - 1.0)
-        return np.where(np.isfinite(move), move, 0.0)
+        future = weighted_future_nb(smooth, self.horizon)
+        move = np.zeros(price.size)
+        move[: future.size] = self.horizon * (self.horizon + 1) / -2.0 * (future / smooth[: future.size] - 1.0)
+        return move
 
     def reference(self, price: NDArray[np.float64]) -> float:
         return checked_reference(self, float(np.quantile(np.abs(self._move(price)), 0.99, method="lower")))
 
     def values(self, price: NDArray[np.float64], reference: float) -> LabelValues:
-        value = np.clip(self._move(price) / reference, -1.0, 1.0) ** 3
+        share = np.clip(self._move(price) / reference, -1.0, 1.0)
+        value = share * share * share
         n, half = price.size, SMOOTHING // 2
         last_used = bars_ahead(n, self.lookahead)
         # the first bars of the series are never smoothed, so what ends there looks at the horizon alone

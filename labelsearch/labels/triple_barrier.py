@@ -78,5 +78,5 @@ class TripleBarrier:
         else:
             width = np.ones(price.size)
         relative, last_used = first_touch_nb(price, self.up * width, self.down * width, self.horizon)
-        value = -(relative**3)
+        value = -(relative * relative * relative)
         return LabelValues(value, classes_by_value(value, self.class_edge), last_used)
