@@ -125,6 +125,21 @@ class Trained:
     study: dict[str, Any] = field(default_factory=dict)
 
 
+def make_trainer(max_epochs: int, device: str, callbacks: list[pl.Callback]) -> pl.Trainer:
+    """A Lightning trainer that writes, prints and checks nothing."""
+    return pl.Trainer(
+        max_epochs=max_epochs,
+        accelerator=device,
+        devices=1,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        deterministic=True,
+    )
+
+
 def fit_network(
     train: Samples,
     validation: Samples,
@@ -138,17 +153,7 @@ def fit_network(
     torch.manual_seed(seed)
     network = build_network(settings.network, train.features.shape[-1], **options)
     epochs = _Epochs(validation, report)
-    trainer = pl.Trainer(
-        max_epochs=settings.max_epochs,
-        accelerator=settings.device,
-        devices=1,
-        callbacks=[epochs],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        deterministic=True,
-    )
+    trainer = make_trainer(settings.max_epochs, settings.device, [epochs])
     trainer.fit(Module(network, **optimiser, loss=settings.loss), Batches(train, settings.batch_size, seed))
     network.load_state_dict(epochs.best_state)
     return network.cpu().eval(), epochs.losses
