@@ -66,7 +66,7 @@ def export_bundle(context: Context, tier: int, out: Path) -> Path:
     def write(folder: Path) -> None:
         _write_json(folder / "strategies.json", strategies)
         _write_json(folder / "labels.json", [dict(label) for label in context.experiment.label])
-        (folder / "experiment.toml").write_text(context.experiment.to_toml())
+        context.experiment.save(folder)
         for label in context.experiment.label_kinds():
             feature_set = features.load(context, label.name)["feature_set"]
             _write_json(folder / "feature_sets" / f"{label.name}.json", feature_set)

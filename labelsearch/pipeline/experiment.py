@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import re
+import shutil
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from feature_space.indicators import BY_NAME, INDICATORS, Indicator
 from feature_space.normalise import Normalisation
+from feature_space.own import file_sha256, load_indicators
 from labelsearch.classifiers.names import CALIBRATION_NAMES, LOSS_NAMES, NETWORK_NAMES
 from labelsearch.labels.kinds import KINDS, Label, make_label
 from labelsearch.labels.windows import Window, check_order
@@ -95,7 +97,8 @@ class Labels:
 class FeatureSpace:
     """Indicators and their normalisation."""
 
-    indicators: tuple[str, ...] = option((), "names of indicators to use; empty: all 28")
+    own: tuple[str, ...] = option((), "Python files, beside this one, with INDICATORS of your own")
+    indicators: tuple[str, ...] = option((), "names of indicators to use; empty: all 28 and your own")
     normalisation: str = option("train", "train: fixed scale fitted before validation; local: trailing window")
     window: int = option(1440, "bars of the trailing window of a local scale")
     gain: float = option(1.0, "factor on the scale before the arctangent")
@@ -103,13 +106,25 @@ class FeatureSpace:
     def __post_init__(self) -> None:
         _positive(window=self.window, gain=self.gain)
         self.normaliser()
-        refuse_unknown(self.indicators, list(BY_NAME), "indicators")
+        if len({Path(path).name for path in self.own}) != len(self.own):
+            raise ValueError("two files in own have the same name")
+        names = [i.name for path in self.own for i in load_indicators(path)]
+        if len(set(names)) != len(names):
+            raise ValueError("two files in own define an indicator of the same name")
+        refuse_unknown(self.indicators, [*(i.name for i in INDICATORS), *names], "indicators")
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make own indicators known in the process that unpickles this, too."""
+        self.__dict__.update(state)
+        for path in self.own:
+            load_indicators(path)
 
     def normaliser(self) -> Normalisation:
         return Normalisation(self.normalisation, self.window, self.gain)
 
     def chosen(self) -> tuple[Indicator, ...]:
-        return tuple(BY_NAME[name] for name in self.indicators) or INDICATORS
+        own = (i for path in self.own for i in load_indicators(path))
+        return tuple(BY_NAME[name] for name in self.indicators) or (*INDICATORS, *own)
 
 
 @dataclass(frozen=True)
@@ -280,8 +295,15 @@ class Experiment:
 
     def section(self, *names: str) -> dict[str, Any]:
         """Named sections as plain data, for hashing the inputs of a stage."""
-        whole = self.to_dict()
+        whole = self._content()
         return {name: whole[name] for name in names}
+
+    def _content(self) -> dict[str, Any]:
+        """All settings; files by name and content, so that it does not matter where they lie."""
+        whole = self.to_dict()
+        space = whole["feature_space"]
+        space["own"] = [[Path(path).name, file_sha256(path)] for path in space["own"]]
+        return whole
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as plain data."""
@@ -290,7 +312,7 @@ class Experiment:
     @property
     def digest(self) -> str:
         """SHA-256 of all settings."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self._content(), sort_keys=True).encode()).hexdigest()
 
     @property
     def run_id(self) -> str:
@@ -335,16 +357,29 @@ class Experiment:
             raise ExperimentError(f"{path}: no such file") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ExperimentError(f"{path}: not TOML: {error}") from None
+        space = data.get("feature_space")
+        if isinstance(space, dict) and isinstance(space.get("own"), list):
+            folder = Path(path).resolve().parent
+            space["own"] = [str(folder / own) if isinstance(own, str) else own for own in space["own"]]
         return cls.from_dict(data, str(path))
 
+    def save(self, folder: Path) -> "Experiment":
+        """Write ``experiment.toml`` and the user's own files into a folder; returns the experiment that lies there."""
+        for own in map(Path, self.feature_space.own):
+            if own.parent != folder.resolve():
+                shutil.copyfile(own, folder / own.name)
+        (folder / "experiment.toml").write_text(self.to_toml())
+        return Experiment.load(folder / "experiment.toml")
+
     def to_toml(self) -> str:
-        """The experiment as a commented TOML file."""
+        """The experiment as a commented TOML file, for a folder that holds the user's own files too."""
         parts = [
             "# An experiment of labelsearch. Every key is optional; the values here are those in force.",
             f"name = {dump_value(self.name)}\nseed = {self.seed}",
         ]
         for name, kind in SECTIONS.items():
-            parts.append(f"# {kind.__doc__}\n[{name}]\n{dump_section(getattr(self, name))}")
+            own = {"own": [Path(path).name for path in self.feature_space.own]} if name == "feature_space" else {}
+            parts.append(f"# {kind.__doc__}\n[{name}]\n{dump_section(getattr(self, name), own)}")
         kinds = (f"#   {kind}: {', '.join(f.name for f in dataclasses.fields(made))}" for kind, made in KINDS.items())
         parts.append("# Kinds of label and their options:\n" + "\n".join(kinds))
         for label in self.label:

@@ -171,7 +171,7 @@ def run_experiment(
     """
     context = Context(experiment, runs / experiment.run_id, store, workers, progress)
     with _locked(context.folder):
-        (context.folder / "experiment.toml").write_text(experiment.to_toml())
+        context.experiment = experiment.save(context.folder)  # the user's own files as they are now
         ledger = Ledger(context.folder / "ledger.jsonl")
         bars = context.bars.digest()
         for stage in STAGES[: STAGE_NAMES.index(last) + 1]:

@@ -95,11 +95,12 @@ def dump_value(value: Any) -> str:
     return json.dumps(value)
 
 
-def dump_section(section: Any) -> str:
-    """Keys of a section in TOML, each with its explanation."""
+def dump_section(section: Any, instead: Mapping[str, Any] | None = None) -> str:
+    """Keys of a section in TOML, each with its explanation; values in ``instead`` take the place of its own."""
     lines = []
+    values = {**vars(section), **(instead or {})}
     for field in dataclasses.fields(section):
-        line = f"{field.name} = {dump_value(getattr(section, field.name))}"
+        line = f"{field.name} = {dump_value(values[field.name])}"
         explanation = field.metadata.get("help", "")
         lines.append(f"{line:<40} # {explanation}" if explanation else line)
     return "\n".join(lines)
