@@ -22,10 +22,17 @@ def centred_mean_nb(price, window):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def trailing_mean_nb(x, window):
-    """Mean over the last ``window`` elements, or over those there are."""
+    """Mean over the last ``window`` elements, or over those there are.
+
+    The running sum is taken anew every ``window`` elements, so that rounding does not build up.
+    """
     out = np.empty(x.size)
     total = 0.0
     for i in range(x.size):
+        if i % window == 0 and i > 0:
+            total = 0.0
+            for j in range(i - window, i):
+                total += x[j]
         total += x[i]
         if i >= window:
             total -= x[i - window]
@@ -35,7 +42,7 @@ def trailing_mean_nb(x, window):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def weighted_future_nb(price, horizon):
-    """Weighted mean of the next ``horizon`` prices, weights horizon, .., 1, nearest heaviest; (T - horizon,) or empty."""
+    """Weighted mean of the next ``horizon`` prices, weights horizon, .., 1, nearest heaviest; (T - horizon,)."""
     out = np.empty(max(price.size - horizon, 0))
     norm = horizon * (horizon + 1) / 2.0
     for t in range(out.size):

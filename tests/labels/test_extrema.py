@@ -114,8 +114,9 @@ def test_broken_prices_are_refused():
 
 
 def test_the_running_mean_does_not_drift():
-    """What leaves the running sum is subtracted, and rounding stays: after a million bars still below 1e-12."""
-    price = walk(1_000_000, 7)
+    """What leaves the running sum is subtracted; a price that has fallen far must not keep the rounding of its peak."""
+    price = walk(1_000_000, 7) * np.exp(-np.linspace(0.0, 15.0, 1_000_000))
+    assert price[0] > 1e4 * price[-1]
     got = trailing_mean_nb(price, 5000)
     for t in (4_999, 5_000, 123_456, 700_001, 999_999):
         assert got[t] == pytest.approx(math.fsum(price[t - 4_999 : t + 1]) / 5000, rel=1e-12)
