@@ -1,5 +1,10 @@
 """Labels made by name, and what is refused."""
 
+import dataclasses
+import re
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from labelsearch.labels.kinds import KINDS, make_label
@@ -72,3 +77,14 @@ def test_an_option_left_out_is_not_part_of_the_name():
         "threshold_1_5", "published_60", "extrema_1_0.1", "triple_barrier_1_1_60", "trend_scanning_5_60_10",
     ]  # fmt: skip
     assert len(names) == len(KINDS)
+
+
+def test_the_document_names_every_kind_and_option_and_its_examples_load():
+    text = (Path(__file__).parents[2] / "docs" / "LABELS.md").read_text()
+    examples = [tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL)]
+    labels = [Experiment.from_dict(example).label_kinds()[0] for example in examples]
+    assert [type(label) for label in labels] == list(KINDS.values())
+    for kind, made in KINDS.items():
+        row = next(line for line in text.splitlines() if line.startswith(f"| `{kind}` |"))
+        for option in dataclasses.fields(made):
+            assert f"`{option.name}`" in row, f"{kind}: {option.name}"
