@@ -6,6 +6,7 @@ import torch
 
 from labelsearch.classifiers.dataset import Batches, Samples, make_samples, sample_rows
 from labelsearch.classifiers.loss_scaling import balance, loss_factors
+from labelsearch.classifiers.losses import cross_entropy
 from labelsearch.labels.kinds import LabelValues
 
 
@@ -120,3 +121,39 @@ def test_an_epoch_covers_each_sample_once(n, size, seed):
         assert epochs[0] == list(range(n))
     elif n >= 9:
         assert epochs[0] != epochs[1]
+
+
+def test_the_sampled_loss_and_its_gradient_are_unbiased(label, rows):
+    """Over many draws of neutral rows, the training loss of a fixed network and each part of its gradient have the
+    mean of those over all rows; without importance weights they have not."""
+    matrix = np.column_stack([label.value, np.sin(np.arange(2000)), np.ones(2000)]).astype(np.float32)
+    torch.manual_seed(0)
+    network = torch.nn.Linear(3, 3)
+
+    def loss_and_gradient(samples: Samples) -> np.ndarray:
+        network.zero_grad()
+        loss = cross_entropy(network(samples.features), samples.classes, samples.weights)
+        loss.backward()
+        return np.r_[loss.item(), network.weight.grad.numpy().ravel()].astype(float)
+
+    full = loss_and_gradient(make_samples(matrix, label, rows, 10_000, np.random.default_rng(0)))
+    fair, unfair = [], []
+    for seed in range(400):
+        samples = make_samples(matrix, label, rows, 60, np.random.default_rng(seed))
+        fair.append(loss_and_gradient(samples))
+        kept, importance = sample_rows(label.classes, rows, 60, np.random.default_rng(seed))
+        plain = samples.weights / torch.from_numpy(importance).float()
+        unfair.append(loss_and_gradient(samples._replace(weights=plain * rows.size / kept.size)))
+    # ten figures at once: a z-score beyond 3.5 has a chance of half a percent among them
+    assert max(z_score(np.array(fair)[:, k], full[k]) for k in range(10)) < 3.5
+    assert min(z_score(np.array(unfair)[:, k], full[k]) for k in range(10)) > 6
+
+
+def test_windows_take_the_rows_and_weights_of_single_bars(label, rows):
+    matrix = np.random.default_rng(2).normal(size=(2000, 3)).astype(np.float32)
+    flat = make_samples(matrix, label, rows, 200, np.random.default_rng(0))
+    windows = make_samples(matrix, label, rows, 200, np.random.default_rng(0), window=5)
+    assert torch.equal(windows.features.gather()[:, -1], flat.features)
+    assert torch.equal(windows.weights, flat.weights)
+    assert torch.equal(windows.classes, flat.classes)
+    assert np.shares_memory(windows.features.matrix.numpy(), matrix)

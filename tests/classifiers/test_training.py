@@ -223,3 +223,27 @@ def test_shapley_values_of_any_network():
     values, explainer = shap_values(network, x[:20], x[20:])
     assert explainer == "permutation"
     assert_additive(network, values, x[:20], x[20:])
+
+
+def test_averaged_seeds_begin_with_the_best_network_and_repeat(trained):
+    data = make_problem(1500, 0, planted=True), make_problem(500, 1, planted=True)
+    settings = replace(SETTINGS, n_seeds=3)
+    one, two = train_network(*data, settings), train_network(*data, settings)
+    x = make_problem(300, 5, planted=True).features.numpy()
+    assert predict(one.network, x).tobytes() == predict(two.network, x).tobytes()
+    first, *others = one.network.members
+    assert predict(first, x).tobytes() == predict(trained.network, x).tobytes()
+    states = [torch.nn.utils.parameters_to_vector(m.parameters()) for m in others]
+    assert not torch.equal(*states)
+    assert one.trials == trained.trials
+    assert one.losses == trained.losses
+    assert one.validation_loss == weighted_loss(one.network, data[1])
+
+
+def test_a_random_loss_learns_too_and_repeats():
+    data = make_problem(1500, 0, planted=True), make_problem(500, 1, planted=True)
+    settings = replace(SETTINGS, n_trials=1, loss="ensloss", max_epochs=6)
+    one, two = train_network(*data, settings), train_network(*data, settings)
+    assert one.losses == two.losses
+    assert auc(one, planted=True) > 0.95
+    assert one.losses != train_network(*data, replace(settings, loss="cross_entropy")).losses

@@ -11,8 +11,10 @@ from labelsearch.classifiers.files import load_network
 from labelsearch.classifiers.networks import Ensemble
 from labelsearch.classifiers.training import predict
 from labelsearch.delivery import tables
+from labelsearch.pipeline.experiment import Experiment
 from labelsearch.pipeline.ledger import Ledger
 from labelsearch.pipeline.run import done_events, run_experiment
+from labelsearch.pipeline.schema import ExperimentError
 from labelsearch.pipeline.stages import classifiers, outputs
 
 
@@ -126,3 +128,18 @@ def test_noise_is_named_in_the_tables(tiny_run, monkeypatch):
     assert ["learned nothing" in row[0] for row in rows] == [False, True, False]
     assert "[.40 .60]" in rows[1][3]
     assert f"2 of 6 outputs are noise: {names[1]} learned nothing." in tables.tier_table(tiny_run).note
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"kind": "cnn"}, "kind = 'cnn' is unknown; known are mlp, lstm"),
+        ({"window": 1}, "window must be at least 2"),
+        ({"loss": "hinge"}, "loss = 'hinge' is unknown"),
+        ({"calibration": "platt"}, "calibration = 'platt' is unknown"),
+        ({"n_seeds": 0}, "n_seeds must be positive"),
+    ],
+)
+def test_wrong_network_options_are_refused(options, words):
+    with pytest.raises(ExperimentError, match=words):
+        Experiment.from_dict({"network": options})
