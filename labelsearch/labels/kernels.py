@@ -117,7 +117,8 @@ def zigzag_nb(smooth, up, down):
     Returns
     -------
     troughs, peaks, decided : int64 (L,)
-        Bars of each leg's trough and peak, and the bar whose value decided that the leg exists.
+        Bars of each leg's trough and peak, and the bar whose value decided that the leg exists; T for a leg that is
+        still open at the end.
     """
     n = smooth.size
     troughs, peaks, decided = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
@@ -127,11 +128,17 @@ def zigzag_nb(smooth, up, down):
     while i < n - 1:
         while i < n - 1 and smooth[i + 1] <= smooth[i]:
             i += 1
+        if i == n - 1:
+            break
         if fresh or smooth[i] <= smooth[candidate]:
             candidate, fresh = i, False
         while i < n - 1 and smooth[i + 1] > smooth[i]:
             i += 1
-        seen = min(i + 1, n - 1)
+        if i == n - 1:  # still rising: the original keeps the open leg, whatever its height
+            troughs[legs], peaks[legs], decided[legs] = candidate, i, n
+            legs += 1
+            break
+        seen = i + 1
         if smooth[i] - smooth[candidate] > up[seen]:
             if legs > 0 and smooth[peaks[legs - 1]] - smooth[candidate] < down[seen]:
                 # the fall before it was too small; only with two legs does the original extend the peak
@@ -167,8 +174,8 @@ def legs_to_values_nb(smooth, troughs, peaks, decided, reach):
         for t in range(troughs[leg], end + 1):
             bottom = smooth[troughs[leg]] if t <= peaks[leg] else smooth[end]
             height = smooth[peaks[leg]] - bottom
-            # on a plateau, with no fall asked for, the next trough can be as high as the peak
-            x = (smooth[t] - bottom) / height if height > 0.0 else 1.0
+            # on a plateau the next trough can be as high as the peak; that of an open leg even higher
+            x = (smooth[t] - bottom) / height if height != 0.0 else 1.0
             value[t] = min(max(x**3 - (1.0 - x) ** 3, -1.0), 1.0)
             last_used[t] = settled
     return value, last_used

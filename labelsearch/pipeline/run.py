@@ -48,7 +48,7 @@ class Stage:
 
 
 STAGES = (
-    Stage("labels", (), ("data", "windows", "labels", "label"), version=2),
+    Stage("labels", (), ("data", "windows", "labels", "label"), version=3),
     Stage("features", ("labels",), ("feature_space", "separation"), version=2),
     Stage("classifiers", ("labels", "features"), ("network",), version=2),
     Stage("outputs", ("features", "classifiers"), ()),

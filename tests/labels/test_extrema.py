@@ -29,18 +29,19 @@ def test_extrema_by_hand():
     troughs, peaks, decided = zigzag_nb(s, *limits)
     # (1, 2) rises only 3; from 8 at bar 1 to 14 at 4 it is a leg; 17 extends it: from 13 the rise is 4, but the fall
     # from 14 to 13 is below 2, so it is dropped - and with one leg so far nothing is extended
-    assert troughs.tolist() == [1, 9]
-    assert peaks.tolist() == [4, 10]
-    assert decided.tolist() == [5, 11]
-    assert naive.extrema_legs(s, *limits) == [[1, 4], [9, 10]]
+    # the last rise, of 1, still goes on at the end and is kept, but not decided
+    assert troughs.tolist() == [1, 9, 11]
+    assert peaks.tolist() == [4, 10, 12]
+    assert decided.tolist() == [5, 11, 13]
+    assert naive.extrema_legs(s, *limits) == [[1, 4], [9, 10], [11, 12]]
     # one leg more before it, and the peak moves to 17
     longer = np.r_[5.0, 9.0, 6.0, s]
     troughs, peaks, decided = zigzag_nb(longer, np.full(16, 3.0), np.full(16, 2.0))
-    assert troughs.tolist() == [0, 2, 12]
-    assert peaks.tolist() == [1, 9, 13]
+    assert troughs.tolist() == [0, 2, 12, 14]
+    assert peaks.tolist() == [1, 9, 13, 15]
     # a rise too small for a leg extends the peak too, if higher
-    s = np.array([5.0, 9, 8, 10, 9, 9.5])
-    troughs, peaks, _ = zigzag_nb(s, np.full(6, 3.0), np.full(6, 0.5))
+    s = np.array([5.0, 9, 8, 10, 9, 9.5, 9])
+    troughs, peaks, _ = zigzag_nb(s, np.full(7, 3.0), np.full(7, 0.5))
     assert (troughs.tolist(), peaks.tolist()) == ([0], [3])
 
 

@@ -98,6 +98,8 @@ def turning_points(s):
     while t < last:
         while t < last and s[t + 1] <= s[t]:
             t += 1
+        if t == last:
+            break
         low = t
         while t < last and s[t + 1] > s[t]:
             t += 1
@@ -112,7 +114,10 @@ def extrema_legs(s, up, down):
     for low, j in turning_points(s):
         if buy is None or s[low] <= s[buy]:
             buy = low
-        limit = min(j + 1, len(s) - 1)
+        if j == len(s) - 1:  # still rising at the end
+            legs.append([buy, j])
+            break
+        limit = j + 1
         higher = bool(legs) and s[j] > s[legs[-1][1]]
         if s[j] - s[buy] > up[limit]:
             if legs and s[legs[-1][1]] - s[buy] < down[limit]:
@@ -136,11 +141,9 @@ def extrema(price, up_percent, down_percent, span=5000):
     turns = [bar for leg in legs for bar in leg]  # trough, peak, trough, peak, ..
     for i in range(len(turns) - 1):
         a, b = turns[i], turns[i + 1]
-        trough, peak = min(s[a], s[b]), max(s[a], s[b])
-        if i % 2 == 0:
-            trough, peak = s[a], s[b]
+        trough, peak = (s[a], s[b]) if i % 2 == 0 else (s[b], s[a])
         for t in range(a, b + 1):
-            x = (s[t] - trough) / (peak - trough) if peak > trough else 1.0
+            x = (s[t] - trough) / (peak - trough) if peak != trough else 1.0
             values[t] = clip(x**3 - (1 - x) ** 3, -1, 1)
     return values, [by_value(c) for c in values]
 
