@@ -70,7 +70,9 @@ def peer_legs(smooth: Array, up: Array, down: Array) -> NDArray[np.int64]:
     for low, high, low_price, high_price, rise, fall in zip(*(c.tolist() for c in columns), strict=True):
         if low_price <= bottom:
             buy, bottom = low, low_price
-        if high_price - bottom > rise:
+        if high == smooth.size - 1:  # still rising at the end
+            legs.append([buy, high])
+        elif high_price - bottom > rise:
             if legs and top - bottom < fall:
                 if len(legs) >= 2 and high_price > top:
                     legs[-1][1], top = high, high_price
