@@ -1,7 +1,9 @@
 """A user's own indicators are proved before they are used."""
 
 import pickle
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -146,6 +148,12 @@ def test_a_faulty_file_is_refused(own, text, message):
         load_indicators(own(text))
     with pytest.raises(ValueError, match=r"none\.py: cannot be read"):
         load_indicators(own(text).with_name("none.py"))
+
+
+def test_the_example_of_the_docs_works(own):
+    text = (Path(__file__).parents[2] / "docs" / "FEATURES.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert [i.name for i in load_indicators(own(example))] == ["range_share"]
 
 
 def test_a_saved_experiment_takes_its_files_along(own, tmp_path):
