@@ -31,7 +31,7 @@ def tiny_experiment():
                 "future": ["2018-01-30", "2018-02-05"],
             },
             "separation": {"n_pairs": 4000, "n_values": 4, "n_restarts": 1},
-            "network": {"n_neutral": 5000, "n_trials": 2, "max_epochs": 3, "batch_size": 1024},
+            "network": {"n_neutral": 5000, "n_trials": 2, "max_epochs": 3, "batch_size": 1024, "n_seeds": 1},
             "search": {"n_strategies": 300, "island_size": 75},
             "tiers": {"sizes": [20, 5], "n_shifts": 99},
             "label": [

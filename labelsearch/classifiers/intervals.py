@@ -14,7 +14,7 @@ LEVEL = 0.95
 def block_length(overlap: float, day: int, span: int) -> int:
     """Rows of a block: twice the mean stretch that a label uses, at least a day, at most a tenth of the span.
 
-    A day because volatility, and with it the loss, follows the hour and stays for hours.
+    A day because losses are taken to depend on the hour of the day; this was not measured.
     """
     return max(1, min(max(math.ceil(2 * overlap), day), span // 10))
 

@@ -150,7 +150,7 @@ class Network:
     kind: str = option("mlp", "network: mlp sees one bar; lstm, bilstm, gru, tcn and transformer see a window")
     window: int = option(32, "bars of the trailing window; mlp has none")
     loss: str = option("cross_entropy", "cross_entropy, or ensloss: a random calibrated loss in each batch")
-    n_seeds: int = option(1, "networks of the best hyper-parameters whose probabilities are averaged")
+    n_seeds: int = option(3, "networks of the best hyper-parameters whose probabilities are averaged")
     calibration: str = option("none", "none, or temperature: fitted on the first half of validation")
     n_neutral: int = option(100_000, "neutral bars sampled for training; all action bars are kept")
     n_trials: int = option(9, "Optuna trials per label")

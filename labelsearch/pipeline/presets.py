@@ -4,10 +4,11 @@ from typing import Any
 
 from labelsearch.pipeline.experiment import Experiment
 
-# Balcerak & Schmelzer (2020) literally: features scaled locally, 20,000 strategies.
+# Balcerak & Schmelzer (2020) literally: features scaled locally, one network per label, 20,000 strategies.
 PAPER: dict[str, Any] = {
     "name": "paper",
     "feature_space": {"normalisation": "local", "window": 1440},
+    "network": {"n_seeds": 1},
 }
 
 # A generated market of 120 days, small budgets: the whole main job in about two minutes.
@@ -20,7 +21,7 @@ QUICK: dict[str, Any] = {
         "future": ("2018-04-07", "2018-05-01"),
     },
     "separation": {"n_pairs": 20_000, "n_restarts": 2},
-    "network": {"n_neutral": 20_000, "n_trials": 3, "max_epochs": 6, "batch_size": 2048},
+    "network": {"n_neutral": 20_000, "n_trials": 3, "max_epochs": 6, "batch_size": 2048, "n_seeds": 1},
     "search": {"n_strategies": 2000, "island_size": 250},
     "label": [
         {"kind": "threshold", "theta": 0.003, "horizon": 5},
