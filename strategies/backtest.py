@@ -20,7 +20,6 @@ EXPLICIT = {
     "max_size": np.inf,
     "size_granularity": np.nan,
     "fixed_fees": 0.0,
-    "slippage": 0.0,
     "reject_prob": 0.0,
     "lock_cash": False,
     "allow_partial": True,
@@ -49,6 +48,7 @@ def backtest(
     close: np.ndarray,
     *,
     fee: float = 0.0005,
+    slippage: float = 0.0,
     signal_map: str = "half",
     columns: int = 8,
     tolerance: float = 1e-9,
@@ -57,7 +57,7 @@ def backtest(
 
     Parameters
     ----------
-    params, outputs, open_, close, fee, signal_map
+    params, outputs, open_, close, fee, slippage, signal_map
         As for `strategies.simulate.simulate`.
     columns : int
         Strategies given to vectorbt at once; it takes some 50 bytes a strategy and bar.
@@ -78,8 +78,10 @@ def backtest(
     for first in range(0, len(params), columns):
         chunk = params[first : first + columns]
         state = initial_state(len(chunk), INITIAL)
-        paths = simulate_paths(chunk, outputs, open_, close, fee=fee, signal_map=signal_map, state=state)
-        parts.append(_compare(paths, open_, close, fee))
+        paths = simulate_paths(
+            chunk, outputs, open_, close, fee=fee, slippage=slippage, signal_map=signal_map, state=state
+        )
+        parts.append(_compare(paths, open_, close, fee, slippage))
     result = Backtest(
         equity=np.concatenate([p.equity for p in parts], axis=1),
         position=np.concatenate([p.position for p in parts], axis=1),
@@ -96,7 +98,9 @@ def backtest(
     return result
 
 
-def portfolio(orders: np.ndarray, open_: np.ndarray, close: np.ndarray, fee: float) -> vbt.Portfolio:
+def portfolio(
+    orders: np.ndarray, open_: np.ndarray, close: np.ndarray, fee: float, slippage: float = 0.0
+) -> vbt.Portfolio:
     """vectorbt portfolio of target-percent orders (T, S), NaN for none, filled at the open of their row."""
     size = np.ascontiguousarray(orders)
     return vbt.Portfolio.from_orders(
@@ -106,6 +110,7 @@ def portfolio(orders: np.ndarray, open_: np.ndarray, close: np.ndarray, fee: flo
         direction="longonly",
         price=open_[:, None],
         fees=fee,
+        slippage=slippage,
         init_cash=INITIAL,
         max_orders=max(int((~np.isnan(size)).sum()), 1),
         freq="1min",
@@ -113,8 +118,8 @@ def portfolio(orders: np.ndarray, open_: np.ndarray, close: np.ndarray, fee: flo
     )
 
 
-def _compare(paths: Paths, open_: np.ndarray, close: np.ndarray, fee: float) -> Backtest:
-    result = portfolio(paths.orders, open_, close, fee)
+def _compare(paths: Paths, open_: np.ndarray, close: np.ndarray, fee: float, slippage: float) -> Backtest:
+    result = portfolio(paths.orders, open_, close, fee, slippage)
     equity: np.ndarray = np.asarray(result.value()).reshape(paths.equity.shape)
     records = result.orders.values
     return Backtest(

@@ -30,8 +30,8 @@ class Problem:
         Length of the window in calendar months.
     space : StrategySpace
         The strategies and their signal map.
-    fee : float
-        Share of traded value.
+    fee, slippage : float
+        Costs of a fill, as shares of the traded value and of the price.
     score : ScoreSettings
         What the score asks for.
 
@@ -47,6 +47,7 @@ class Problem:
     months: float
     space: StrategySpace
     fee: float = 0.0005
+    slippage: float = 0.0
     score: ScoreSettings = field(default_factory=ScoreSettings)
 
     def __post_init__(self) -> None:
@@ -115,6 +116,7 @@ class Spending:
                 problem.open[rows],
                 problem.close[rows],
                 fee=problem.fee,
+                slippage=problem.slippage,
                 signal_map=problem.space.signal_map,
                 state=flatten(self.state) if self.restart else self.state,
             )
@@ -155,6 +157,7 @@ def evaluate_population(problem: Problem, params: np.ndarray) -> dict[str, np.nd
         problem.open,
         problem.close,
         fee=problem.fee,
+        slippage=problem.slippage,
         signal_map=problem.space.signal_map,
     )
     return {

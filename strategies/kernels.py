@@ -30,12 +30,13 @@ N_ROWS = 14
 
 
 class Bars(NamedTuple):
-    """What all strategies see: outputs (T, K), open and close (T,), the fee rate, the signal map's code."""
+    """What all strategies see: outputs (T, K), open and close (T,), costs as shares, the signal map's code."""
 
     outputs: np.ndarray
     open: np.ndarray
     close: np.ndarray
     fee: float
+    slippage: float
     signal_map: int
 
 
@@ -61,8 +62,10 @@ def minus_nb(a: float, b: float) -> float:
 
 
 @njit(cache=True)
-def fill_nb(cash: float, quantity: float, target: float, price: float, fee: float) -> tuple:
+def fill_nb(cash: float, quantity: float, target: float, price: float, fee: float, slippage: float) -> tuple:
     """Fill one target-percent order, long only; the same decisions in the same order as vectorbt.
+
+    The size follows from the price; what is paid or got is worse than it by the share ``slippage``.
 
     Returns
     -------
@@ -78,6 +81,7 @@ def fill_nb(cash: float, quantity: float, target: float, price: float, fee: floa
     if size > 0.0:
         if cash == 0.0 or size <= ABS_TOL:
             return cash, quantity, 0.0, 0.0
+        price = price * (1.0 + slippage)
         value = size * price
         paid = value * fee
         total = value + paid
@@ -90,7 +94,7 @@ def fill_nb(cash: float, quantity: float, target: float, price: float, fee: floa
     size = min(quantity, -size)
     if size <= ABS_TOL:
         return cash, quantity, 0.0, 0.0
-    value = size * price
+    value = size * (price * (1.0 - slippage))
     paid = value * fee
     return cash + minus_nb(value, paid), minus_nb(quantity, size), value, paid
 
@@ -139,14 +143,14 @@ def signals_nb(outputs: np.ndarray, weights: np.ndarray, signal_map: int, out: n
 
 
 @njit(cache=True)
-def fill_lanes_nb(lanes: np.ndarray, price: float, fee: float) -> None:
+def fill_lanes_nb(lanes: np.ndarray, price: float, fee: float, slippage: float) -> None:
     """Fill the pending orders of all lanes at the open; an order lives for one row, filled or not."""
     for lane in range(LANES):
         target = lanes[PENDING * LANES + lane]
         if np.isnan(target):
             continue
         cash, quantity = lanes[CASH * LANES + lane], lanes[QUANTITY * LANES + lane]
-        cash, quantity, value, paid = fill_nb(cash, quantity, target, price, fee)
+        cash, quantity, value, paid = fill_nb(cash, quantity, target, price, fee, slippage)
         lanes[CASH * LANES + lane] = cash
         lanes[QUANTITY * LANES + lane] = quantity
         lanes[PENDING * LANES + lane] = np.nan
@@ -206,7 +210,7 @@ def walk_lanes_nb(lanes: np.ndarray, weights: np.ndarray, bars: Bars, record: Re
             if record.wanted:
                 record_lanes_nb(lanes, PENDING, t, first, record.orders)
             if n_orders > 0:
-                fill_lanes_nb(lanes, bars.open[t], bars.fee)
+                fill_lanes_nb(lanes, bars.open[t], bars.fee, bars.slippage)
             n_orders = decide_lanes_nb(lanes, signals, (t - start) * LANES, bars.close[t])
             if record.wanted:
                 record_lanes_nb(lanes, EQUITY, t, first, record.equity)

@@ -91,6 +91,7 @@ def simulate(
     close: np.ndarray,
     *,
     fee: float = 0.0005,
+    slippage: float = 0.0,
     signal_map: str = "half",
     state: State | None = None,
 ) -> State:
@@ -106,6 +107,8 @@ def simulate(
         Prices, finite and positive.
     fee : float
         Share of traded value, in [0, 1).
+    slippage : float
+        Share by which a fill is worse than the open, half the spread included, in [0, 1).
     signal_map : {"half", "clip", "logistic"}
         See `strategies.linear.signals`.
     state : State, optional
@@ -122,7 +125,7 @@ def simulate(
         If shapes do not fit each other, or a price or the fee is out of range.
     """
     nothing = np.empty((0, 0))
-    return _run(params, _bars(params, outputs, open_, close, fee, signal_map), state, (nothing,) * 3)
+    return _run(params, _bars(params, outputs, open_, close, (fee, slippage), signal_map), state, (nothing,) * 3)
 
 
 def simulate_paths(
@@ -132,6 +135,7 @@ def simulate_paths(
     close: np.ndarray,
     *,
     fee: float = 0.0005,
+    slippage: float = 0.0,
     signal_map: str = "half",
     state: State | None = None,
 ) -> Paths:
@@ -140,14 +144,19 @@ def simulate_paths(
     Parameters and errors as for `simulate`. An order that waits in ``state`` is in row 0 of ``orders``; the
     one decided at the last bar is in none.
     """
-    bars = _bars(params, outputs, open_, close, fee, signal_map)
+    bars = _bars(params, outputs, open_, close, (fee, slippage), signal_map)
     shape = (len(bars.close), len(params))
     paths = (np.empty(shape), np.empty(shape), np.empty(shape))
     return Paths(*paths, _run(params, bars, state, paths))
 
 
 def _bars(
-    params: np.ndarray, outputs: np.ndarray, open_: np.ndarray, close: np.ndarray, fee: float, signal_map: str
+    params: np.ndarray,
+    outputs: np.ndarray,
+    open_: np.ndarray,
+    close: np.ndarray,
+    costs: tuple[float, float],
+    signal_map: str,
 ) -> kernels.Bars:
     outputs = np.ascontiguousarray(outputs, dtype=np.float64)
     open_ = np.ascontiguousarray(open_, dtype=np.float64)
@@ -156,13 +165,15 @@ def _bars(
         raise ValueError(f"outputs {outputs.shape}, open {open_.shape} and close {close.shape} do not fit")
     if params.ndim != 2 or params.shape[1] != outputs.shape[1] + N_THRESHOLDS:
         raise ValueError(f"params {params.shape} do not fit {outputs.shape[1]} outputs and 3 thresholds")
-    if not 0 <= fee < 1:
-        raise ValueError(f"fee must be in [0, 1), not {fee}")
+    for name, share in zip(("fee", "slippage"), costs, strict=True):
+        if not 0 <= share < 1:
+            raise ValueError(f"{name} must be in [0, 1), not {share}")
     for name, price in (("open", open_), ("close", close)):
         if not (np.isfinite(price).all() and (price > 0).all()):
             row = int(np.flatnonzero(~(np.isfinite(price) & (price > 0)))[0])
             raise ValueError(f"{name} price in row {row} is not a positive number: {price[row]}")
-    return kernels.Bars(outputs, open_, close, float(fee), signal_map_code(signal_map))
+    fee, slippage = map(float, costs)
+    return kernels.Bars(outputs, open_, close, fee, slippage, signal_map_code(signal_map))
 
 
 def _run(params: np.ndarray, bars: kernels.Bars, state: State | None, paths: tuple[np.ndarray, ...]) -> State:

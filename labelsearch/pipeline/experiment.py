@@ -182,6 +182,7 @@ class Search:
     budget: str = option("blocks", "Hyperband budget: blocks spread over the past window, or its prefix")
     signal_map: str = option("half", "half: clip(1/2 + w.o, 0, 1); clip: clip(w.o, 0, 1); logistic")
     fee: float = option(0.0005, "fee as a share of the traded value")
+    slippage: float = option(0.0, "basis points by which a fill is worse than the open, half the spread included")
     weight: tuple[float, float] = option((-1.0, 1.0), "range of the weights")
     theta_buy: tuple[float, float] = option((0.5, 1.0), "range of the buy threshold")
     theta_sell: tuple[float, float] = option((0.0, 0.5), "range of the sell threshold")
@@ -196,6 +197,8 @@ class Search:
             raise ValueError("random_share must lie in [0, 1]")
         if not 0.0 <= self.fee < 0.1:
             raise ValueError("fee must lie in [0, 0.1)")
+        if not 0.0 <= self.slippage < 1000.0:
+            raise ValueError("slippage must lie in [0, 1000) basis points")
         for name in ("weight", "theta_buy", "theta_sell", "delta"):
             low, high = getattr(self, name)
             if not low < high:

@@ -11,26 +11,27 @@ def signal(weights, outputs, signal_map):
     return min(max(total + (0.5 if signal_map == "half" else 0.0), 0.0), 1.0)
 
 
-def trade(cash, quantity, target, price, fee):
+def trade(cash, quantity, target, price, fee, slippage=0.0):
     """(cash, quantity, traded value, fee paid) after a target-percent order, value 0 where nothing trades."""
-    equity = cash + quantity * price
-    value = min(target * equity - quantity * price, cash / (1 + fee))
+    size = (target * (cash + quantity * price) - quantity * price) / price
+    dear, cheap = price * (1 + slippage), price * (1 - slippage)
+    value = min(size * dear, cash / (1 + fee))
     if value > 0 and cash > 0:
-        return cash - value * (1 + fee), quantity + value / price, value, value * fee
-    value = min(quantity * price - target * equity, quantity * price)
+        return cash - value * (1 + fee), quantity + value / dear, value, value * fee
+    value = min(-size, quantity) * cheap
     if value > 0 and quantity > 0:
-        return cash + value * (1 - fee), quantity - value / price, value, value * fee
+        return cash + value * (1 - fee), quantity - value / cheap, value, value * fee
     return cash, quantity, 0.0, 0.0
 
 
-def simulate(row, outputs, open_, close, fee, signal_map="half"):
+def simulate(row, outputs, open_, close, fee, signal_map="half", slippage=0.0):
     """One strategy; a dict of what `strategies.simulate.State` holds, with a list of (bar, value) fills."""
     weights, theta_buy, theta_sell, delta = row[:-3], row[-3], row[-2], row[-1]
     cash, quantity, pending = 1.0, 0.0, None
     fills, fees, positions, peak, drawdown, equity = [], 0.0, [], 1.0, 0.0, 1.0
     for t in range(len(close)):
         if pending is not None:
-            cash, quantity, value, paid = trade(cash, quantity, pending, open_[t], fee)
+            cash, quantity, value, paid = trade(cash, quantity, pending, open_[t], fee, slippage)
             fees += paid
             if value > 0:
                 fills.append((t, value))

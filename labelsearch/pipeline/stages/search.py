@@ -34,6 +34,7 @@ def problem(context: Context, window: str) -> Problem:
         months=context.experiment.windows.named[window].months,
         space=strategy_space(context),
         fee=context.experiment.search.fee,
+        slippage=context.experiment.search.slippage / 10_000.0,
         score=ScoreSettings(score.target_trades, score.target_position, score.position_weight),
     )
 
