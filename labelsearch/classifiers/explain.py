@@ -1,7 +1,7 @@
 """Shapley values of a classifier: what each feature adds to the buy and the sell side."""
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +13,19 @@ from labelsearch.classifiers.networks import Ensemble, window_of
 from labelsearch.classifiers.threads import one_thread
 
 N_WINDOWS = 10  # windows that stand for "unknown": each costs a forward pass per feature and explained window
+N_BACKGROUND = 100  # rows that do; the permutation explainer takes no more
+
+
+class Explained(NamedTuple):
+    """Shapley values of some rows, of the logits less their mean over the classes.
+
+    A softmax does not change when all three logits move together, so their common level means nothing and is left out.
+    """
+
+    values: NDArray[np.float64]  # (N, F, 3)
+    base: NDArray[np.float64]  # (3,): mean of the centred logits over the background
+    explainer: str  # as in `shap_values`
+    error: float  # largest |base + sum of values - centred logit|
 
 
 def shap_values(
@@ -22,7 +35,7 @@ def shap_values(
 
     DeepExplainer with its additivity check on; where the check fails, the permutation explainer, which is exact in
     the sum. For windows a feature is known or unknown over the whole window at once. An ensemble is explained by the
-    mean over its members, so by their mean logit.
+    mean over its members, so by their mean logit; a temperature divides it.
 
     Parameters
     ----------
@@ -37,14 +50,16 @@ def shap_values(
     -------
     values : float64 (N, F, 3)
     explainer : str
-        ``deep``, ``permutation``, or ``windows`` for sampled permutations of whole features.
+        ``deep``, ``permutation``, or ``windows`` for sampled permutations of whole features; more than one name where
+        the members of an ensemble differ.
     """
     import shap
 
     network.eval()
     if isinstance(network, Ensemble):
         found = [shap_values(member, background, rows) for member in network.members]
-        return np.mean([values for values, _ in found], axis=0) / network.temperature, found[0][1]
+        names = " and ".join(sorted({name for _, name in found}))
+        return np.mean([values for values, _ in found], axis=0) / network.temperature, names
     if rows.ndim == 3:
         with one_thread():
             return _window_values(network, background, rows), "windows"
@@ -65,15 +80,49 @@ def mean_shap_values(
     rows: NDArray[np.int64],
 ) -> tuple[NDArray[np.float64], str]:
     """Mean absolute Shapley values, float64 (F, 3), over rows of the features (T, F), and the explainer's name."""
+    values, explainer = shap_values(network, *_gather(network, matrix, background, rows))
+    return np.abs(values).mean(axis=0), explainer
+
+
+def background_size(network: nn.Module) -> int:
+    """Rows or windows that `explain_rows` uses as background at most."""
+    return N_BACKGROUND if window_of(network) == 1 else N_WINDOWS
+
+
+def explain_rows(
+    network: nn.Module,
+    matrix: NDArray[np.float32],
+    background: NDArray[np.int64],
+    rows: NDArray[np.int64],
+) -> Explained:
+    """Shapley values of the centred logits at some rows of the features (T, F), and how well they add up."""
+    unknown, known = _gather(network, matrix, background[: background_size(network)], rows)
+    values, explainer = shap_values(network, unknown, known)
+    values -= values.mean(axis=2, keepdims=True)
+    base = _centred_logits(network, unknown).mean(axis=0)
+    error = np.abs(base + values.sum(axis=1) - _centred_logits(network, known)).max()
+    return Explained(values, base, explainer, float(error))
+
+
+def _gather(
+    network: nn.Module, matrix: NDArray[np.float32], background: NDArray[np.int64], rows: NDArray[np.int64]
+) -> list[NDArray[np.float32]]:
+    """Background and rows as the network sees them: rows of features, or windows, of which there are fewer behind."""
     window = window_of(network)
     if window == 1:
-        parts = [matrix[background], matrix[rows]]
-    else:
-        source = torch.from_numpy(matrix)
-        background = background[:N_WINDOWS]
-        parts = [Windows(source, torch.from_numpy(index), window).gather().numpy() for index in (background, rows)]
-    values, explainer = shap_values(network, *parts)
-    return np.abs(values).mean(axis=0), explainer
+        return [matrix[background], matrix[rows]]
+    source = torch.from_numpy(matrix)
+    background = background[:N_WINDOWS]
+    return [Windows(source, torch.from_numpy(index), window).gather().numpy() for index in (background, rows)]
+
+
+def _centred_logits(network: nn.Module, x: NDArray[np.float32]) -> NDArray[np.float64]:
+    """What the Shapley values add up to: the mean logit of the members over the temperature, mean 0 over classes."""
+    if isinstance(network, Ensemble):
+        return np.mean([_centred_logits(member, x) for member in network.members], axis=0) / network.temperature
+    with one_thread():
+        logits = _logits(network, x).astype(np.float64)
+    return logits - logits.mean(axis=1, keepdims=True)
 
 
 def _window_values(

@@ -4,6 +4,7 @@ import click
 
 from labelsearch.commands.data import data
 from labelsearch.commands.experiments import demo, init, run, stage_commands
+from labelsearch.commands.explain import explain
 from labelsearch.commands.networks import compare_networks
 from labelsearch.commands.results import compare, export, report, runs
 
@@ -19,5 +20,5 @@ def main() -> None:
     """
 
 
-for command in (demo, data, init, run, *stage_commands, compare_networks, runs, compare, report, export):
+for command in (demo, data, init, run, *stage_commands, compare_networks, explain, runs, compare, report, export):
     main.add_command(command)

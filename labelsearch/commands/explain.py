@@ -1,0 +1,49 @@
+"""``labelsearch explain``: what the classifier of one label learned."""
+
+from pathlib import Path
+
+import click
+
+from labelsearch.commands.common import one_line_errors, progress_bars, runs_option, show, store_option
+
+
+@click.command()
+@click.argument("run")
+@click.option("--label", required=True, help="Name of the label, as the table of labels has it.")
+@click.option("--rows", default=300, show_default=True, type=click.IntRange(min=10),
+              help="Validation bars to explain, an equal part of each class as far as it goes.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@runs_option
+@store_option
+@one_line_errors
+def explain(run: str, label: str, rows: int, as_json: bool, runs: Path, store: Path) -> None:
+    """Show what the classifier of a label in RUN (an id, the start of one, or a folder) learned.
+
+    For each feature and each family of indicators: mean absolute Shapley values by class, and how much the validation
+    loss grows without it. Draws pictures of both. Nothing after train is read into it.
+
+    \b
+    Example:
+      labelsearch explain demo --label threshold_0.6_60
+    """  # fmt: skip
+    import json
+
+    from labelsearch.delivery.explain_plots import write_explanation_pictures
+    from labelsearch.delivery.explain_table import family_effects_table, feature_effects_table, how_explained
+    from labelsearch.pipeline.explanation import explain_label
+    from labelsearch.pipeline.run import find_run, open_context
+
+    context = open_context(find_run(run, runs), store)
+    with progress_bars() as progress:
+        context.progress = progress
+        found, folder = explain_label(context, label, rows)
+    pictures = write_explanation_pictures(found, folder)
+    if as_json:
+        click.echo(json.dumps({**found, "folder": str(folder), "pictures": str(pictures)}, indent=1))
+        return
+    show(feature_effects_table(found))
+    show(family_effects_table(found))
+    for sentence in how_explained(found):
+        click.echo(sentence)
+    click.echo(f"figures: {folder / 'explanation.json'}")
+    click.echo(f"pictures: {pictures}")

@@ -1,0 +1,93 @@
+"""Shapley values of centred logits: they add up, find what is planted, and survive a failed check."""
+
+import numpy as np
+import pytest
+import torch
+
+from labelsearch.classifiers.explain import N_WINDOWS, background_size, explain_rows
+from labelsearch.classifiers.networks import Ensemble, build_network
+
+F = 5
+BACKGROUND, ROWS = np.arange(80), np.arange(80, 140)
+
+
+@pytest.fixture(scope="module")
+def matrix():
+    return np.random.default_rng(0).uniform(-1, 1, (140, F)).astype(np.float32)
+
+
+def mlp(seed=0):
+    torch.manual_seed(seed)
+    network = build_network("mlp", F, width=16, depth=2, dropout=0.2)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter *= 2.0
+    return network.eval()
+
+
+def centred(network, matrix):
+    with torch.no_grad():
+        logits = network(torch.from_numpy(matrix)).double().numpy()
+    return logits - logits.mean(axis=1, keepdims=True)
+
+
+def test_values_and_base_add_up_to_the_centred_logits(matrix):
+    network = mlp()
+    got = explain_rows(network, matrix, BACKGROUND, ROWS)
+    assert got.explainer == "deep"
+    wanted = centred(network, matrix)
+    np.testing.assert_allclose(got.base, wanted[BACKGROUND].mean(axis=0), atol=1e-6)
+    sums = got.base + got.values.sum(axis=1)
+    np.testing.assert_allclose(sums, wanted[ROWS], atol=1e-4)
+    assert got.error == pytest.approx(np.abs(sums - wanted[ROWS]).max(), abs=1e-7)
+    np.testing.assert_allclose(got.values.sum(axis=2), 0.0, atol=1e-12)
+
+
+def test_the_common_level_of_the_logits_does_not_matter(matrix):
+    """It changes no probability, so it must change no explanation."""
+    network, other = mlp(), mlp()
+    with torch.no_grad():
+        other[-1].weight += torch.randn(1, 16)
+        other[-1].bias += 3.0
+    assert np.abs(network(torch.from_numpy(matrix)).detach() - other(torch.from_numpy(matrix)).detach()).max() > 1
+    a, b = (explain_rows(n, matrix, BACKGROUND, ROWS).values for n in (network, other))
+    np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_an_ensemble_is_explained_by_its_mean_logit(matrix):
+    members = [mlp(seed) for seed in range(3)]
+    got = explain_rows(Ensemble(members, 1.6), matrix, BACKGROUND, ROWS)
+    wanted = np.mean([centred(member, matrix) for member in members], axis=0) / 1.6
+    np.testing.assert_allclose(got.base + got.values.sum(axis=1), wanted[ROWS], atol=1e-4)
+    assert got.error < 1e-4
+    assert got.explainer == "deep"
+
+
+def test_where_the_check_fails_the_exact_explainer_takes_over(matrix, monkeypatch):
+    network = mlp()
+    rows = ROWS[:12]
+    deep = explain_rows(network, matrix, BACKGROUND, rows)
+    calls = []
+
+    def fails_once(*_):
+        calls.append(1)
+        if len(calls) == 1:
+            raise AssertionError("does not add up")
+
+    monkeypatch.setattr("shap.explainers._deep.deep_pytorch._check_additivity", fails_once)
+    got = explain_rows(Ensemble([network, network]), matrix, BACKGROUND, rows)
+    assert got.explainer == "deep and permutation"
+    assert got.error < 1e-4
+    assert not np.array_equal(got.values, deep.values)
+    means = [np.abs(e.values).mean(axis=(0, 2)) for e in (got, deep)]
+    np.testing.assert_allclose(*means, rtol=0.3)
+
+
+def test_windows(matrix):
+    torch.manual_seed(0)
+    network = build_network("tcn", F, window=4, width=8).eval()
+    assert background_size(network) == N_WINDOWS < background_size(mlp())
+    got = explain_rows(network, matrix, BACKGROUND + 4, ROWS[:6])
+    assert got.explainer == "windows"
+    assert got.error < 1e-5
+    assert got.values.shape == (6, F, 3)
