@@ -1,5 +1,6 @@
 """Slow plain twins of `strategies`: one strategy, one bar at a time, money as in a ledger."""
 
+import itertools
 import math
 
 
@@ -53,3 +54,29 @@ def simulate(row, outputs, open_, close, fee, signal_map="half", slippage=0.0):
         "drawdown": drawdown,
         "pending": pending,
     }
+
+
+def sharpe(returns):
+    """Mean over sample standard deviation; 0 for returns that do not vary."""
+    mean = math.fsum(returns) / len(returns)
+    variance = math.fsum((r - mean) ** 2 for r in returns) / (len(returns) - 1)
+    return mean / math.sqrt(variance) if variance > 1e-20 else 0.0
+
+
+def cscv(n_strategies, edges, statistic):
+    """(rank outside of the best inside, its value inside, outside) for every split, by its blocks inside.
+
+    ``statistic(strategy, days)`` judges one strategy on a list of days.
+    """
+    n_blocks = len(edges) - 1
+    found = {}
+    for half in itertools.combinations(range(n_blocks), n_blocks // 2):
+        chosen = [d for b in half for d in range(edges[b], edges[b + 1])]
+        others = [d for d in range(edges[-1]) if d not in chosen]
+        inside = [statistic(s, chosen) for s in range(n_strategies)]
+        outside = [statistic(s, others) for s in range(n_strategies)]
+        best = max(range(n_strategies), key=lambda s: (inside[s], -s))
+        below = sum(x < outside[best] for x in outside)
+        same = sum(x == outside[best] for x in outside)
+        found[half] = (below + (same + 1) / 2, inside[best], outside[best])
+    return found
