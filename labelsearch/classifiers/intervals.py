@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 N_RESAMPLES = 200
@@ -57,24 +58,52 @@ def interval(values: list[float]) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def auc_nb(order, truth, last, weights):
+    """Weighted AUC in one pass over rows sorted by score.
+
+    Parameters
+    ----------
+    order : int32 (N,)
+        Rows by rising score.
+    truth, last : float64 (N,), bool (N,)
+        In that order: 1 for rows of the class, else 0; whether the next row has a higher score.
+    weights : float64 (N,)
+        In the order of the rows themselves. Whole numbers, as resamples have, give exact sums.
+
+    Returns
+    -------
+    float
+        nan without a weighted row of either kind.
+    """
+    below, right, total = 0.0, 0.0, 0.0
+    true, both = 0.0, 0.0
+    for i in range(order.size):
+        weight = weights[order[i]]
+        true += weight * truth[i]
+        both += weight
+        if last[i]:
+            other = both - true
+            right += true * (below + other / 2)
+            below += other
+            total += true
+            true, both = 0.0, 0.0
+    pairs = total * below
+    return right / pairs if pairs > 0 else np.nan
+
+
 class Ranking:
     """Scores of a class sorted once, for the AUC under many weightings of the same rows."""
 
     def __init__(self, scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> None:
-        self.order = np.argsort(scores, kind="stable")
+        self.order = np.argsort(scores, kind="stable").astype(np.int32)
         ordered = scores[self.order]
-        self.truth = truth[self.order]
-        self.ties = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])  # first row of each tied group
+        self.truth = truth[self.order].astype(np.float64)
+        self.last = np.r_[ordered[1:] != ordered[:-1], True]  # of each tied group
 
     def auc(self, weights: NDArray[np.float64]) -> float:
         """Weighted share of (true, other) pairs in the right order, ties half; nan without either kind."""
-        weights = weights[self.order]
-        true = np.where(self.truth, weights, 0.0)
-        total = np.add.reduceat(weights, self.ties)
-        true = np.add.reduceat(true, self.ties)
-        other = total - true
-        pairs = true.sum() * other.sum()
-        return float((true * (np.cumsum(other) - other / 2)).sum() / pairs) if pairs > 0 else math.nan
+        return float(auc_nb(self.order, self.truth, self.last, weights))
 
 
 def auc_intervals(
