@@ -24,7 +24,7 @@ from labelsearch.pipeline.units import run_units
 
 VERSION = 1  # raised when the code gives other results for the same inputs
 N_ROWS = 300  # explained rows by default
-N_JUDGED = 15_000  # rows behind the ablation
+N_JUDGED, N_JUDGED_WINDOWS = 15_000, 5_000  # rows or windows behind the ablation
 N_SHIFTS = 5
 
 
@@ -61,7 +61,8 @@ def _ablate(
     validation, classes = problem.validation, problem.values.classes
     span = slice(int(validation[0]), int(validation[-1]) + 1)
     factors = loss_factors(problem.values.value[validation], classes[validation], problem.balance)
-    judged, importance = stratified_rows(classes, validation, N_JUDGED, rng)
+    n_judged = N_JUDGED if getattr(network, "window", 1) == 1 else N_JUDGED_WINDOWS
+    judged, importance = stratified_rows(classes, validation, n_judged, rng)
     weights = factors[np.searchsorted(validation, judged)] * importance
     day = context.bars_per_day
     shifts = draw_shifts(span.stop - span.start, max(day, problem.block(day)), N_SHIFTS, rng)

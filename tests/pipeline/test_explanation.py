@@ -8,8 +8,9 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from labelsearch.classifiers.networks import build_network
+from labelsearch.classifiers.networks import Ensemble, build_network
 from labelsearch.commands import main
+from labelsearch.delivery.explain_table import how_explained
 from labelsearch.pipeline import explanation
 from labelsearch.pipeline.explanation import explain_label, explain_unit, explained_values
 from labelsearch.pipeline.run import RunError, open_context
@@ -113,6 +114,26 @@ def test_a_feature_that_decides_alone_comes_first_in_both(run, tmp_path):
         assert max(entry["mean_abs_shap"].values()) < 1e-6
     by_family = {family["family"]: family["ablation"]["value"] for family in figures["families"]}
     assert max(by_family, key=by_family.get) == first["family"]
+
+
+def test_ensembles_with_windows(run, tmp_path, monkeypatch):
+    """Explained by their mean logit, judged as the ensemble that they are."""
+    members = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        members.append(build_network("gru", 28, window=3, width=4))
+    network = Ensemble(members, 1.5).eval()
+    monkeypatch.setattr(explanation, "N_JUDGED_WINDOWS", 200)
+    monkeypatch.setattr("labelsearch.classifiers.files.load_network", lambda *_: network)
+    explain_unit((run, 1, 12), tmp_path)
+    figures = json.loads((tmp_path / "explanation.json").read_text())
+    assert figures["explainer"] == "windows"
+    assert figures["additivity_error"] < 1e-5
+    assert sum(figures["background"].values()) == 10
+    assert sum(figures["ablation"]["rows"].values()) == 200
+    text = " ".join(how_explained(figures))
+    assert "the mean logits of 2 networks, divided by the temperature 1.500" in text
+    assert "sampled orders" in text
 
 
 def invoke(run, label, *options):
