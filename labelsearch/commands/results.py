@@ -26,7 +26,7 @@ def list_(runs: Path) -> None:
     Example:
       labelsearch runs list
     """
-    from labelsearch.delivery.tables import Table
+    from labelsearch.delivery.table import Table
     from labelsearch.pipeline.ledger import Ledger
     from labelsearch.pipeline.run import STAGE_NAMES, done_events, list_runs
 
@@ -51,7 +51,7 @@ def show_(run: str, runs: Path, store: Path) -> None:
     Example:
       labelsearch runs show paper
     """
-    from labelsearch.delivery import tables
+    from labelsearch.delivery import belief_table, tables
     from labelsearch.pipeline.ledger import Ledger
     from labelsearch.pipeline.run import done_events, find_run, open_context
 
@@ -62,7 +62,14 @@ def show_(run: str, runs: Path, store: Path) -> None:
         "features": [tables.feature_table, tables.parameter_table],
         "classifiers": [tables.classifier_table],
         "search": [tables.search_table],
-        "ensembles": [tables.tier_table, tables.decile_table],
+        "ensembles": [
+            tables.tier_table,
+            belief_table.belief_table,
+            belief_table.decile_table,
+            belief_table.sharpe_table,
+            belief_table.overfitting_table,
+            belief_table.attribution_table,
+        ],
     }
     for name, tables_of_stage in makers.items():
         for make in tables_of_stage if name in done else []:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from labelsearch.delivery import tables
+from labelsearch.delivery import belief_table, tables
+from labelsearch.pipeline import belief
 from labelsearch.pipeline.context import Context
 from labelsearch.pipeline.stages import ensembles, features, labels, search
 from labelsearch.pipeline.units import write_atomically
@@ -108,7 +109,11 @@ def _markdown(context: Context) -> str:
         tables.classifier_table(context),
         tables.search_table(context),
         tables.tier_table(context),
-        tables.decile_table(context),
+        belief_table.belief_table(context),
+        belief_table.decile_table(context),
+        belief_table.sharpe_table(context),
+        belief_table.overfitting_table(context),
+        belief_table.attribution_table(context),
         tables.cost_table(context),
     ):
         parts += [f"## {table.title}", table.to_markdown()]
@@ -123,13 +128,14 @@ def _markdown(context: Context) -> str:
 
 
 def write_report(context: Context) -> Path:
-    """Write ``report/`` of a finished run: ``report.md``, ``tiers.csv``, ``tiers.json`` and four pictures."""
+    """Write ``report/`` of a finished run: ``report.md``, tiers and belief as CSV and JSON, and four pictures."""
     from matplotlib import pyplot
 
     def write(folder: Path) -> None:
         found = ensembles.load(context)
         (folder / "report.md").write_text(_markdown(context))
         (folder / "tiers.json").write_text(json.dumps(found, indent=1))
+        (folder / "belief.json").write_text(json.dumps(belief.load(context), indent=1))
         with (folder / "tiers.csv").open("w", newline="") as file:
             writer = csv.DictWriter(file, found["table"][0])
             writer.writeheader()

@@ -1,32 +1,16 @@
 """Tables of a run, written once for the terminal and the report."""
 
-from dataclasses import dataclass
 from typing import Any
 
+from labelsearch.delivery.belief_table import belief
+from labelsearch.delivery.table import Table
 from labelsearch.labels.kinds import CLASS_NAMES
 from labelsearch.pipeline.context import Context
-from labelsearch.pipeline.ledger import Ledger, look_number
-from labelsearch.pipeline.run import done_events, looks_ledger
+from labelsearch.pipeline.ledger import Ledger
+from labelsearch.pipeline.run import done_events
 from labelsearch.pipeline.stages import classifiers, ensembles, features, labels, search
 
 STARVED = 1000  # action bars below which a label is marked
-
-
-@dataclass(frozen=True)
-class Table:
-    """Column titles and rows of text; all columns but the first ``n_text`` hold numbers."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    n_text: int = 1
-    note: str = ""
-
-    def to_markdown(self) -> str:
-        """The table as Markdown, numbers aligned right."""
-        rule = ["---" if i < self.n_text else "---:" for i in range(len(self.columns))]
-        lines = ["| " + " | ".join(row) + " |" for row in (self.columns, tuple(rule), *self.rows)]
-        return "\n".join([*lines, "", self.note] if self.note else lines)
 
 
 def label_table(context: Context) -> Table:
@@ -180,73 +164,6 @@ def comparison_table(contexts: list[Context]) -> Table:
     entries.sort(key=lambda entry: (entry[2]["window"] == "future", entry[2]["window"], entry[0]))
     rows = tuple((run, *_tier_row(row)) for _, run, row in entries)
     return Table("Ensemble tiers by run", ("run", *TIER_COLUMNS), rows, n_text=3)
-
-
-def decile_table(context: Context) -> Table:
-    """Future return of all strategies by decile of past score."""
-    past, future = search.load(context), ensembles.load_future(context)
-    decile = past["score"].rank(method="first", ascending=False).sub(1).mul(10).floordiv(len(past)).astype(int)
-    rows = []
-    for d, members in future.groupby(decile):
-        scores = past.loc[members.index, "score"]
-        returns = members["monthly_return"]
-        figures = (scores.min(), scores.max(), returns.mean(), returns.median())
-        exposure = members["mean_position"].mean()
-        rows.append((str(d + 1), *(f"{x:+.2f}" for x in figures), f"{exposure:.1f}"))
-    columns = ("decile", "lowest score", "highest score", "mean monthly %", "median monthly %", "position %")
-    return Table("Future return by decile of past score", columns, tuple(rows))
-
-
-def belief(context: Context) -> list[str]:
-    """Sentences that say how far the tiers can be believed."""
-    found = ensembles.load(context)
-    correlation = found["rank_correlation"]
-    p_values = ", ".join(f"Top-{n} {p:.3f}" for n, p in found["placebo"]["p_value"].items())
-    sentences = [
-        f"Past score against future return over {found['n_strategies']:,} strategies: "
-        f"Spearman {correlation['all']['rho']:+.3f}.",
-        f"Placebo p-values, from {found['placebo']['n_shifts']} circular shifts of the outputs: {p_values}.",
-        f"Verdict, corrected for the number of tiers: {found['verdict']}.",
-        _looks(context),
-        _trials(context),
-        *_noise(context),
-        "One search seed and one classifier seed: take no figure for more than that.",
-    ]
-    if correlation["positive"]:
-        sentences[0] += (
-            f" Among the {correlation['n_positive']:,} of positive score: {correlation['positive']['rho']:+.3f}."
-        )
-    return sentences
-
-
-def _looks(context: Context) -> str:
-    done = done_events(Ledger(context.folder / "ledger.jsonl"))
-    look = look_number(looks_ledger(context.folder), done["ensembles"]["key"])
-    if look is None:
-        return "How often this future window was looked at is not on record here."
-    number, total = look
-    later = "" if number == 1 else " A later look is no longer out of sample: what came before may have guided it."
-    return f"This was look {number} of {total} so far at this future window.{later}"
-
-
-def _noise(context: Context) -> list[str]:
-    """A sentence about classifiers that learned nothing, if there are any."""
-    names = [label.name for label in context.experiment.label_kinds()]
-    nothing = [name for name in names if classifiers.learned_nothing(classifiers.figures(context, name))]
-    if not nothing:
-        return []
-    return [f"{2 * len(nothing)} of {2 * len(names)} outputs are noise: {', '.join(nothing)} learned nothing."]
-
-
-def _trials(context: Context) -> str:
-    counts = [event["counts"] for event in done_events(Ledger(context.folder / "ledger.jsonl")).values()]
-    total = {name: value for stage in counts for name, value in stage.items()}
-    compared = Ledger(context.folder / "ledger.jsonl").events("comparison")
-    total["network_trials"] += sum(event["counts"]["network_trials"] for event in compared)
-    return (
-        f"Trials behind it: {total['strategy_trials']:,} strategies ({total['strategy_trials_pruned']:,} pruned), "
-        f"{total['network_trials']:,} networks, {total['feature_sets_scored']:,} feature sets."
-    )
 
 
 def cost_table(context: Context) -> Table:

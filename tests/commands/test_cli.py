@@ -108,14 +108,16 @@ def test_run_prints_tiers_and_writes_the_report(finished, home):
     Path("tiny.toml").write_text(finished.experiment.to_toml())
     result = invoke("run", "tiny.toml")
     assert result.exit_code == 0, result.output
-    for words in ("Top-20", "Top-5", "buy and hold", "past", "future", "Verdict", "look 1 of 1"):
+    for words in ("Top-20", "Top-5", "buy and hold", "past", "future", "Verdict", "look 1 of 1", "Can it be believed?"):
         assert words in result.stdout
     report = finished.folder / "report"
     assert {p.name for p in report.iterdir()} == {
-        "report.md", "tiers.csv", "tiers.json", "equity.png", "scores.png", "histograms.png", "histograms_log.png",
+        "report.md", "tiers.csv", "tiers.json", "belief.json", "equity.png", "scores.png", "histograms.png",
+        "histograms_log.png",
     }  # fmt: skip
     text = (report / "report.md").read_text()
-    for title in ("Labels", "Feature sets", "Classifiers", "Ensemble tiers", "Cost"):
+    titles = ("Labels", "Feature sets", "Classifiers", "Ensemble tiers", "Can it be believed?", "Where it comes from")
+    for title in (*titles, "Cost"):
         assert f"## {title}" in text
     with (report / "tiers.csv").open() as file:
         rows = list(csv.DictReader(file))

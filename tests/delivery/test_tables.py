@@ -1,20 +1,6 @@
 """Tables of a run, held against its files."""
 
-import numpy as np
-
 from labelsearch.delivery import tables
-from labelsearch.pipeline.stages import ensembles, search
-
-
-def test_deciles_cover_every_strategy_in_order_of_score(tiny_run):
-    table = tables.decile_table(tiny_run)
-    score = search.load(tiny_run)["score"].to_numpy()
-    future = ensembles.load_future(tiny_run)["monthly_return"].to_numpy()
-    order = np.argsort(-score, kind="stable")
-    assert len(table.rows) == 10
-    for row, members in zip(table.rows, np.split(order, 10), strict=True):
-        expected = (score[members].min(), score[members].max(), future[members].mean())
-        assert row[1:4] == tuple(f"{x:+.2f}" for x in expected)
 
 
 def test_markdown_has_a_row_per_row_and_aligns_numbers(tiny_run):

@@ -49,7 +49,8 @@ def test_probabilities_are_uniform_for_returns_without_edge():
     true = 0.1 / 0.5**0.5
     p = np.array([probabilistic_sharpe(sharpe_moments(row), true) for row in returns])
     for level in (0.05, 0.25, 0.5, 0.75, 0.95):
-        slack = 0.04 if level == 0.5 else 0.025  # the ratio is biased by order 1 / n: its median moves, its tails hardly
+        # the ratio is biased by order 1 / n: its median moves, its tails hardly
+        slack = 0.04 if level == 0.5 else 0.025
         assert (p < level).mean() == pytest.approx(level, abs=slack)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from labelsearch.pipeline import belief
 from labelsearch.pipeline.context import Context
 from labelsearch.pipeline.stages import outputs as output_stage
 from labelsearch.pipeline.stages import search as search_stage
@@ -50,7 +51,11 @@ def _write_curves(curves: dict[str, Curve], open_time: NDArray[np.int64], path: 
 
 
 def run(context: Context, folder: Path) -> dict[str, Any]:
-    """Write ``tiers.json``, ``future.parquet`` (every strategy's future figures) and the curves of both windows."""
+    """Write the tiers and how far to believe them.
+
+    Files: ``tiers.json``, ``belief.json``, ``future.parquet`` (every strategy's future figures), and the curves of
+    both windows.
+    """
     settings = context.experiment.tiers
     sizes = tuple(sorted(settings.sizes, reverse=True))
     population = search_stage.load(context)
@@ -60,14 +65,14 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
     members = tiers(score, sizes)
     best = params[members[sizes[0]]]
     rows, _ = _judge(context, "past", best, sizes, folder)
-    context.progress("ensembles", 1, 4)
+    context.progress("ensembles", 1, 5)
 
     future = search_stage.problem(context, "future")
     later = evaluate_population(future, params)
     pd.DataFrame(later).to_parquet(folder / "future.parquet", compression="zstd")
-    context.progress("ensembles", 2, 4)
+    context.progress("ensembles", 2, 5)
     more, _ = _judge(context, "future", best, sizes, folder)
-    context.progress("ensembles", 3, 4)
+    context.progress("ensembles", 3, 5)
     placebo = placebo_shift(
         best,
         future.outputs,
@@ -79,7 +84,7 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
         n_shifts=settings.n_shifts,
         seed=context.seed("placebo"),
     )
-    context.progress("ensembles", 4, 4)
+    context.progress("ensembles", 4, 5)
     positive = score > 0
     result = {
         "members": {str(n): index.tolist() for n, index in members.items()},
@@ -98,6 +103,10 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
         "verdict": verdict(placebo.p_value),
     }
     (folder / "tiers.json").write_text(json.dumps(result, indent=1))
+    times = {window: output_stage.load(context, window).open_time for window in ("past", "future")}
+    believed = belief.judge(context, population, members, {"past": past, "future": future}, times)
+    (folder / "belief.json").write_text(json.dumps(believed, indent=1))
+    context.progress("ensembles", 5, 5)
     return {}
 
 

@@ -1,0 +1,102 @@
+"""Tables of belief, held against the files of a run."""
+
+import json
+import shutil
+
+import numpy as np
+
+from labelsearch.delivery import belief_table
+from labelsearch.pipeline import belief
+from labelsearch.pipeline.context import Context
+from labelsearch.pipeline.stages import ensembles, search
+
+
+def test_deciles_cover_every_strategy_in_order_of_score(tiny_run):
+    table = belief_table.decile_table(tiny_run)
+    score = search.load(tiny_run)["score"].to_numpy()
+    future = ensembles.load_future(tiny_run)["monthly_return"].to_numpy()
+    order = np.argsort(-score, kind="stable")
+    assert len(table.rows) == 10
+    for row, members in zip(table.rows, np.split(order, 10), strict=True):
+        expected = (score[members].min(), score[members].max(), future[members].mean())
+        assert row[1:4] == tuple(f"{x:+.2f}" for x in expected)
+
+
+
+
+def rewritten(tiny_run, tmp_path, change):
+    """The run with other figures of belief."""
+    shutil.copytree(tiny_run.folder, tmp_path / "runs" / "changed")
+    context = Context(tiny_run.experiment, tmp_path / "runs" / "changed", tiny_run.store)
+    path = context.stage("ensembles") / "belief.json"
+    found = json.loads(path.read_text())
+    change(found)
+    path.write_text(json.dumps(found))
+    return context
+
+
+def cells(table):
+    return {row[0]: row[1:] for row in table.rows}
+
+
+def test_figures_come_with_words_that_fit_them(tiny_run, tmp_path):
+    def change(found):
+        found["rank"]["all"] = {"rho": 0.31, "low": 0.1, "high": 0.5, "n": 300}
+        found["rank"]["positive"] = {"rho": -0.2, "low": -0.4, "high": -0.1, "n": 100}
+        found["rank"]["partial"] = 0.02
+        found["superior"]["past"] = {"lower": 0.01, "consistent": 0.02, "upper": 0.03, "n_strategies": 300}
+        found["superior"]["future"] = {"lower": 0.4, "consistent": 0.5, "upper": 0.6, "n_strategies": 20}
+        for tier in found["tiers"]:
+            tier["without_best_fortnight"], tier["best_fortnight"] = -3.0, "2018-02-01"
+            tier["alpha_t"] = -2.5
+
+    rows = cells(belief_table.belief_table(rewritten(tiny_run, tmp_path, change)))
+    assert rows["Past score ranks future return"][0] == "+0.310 [+0.10 +0.50]"
+    assert "did better" in rows["Past score ranks future return"][1]
+    assert "did worse" in rows["- among positive scores"][1]
+    assert "less than half" in rows["- given position and trades"][1]
+    assert rows["Best of all beats buy and hold, past p"][0] == "0.020 [0.010 0.030]"
+    assert "by more than their number explains" in rows["Best of all beats buy and hold, past p"][1]
+    assert "need not be better" in rows["Best of tier, future p"][1]
+    assert rows["Alpha on future, t"] == ("-2.5", "Less than the market's share.")
+    assert "2018-02-01" in rows["- without its best fortnight, %"][1]
+    assert rows["Looks at this future"][0] in ("?", "1 of 1")
+
+
+def test_figures_that_are_missing_say_so(tiny_run, tmp_path):
+    def change(found):
+        found["overfitting"] = None
+        found["rank"]["positive"] = found["rank"]["partial"] = None
+        for tier in found["sharpe"]["tiers"].values():
+            tier["n"] = 1
+        for tier in found["tiers"]:
+            for name in ("alpha_a_year", "alpha_t", "beta", "beta_t", "alike_weights", "alike_returns"):
+                tier[name] = None
+
+    context = rewritten(tiny_run, tmp_path, change)
+    rows = cells(belief_table.belief_table(context))
+    assert rows["Probability of overfitting"] == ("-", "Window too short.")
+    assert rows["Deflated Sharpe on past"] == ("-", "Window too short.")
+    assert rows["- among positive scores"][0] == "-"
+    assert "Alpha on future, t" not in rows
+    assert belief_table.overfitting_table(context).note == "The window is too short."
+    assert belief_table.attribution_table(context).rows[0][6:] == ("-",) * 6
+    assert belief_table.sharpe_table(context).rows == ()
+    (context.stage("ensembles") / "belief.json").unlink()
+    for table in (belief_table.belief_table, belief_table.sharpe_table, belief_table.attribution_table):
+        assert "run it again" in table(context).note
+    assert "run it again" in belief_table.overfitting_table(context).note
+
+
+def test_deflated_ratios_are_of_all_counted_tries(tiny_run):
+    found = belief.load(tiny_run)
+    expected = belief.deflated(found, 300)
+    table = belief_table.sharpe_table(tiny_run)
+    for row in table.rows:
+        tier = expected[row[0].removeprefix("Top-")]
+        assert row[-3:] == tuple(f"{tier[k]:.3f}" for k in ("all", "different", "luck"))
+    assert "300 tries" in table.note
+
+
+def test_prose_is_aligned_left(tiny_run):
+    assert belief_table.belief_table(tiny_run).to_markdown().splitlines()[1] == "| --- | --- | --- |"
