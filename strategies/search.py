@@ -1,10 +1,10 @@
 """The search: Optuna proposes, Hyperband drops, in islands that are pure functions of their seed.
 
 Bayesian optimisation with HyperBand over 20,000 strategies is Balcerak & Schmelzer 2020; the islands are
-ours. A Parzen sampler costs time that grows with the trials it has seen (tens of times more at 20,000 trials
-than at 1,000), so the population is grown on islands that do not see each other, and in parallel if the
-caller maps `run_island` over processes. A share of the islands samples at random: the full range from bad to
-good is kept.
+ours. Samplers and Hyperband cost time that grows with the trials they have seen (a Parzen sampler tens of times
+more at 20,000 trials than at 1,000), so the population is grown on islands that do not see each other, and in
+parallel if the caller maps `run_island` over processes. A share of the trials is at random, on islands of its
+own: the full range from bad to good is kept.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,8 +18,9 @@ from strategies.budget import BUDGETS, Problem, Spending, rungs
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.distributions import BaseDistribution
 
-SAMPLERS = ("tpe", "random")
+SAMPLERS = ("cmaes", "tpe", "qmc", "random")
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,18 @@ class SearchSettings:
         Trials in all, pruned ones among them.
     island_size : int
         Trials of one island; the last island takes what is left.
-    sampler : {"tpe", "random"}
+    sampler : {"cmaes", "tpe", "qmc", "random"}
         Sampler of the islands that are not random.
     random_share : float
-        Share of the islands that sample at random, in [0, 1], spread over the islands.
+        Share of the trials at random, in [0, 1].
     batch : int
         Trials asked for at once and simulated side by side.
     eta, n_blocks, min_blocks : int
         Hyperband: reduction factor, blocks of the whole window, blocks of the first rung.
     budget : {"blocks", "prefix"}
         Which blocks come first, see `strategies.budget.block_order`.
+    population, spread
+        Arguments of `strategies.samplers.RestartedCma`.
     n_startup_trials, n_ei_candidates, multivariate, constant_liar
         Arguments of Optuna's TPESampler; group is off.
     seed : int
@@ -54,14 +57,16 @@ class SearchSettings:
     """
 
     n_strategies: int = 20_000
-    island_size: int = 1_000
-    sampler: str = "tpe"
+    island_size: int = 2_000
+    sampler: str = "cmaes"
     random_share: float = 0.2
-    batch: int = 16
+    batch: int = 32
     eta: int = 3
     n_blocks: int = 27
     min_blocks: int = 3
     budget: str = "blocks"
+    population: int = 16
+    spread: float = 0.25
     n_startup_trials: int = 32
     n_ei_candidates: int = 24
     multivariate: bool = False  # better on a weak planted edge, at four times the time
@@ -81,6 +86,8 @@ class SearchSettings:
             )
         if self.n_blocks < self.min_blocks or self.seed < 0:
             raise ValueError("n_blocks must be at least min_blocks, and seed not negative")
+        if self.population < 2 or not 0 < self.spread <= 1:
+            raise ValueError("population must be at least 2, and spread in (0, 1]")
 
 
 @dataclass(frozen=True)
@@ -125,22 +132,23 @@ class Population(NamedTuple):
 
 
 def islands(settings: SearchSettings) -> tuple[IslandTask, ...]:
-    """Tasks of all islands; each one's seed depends on the settings' seed and its own index only."""
-    tasks = []
-    n_islands = -(-settings.n_strategies // settings.island_size)
-    for i in range(n_islands):
-        at_random = _share(i + 1, settings.random_share) > _share(i, settings.random_share)
-        seed = np.random.SeedSequence(settings.seed, spawn_key=(i,)).generate_state(1)[0]
-        tasks.append(
-            IslandTask(
-                index=i,
-                n_trials=min(settings.island_size, settings.n_strategies - i * settings.island_size),
-                sampler="random" if at_random else settings.sampler,
-                sampler_seed=int(seed),
-                study_name=f"seed-{settings.seed}-island-{i}",
-                settings=settings,
+    """Tasks of all islands; each one's seed depends on the settings' seed, its kind and its number among its kind."""
+    n_random = round(settings.n_strategies * settings.random_share)
+    kinds = ((settings.sampler, settings.n_strategies - n_random), ("random", n_random))
+    tasks: list[IslandTask] = []
+    for kind, (sampler, n_trials) in enumerate(kinds):
+        for number, start in enumerate(range(0, n_trials, settings.island_size)):
+            seed = np.random.SeedSequence(settings.seed, spawn_key=(kind, number)).generate_state(1)[0]
+            tasks.append(
+                IslandTask(
+                    index=len(tasks),
+                    n_trials=min(settings.island_size, n_trials - start),
+                    sampler=sampler,
+                    sampler_seed=int(seed),
+                    study_name=f"seed-{settings.seed}-{sampler}-{kind}-{number}",
+                    settings=settings,
+                )
             )
-        )
     return tuple(tasks)
 
 
@@ -165,7 +173,7 @@ def run_island(task: IslandTask, problem: Problem) -> IslandResult:
     rung_score = np.empty(task.n_trials)
     blocks = np.empty(task.n_trials, dtype=np.int64)
     with _quiet():
-        study = _study(task)
+        study = _study(task, distributions)
         for start in range(0, task.n_trials, settings.batch):
             rows = slice(start, min(start + settings.batch, task.n_trials))
             trials = [study.ask(distributions) for _ in range(rows.start, rows.stop)]
@@ -227,22 +235,12 @@ def _race(
     return last, reached
 
 
-def _study(task: IslandTask) -> "optuna.Study":
+def _study(task: IslandTask, distributions: "dict[str, BaseDistribution]") -> "optuna.Study":
     import optuna
 
+    from strategies.samplers import make_sampler
+
     settings = task.settings
-    sampler: optuna.samplers.BaseSampler
-    if task.sampler == "random":
-        sampler = optuna.samplers.RandomSampler(seed=task.sampler_seed)
-    else:
-        sampler = optuna.samplers.TPESampler(
-            n_startup_trials=settings.n_startup_trials,
-            n_ei_candidates=settings.n_ei_candidates,
-            multivariate=settings.multivariate,
-            group=False,
-            constant_liar=settings.constant_liar,
-            seed=task.sampler_seed,
-        )
     pruner = optuna.pruners.HyperbandPruner(
         min_resource=settings.min_blocks,
         max_resource=settings.n_blocks,
@@ -251,15 +249,11 @@ def _study(task: IslandTask) -> "optuna.Study":
     )
     return optuna.create_study(
         storage=optuna.storages.InMemoryStorage(),
-        sampler=sampler,
+        sampler=make_sampler(task.sampler, task.sampler_seed, distributions, settings),
         pruner=pruner,
         study_name=task.study_name,
         direction="maximize",
     )
-
-
-def _share(n: int, share: float) -> int:
-    return int(n * share + 1e-9)  # 5 * 0.2 may fall short of 1
 
 
 @contextmanager

@@ -176,9 +176,9 @@ class Search:
     """Strategies and the search over their parameters."""
 
     n_strategies: int = option(20_000, "strategies searched, pruned ones included")
-    island_size: int = option(500, "trials of one independent Optuna study")
-    sampler: str = option("tpe", "Optuna sampler: tpe or random")
-    random_share: float = option(0.2, "share of islands that sample at random, to keep the full spectrum")
+    island_size: int = option(2000, "trials of one independent Optuna study; 500 suits tpe, which slows as they grow")
+    sampler: str = option("cmaes", "cmaes with restarts, tpe, qmc or random")
+    random_share: float = option(0.2, "share of the strategies at random, to keep the full spectrum")
     budget: str = option("blocks", "Hyperband budget: blocks spread over the past window, or its prefix")
     signal_map: str = option("half", "half: clip(1/2 + w.o, 0, 1); clip: clip(w.o, 0, 1); logistic")
     fee: float = option(0.0005, "fee as a share of the traded value")
@@ -190,7 +190,7 @@ class Search:
 
     def __post_init__(self) -> None:
         _positive(n_strategies=self.n_strategies, island_size=self.island_size)
-        _one_of("sampler", self.sampler, ("tpe", "random"))
+        _one_of("sampler", self.sampler, ("cmaes", "tpe", "qmc", "random"))
         _one_of("budget", self.budget, ("blocks", "prefix"))
         _one_of("signal_map", self.signal_map, ("half", "clip", "logistic"))
         if not 0.0 <= self.random_share <= 1.0:
@@ -209,9 +209,13 @@ class Search:
 class Score:
     """Score = monthly return - missing transactions - half of the missing mean position, in percent."""
 
+    rate: str = option("fixed", "fixed, or volatility: target_trades times volatility of past over that of train")
     target_trades: float = option(30.0, "transactions a month below which each missing one costs 1")
     target_position: float = option(20.0, "mean position in percent below which each missing point costs")
     position_weight: float = option(0.5, "cost of a missing point of mean position")
+
+    def __post_init__(self) -> None:
+        _one_of("rate", self.rate, ("fixed", "volatility"))
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,12 @@ import pytest
 
 from strategies.budget import Problem, Spending, block_order, evaluate_population, rungs
 from strategies.linear import StrategySpace
-from strategies.search import SearchSettings, islands, merge, run_island
+from strategies.samplers import RestartedCma
+from strategies.search import SAMPLERS, SearchSettings, islands, merge, run_island
 from strategies.simulate import simulate
 
-SMALL = SearchSettings(n_strategies=96, island_size=40, batch=8, n_startup_trials=8, seed=5)
+SMALL = SearchSettings(n_strategies=96, island_size=40, batch=8, population=8, n_startup_trials=8, seed=5)
+EVERY = pytest.mark.parametrize("sampler", SAMPLERS)
 
 
 def planted(seed: int = 0, n_bars: int = 1500) -> Problem:
@@ -33,27 +35,44 @@ def same(a, b) -> bool:
 
 
 def test_islands_cover_the_population():
-    settings = SearchSettings(n_strategies=20_500, island_size=1000, random_share=0.2)
+    settings = SearchSettings(n_strategies=20_500, island_size=2000, random_share=0.2)
     tasks = islands(settings)
-    assert sum(t.n_trials for t in tasks) == 20_500
-    assert tasks[-1].n_trials == 500
-    assert [t.index for t in tasks if t.sampler == "random"] == [4, 9, 14, 19]
-    assert len({t.sampler_seed for t in tasks}) == len({t.study_name for t in tasks}) == 21
+    assert [t.n_trials for t in tasks] == [2000] * 8 + [400] + [2000, 2000, 100]
+    assert [t.index for t in tasks] == list(range(12))
+    assert [t.sampler for t in tasks] == ["cmaes"] * 9 + ["random"] * 3
+    assert len({t.sampler_seed for t in tasks}) == len({t.study_name for t in tasks}) == 12
     # an island does not change when the population grows
-    assert islands(replace(settings, n_strategies=5000))[3].sampler_seed == tasks[3].sampler_seed
+    fewer = islands(replace(settings, n_strategies=5000))
+    assert [t.sampler for t in fewer] == ["cmaes", "cmaes", "random"]
+    assert [t.sampler_seed for t in fewer] == [tasks[i].sampler_seed for i in (0, 1, 9)]
     assert islands(replace(settings, seed=1))[3].sampler_seed != tasks[3].sampler_seed
-    assert all(t.sampler == "tpe" for t in islands(replace(settings, random_share=0.0)))
+    assert all(t.sampler == "cmaes" for t in islands(replace(settings, random_share=0.0)))
     assert all(t.sampler == "random" for t in islands(replace(settings, random_share=1.0)))
 
 
-def test_the_same_seed_gives_the_same_bits_in_any_order_and_process():
-    problem, tasks = planted(), islands(SMALL)
+@EVERY
+def test_the_same_seed_gives_the_same_bits_in_any_order_and_process(sampler):
+    settings = replace(SMALL, sampler=sampler)
+    problem, tasks = planted(), islands(settings)
     here = merge([run_island(task, problem) for task in tasks])
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         there = merge(list(pool.map(run_island, tasks[::-1], [problem] * len(tasks))))
     assert same(here, there)
-    assert here.island.tolist() == [0] * 40 + [1] * 40 + [2] * 16
-    assert not same(here, merge([run_island(t, problem) for t in islands(replace(SMALL, seed=6))]))
+    assert here.island.tolist() == [0] * 40 + [1] * 37 + [2] * 19
+    assert here.random.tolist() == [sampler == "random"] * 77 + [True] * 19
+    assert not same(here, merge([run_island(t, problem) for t in islands(replace(settings, seed=6))]))
+
+
+@EVERY
+def test_proposals_lie_in_the_box_and_no_two_are_alike(sampler):
+    space = StrategySpace(6, weight=(-3.0, 0.5), delta=(0.05, 0.06))
+    problem = replace(planted(n_bars=200), space=space)
+    params = run_island(islands(replace(SMALL, n_strategies=90, island_size=90, sampler=sampler, random_share=0))[0],
+                        problem).params  # fmt: skip
+    low, high = space.bounds.T
+    assert ((params >= low) & (params <= high)).all()
+    assert len(np.unique(params, axis=0)) == 90
+    assert (params.std(axis=0) > 0.05 * (high - low)).all()
 
 
 def test_batches_change_the_proposals_but_not_what_a_strategy_scores():
@@ -86,15 +105,75 @@ def test_hyperband_spends_less_and_drops_the_worse():
     assert np.median(value[raced.complete]) > np.median(value[~raced.complete])
 
 
-@pytest.mark.parametrize("multivariate", [False, True])
-def test_tpe_beats_random_on_a_planted_problem(multivariate):
+@pytest.mark.parametrize("chosen", [{"sampler": "tpe"}, {"sampler": "tpe", "multivariate": True}, {"sampler": "cmaes"}])
+def test_searching_beats_random_on_a_planted_problem(chosen):
     problem = planted(1)
-    settings = replace(SMALL, n_strategies=160, island_size=160, multivariate=multivariate, random_share=0.0)
-    best = {}
-    for sampler in ("tpe", "random"):
-        params = run_island(islands(replace(settings, sampler=sampler))[0], problem).params
-        best[sampler] = np.sort(evaluate_population(problem, params)["score"])[-20:].mean()
-    assert best["tpe"] > best["random"] + 1.0
+    settings = replace(SMALL, n_strategies=160, island_size=160, random_share=0.0)
+    best = []
+    for options in (chosen, {"sampler": "random"}):
+        params = run_island(islands(replace(settings, **options))[0], problem).params
+        best.append(np.sort(evaluate_population(problem, params)["score"])[-20:].mean())
+    assert best[0] > best[1] + 1.0
+
+
+def sphere_study(seed=0, **arguments):
+    """A study over three parameters whose best value, 0, lies at 0.2 of each one's range."""
+    space = StrategySpace(1, weight=(-1.0, 3.0))
+    space_of = {name: d for name, d in space.distributions().items() if name != "delta"}
+    sampler = RestartedCma(space_of, seed, **{"population": 8, "spread": 0.25, **arguments})
+    study = optuna.create_study(sampler=sampler, direction="maximize")
+    best = {name: d.low + 0.2 * (d.high - d.low) for name, d in space_of.items()}
+    width = {name: d.high - d.low for name, d in space_of.items()}
+    return study, space_of, lambda p: -sum(((p[n] - best[n]) / width[n]) ** 2 for n in best)
+
+
+def test_cma_finds_a_peak_rests_and_starts_elsewhere():
+    study, space, value = sphere_study()
+    starts, values = [], []
+    for _ in range(600):
+        trial = study.ask(space)
+        values.append(value(trial.params))
+        study.tell(trial, values[-1])
+        starts.append(study.sampler.n_starts)
+    assert max(values[:250]) > -1e-3
+    assert starts[-1] >= 2
+    restart = starts.index(2)
+    assert np.mean(values[restart : restart + 8]) < np.mean(values[restart - 8 : restart]) - 0.01
+
+
+def test_cma_takes_pruned_trials_by_their_last_report_and_leaves_failed_ones_out():
+    state = optuna.trial.TrialState
+    one, space, value = sphere_study(3)
+    two, _, _ = sphere_study(3)
+    proposals = []
+    for study, prune in ((one, False), (two, True)):
+        for _ in range(4):
+            trials = [study.ask(space) for _ in range(8)]
+            for trial in trials:
+                if prune:
+                    trial.report(-99.0, 1)
+                    trial.report(value(trial.params), 3)
+                    study.tell(trial, state=state.PRUNED)
+                else:
+                    study.tell(trial, value(trial.params))
+        proposals.append([sorted(t.params.items()) for t in study.trials])
+    assert proposals[0] == proposals[1]
+    failing, _, _ = sphere_study(3)
+    for _ in range(24):
+        failing.tell(failing.ask(space), state=state.FAIL)
+    assert len(failing.sampler._told) == 0
+
+
+def test_cma_may_be_asked_for_more_than_a_generation_before_it_is_told():
+    study, space, value = sphere_study(4)
+    trials = [study.ask(space) for _ in range(50)]
+    for trial in trials:
+        study.tell(trial, value(trial.params))
+    assert not study.sampler._waiting
+    with pytest.raises(ValueError, match="float parameters only"):
+        RestartedCma({"x": optuna.distributions.IntDistribution(0, 3)}, 0, 8, 0.3)
+    with pytest.raises(ValueError, match="not told of"):
+        study.sampler.sample_independent(study, study.trials[0], "y", space["w00"])
 
 
 def test_evaluation_is_the_simulator_on_the_whole_window():
@@ -169,6 +248,8 @@ def test_bad_settings_are_refused():
         {"eta": 1},
         {"n_blocks": 2},
         {"seed": -1},
+        {"population": 1},
+        {"spread": 0.0},
     ):
         with pytest.raises(ValueError):
             SearchSettings(**wrong)

@@ -1,5 +1,6 @@
 """Stage: search strategies on the past window, island by island, then simulate every one of them in full."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,20 @@ def strategy_space(context: Context) -> StrategySpace:
     return StrategySpace(n_outputs, s.signal_map, s.weight, s.theta_buy, s.theta_sell, s.delta)
 
 
+def volatility(context: Context, window: str) -> float:
+    """Standard deviation of the log returns between the traded bars of a window."""
+    rows = context.rows(window)
+    close = context.bars.close[rows][~context.bars.filled[rows]]
+    return float(np.diff(np.log(close)).std())
+
+
 def problem(context: Context, window: str) -> Problem:
     """Outputs and prices of a window with what strategies are judged by."""
     seen = output_stage.load(context, window)
     score = context.experiment.score
+    target_trades = score.target_trades
+    if score.rate == "volatility":
+        target_trades *= volatility(context, "past") / volatility(context, "train")
     return Problem(
         seen.outputs,
         seen.open,
@@ -35,7 +46,7 @@ def problem(context: Context, window: str) -> Problem:
         space=strategy_space(context),
         fee=context.experiment.search.fee,
         slippage=context.experiment.search.slippage / 10_000.0,
-        score=ScoreSettings(score.target_trades, score.target_position, score.position_weight),
+        score=ScoreSettings(target_trades, score.target_position, score.position_weight),
     )
 
 
@@ -81,7 +92,8 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
         frame[column] = values
     frame.to_parquet(folder / "strategies.parquet", compression="zstd")
     counts = {"trials": len(frame), "pruned": population.n_pruned, "random": int(population.random.sum())}
-    (folder / "search.json").write_text(json.dumps(counts, indent=1))
+    settings = dataclasses.asdict(search_settings(context))
+    (folder / "search.json").write_text(json.dumps({**counts, "settings": settings}, indent=1))
     return {"strategy_trials": len(frame), "strategy_trials_pruned": population.n_pruned}
 
 
