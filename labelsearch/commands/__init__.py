@@ -7,6 +7,7 @@ from labelsearch.commands.experiments import demo, init, run, stage_commands
 from labelsearch.commands.explain import explain
 from labelsearch.commands.networks import compare_networks
 from labelsearch.commands.results import compare, export, report, runs
+from labelsearch.commands.seeds import seeds
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,5 +21,7 @@ def main() -> None:
     """
 
 
-for command in (demo, data, init, run, *stage_commands, compare_networks, explain, runs, compare, report, export):
+for command in (
+    demo, data, init, run, *stage_commands, compare_networks, explain, seeds, runs, compare, report, export
+):  # fmt: skip
     main.add_command(command)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from labelsearch.delivery.seeds_table import seeds_note, spread_columns
 from labelsearch.delivery.table import Table
 from labelsearch.pipeline import belief as figures
 from labelsearch.pipeline.context import Context
@@ -27,6 +28,7 @@ def belief_table(context: Context) -> Table:
         *_superior_rows(found["superior"]),
         _placebo_row(context),
         *_attribution_rows(found["tiers"]),
+        _seeds_row(context),
         _looks_row(context),
     ]
     note = (
@@ -147,6 +149,18 @@ def _attribution_rows(tiers: list[dict[str, Any]]) -> list[Row]:
     return rows
 
 
+def _seeds_row(context: Context) -> Row:
+    _, cells = spread_columns(context)
+    smallest = [
+        i for i, row in enumerate(ensembles.load(context)["table"]) if row["window"] == "future"
+    ][-2]  # the market is last
+    title = "Future return over seeds, %"
+    if not cells[smallest]:
+        return title, "-", "One search seed and one classifier seed. To repeat with others: labelsearch seeds"
+    tier = ensembles.load(context)["table"][smallest]["tier"]
+    return title, cells[smallest][0], f"{tier}: mean±deviation [lowest highest]. {seeds_note(context)}"
+
+
 def _looks_row(context: Context) -> Row:
     done = done_events(Ledger(context.folder / "ledger.jsonl"))
     look = look_number(looks_ledger(context.folder), done["ensembles"]["key"])
@@ -264,7 +278,7 @@ def belief(context: Context) -> list[str]:
         _looks(context),
         _trials(context),
         *_noise(context),
-        "One search seed and one classifier seed: take no figure for more than that.",
+        seeds_note(context),
     ]
     if correlation["positive"]:
         sentences[0] += (

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from labelsearch.delivery import belief_table, tables
-from labelsearch.pipeline import belief
+from labelsearch.delivery.seeds_table import seeds_table
+from labelsearch.pipeline import belief, seeds
 from labelsearch.pipeline.context import Context
 from labelsearch.pipeline.stages import ensembles, features, labels, search
 from labelsearch.pipeline.units import write_atomically
@@ -114,6 +115,7 @@ def _markdown(context: Context) -> str:
         belief_table.sharpe_table(context),
         belief_table.overfitting_table(context),
         belief_table.attribution_table(context),
+        *([seeds_table(context)] if any(seeds.load(context).values()) else []),
         tables.cost_table(context),
     ):
         parts += [f"## {table.title}", table.to_markdown()]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from labelsearch.delivery.belief_table import belief
+from labelsearch.delivery.seeds_table import spread_columns
 from labelsearch.delivery.table import Table
 from labelsearch.labels.kinds import CLASS_NAMES
 from labelsearch.pipeline.context import Context
@@ -150,9 +151,11 @@ TIER_COLUMNS = ("tier", "window", "return %", "monthly %", "Sharpe", "max DD %",
 
 
 def tier_table(context: Context) -> Table:
-    """Every tier and the market, past and future."""
-    rows = tuple(_tier_row(row) for row in ensembles.load(context)["table"])
-    return Table("Ensemble tiers", TIER_COLUMNS, rows, n_text=2, note=" ".join(belief(context)))
+    """Every tier and the market, past and future, with the spread over seeds where there are others."""
+    titles, spreads = spread_columns(context)
+    table = ensembles.load(context)["table"]
+    rows = tuple((*_tier_row(row), *cells) for row, cells in zip(table, spreads, strict=True))
+    return Table("Ensemble tiers", (*TIER_COLUMNS, *titles), rows, n_text=2, note=" ".join(belief(context)))
 
 
 def comparison_table(contexts: list[Context]) -> Table:

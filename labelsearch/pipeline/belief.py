@@ -243,11 +243,14 @@ def load(context: Context) -> dict[str, Any] | None:
 
 
 def counted_trials(context: Context) -> int:
-    """Strategies tried so far on this past window of these bars, by every run of the folder, each search once."""
+    """Strategies tried so far on this past window of these bars, by every run of the folder and their other seeds.
+
+    Each search counts once.
+    """
     own = _past_of(context.folder)
     counts = {}
     root = context.folder.parent
-    for path in (*root.glob("*/ledger.jsonl"), *root.glob("*/seeds/*/*/ledger.jsonl")):
+    for path in (*root.glob("*/ledger.jsonl"), *root.glob("*/seeds/*/ledger.jsonl")):
         if _past_of(path.parent) == own:
             for event in Ledger(path).events("stage"):
                 if event["stage"] == "search":

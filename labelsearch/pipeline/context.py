@@ -18,6 +18,7 @@ from labelsearch.pipeline.experiment import Experiment
 from labelsearch.pipeline.schema import ExperimentError
 
 Progress = Callable[[str, int, int], None]  # stage, units done, units in all
+SHARED = ("labels", "features", "classifiers", "outputs")  # stages that a run with other seeds may take over
 
 
 def silent(stage: str, done: int, total: int) -> None:
@@ -55,6 +56,34 @@ def load_bars(experiment: Experiment, store: Path) -> Bars:
     return bars.on_grid()
 
 
+@dataclass(frozen=True)
+class Reseed:
+    """A run again with other seeds of one kind; stages that these seeds do not touch are those of the run itself.
+
+    Attributes
+    ----------
+    kind : {"search", "classifier"}
+        Whose seeds are others.
+    number : int
+        Which, from 1.
+    of : Path
+        Folder of the run.
+    """
+
+    kind: str
+    number: int
+    of: Path
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages that are run again."""
+        return ("search",) if self.kind == "search" else ("classifiers", "outputs", "search")
+
+    def touches(self, name: object) -> bool:
+        """Whether seeds of units called ``name`` are others."""
+        return name in (("search",) if self.kind == "search" else ("network", "samples", "calibration"))
+
+
 @dataclass
 class Context:
     """One run as its stages see it. Cheap to build anew in a worker process."""
@@ -64,6 +93,7 @@ class Context:
     store: Path
     workers: int = 1
     progress: Progress = silent
+    reseed: Reseed | None = None
 
     @cached_property
     def bars(self) -> Bars:
@@ -108,6 +138,8 @@ class Context:
 
     def stage(self, name: str) -> Path:
         """Folder of a finished stage."""
+        if self.reseed and name in SHARED and name not in self.reseed.stages:
+            return self.reseed.of / name
         return self.folder / name
 
     def units(self, stage: str) -> Path:
@@ -116,11 +148,13 @@ class Context:
 
     def seed(self, *names: object) -> int:
         """Seed of a unit of this experiment."""
+        if self.reseed and self.reseed.touches(names[0]):
+            names = (*names, self.reseed.kind, self.reseed.number)
         return unit_seed(self.experiment.seed, *names)
 
     def bare(self) -> "Context":
         """A picklable copy without bars and progress, for tasks of worker processes."""
-        return Context(self.experiment, self.folder, self.store)
+        return Context(self.experiment, self.folder, self.store, reseed=self.reseed)
 
     def stage_progress(self, stage: str) -> Callable[[int, int], None]:
         """Progress of one stage."""

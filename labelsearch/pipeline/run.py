@@ -6,7 +6,7 @@ import importlib
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +52,7 @@ STAGES = (
     Stage("features", ("labels",), ("feature_space", "separation"), version=2),
     Stage("classifiers", ("labels", "features"), ("network",), version=2),
     Stage("outputs", ("features", "classifiers"), ()),
-    Stage("search", ("outputs",), ("search", "score")),
+    Stage("search", ("outputs",), ("search", "score"), version=2),
     Stage("ensembles", ("outputs", "search"), ("score", "tiers"), looks_at_future=True, version=2),
 )
 STAGE_NAMES = tuple(stage.name for stage in STAGES)
@@ -84,6 +84,7 @@ def _key(stage: Stage, context: Context, done: dict[str, Event], bars: str) -> s
             "stage": stage.name,
             "version": [__version__, stage.version],
             "seed": context.experiment.seed,
+            **_reseeded(context),
             "bars": bars,
             "sections": context.experiment.section(*stage.sections),
             "needs": {name: done[name]["content"] for name in stage.needs},
@@ -93,8 +94,15 @@ def _key(stage: Stage, context: Context, done: dict[str, Event], bars: str) -> s
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _reseeded(context: Context) -> dict[str, list[object]]:
+    """What other seeds add to a key; nothing in a run of its own."""
+    if context.reseed is None:
+        return {}
+    return {"reseed": [context.reseed.kind, context.reseed.number]}
+
+
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Only one process works on a run; a killed one leaves no lock behind."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as file:
@@ -170,19 +178,44 @@ def run_experiment(
         The run, with all results on disk.
     """
     context = Context(experiment, runs / experiment.run_id, store, workers, progress)
-    with _locked(context.folder):
+    with locked(context.folder):
         context.experiment = experiment.save(context.folder)  # the user's own files as they are now
         ledger = Ledger(context.folder / "ledger.jsonl")
         bars = context.bars.digest()
-        for stage in STAGES[: STAGE_NAMES.index(last) + 1]:
-            done = done_events(ledger)
-            key = _key(stage, context, done, bars)
-            finished = done.get(stage.name)
-            if finished and finished["key"] == key and context.stage(stage.name).is_dir():
-                progress(stage.name, 0, 0)
-                continue
-            _run_stage(stage, context, ledger, key)
+        run_stages(context, ledger, STAGES[: STAGE_NAMES.index(last) + 1], bars)
     return context
+
+
+def run_stages(
+    context: Context, ledger: Ledger, stages: Iterable[Stage], bars: str, before: Mapping[str, Event] | None = None
+) -> dict[str, Event]:
+    """Run stages in order, but those done before for the same inputs.
+
+    Parameters
+    ----------
+    context : Context
+    ledger : Ledger
+        Of the run.
+    stages : iterable of Stage
+    bars : str
+        Digest of the bars.
+    before : mapping of str to event, optional
+        Records of stages that another run did.
+
+    Returns
+    -------
+    dict of str to event
+        The latest record of every finished stage.
+    """
+    for stage in stages:
+        done = {**(before or {}), **done_events(ledger)}
+        key = _key(stage, context, done, bars)
+        finished = done.get(stage.name)
+        if finished and finished["key"] == key and context.stage(stage.name).is_dir():
+            context.progress(stage.name, 0, 0)
+            continue
+        _run_stage(stage, context, ledger, key)
+    return {**(before or {}), **done_events(ledger)}
 
 
 def open_context(folder: Path, store: Path) -> Context:

@@ -163,3 +163,20 @@ def test_unfinished_runs_are_told(home):
         assert result.exit_code == 2
         assert "no ensembles yet" in result.stderr
     assert not Path("x").exists()
+
+
+def test_seeds_prints_the_spread(finished, home):
+    import shutil
+
+    shutil.copytree(finished.folder, "runs/" + finished.folder.name)
+    shutil.copy(finished.folder.parent / "looks.jsonl", "runs")
+    Path("tiny.toml").write_text(finished.experiment.to_toml())
+    options = ("seeds", "tiny.toml", "--runs", "runs", "--search-seeds", 1, "--classifier-seeds", 0, "--workers", 1)
+    result = invoke(*options)
+    assert result.exit_code == 0, result.output
+    assert "Spread over seeds" in result.stdout
+    assert "2 seeds" in result.stdout
+    assert "look 1 of 2" in result.stdout.replace("\n", " ")
+    assert "## Spread over seeds" in (Path("runs") / finished.folder.name / "report" / "report.md").read_text()
+    again = invoke(*options, "--json")
+    assert [len(tables) for tables in json.loads(again.stdout).values()] == [1, 0]

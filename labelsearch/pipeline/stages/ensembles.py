@@ -20,7 +20,7 @@ from strategies.selection_bias import placebo_shift, rank_correlation, verdict
 MARKET = "buy and hold"
 
 
-def _judge(
+def judge_window(
     context: Context, window: str, params: NDArray[np.float64], sizes: tuple[int, ...], folder: Path
 ) -> tuple[list[dict[str, Any]], float]:
     """Table rows of all tiers and of the market in one window; writes their curves. Params are best first."""
@@ -64,14 +64,14 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
     score = population["score"].to_numpy()
     members = tiers(score, sizes)
     best = params[members[sizes[0]]]
-    rows, _ = _judge(context, "past", best, sizes, folder)
+    rows, _ = judge_window(context, "past", best, sizes, folder)
     context.progress("ensembles", 1, 5)
 
     future = search_stage.problem(context, "future")
     later = evaluate_population(future, params)
     pd.DataFrame(later).to_parquet(folder / "future.parquet", compression="zstd")
     context.progress("ensembles", 2, 5)
-    more, _ = _judge(context, "future", best, sizes, folder)
+    more, _ = judge_window(context, "future", best, sizes, folder)
     context.progress("ensembles", 3, 5)
     placebo = placebo_shift(
         best,
