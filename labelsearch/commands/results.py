@@ -51,7 +51,7 @@ def show_(run: str, runs: Path, store: Path) -> None:
     Example:
       labelsearch runs show paper
     """
-    from labelsearch.delivery import belief_table, tables
+    from labelsearch.delivery import belief_details, belief_table, tables
     from labelsearch.pipeline.ledger import Ledger
     from labelsearch.pipeline.run import done_events, find_run, open_context
 
@@ -65,10 +65,10 @@ def show_(run: str, runs: Path, store: Path) -> None:
         "ensembles": [
             tables.tier_table,
             belief_table.belief_table,
-            belief_table.decile_table,
-            belief_table.sharpe_table,
-            belief_table.overfitting_table,
-            belief_table.attribution_table,
+            belief_details.decile_table,
+            belief_details.sharpe_table,
+            belief_details.overfitting_table,
+            belief_details.attribution_table,
         ],
     }
     for name, tables_of_stage in makers.items():

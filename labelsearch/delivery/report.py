@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from labelsearch.delivery import belief_table, tables
+from labelsearch.delivery import belief_details, belief_table, tables
 from labelsearch.delivery.seeds_table import seeds_table
 from labelsearch.pipeline import belief, seeds
 from labelsearch.pipeline.context import Context
@@ -111,10 +111,10 @@ def _markdown(context: Context) -> str:
         tables.search_table(context),
         tables.tier_table(context),
         belief_table.belief_table(context),
-        belief_table.decile_table(context),
-        belief_table.sharpe_table(context),
-        belief_table.overfitting_table(context),
-        belief_table.attribution_table(context),
+        belief_details.decile_table(context),
+        belief_details.sharpe_table(context),
+        belief_details.overfitting_table(context),
+        belief_details.attribution_table(context),
         *([seeds_table(context)] if any(seeds.load(context).values()) else []),
         tables.cost_table(context),
     ):

@@ -5,14 +5,14 @@ import shutil
 
 import numpy as np
 
-from labelsearch.delivery import belief_table
+from labelsearch.delivery import belief_details, belief_table
 from labelsearch.pipeline import belief
 from labelsearch.pipeline.context import Context
 from labelsearch.pipeline.stages import ensembles, search
 
 
 def test_deciles_cover_every_strategy_in_order_of_score(tiny_run):
-    table = belief_table.decile_table(tiny_run)
+    table = belief_details.decile_table(tiny_run)
     score = search.load(tiny_run)["score"].to_numpy()
     future = ensembles.load_future(tiny_run)["monthly_return"].to_numpy()
     order = np.argsort(-score, kind="stable")
@@ -79,19 +79,19 @@ def test_figures_that_are_missing_say_so(tiny_run, tmp_path):
     assert rows["Deflated Sharpe on past"] == ("-", "Window too short.")
     assert rows["- among positive scores"][0] == "-"
     assert "Alpha on future, t" not in rows
-    assert belief_table.overfitting_table(context).note == "The window is too short."
-    assert belief_table.attribution_table(context).rows[0][6:] == ("-",) * 6
-    assert belief_table.sharpe_table(context).rows == ()
+    assert belief_details.overfitting_table(context).note == "The window is too short."
+    assert belief_details.attribution_table(context).rows[0][6:] == ("-",) * 6
+    assert belief_details.sharpe_table(context).rows == ()
     (context.stage("ensembles") / "belief.json").unlink()
-    for table in (belief_table.belief_table, belief_table.sharpe_table, belief_table.attribution_table):
+    for table in (belief_table.belief_table, belief_details.sharpe_table, belief_details.attribution_table):
         assert "run it again" in table(context).note
-    assert "run it again" in belief_table.overfitting_table(context).note
+    assert "run it again" in belief_details.overfitting_table(context).note
 
 
 def test_deflated_ratios_are_of_all_counted_tries(tiny_run):
     found = belief.load(tiny_run)
     expected = belief.deflated(found, 300)
-    table = belief_table.sharpe_table(tiny_run)
+    table = belief_details.sharpe_table(tiny_run)
     for row in table.rows:
         tier = expected[row[0].removeprefix("Top-")]
         assert row[-3:] == tuple(f"{tier[k]:.3f}" for k in ("all", "different", "luck"))
