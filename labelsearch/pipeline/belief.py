@@ -59,10 +59,15 @@ class Days(NamedTuple):
     first: NDArray[np.datetime64]  # (D,) the days
 
 
+def market_fee(problem: Problem) -> float:
+    """What buy and hold pays at its only fill, as a share of its value: slippage and fee."""
+    return (1.0 + problem.slippage) * (1.0 + problem.fee) - 1.0
+
+
 def by_days(problem: Problem, params: NDArray[np.float64], open_time: NDArray[np.int64]) -> Days:
     """Simulate strategies and the market, and keep the ends of days."""
     edges = day_edges(open_time)
-    market = buy_and_hold(problem.open, problem.close, problem.fee).equity
+    market = buy_and_hold(problem.open, problem.close, market_fee(problem)).equity
     closes = np.r_[1.0, market[edges[1:] - 1]]
     first = (open_time[edges[:-1]] // DAY_MS).astype("datetime64[D]")
     return Days(equity_grid(params, problem, edges), closes[1:] / closes[:-1] - 1.0, edges, first)

@@ -11,8 +11,9 @@ from scipy import stats
 
 from labelsearch.pipeline import belief
 from labelsearch.pipeline.context import Context
+from labelsearch.pipeline.experiment import Experiment
 from labelsearch.pipeline.ledger import Ledger
-from labelsearch.pipeline.run import done_events
+from labelsearch.pipeline.run import done_events, run_experiment
 from labelsearch.pipeline.stages import ensembles, search
 from strategies.budget import Problem, evaluate_population
 from strategies.deflated_sharpe import SharpeMoments, deflated_sharpe, probabilistic_sharpe
@@ -36,6 +37,23 @@ def test_figures_agree_with_the_other_files(tiny_run):
     assert found["sharpe"]["n_trials"] == 300
     assert found["overfitting"]["score"]["n_blocks"] == 2
     assert found["days"] == {"past": 7, "future": 7}
+
+
+def test_slippage_reaches_every_figure(tiny_run, tmp_path):
+    """Tiers by vectorbt, by the simulator and the placebo's real timing agree, and fall short of those without."""
+    settings = tiny_run.experiment.to_dict()
+    settings["search"] = {**settings["search"], "slippage": 5.0}
+    costly = Experiment.from_dict(settings)
+    shutil.copytree(tiny_run.folder, tmp_path / costly.run_id)
+    context = run_experiment(costly, tmp_path, tiny_run.store, workers=1)
+    table = {(row["tier"], row["window"]): row for row in ensembles.load(context)["table"]}
+    for row in belief.load(context)["tiers"]:
+        expected = table[f"Top-{row['tier']}", row["window"]]["total_return"]
+        assert row["total_return"] == pytest.approx(expected, abs=1e-6)
+    before = {row["window"]: row for row in ensembles.load(tiny_run)["table"] if row["tier"] == ensembles.MARKET}
+    for window in ("past", "future"):
+        now = 1 + table[ensembles.MARKET, window]["total_return"] / 100
+        assert now == pytest.approx((1 + before[window]["total_return"] / 100) / 1.0005)
 
 
 def test_partial_correlation_is_of_past_figures(tiny_run):

@@ -123,3 +123,14 @@ def test_rank_interval_is_that_of_plain_resampling():
     np.testing.assert_allclose(got, np.quantile(rhos, [0.05, 0.95]), atol=1e-12)
     with pytest.raises(ValueError, match="rank correlation"):
         rank_interval(score[:5], returns)
+
+
+def test_placebo_pays_slippage():
+    rng = np.random.default_rng(3)
+    outputs, open_, close = window(rng)
+    params = StrategySpace(4, theta_buy=(0.5, 0.6), theta_sell=(0.4, 0.5), delta=(0.0, 0.05)).sample(rng, 3)
+    options = {"sizes": (3,), "n_shifts": 20, "fee": 0.0, "seed": 7}
+    free = placebo_shift(params, outputs, open_, close, **options)
+    dear = placebo_shift(params, outputs, open_, close, slippage=0.001, **options)
+    assert dear.real[3] < free.real[3]
+    assert (dear.null[3] < free.null[3]).all()

@@ -26,20 +26,25 @@ def judge_window(
     """Table rows of all tiers and of the market in one window; writes their curves. Params are best first."""
     from strategies.backtest import backtest  # loads vectorbt
 
-    seen = output_stage.load(context, window)
-    settings = context.experiment.search
-    months = context.experiment.windows.named[window].months
+    asked = search_stage.problem(context, window)
     tested = backtest(
-        params, seen.outputs, seen.open, seen.close, fee=settings.fee, signal_map=settings.signal_map
+        params,
+        asked.outputs,
+        asked.open,
+        asked.close,
+        fee=asked.fee,
+        slippage=asked.slippage,
+        signal_map=asked.space.signal_map,
     )
     curves = {f"Top-{n}": combine(tested.equity[:, :n], tested.position[:, :n]) for n in sizes}
     fills = {f"Top-{n}": float(tested.fills[:n].mean()) for n in sizes}
-    curves[MARKET], fills[MARKET] = buy_and_hold(seen.open, seen.close, settings.fee), 1.0
+    curves[MARKET], fills[MARKET] = buy_and_hold(asked.open, asked.close, belief.market_fee(asked)), 1.0
+    open_time = output_stage.load(context, window).open_time
     rows = []
     for name, curve in curves.items():
-        figures = measure(curve.equity, curve.position, seen.open_time, months=months, fills=fills[name])
+        figures = measure(curve.equity, curve.position, open_time, months=asked.months, fills=fills[name])
         rows.append({"tier": name, "window": window, **figures._asdict()})
-    _write_curves(curves, seen.open_time, folder / f"curves_{window}.parquet")
+    _write_curves(curves, open_time, folder / f"curves_{window}.parquet")
     return rows, tested.difference
 
 
@@ -79,6 +84,7 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
         future.open,
         future.close,
         fee=future.fee,
+        slippage=future.slippage,
         signal_map=future.space.signal_map,
         sizes=sizes,
         n_shifts=settings.n_shifts,
