@@ -1,0 +1,180 @@
+"""The search of 20,000 strategies against the plain loop: one Optuna TPE study, one vectorbt portfolio a trial.
+
+The peer runs as many trials as fit its seconds; its time for all is extrapolated. What grows is its sampler, so that is
+timed by itself in studies that hold more and more trials already, and summed between these sizes by straight lines;
+what vectorbt costs does not grow. The peer runs on one core, as such loops do; ours uses two. Pruned trials count as trials.
+
+How good the strategies are is compared too, by full score: the best and the hundredth best of ours, of as many random
+ones, and of one TPE study of 1,000 trials with the same budgets. Faster must not mean worse.
+"""
+
+import argparse
+import json
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import optuna
+import vectorbt as vbt
+from numba import njit
+from vectorbt.portfolio import nb
+from vectorbt.portfolio.enums import SizeType
+
+from strategies.budget import Problem, evaluate_population
+from strategies.linear import StrategySpace
+from strategies.score import score
+from strategies.search import Population, SearchSettings, islands, merge, run_island
+
+FEE = 0.0005
+
+
+def made_problem(n_bars: int, n_outputs: int = 16, seed: int = 0) -> Problem:
+    """Random-walk prices with two regimes of drift, and outputs that know them a little."""
+    rng = np.random.default_rng(seed)
+    drift = 2e-5 * np.sign(np.sin(np.arange(n_bars) / 700.0))
+    close = 9000.0 * np.exp(np.cumsum(drift + rng.normal(0, 8e-4, n_bars)))
+    walk = np.cumsum(rng.normal(0, 0.05, (n_bars, n_outputs)), axis=0)
+    knows = np.where(np.arange(n_outputs) % 2, -1.0, 1.0) * np.r_[drift[1:], 0.0][:, None] / 2e-5
+    outputs = 1 / (1 + np.exp(2 - 1.5 * np.sin(walk) - 0.3 * knows))
+    return Problem(outputs, np.r_[9000.0, close[:-1]], close, months=n_bars / 43_830, space=StrategySpace(n_outputs))
+
+
+def saved_problem(path: Path) -> Problem:
+    """Outputs and prices that a run wrote, ``outputs/past.npz``."""
+    with np.load(path) as file:
+        outputs, open_, close, time_ms = (file[n] for n in ("outputs", "open", "close", "open_time"))
+    months = (time_ms[-1] - time_ms[0]) / 86_400_000 / (365.25 / 12)
+    return Problem(outputs.astype(np.float64), open_, close, months=months, space=StrategySpace(outputs.shape[1]))
+
+
+@njit
+def order_nb(c, open_, signal, theta_buy, theta_sell, delta, fee):
+    """vectorbt order function: what was decided at the close before, filled at this open."""
+    if c.i == 0:
+        return nb.order_nothing_nb()
+    close = c.close[c.i - 1, c.col]
+    equity = c.last_cash[c.col] + c.last_position[c.col] * close
+    position = c.last_position[c.col] * close / equity
+    s = signal[c.i - 1]
+    if (s > theta_buy and s - position > delta) or (s < theta_sell and position - s > delta):
+        return nb.order_nb(size=s, price=open_[c.i], size_type=SizeType.TargetPercent, fees=fee, min_size=0.0)
+    return nb.order_nothing_nb()
+
+
+def plain_loop(problem: Problem, seconds: float) -> np.ndarray:
+    """Seconds of each trial of the loop a quant would write, (n, 2): sampler, and simulation with its score."""
+    space = problem.space
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=0))
+    took: list[tuple[float, float]] = []
+    began = time.perf_counter()
+    while time.perf_counter() - began < seconds or len(took) < 3:
+        start = time.perf_counter()
+        trial = study.ask(space.distributions())
+        asked = time.perf_counter()
+        row = space.from_optuna(trial.params)
+        signal = np.clip(0.5 + problem.outputs @ row[:-3], 0.0, 1.0)
+        folio = vbt.Portfolio.from_order_func(
+            problem.close, order_nb, problem.open, signal, *row[-3:], FEE, init_cash=1.0, use_numba=True, freq="1min"
+        )
+        position = folio.asset_value() / folio.value()
+        result = score(
+            np.array([folio.final_value()]), np.array([folio.orders.count()]), np.array([position.mean()]),
+            problem.months,
+        )  # fmt: skip
+        study.tell(trial, float(result.score[0]))
+        took.append((asked - start, time.perf_counter() - asked))
+    return np.array(took[1:])  # the first one compiles
+
+
+def sampler_seconds(space: StrategySpace, sizes: list[int], repeats: int = 5) -> list[float]:
+    """Median seconds of one more trial's proposal in studies that hold so many trials already."""
+    rng = np.random.default_rng(0)
+    distributions = space.distributions()
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=0))
+    medians = []
+    for size in sizes:
+        more = space.sample(rng, size - len(study.trials))
+        study.add_trials(
+            [
+                optuna.create_trial(params=space.to_optuna(row), distributions=distributions, value=float(rng.normal()))
+                for row in more
+            ]
+        )
+        took = []
+        for _ in range(repeats):
+            start = time.perf_counter()
+            trial = study.ask(distributions)
+            took.append(time.perf_counter() - start)
+            study.tell(trial, 0.0)
+        medians.append(float(np.median(took)))
+    return medians
+
+
+def search(problem: Problem, settings: SearchSettings, workers: int) -> Population:
+    """All islands, in processes."""
+    tasks = islands(settings)
+    with ProcessPoolExecutor(min(workers, len(tasks)), get_context("spawn")) as pool:
+        return merge(list(pool.map(run_island, tasks, [problem] * len(tasks))))
+
+
+def reached(problem: Problem, population: Population) -> dict[str, float]:
+    """Best and hundredth best score over the whole window."""
+    best = np.sort(evaluate_population(problem, population.params)["score"])[::-1]
+    return {"best": round(float(best[0]), 2), "hundredth": round(float(best[99]), 2)}
+
+
+def main() -> None:
+    """Run all and print; the last line is JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bars", type=int, default=176_428)
+    parser.add_argument("--strategies", type=int, default=20_000)
+    parser.add_argument("--peer-seconds", type=float, default=60.0)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--outputs", type=Path, help="past.npz of a run; without it bars and outputs are made up")
+    args = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+    problem = saved_problem(args.outputs) if args.outputs else made_problem(args.bars)
+    settings = SearchSettings(n_strategies=args.strategies, seed=1)
+    start = time.perf_counter()
+    found = search(problem, settings, args.workers)
+    searched = time.perf_counter() - start
+    evaluate_population(problem, found.params)  # every strategy in full, as a run does
+    ours = time.perf_counter() - start
+
+    took = plain_loop(problem, args.peer_seconds)
+    n = args.strategies
+    sizes = [size for size in (100, 1000, 5000, 10_000, 20_000) if size < n] + [n]
+    sampling = sampler_seconds(problem.space, sizes)
+    simulation = float(np.median(took[:, 1]))
+    peer = n * simulation + float(np.trapezoid(np.interp(np.arange(n), sizes, sampling)))
+    random = search(problem, replace(settings, sampler="random"), args.workers)
+    small = replace(settings, n_strategies=1000, island_size=1000, sampler="tpe", batch=16, random_share=0.0)
+    quality = {
+        "ours": reached(problem, found),
+        "random": reached(problem, random),
+        "tpe_1000": reached(problem, search(problem, small, 1)),
+    }
+    print(f"{len(problem.close):,} bars, {n:,} strategies, {found.n_pruned:,} pruned")
+    print(f"labelsearch {ours:8.1f} s on {args.workers} cores, {searched:.1f} s of it the search; all run in full")
+    grows = ", ".join(f"{1e3 * s:.0f} ms at {size:,}" for size, s in zip(sizes, sampling, strict=True))
+    print(f"plain loop  {peer:8.0f} s: {1e3 * simulation:.0f} ms a simulation, and a proposal takes {grows}")
+    for name, scores in quality.items():
+        print(f"{name:12} best {scores['best']:7.2f}  hundredth {scores['hundredth']:7.2f}")
+    result = {
+        "benchmark": "search", "ours": round(ours, 1), "peer": round(peer), "ratio": round(peer / ours, 1),
+        "unit": "seconds for all strategies, the peer's extrapolated", "peer_name": "Optuna TPE, vectorbt per trial",
+        "strategies": n, "bars": len(problem.close), "workers": args.workers, "cpu_count": os.cpu_count(),
+        "peer_trials": len(took), "peer_simulation_s": round(simulation, 4),
+        "peer_proposal_s": dict(zip(map(str, sizes), (round(s, 4) for s in sampling), strict=True)),
+        "scores": quality, "source": "a run" if args.outputs else "made up",
+    }  # fmt: skip
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
