@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from strategies.deflated_sharpe import block_weights
 from strategies.ensemble import TIER_SIZES
 from strategies.simulate import final_value, simulate
 
@@ -87,11 +88,7 @@ def rank_interval(
     n_strategies, n_days = log_returns.shape
     if len(past_score) != n_strategies or n_strategies < 3 or n_days < 1:
         raise ValueError(f"{len(past_score)} scores and returns {log_returns.shape} make no rank correlation")
-    block = max(min(block, n_days // 3), 1)
-    rng = np.random.default_rng(seed)
-    starts = rng.integers(0, n_days, size=(n_reps, -(-n_days // block)))
-    days = ((starts[:, :, None] + np.arange(block)) % n_days).reshape(n_reps, -1)[:, :n_days]
-    weight = np.stack([np.bincount(row, minlength=n_days) for row in days]).astype(np.float64)
+    weight = block_weights(np.random.default_rng(seed), n_days, block, n_reps)
     ranks = rankdata(past_score) - (n_strategies + 1) / 2
     scale = np.sqrt(ranks @ ranks)
     rhos = np.empty(n_reps)

@@ -74,9 +74,9 @@ def sharpe_table(context: Context) -> Table:
         left = (_cell(x, 3) for x in (tier["probabilistic"], *deflated.values()))
         rows.append((f"Top-{name}", *moments, *left))
     note = (
-        f"All: {n_trials:,} tries, every search on this past window counted. Different: {sharpe['n_effective']:.1f}, "
-        f"the effective rank of the correlations of {sharpe['n_sample']:,} strategies. Luck: these, without the spread "
-        "that fees add to the tries' ratios."
+        f"All: {n_trials:,} tries, every search on this past window counted. Different: {sharpe['n_effective']:.1f} "
+        "independent tries would show as good a best one without any edge. Luck: these, without the spread that fees "
+        "add to the tries' ratios."
     )
     return Table("Deflated Sharpe ratio on past", columns, tuple(rows), note=note)
 

@@ -45,7 +45,6 @@ RANK_BLOCK = 7  # days: returns of a week may hang together
 RANK_REPS = 500
 SUPERIOR_REPS = 1000
 SUPERIOR_SAMPLE = 2000  # strategies of the past test beside the tiers: memory goes with strategies x samples
-EFFECTIVE_SAMPLE = 1000  # the effective rank hardly changes above it, its time does
 FORTNIGHT = 14
 LOGIT_QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
@@ -101,7 +100,7 @@ def judge(
     return {
         "days": {window: len(found.first) for window, found in days.items()},
         "rank": _rank(context, population, log_returns_of(future.grid.equity)),
-        "sharpe": _sharpe(past, members, sample[:EFFECTIVE_SAMPLE]),
+        "sharpe": _sharpe(context, past, members),
         "overfitting": _overfitting(past, problems["past"]),
         "superior": {
             "past": _superior(context, past, np.union1d(sample, best)),
@@ -138,7 +137,7 @@ def _tier_returns(found: Days, index: NDArray[np.int64]) -> NDArray[np.float64]:
     return returns_of(found.grid.equity[index].mean(axis=0, keepdims=True))[0]
 
 
-def _sharpe(past: Days, members: dict[int, NDArray[np.int64]], sample: NDArray[np.int64]) -> dict[str, Any]:
+def _sharpe(context: Context, past: Days, members: dict[int, NDArray[np.int64]]) -> dict[str, Any]:
     """Sharpe ratio of each tier on past, with what is needed to deflate it."""
     returns = returns_of(past.grid.equity)
     tiers = {}
@@ -148,8 +147,7 @@ def _sharpe(past: Days, members: dict[int, NDArray[np.int64]], sample: NDArray[n
         tiers[str(n)] = {**moments._asdict(), "annual": moments.sharpe * DAYS_A_YEAR**0.5, "probabilistic": psr}
     return {
         "n_trials": len(returns),
-        "n_effective": effective_trials(returns[sample]),
-        "n_sample": len(sample),
+        "n_effective": effective_trials(returns, seed=context.seed("belief", "tries")),
         "variance": float(sharpe_ratios(returns).var()),
         "tiers": tiers,
     }
@@ -278,8 +276,8 @@ def deflated(found: dict[str, Any], n_trials: int) -> dict[str, dict[str, float]
     """Deflated Sharpe ratio of each tier on past, three ways from the strictest to the mildest.
 
     ``all``: the published formula with every try counted. ``different``: as many tries as there are different
-    strategies. ``luck``: these, and the tries' ratios as far apart as chance alone puts them, 1 / (days - 1):
-    losses to fees, which spread them further, do not count as luck.
+    strategies, see `effective_trials`. ``luck``: these, and the tries' ratios as far apart as chance alone puts them,
+    1 / (days - 1): losses to fees, which spread them further, do not count as luck.
     """
     sharpe = found["sharpe"]
     rows = {}

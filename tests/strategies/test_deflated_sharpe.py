@@ -69,10 +69,18 @@ def test_moments():
 
 def test_effective_trials():
     rng = np.random.default_rng(0)
-    ideas = rng.normal(size=(5, 4000))
-    assert effective_trials(ideas) == pytest.approx(5, abs=0.05)
-    assert effective_trials(np.repeat(ideas, 40, axis=0)) == pytest.approx(5, abs=0.05)
-    assert effective_trials(np.repeat(ideas[:1], 7, axis=0) + 3.0) == pytest.approx(1, abs=1e-6)
-    assert effective_trials(np.r_[ideas, np.zeros((30, 4000))]) == pytest.approx(6, abs=0.05)
-    assert effective_trials(np.zeros((3, 10))) == 1.0
-    assert effective_trials(rng.normal(size=(300, 20))) < 20
+    ideas = rng.normal(size=(40, 300))
+    assert effective_trials(ideas, n_reps=1000) == pytest.approx(40, rel=0.3)
+    copies = np.repeat(ideas, 20, axis=0)
+    assert effective_trials(copies, n_reps=1000) == pytest.approx(effective_trials(ideas, n_reps=1000), rel=1e-6)
+    assert effective_trials(np.repeat(ideas[:1], 70, axis=0) + 3.0) < 1.5
+    assert effective_trials(ideas + rng.normal(size=(40, 1))) == pytest.approx(effective_trials(ideas), rel=1e-6)
+    near = ideas[:5].repeat(50, axis=0) + 0.1 * rng.normal(size=(250, 300))
+    assert 4 < effective_trials(near, n_reps=1000) < 12
+    rare = np.zeros((60, 120))
+    rare[np.arange(60), np.arange(60)] = -0.05  # lost once: no deviation at all in a window without that day
+    assert effective_trials(np.r_[rare, ideas[:5, :120]]) < 65
+    assert effective_trials(rare[:1].repeat(60, axis=0)) < 3
+    assert effective_trials(np.zeros((3, 10))) == pytest.approx(1.0)
+    assert effective_trials(rng.normal(size=(5, 2))) == 1.0
+    assert effective_trials(rng.normal(size=(30, 4))) <= 30 * (1 + 1e-9)

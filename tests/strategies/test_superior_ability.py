@@ -27,7 +27,7 @@ def test_p_values_are_in_order_and_repeat():
     a = superior_ability(returns, market, seed=4)
     assert a == superior_ability(returns, market, seed=4)
     assert 0 < a.lower <= a.consistent <= a.upper <= 1
-    assert a.block == 9
+    assert a.block == 4
 
 
 def test_scale_of_a_strategy_does_not_matter():
