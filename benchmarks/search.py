@@ -2,7 +2,8 @@
 
 The peer runs as many trials as fit its seconds; its time for all is extrapolated. What grows is its sampler, so that is
 timed by itself in studies that hold more and more trials already, and summed between these sizes by straight lines;
-what vectorbt costs does not grow. The peer runs on one core, as such loops do; ours uses two. Pruned trials count as trials.
+what vectorbt costs does not grow. The peer runs on one core, as such loops do; ours uses two. Pruned trials count as
+trials.
 
 How good the strategies are is compared too, by full score: the best and the hundredth best of ours, of as many random
 ones, and of one TPE study of 1,000 trials with the same budgets. Faster must not mean worse.
