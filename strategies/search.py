@@ -238,19 +238,14 @@ def _race(
 def _study(task: IslandTask, distributions: "dict[str, BaseDistribution]") -> "optuna.Study":
     import optuna
 
+    from strategies.pruners import Hyperband
     from strategies.samplers import make_sampler
 
     settings = task.settings
-    pruner = optuna.pruners.HyperbandPruner(
-        min_resource=settings.min_blocks,
-        max_resource=settings.n_blocks,
-        reduction_factor=settings.eta,
-        bootstrap_count=0,
-    )
     return optuna.create_study(
         storage=optuna.storages.InMemoryStorage(),
         sampler=make_sampler(task.sampler, task.sampler_seed, distributions, settings),
-        pruner=pruner,
+        pruner=Hyperband(settings.min_blocks, settings.n_blocks, settings.eta),
         study_name=task.study_name,
         direction="maximize",
     )
