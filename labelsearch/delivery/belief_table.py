@@ -150,15 +150,18 @@ def _attribution_rows(tiers: list[dict[str, Any]]) -> list[Row]:
 
 
 def _seeds_row(context: Context) -> Row:
+    found = ensembles.load(context)
     _, cells = spread_columns(context)
-    smallest = [
-        i for i, row in enumerate(ensembles.load(context)["table"]) if row["window"] == "future"
-    ][-2]  # the market is last
+    tier = f"Top-{max(map(int, found['members']))}"
+    shown = next(cell for row, cell in zip(found["table"], cells, strict=True) if _is(row, tier, "future"))
     title = "Future return over seeds, %"
-    if not cells[smallest]:
+    if not shown:
         return title, "-", "One search seed and one classifier seed. To repeat with others: labelsearch seeds"
-    tier = ensembles.load(context)["table"][smallest]["tier"]
-    return title, cells[smallest][0], f"{tier}: mean±deviation [lowest highest]. {seeds_note(context)}"
+    return title, shown[0], f"{tier}: mean±deviation [lowest highest]. {seeds_note(context)}"
+
+
+def _is(row: dict[str, Any], tier: str, window: str) -> bool:
+    return (row["tier"], row["window"]) == (tier, window)
 
 
 def _looks_row(context: Context) -> Row:
