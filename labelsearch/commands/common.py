@@ -68,6 +68,7 @@ def one_line_errors(command: Command) -> Command:
 def show(table: "Table") -> None:
     """Print a table on standard output."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table as RichTable
 
     console = Console(width=None if sys.stdout.isatty() else 160)
@@ -77,10 +78,10 @@ def show(table: "Table") -> None:
         prose = table.prose and i == len(table.columns) - 1
         drawn.add_column(column, justify="left" if text or prose else "right", no_wrap=text)
     for row in table.rows:
-        drawn.add_row(*row)
+        drawn.add_row(*map(escape, row))
     console.print(drawn)
     if table.note:
-        console.print(table.note, highlight=False)
+        console.print(table.note, highlight=False, markup=False)
 
 
 @contextmanager

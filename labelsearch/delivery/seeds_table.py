@@ -5,12 +5,13 @@ from labelsearch.pipeline import seeds
 from labelsearch.pipeline.context import Context
 from labelsearch.pipeline.stages import ensembles
 
-FIGURES = (("return %", "total_return"), ("Sharpe", "sharpe"))
+FIGURES = (("return %", "total_return", 1), ("Sharpe", "sharpe", 2))  # title, figure, digits
 
 
-def spread_text(found: seeds.Spread) -> str:
+def spread_text(found: seeds.Spread, digits: int) -> str:
     """Mean, standard deviation, lowest and highest, e.g. ``+1.2±0.8 [-0.1 +2.5]``."""
-    return f"{found.mean:+.1f}±{found.deviation:.1f} [{found.low:+.1f} {found.high:+.1f}]"
+    mean, low, high = (f"{x:+.{digits}f}" for x in (found.mean, found.low, found.high))
+    return f"{mean}±{found.deviation:.{digits}f} [{low} {high}]"
 
 
 def seeds_note(context: Context) -> str:
@@ -30,9 +31,9 @@ def spread_columns(context: Context) -> tuple[tuple[str, ...], list[tuple[str, .
     tables = [own, *(table for kind in seeds.KINDS for table in found[kind])]
     if len(tables) < 2:
         return (), [()] * len(own)
-    titles = tuple(f"{title}, {len(tables)} seeds" for title, _ in FIGURES)
+    titles = tuple(f"{title}, {len(tables)} seeds" for title, _, _ in FIGURES)
     cells = [
-        tuple(spread_text(seeds.spread(tables, row["tier"], row["window"], figure)) for _, figure in FIGURES)
+        tuple(spread_text(seeds.spread(tables, row["tier"], row["window"], figure), n) for _, figure, n in FIGURES)
         for row in own
     ]
     return titles, cells
@@ -48,10 +49,11 @@ def seeds_table(context: Context) -> Table:
             continue
         for kind in seeds.KINDS:
             if found[kind]:
-                spreads = [seeds.spread([own, *found[kind]], row["tier"], row["window"], name) for _, name in FIGURES]
-                single = (f"{row['total_return']:+.1f}", f"{row['sharpe']:+.2f}")
-                figures = (single[0], spread_text(spreads[0]), single[1], spread_text(spreads[1]))
-                rows.append((row["tier"], row["window"], kind, str(spreads[0].n), *figures))
+                figures = []
+                for _, name, digits in FIGURES:
+                    spread = seeds.spread([own, *found[kind]], row["tier"], row["window"], name)
+                    figures += [f"{row[name]:+.{digits}f}", spread_text(spread, digits)]
+                rows.append((row["tier"], row["window"], kind, str(len(found[kind]) + 1), *figures))
     columns = ("tier", "window", "seeds of", "seeds", "return %", "over seeds", "Sharpe", "over seeds")
     note = (
         "Mean ± standard deviation [lowest highest], the run's own seed among them. Other classifier seeds train and "

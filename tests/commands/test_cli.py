@@ -176,6 +176,7 @@ def test_seeds_prints_the_spread(finished, home):
     assert result.exit_code == 0, result.output
     assert "Spread over seeds" in result.stdout
     assert "2 seeds" in result.stdout
+    assert "[lowest highest]" in result.stdout  # not taken for markup
     assert "look 1 of 2" in result.stdout.replace("\n", " ")
     assert "## Spread over seeds" in (Path("runs") / finished.folder.name / "report" / "report.md").read_text()
     again = invoke(*options, "--json")
