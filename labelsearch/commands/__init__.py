@@ -6,6 +6,7 @@ from labelsearch.commands.data import data
 from labelsearch.commands.experiments import demo, init, run, stage_commands
 from labelsearch.commands.explain import explain
 from labelsearch.commands.networks import compare_networks
+from labelsearch.commands.null import null
 from labelsearch.commands.results import compare, export, report, runs
 from labelsearch.commands.seeds import seeds
 
@@ -22,6 +23,6 @@ def main() -> None:
 
 
 for command in (
-    demo, data, init, run, *stage_commands, compare_networks, explain, seeds, runs, compare, report, export
+    demo, data, init, run, *stage_commands, compare_networks, explain, seeds, null, runs, compare, report, export
 ):  # fmt: skip
     main.add_command(command)

@@ -29,15 +29,25 @@ def _run(experiment: "Experiment", last: str, store: Path, runs: Path, workers: 
         return run_experiment(experiment, runs, store, last=last, workers=workers, progress=progress)
 
 
-def _finish(context: "Context") -> None:
-    """Write the report of a whole run and print its tiers."""
+def _run_whole(experiment: "Experiment", store: Path, runs: Path, workers: int) -> None:
+    """Run all stages and the null, write the report and print the tiers."""
     from labelsearch.delivery.belief_table import belief_table
+    from labelsearch.delivery.null_table import null_table
     from labelsearch.delivery.report import write_report
     from labelsearch.delivery.tables import tier_table
+    from labelsearch.pipeline.null import run_null
+    from labelsearch.pipeline.run import run_experiment
 
+    settings, found = experiment.null, None
+    with progress_bars() as progress:
+        context = run_experiment(experiment, runs, store, workers=workers, progress=progress)
+        if settings.repeats:
+            found = run_null(context, settings.repeats, settings.n_strategies)
     report = write_report(context)
     show(tier_table(context))
     show(belief_table(context))
+    if found:
+        show(null_table(found))
     click.echo(f"report: {report / 'report.md'}")
 
 
@@ -82,7 +92,7 @@ def run(experiment: Path, store: Path, runs: Path, workers: int) -> None:
     """
     from labelsearch.pipeline.experiment import Experiment
 
-    _finish(_run(Experiment.load(experiment), "ensembles", store, runs, workers))
+    _run_whole(Experiment.load(experiment), store, runs, workers)
 
 
 @click.command()
@@ -107,7 +117,7 @@ def demo(edge: float, seed: int, runs: Path, workers: int) -> None:
     quick = preset("quick")
     data = dataclasses.replace(quick.data, edge=edge, market_seed=seed)
     experiment = dataclasses.replace(quick, name="demo", seed=seed, data=data)
-    _finish(_run(experiment, "ensembles", Path("store"), runs, workers))
+    _run_whole(experiment, Path("store"), runs, workers)
 
 
 STAGE_HELP = {

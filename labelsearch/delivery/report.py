@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from labelsearch.delivery import belief_details, belief_table, tables
+from labelsearch.delivery.null_table import null_table
 from labelsearch.delivery.seeds_table import seeds_table
-from labelsearch.pipeline import belief, seeds
+from labelsearch.pipeline import belief, null, seeds
 from labelsearch.pipeline.context import Context
 from labelsearch.pipeline.stages import ensembles, features, labels, search
 from labelsearch.pipeline.units import write_atomically
@@ -116,6 +117,7 @@ def _markdown(context: Context) -> str:
         belief_details.overfitting_table(context),
         belief_details.attribution_table(context),
         *([seeds_table(context)] if any(seeds.load(context).values()) else []),
+        *([null_table(found)] if (found := null.load(context)) else []),
         tables.cost_table(context),
     ):
         parts += [f"## {table.title}", table.to_markdown()]

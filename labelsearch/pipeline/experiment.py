@@ -231,6 +231,19 @@ class Tiers:
         _positive(n_shifts=self.n_shifts)
 
 
+@dataclass(frozen=True)
+class Null:
+    """Search and tiers on outputs that know nothing, at the end of a run; `labelsearch null` does more of it."""
+
+    repeats: int = option(19, "searches on shifted outputs; 0 for none")
+    n_strategies: int = option(1000, "strategies of each")
+
+    def __post_init__(self) -> None:
+        if self.repeats < 0:
+            raise ValueError("repeats must not be negative")
+        _positive(n_strategies=self.n_strategies)
+
+
 # kind, options: five threshold labels of Balcerak & Schmelzer (2020); the extrema ones are our reconstruction
 DEFAULT_LABELS: tuple[dict[str, Any], ...] = (
     {"kind": "threshold", "theta": 0.012, "horizon": 5},
@@ -252,6 +265,7 @@ SECTIONS = {
     "search": Search,
     "score": Score,
     "tiers": Tiers,
+    "null": Null,
 }
 
 
@@ -279,6 +293,7 @@ class Experiment:
     search: Search = Search()
     score: Score = Score()
     tiers: Tiers = Tiers()
+    null: Null = Null()
     label: tuple[dict[str, Any], ...] = DEFAULT_LABELS
 
     def __post_init__(self) -> None:
@@ -286,6 +301,8 @@ class Experiment:
             raise ExperimentError(f"name {self.name!r} may hold letters, digits, dots, dashes and underscores only")
         if max(self.tiers.sizes) > self.search.n_strategies:
             raise ExperimentError("[tiers]: the largest tier has more strategies than [search] searches")
+        if self.null.repeats and max(self.tiers.sizes) > self.null.n_strategies:
+            raise ExperimentError("[null]: n_strategies is smaller than the largest tier")
         labels = self.label_kinds()
         names = [label.name for label in labels]
         if not names or len(set(names)) != len(names):

@@ -23,6 +23,7 @@ QUICK: dict[str, Any] = {
     "separation": {"n_pairs": 20_000, "n_restarts": 2},
     "network": {"n_neutral": 20_000, "n_trials": 3, "max_epochs": 6, "batch_size": 2048, "n_seeds": 1},
     "search": {"n_strategies": 2000, "island_size": 400},
+    "null": {"repeats": 9, "n_strategies": 400},
     "label": [
         {"kind": "threshold", "theta": 0.003, "horizon": 5},
         {"kind": "threshold", "theta": 0.006, "horizon": 60},
