@@ -49,6 +49,7 @@ def backtest(
     *,
     fee: float = 0.0005,
     slippage: float = 0.0,
+    short: bool = False,
     signal_map: str = "half",
     columns: int = 8,
     tolerance: float = 1e-9,
@@ -57,7 +58,7 @@ def backtest(
 
     Parameters
     ----------
-    params, outputs, open_, close, fee, slippage, signal_map
+    params, outputs, open_, close, fee, slippage, short, signal_map
         As for `strategies.simulate.simulate`.
     columns : int
         Strategies given to vectorbt at once; it takes some 50 bytes a strategy and bar.
@@ -79,9 +80,9 @@ def backtest(
         chunk = params[first : first + columns]
         state = initial_state(len(chunk), INITIAL)
         paths = simulate_paths(
-            chunk, outputs, open_, close, fee=fee, slippage=slippage, signal_map=signal_map, state=state
+            chunk, outputs, open_, close, fee=fee, slippage=slippage, short=short, signal_map=signal_map, state=state
         )
-        parts.append(_compare(paths, open_, close, fee, slippage))
+        parts.append(_compare(paths, portfolio(paths.orders, open_, close, fee, slippage, short)))
     result = Backtest(
         equity=np.concatenate([p.equity for p in parts], axis=1),
         position=np.concatenate([p.position for p in parts], axis=1),
@@ -99,7 +100,12 @@ def backtest(
 
 
 def portfolio(
-    orders: np.ndarray, open_: np.ndarray, close: np.ndarray, fee: float, slippage: float = 0.0
+    orders: np.ndarray,
+    open_: np.ndarray,
+    close: np.ndarray,
+    fee: float,
+    slippage: float = 0.0,
+    short: bool = False,
 ) -> vbt.Portfolio:
     """vectorbt portfolio of target-percent orders (T, S), NaN for none, filled at the open of their row."""
     size = np.ascontiguousarray(orders)
@@ -107,7 +113,7 @@ def portfolio(
         close=np.broadcast_to(close[:, None], size.shape),
         size=size,
         size_type="targetpercent",
-        direction="longonly",
+        direction="both" if short else "longonly",
         price=open_[:, None],
         fees=fee,
         slippage=slippage,
@@ -118,8 +124,7 @@ def portfolio(
     )
 
 
-def _compare(paths: Paths, open_: np.ndarray, close: np.ndarray, fee: float, slippage: float) -> Backtest:
-    result = portfolio(paths.orders, open_, close, fee, slippage)
+def _compare(paths: Paths, result: vbt.Portfolio) -> Backtest:
     equity: np.ndarray = np.asarray(result.value()).reshape(paths.equity.shape)
     records = result.orders.values
     return Backtest(

@@ -32,6 +32,8 @@ class Problem:
         The strategies and their signal map.
     fee, slippage : float
         Costs of a fill, as shares of the traded value and of the price.
+    short : bool
+        Positions may be short, see `strategies.simulate.simulate`.
     score : ScoreSettings
         What the score asks for.
 
@@ -48,6 +50,7 @@ class Problem:
     space: StrategySpace
     fee: float = 0.0005
     slippage: float = 0.0
+    short: bool = False
     score: ScoreSettings = field(default_factory=ScoreSettings)
 
     def __post_init__(self) -> None:
@@ -117,6 +120,7 @@ class Spending:
                 problem.close[rows],
                 fee=problem.fee,
                 slippage=problem.slippage,
+                short=problem.short,
                 signal_map=problem.space.signal_map,
                 state=flatten(self.state) if self.restart else self.state,
             )
@@ -158,6 +162,7 @@ def evaluate_population(problem: Problem, params: np.ndarray) -> dict[str, np.nd
         problem.close,
         fee=problem.fee,
         slippage=problem.slippage,
+        short=problem.short,
         signal_map=problem.space.signal_map,
     )
     return {

@@ -30,7 +30,10 @@ N_ROWS = 14
 
 
 class Bars(NamedTuple):
-    """What all strategies see: outputs (T, K), open and close (T,), costs as shares, the signal map's code."""
+    """What all strategies see: outputs (T, K), open and close (T,), costs as shares, the signal map's code.
+
+    ``short`` lets positions go below 0: a signal of 0 then wants all of equity short, 1/2 nothing, 1 all long.
+    """
 
     outputs: np.ndarray
     open: np.ndarray
@@ -38,6 +41,7 @@ class Bars(NamedTuple):
     fee: float
     slippage: float
     signal_map: int
+    short: bool
 
 
 class Record(NamedTuple):
@@ -61,11 +65,19 @@ def minus_nb(a: float, b: float) -> float:
     return 0.0 if is_close_nb(a, b) else a - b
 
 
-@njit(cache=True)
-def fill_nb(cash: float, quantity: float, target: float, price: float, fee: float, slippage: float) -> tuple:
-    """Fill one target-percent order, long only; the same decisions in the same order as vectorbt.
+@njit(cache=True, inline="always")
+def quantity_after_nb(quantity: float, sold: float) -> float:
+    """What is held after a sale, of either sign, exactly 0 where vectorbt takes the difference for rounding error."""
+    return 0.0 if is_close_nb(quantity, sold) else quantity - sold
 
-    The size follows from the price; what is paid or got is worse than it by the share ``slippage``.
+
+@njit(cache=True)
+def fill_nb(
+    cash: float, quantity: float, target: float, price: float, fee: float, slippage: float, short: bool
+) -> tuple:
+    """Fill one target-percent order; the same decisions in the same order as vectorbt.
+
+    Unless ``short``, no more is sold than is held. The size follows from the price; what is paid or got is worse than it by the share ``slippage``.
 
     Returns
     -------
@@ -90,13 +102,13 @@ def fill_nb(cash: float, quantity: float, target: float, price: float, fee: floa
             size = value / price
             paid = cash - value
             total = cash
-        return minus_nb(cash, total), quantity + size, value, paid
-    size = min(quantity, -size)
+        return minus_nb(cash, total), quantity_after_nb(quantity, -size), value, paid
+    size = -size if short else min(quantity, -size)
     if size <= ABS_TOL:
         return cash, quantity, 0.0, 0.0
     value = size * (price * (1.0 - slippage))
     paid = value * fee
-    return cash + minus_nb(value, paid), minus_nb(quantity, size), value, paid
+    return cash + minus_nb(value, paid), quantity_after_nb(quantity, size), value, paid
 
 
 @njit(cache=True, error_model="numpy")
@@ -143,14 +155,14 @@ def signals_nb(outputs: np.ndarray, weights: np.ndarray, signal_map: int, out: n
 
 
 @njit(cache=True)
-def fill_lanes_nb(lanes: np.ndarray, price: float, fee: float, slippage: float) -> None:
+def fill_lanes_nb(lanes: np.ndarray, price: float, fee: float, slippage: float, short: bool) -> None:
     """Fill the pending orders of all lanes at the open; an order lives for one row, filled or not."""
     for lane in range(LANES):
         target = lanes[PENDING * LANES + lane]
         if np.isnan(target):
             continue
         cash, quantity = lanes[CASH * LANES + lane], lanes[QUANTITY * LANES + lane]
-        cash, quantity, value, paid = fill_nb(cash, quantity, target, price, fee, slippage)
+        cash, quantity, value, paid = fill_nb(cash, quantity, target, price, fee, slippage, short)
         lanes[CASH * LANES + lane] = cash
         lanes[QUANTITY * LANES + lane] = quantity
         lanes[PENDING * LANES + lane] = np.nan
@@ -160,12 +172,14 @@ def fill_lanes_nb(lanes: np.ndarray, price: float, fee: float, slippage: float) 
 
 
 @njit(cache=True, error_model="numpy")
-def decide_lanes_nb(lanes: np.ndarray, signals: np.ndarray, at: int, close: float) -> int:
+def decide_lanes_nb(lanes: np.ndarray, signals: np.ndarray, at: int, close: float, short: bool) -> int:
     """Mark all lanes at the close and decide their orders; returns the number of orders.
 
     Branch free, so that it vectorises. Equity that is used up (not above 0) counts as position 0.
     """
     n_orders = 0
+    scale, shift = (0.5, 0.5) if short else (1.0, 0.0)  # from a share of equity to the signal that wants it
+    back, less = (2.0, 1.0) if short else (1.0, 0.0)
     for lane in range(LANES):
         held = lanes[QUANTITY * LANES + lane] * close
         equity = lanes[CASH * LANES + lane] + held
@@ -173,16 +187,17 @@ def decide_lanes_nb(lanes: np.ndarray, signals: np.ndarray, at: int, close: floa
         position = position if equity > 0.0 else 0.0
         signal = signals[at + lane]
         delta = lanes[DELTA * LANES + lane]
-        buy = (signal > lanes[THETA_BUY * LANES + lane]) & (signal - position > delta)
-        sell = (signal < lanes[THETA_SELL * LANES + lane]) & (position - signal > delta)
+        has = scale * position + shift
+        buy = (signal > lanes[THETA_BUY * LANES + lane]) & (signal - has > delta)
+        sell = (signal < lanes[THETA_SELL * LANES + lane]) & (has - signal > delta)
         order = buy | sell
         n_orders += 1 if order else 0
         peak = lanes[PEAK * LANES + lane]
         peak = equity if equity > peak else peak
         fall = 1.0 - equity / peak
         worst = lanes[DRAWDOWN * LANES + lane]
-        lanes[PENDING * LANES + lane] = signal if order else np.nan
-        lanes[POSITION_SUM * LANES + lane] += position
+        lanes[PENDING * LANES + lane] = back * signal - less if order else np.nan
+        lanes[POSITION_SUM * LANES + lane] += abs(position)
         lanes[PEAK * LANES + lane] = peak
         lanes[DRAWDOWN * LANES + lane] = fall if fall > worst else worst
         lanes[EQUITY * LANES + lane] = equity
@@ -210,8 +225,8 @@ def walk_lanes_nb(lanes: np.ndarray, weights: np.ndarray, bars: Bars, record: Re
             if record.wanted:
                 record_lanes_nb(lanes, PENDING, t, first, record.orders)
             if n_orders > 0:
-                fill_lanes_nb(lanes, bars.open[t], bars.fee, bars.slippage)
-            n_orders = decide_lanes_nb(lanes, signals, (t - start) * LANES, bars.close[t])
+                fill_lanes_nb(lanes, bars.open[t], bars.fee, bars.slippage, bars.short)
+            n_orders = decide_lanes_nb(lanes, signals, (t - start) * LANES, bars.close[t], bars.short)
             if record.wanted:
                 record_lanes_nb(lanes, EQUITY, t, first, record.equity)
                 record_lanes_nb(lanes, POSITION, t, first, record.position)

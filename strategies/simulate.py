@@ -28,7 +28,7 @@ class State(NamedTuple):
     fills: np.ndarray  # int64
     traded: np.ndarray  # value bought and sold
     fees: np.ndarray
-    position_sum: np.ndarray  # sum over bars of the share of equity held at the close
+    position_sum: np.ndarray  # sum over bars of the share of equity held at the close, long or short
     peak: np.ndarray  # highest equity so far
     drawdown: np.ndarray  # largest fall from the peak, as a share of it
     equity: np.ndarray  # at the last close
@@ -39,7 +39,7 @@ class Paths(NamedTuple):
     """Paths of a few strategies, (T, S) each, and the state after the last bar."""
 
     equity: np.ndarray  # at the close
-    position: np.ndarray  # share of equity held at the close
+    position: np.ndarray  # share of equity held at the close, below 0 if short
     orders: np.ndarray  # target share at the row where the order fills, NaN for no order
     state: State
 
@@ -80,7 +80,7 @@ def final_value(state: State) -> np.ndarray:
 
 
 def mean_position(state: State) -> np.ndarray:
-    """Mean share of equity held (S,), 0 before the first bar."""
+    """Mean share of equity held (S,), long or short, 0 before the first bar."""
     return state.position_sum / np.maximum(state.bars, 1)
 
 
@@ -92,6 +92,7 @@ def simulate(
     *,
     fee: float = 0.0005,
     slippage: float = 0.0,
+    short: bool = False,
     signal_map: str = "half",
     state: State | None = None,
 ) -> State:
@@ -109,6 +110,8 @@ def simulate(
         Share of traded value, in [0, 1).
     slippage : float
         Share by which a fill is worse than the open, half the spread included, in [0, 1).
+    short : bool
+        Positions may be short: a signal of 0 wants all of equity short, 1/2 nothing, 1 all long. Lending costs nothing.
     signal_map : {"half", "clip", "logistic"}
         See `strategies.linear.signals`.
     state : State, optional
@@ -125,7 +128,7 @@ def simulate(
         If shapes do not fit each other, or a price or the fee is out of range.
     """
     nothing = np.empty((0, 0))
-    return _run(params, _bars(params, outputs, open_, close, (fee, slippage), signal_map), state, (nothing,) * 3)
+    return _run(params, _bars(params, outputs, open_, close, (fee, slippage), short, signal_map), state, (nothing,) * 3)
 
 
 def simulate_paths(
@@ -136,6 +139,7 @@ def simulate_paths(
     *,
     fee: float = 0.0005,
     slippage: float = 0.0,
+    short: bool = False,
     signal_map: str = "half",
     state: State | None = None,
 ) -> Paths:
@@ -144,7 +148,7 @@ def simulate_paths(
     Parameters and errors as for `simulate`. An order that waits in ``state`` is in row 0 of ``orders``; the
     one decided at the last bar is in none.
     """
-    bars = _bars(params, outputs, open_, close, (fee, slippage), signal_map)
+    bars = _bars(params, outputs, open_, close, (fee, slippage), short, signal_map)
     shape = (len(bars.close), len(params))
     paths = (np.empty(shape), np.empty(shape), np.empty(shape))
     return Paths(*paths, _run(params, bars, state, paths))
@@ -156,6 +160,7 @@ def _bars(
     open_: np.ndarray,
     close: np.ndarray,
     costs: tuple[float, float],
+    short: bool,
     signal_map: str,
 ) -> kernels.Bars:
     outputs = np.ascontiguousarray(outputs, dtype=np.float64)
@@ -173,7 +178,7 @@ def _bars(
             row = int(np.flatnonzero(~(np.isfinite(price) & (price > 0)))[0])
             raise ValueError(f"{name} price in row {row} is not a positive number: {price[row]}")
     fee, slippage = map(float, costs)
-    return kernels.Bars(outputs, open_, close, fee, slippage, signal_map_code(signal_map))
+    return kernels.Bars(outputs, open_, close, fee, slippage, signal_map_code(signal_map), short)
 
 
 def _run(params: np.ndarray, bars: kernels.Bars, state: State | None, paths: tuple[np.ndarray, ...]) -> State:

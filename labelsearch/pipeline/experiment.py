@@ -181,6 +181,7 @@ class Search:
     random_share: float = option(0.2, "share of the strategies at random, to keep the full spectrum")
     budget: str = option("blocks", "Hyperband budget: blocks spread over the past window, or its prefix")
     signal_map: str = option("half", "half: clip(1/2 + w.o, 0, 1); clip: clip(w.o, 0, 1); logistic")
+    side: str = option("long", "long; both: positions may be short, a signal of 1/2 wants none")
     fee: float = option(0.0005, "fee as a share of the traded value")
     slippage: float = option(0.0, "basis points by which a fill is worse than the open, half the spread included")
     weight: tuple[float, float] = option((-1.0, 1.0), "range of the weights")
@@ -195,6 +196,7 @@ class Search:
         _one_of("signal_map", self.signal_map, ("half", "clip", "logistic"))
         if not 0.0 <= self.random_share <= 1.0:
             raise ValueError("random_share must lie in [0, 1]")
+        _one_of("side", self.side, ("long", "both"))
         if not 0.0 <= self.fee < 0.1:
             raise ValueError("fee must lie in [0, 0.1)")
         if not 0.0 <= self.slippage < 1000.0:

@@ -12,39 +12,40 @@ def signal(weights, outputs, signal_map):
     return min(max(total + (0.5 if signal_map == "half" else 0.0), 0.0), 1.0)
 
 
-def trade(cash, quantity, target, price, fee, slippage=0.0):
+def trade(cash, quantity, target, price, fee, slippage=0.0, short=False):
     """(cash, quantity, traded value, fee paid) after a target-percent order, value 0 where nothing trades."""
     size = (target * (cash + quantity * price) - quantity * price) / price
     dear, cheap = price * (1 + slippage), price * (1 - slippage)
     value = min(size * dear, cash / (1 + fee))
     if value > 0 and cash > 0:
         return cash - value * (1 + fee), quantity + value / dear, value, value * fee
-    value = min(-size, quantity) * cheap
-    if value > 0 and quantity > 0:
+    value = (-size if short else min(-size, quantity)) * cheap
+    if value > 0 and (short or quantity > 0):
         return cash + value * (1 - fee), quantity - value / cheap, value, value * fee
     return cash, quantity, 0.0, 0.0
 
 
-def simulate(row, outputs, open_, close, fee, signal_map="half", slippage=0.0):
+def simulate(row, outputs, open_, close, fee, signal_map="half", slippage=0.0, short=False):
     """One strategy; a dict of what `strategies.simulate.State` holds, with a list of (bar, value) fills."""
     weights, theta_buy, theta_sell, delta = row[:-3], row[-3], row[-2], row[-1]
     cash, quantity, pending = 1.0, 0.0, None
     fills, fees, positions, peak, drawdown, equity = [], 0.0, [], 1.0, 0.0, 1.0
     for t in range(len(close)):
         if pending is not None:
-            cash, quantity, value, paid = trade(cash, quantity, pending, open_[t], fee, slippage)
+            cash, quantity, value, paid = trade(cash, quantity, pending, open_[t], fee, slippage, short)
             fees += paid
             if value > 0:
                 fills.append((t, value))
         equity = cash + quantity * close[t]
         position = quantity * close[t] / equity
-        positions.append(position)
+        positions.append(abs(position))
+        has = (position + 1) / 2 if short else position
         peak = max(peak, equity)
         drawdown = max(drawdown, (peak - equity) / peak)
         s = signal(weights, outputs[t], signal_map)
-        buy = s > theta_buy and s - position > delta
-        sell = s < theta_sell and position - s > delta
-        pending = s if buy or sell else None
+        buy = s > theta_buy and s - has > delta
+        sell = s < theta_sell and has - s > delta
+        pending = (2 * s - 1 if short else s) if buy or sell else None
     return {
         "equity": equity,
         "cash": cash,

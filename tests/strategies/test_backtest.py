@@ -21,16 +21,17 @@ def eager(seed: int, n: int) -> np.ndarray:
     return space.sample(np.random.default_rng(seed), n)
 
 
+@pytest.mark.parametrize("short", [False, True])
 @pytest.mark.parametrize(("fee", "slippage"), [(0.0, 0.0), (0.0005, 0.0), (0.0005, 0.0003), (0.01, 0.002)])
-def test_vectorbt_agrees_to_the_last_fill(bt, make, market, fee, slippage):
+def test_vectorbt_agrees_to_the_last_fill(bt, make, market, fee, slippage, short):
     params = np.vstack([make[1](20, 25), eager(21, 25)])
-    costs = {"fee": fee, "slippage": slippage}
+    costs = {"fee": fee, "slippage": slippage, "short": short}
     paths = simulate_paths(params, *market, **costs)
     assert paths.state.fills.sum() > 2000
     result = bt.backtest(params, *market, **costs, columns=20)
     assert result.difference < 1e-9
     np.testing.assert_allclose(result.equity[-1], simulate(params, *market, **costs).equity, rtol=1e-9)
-    records = bt.portfolio(paths.orders, market.open, market.close, fee, slippage).orders.values
+    records = bt.portfolio(paths.orders, market.open, market.close, fee, slippage, short).orders.values
     quantity = np.zeros_like(paths.equity)
     quantity[1:] = np.diff(paths.position * paths.equity / market.close[:, None], axis=0)
     for col in range(50):
@@ -41,18 +42,20 @@ def test_vectorbt_agrees_to_the_last_fill(bt, make, market, fee, slippage):
         np.testing.assert_allclose(quantity[mine["idx"], col], signed, rtol=1e-6, atol=1e-15)
 
 
-@pytest.mark.parametrize(("fee", "slippage"), [(0.0, 0.0), (0.0005, 0.001), (0.01, 0.0)])
-def test_any_targets_fill_as_in_vectorbt(bt, make, fee, slippage):
+@pytest.mark.parametrize(
+    ("fee", "slippage", "short"), [(0.0, 0.0, False), (0.0005, 0.001, False), (0.01, 0.0, False), (0.0005, 0.001, True)]
+)
+def test_any_targets_fill_as_in_vectorbt(bt, make, fee, slippage, short):
     """Targets no strategy would send, many of which change nothing, as all in again or out again."""
     market = make[0](24, 1500)
     rng = np.random.default_rng(25)
-    targets = rng.choice([0.0, 0.0, 0.5, 1.0, 1.0, 0.37], (1500, 6))
+    targets = rng.choice([0.0, 0.0, 0.5, 1.0, 1.0, -0.6 if short else 0.37], (1500, 6))
     orders = np.where(rng.random((1500, 6)) < 0.4, targets, np.nan)
-    records = bt.portfolio(orders, market.open, market.close, fee, slippage).orders.values
+    records = bt.portfolio(orders, market.open, market.close, fee, slippage, short).orders.values
     for col in range(6):
         cash, quantity, fills = 1.0, 0.0, []
         for t in np.flatnonzero(~np.isnan(orders[:, col])):
-            cash, quantity, value, paid = fill_nb(cash, quantity, orders[t, col], market.open[t], fee, slippage)
+            cash, quantity, value, paid = fill_nb(cash, quantity, orders[t, col], market.open[t], fee, slippage, short)
             if value > 0:
                 fills.append((t, value, paid))
         mine = records[records["col"] == col]

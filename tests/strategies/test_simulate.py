@@ -22,15 +22,18 @@ def same_bits(a: State, b: State) -> bool:
 
 
 @pytest.mark.parametrize("signal_map", ["half", "clip", "logistic"])
-@pytest.mark.parametrize(("fee", "slippage"), [(0.0, 0.0), (0.0005, 0.0), (0.0005, 0.001), (0.02, 0.0)])
-def test_equals_the_naive_twin(make, signal_map, fee, slippage):
+@pytest.mark.parametrize(
+    ("fee", "slippage", "short"),
+    [(0.0, 0.0, False), (0.0005, 0.0, False), (0.0005, 0.001, False), (0.02, 0.0, False), (0.0005, 0.001, True)],
+)
+def test_equals_the_naive_twin(make, signal_map, fee, slippage, short):
     make_market, make_params = make
     m, params = make_market(3, 700), make_params(4, 21)
-    got = simulate(params, *m, fee=fee, slippage=slippage, signal_map=signal_map)
-    paths = simulate_paths(params, *m, fee=fee, slippage=slippage, signal_map=signal_map)
+    got = simulate(params, *m, fee=fee, slippage=slippage, short=short, signal_map=signal_map)
+    paths = simulate_paths(params, *m, fee=fee, slippage=slippage, short=short, signal_map=signal_map)
     assert got.fills.sum() > 20
     for s, row in enumerate(params):
-        want = naive.simulate(row, *m, fee, signal_map, slippage)
+        want = naive.simulate(row, *m, fee, signal_map, slippage, short)
         assert got.equity[s] == pytest.approx(want["equity"], rel=1e-12)
         assert got.cash[s] == pytest.approx(want["cash"], abs=1e-12)
         assert got.fees[s] == pytest.approx(want["fees"], rel=1e-11)
@@ -131,19 +134,24 @@ def test_an_order_of_the_last_bar_waits_in_the_state():
 
 def test_fills_by_hand():
     # half of 100 at price 10, fee 1%: value 50, fee .50
-    assert fill_nb(100.0, 0.0, 0.5, 10.0, 0.01, 0.0) == pytest.approx((49.5, 5.0, 50.0, 0.5))
+    assert fill_nb(100.0, 0.0, 0.5, 10.0, 0.01, 0.0, False) == pytest.approx((49.5, 5.0, 50.0, 0.5))
     # all of 101: the fee comes out of it, so that 100 is bought
-    assert fill_nb(101.0, 0.0, 1.0, 10.0, 0.01, 0.0) == pytest.approx((0.0, 10.0, 100.0, 1.0))
+    assert fill_nb(101.0, 0.0, 1.0, 10.0, 0.01, 0.0, False) == pytest.approx((0.0, 10.0, 100.0, 1.0))
     # sell half of ten at price 10
-    assert fill_nb(0.0, 10.0, 0.5, 10.0, 0.01, 0.0) == pytest.approx((49.5, 5.0, 50.0, 0.5))
+    assert fill_nb(0.0, 10.0, 0.5, 10.0, 0.01, 0.0, False) == pytest.approx((49.5, 5.0, 50.0, 0.5))
     # all in already, and at target already: no fill
-    assert fill_nb(0.0, 10.0, 1.0, 10.0, 0.01, 0.0) == (0.0, 10.0, 0.0, 0.0)
-    assert fill_nb(50.0, 5.0, 0.5, 10.0, 0.01, 0.0) == (50.0, 5.0, 0.0, 0.0)
+    assert fill_nb(0.0, 10.0, 1.0, 10.0, 0.01, 0.0, False) == (0.0, 10.0, 0.0, 0.0)
+    assert fill_nb(50.0, 5.0, 0.5, 10.0, 0.01, 0.0, False) == (50.0, 5.0, 0.0, 0.0)
     # half of 100 at price 10, 10% slippage: size 5 as without, paid 11 each; sold at 9 each
-    assert fill_nb(100.0, 0.0, 0.5, 10.0, 0.0, 0.1) == pytest.approx((45.0, 5.0, 55.0, 0.0))
-    assert fill_nb(0.0, 10.0, 0.5, 10.0, 0.0, 0.1) == pytest.approx((45.0, 5.0, 45.0, 0.0))
+    assert fill_nb(100.0, 0.0, 0.5, 10.0, 0.0, 0.1, False) == pytest.approx((45.0, 5.0, 55.0, 0.0))
+    assert fill_nb(0.0, 10.0, 0.5, 10.0, 0.0, 0.1, False) == pytest.approx((45.0, 5.0, 45.0, 0.0))
+    # short: half of 100 sold at 10, and bought back at 12
+    cash, quantity, value, _ = fill_nb(100.0, 0.0, -0.5, 10.0, 0.0, 0.0, True)
+    assert (cash, quantity, value) == pytest.approx((150.0, -5.0, 50.0))
+    assert fill_nb(cash, quantity, 0.0, 12.0, 0.0, 0.0, True) == pytest.approx((90.0, 0.0, 60.0, 0.0))
+    assert fill_nb(100.0, 0.0, -0.5, 10.0, 0.0, 0.0, False) == (100.0, 0.0, 0.0, 0.0)
     # the buy was decided at a lower price; at the fill the position is above target, so it sells
-    cash, quantity, value, _ = fill_nb(50.0, 5.0, 0.6, 20.0, 0.0, 0.0)
+    cash, quantity, value, _ = fill_nb(50.0, 5.0, 0.6, 20.0, 0.0, 0.0, False)
     assert (cash, quantity, value) == pytest.approx((60.0, 4.5, 10.0))
 
 
@@ -168,7 +176,7 @@ def test_a_higher_fee_never_pays_for_the_same_targets(make, market):
         for fee in (0.0, 0.0005, 0.005, 0.05):
             cash, quantity = 1.0, 0.0
             for t in np.flatnonzero(~np.isnan(orders[:, s])):
-                cash, quantity, _, _ = fill_nb(cash, quantity, orders[t, s], market.open[t], fee, 0.0)
+                cash, quantity, _, _ = fill_nb(cash, quantity, orders[t, s], market.open[t], fee, 0.0, False)
             values.append(cash + quantity * market.close[-1])
         assert values == sorted(values, reverse=True)
         assert values[0] > values[-1]

@@ -46,6 +46,7 @@ def problem(context: Context, window: str) -> Problem:
         space=strategy_space(context),
         fee=context.experiment.search.fee,
         slippage=context.experiment.search.slippage / 10_000.0,
+        short=context.experiment.search.side == "both",
         score=ScoreSettings(target_trades, score.target_position, score.position_weight),
     )
 
