@@ -77,7 +77,8 @@ def fill_nb(
 ) -> tuple:
     """Fill one target-percent order; the same decisions in the same order as vectorbt.
 
-    Unless ``short``, no more is sold than is held. The size follows from the price; what is paid or got is worse than it by the share ``slippage``.
+    Unless ``short``, no more is sold than is held. The size follows from the price; what is paid or got is worse than
+    it by the share ``slippage``.
 
     Returns
     -------
