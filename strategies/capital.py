@@ -94,7 +94,7 @@ def gradient_weights(returns: np.ndarray, rate: float) -> np.ndarray:
     Parameters
     ----------
     returns : (D, S) array
-        Daily returns of the strategies, above -1.
+        Daily returns of the strategies.
     rate : float
         Learning rate; 0 keeps equal weights.
     """
@@ -104,7 +104,7 @@ def gradient_weights(returns: np.ndarray, rate: float) -> np.ndarray:
     for d in range(n_days):
         weight = np.exp(power - power.max())
         weights[d] = weight / weight.sum()
-        growth = 1.0 + returns[d]
+        growth = np.maximum(1.0 + returns[d], 0.0)
         mean = weights[d] @ growth
         if mean > 0:
             power += rate * growth / mean
@@ -156,7 +156,7 @@ class Stretch(NamedTuple):
     """Some bars of S strategies, and where they stood at the close before."""
 
     equity: np.ndarray  # (T, S) at each close
-    position: np.ndarray  # (T, S) share of it held
+    position: np.ndarray  # (T, S) share of it held, below 0 if short
     open: np.ndarray  # (T,)
     close: np.ndarray  # (T,)
     equity_before: np.ndarray  # (S,)
@@ -218,7 +218,7 @@ class Pool:
             quantity = now[-1]
             price = stretch.open[rows, None] * (1.0 + np.sign(change) * self.slippage)
             traded = np.abs(change) * price
-            traded[traded <= LEAST * own] = 0.0
+            traded[(own <= 0) | (traded <= LEAST * own)] = 0.0
             equity = own @ units + idle
             position = np.divide(value @ units, equity, out=np.zeros_like(equity), where=equity > 0)
             paid = traded @ units

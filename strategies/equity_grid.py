@@ -71,6 +71,7 @@ def equity_grid(params: np.ndarray, problem: Problem, edges: np.ndarray) -> Equi
                 problem.close[rows],
                 fee=problem.fee,
                 slippage=problem.slippage,
+                short=problem.short,
                 signal_map=problem.space.signal_map,
                 state=state,
             )

@@ -24,7 +24,7 @@ class Metrics(NamedTuple):
     recovery_days: float | None
     matched_return: float | None
     trades_per_month: float
-    mean_position: float
+    mean_position: float  # long or short
     invested: float  # share of bars with something held
     turnover: float  # value traded a month, in equities
     fees: float  # of the starting capital
@@ -140,7 +140,7 @@ def measure(
     Parameters
     ----------
     equity, position : (T,) array
-        Equity and the share of it held, at each bar's close.
+        Equity and the share of it held, below 0 if short, at each bar's close.
     time_ms : (T,) array
         Opening times of the bars.
     months : float
@@ -176,8 +176,8 @@ def measure(
         recovery_days=recovery_days(equity, time_ms, initial),
         matched_return=None if matched is None else 100.0 * matched,
         trades_per_month=float(fills) / months,
-        mean_position=100.0 * float(np.mean(position)),
-        invested=100.0 * float(np.mean(np.asarray(position) > 0)),
+        mean_position=100.0 * float(np.mean(np.abs(position))),
+        invested=100.0 * float(np.mean(np.asarray(position) != 0)),
         turnover=float(moved.sum()) / months,
         fees=100.0 * fee * float(traded.sum()) / initial,
         beta=beta,

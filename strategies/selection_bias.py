@@ -110,6 +110,7 @@ def placebo_shift(
     *,
     fee: float = 0.0005,
     slippage: float = 0.0,
+    short: bool = False,
     signal_map: str = "half",
     sizes: Sequence[int] = TIER_SIZES,
     n_shifts: int = 199,
@@ -125,7 +126,7 @@ def placebo_shift(
     ----------
     params : (S, K + 3) array
         Strategies, best first: the tier of N is the first N rows.
-    outputs, open_, close, fee, slippage, signal_map
+    outputs, open_, close, fee, slippage, short, signal_map
         The window, as for `strategies.simulate.simulate`.
     sizes : sequence of int
         Tiers to test; none larger than S.
@@ -158,7 +159,9 @@ def placebo_shift(
 
     def log_returns(shift: int) -> list[float]:
         moved = np.roll(outputs, shift, axis=0) if shift else outputs
-        after = simulate(params, moved, open_, close, fee=fee, slippage=slippage, signal_map=signal_map)
+        after = simulate(
+            params, moved, open_, close, fee=fee, slippage=slippage, short=short, signal_map=signal_map
+        )
         value = final_value(after)
         return [float(np.log(np.maximum(value[:n].mean(), np.finfo(float).tiny))) for n in sizes]
 

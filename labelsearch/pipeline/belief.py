@@ -211,6 +211,7 @@ def _attribution(
         problem.close,
         fee=0.0,
         slippage=problem.slippage,
+        short=problem.short,
         signal_map=problem.space.signal_map,
     )
     rows = []

@@ -25,6 +25,7 @@ from labelsearch.pipeline.schema import (
     option,
     refuse_unknown,
 )
+from strategies.ranking import CRITERIA
 
 INTERVALS = ("1m", "5m", "15m", "1h")
 
@@ -225,11 +226,13 @@ class Tiers:
     """Ensembles of the best strategies by past score."""
 
     sizes: tuple[int, ...] = option((100, 20, 10, 5), "strategies in each tier")
+    ranking: str = option("score", "best by score, return, deflated_sharpe, median or uncrowded, on past")
     n_shifts: int = option(199, "circular shifts of the outputs behind the placebo p-value")
 
     def __post_init__(self) -> None:
         if not self.sizes or min(self.sizes) < 1 or len(set(self.sizes)) != len(self.sizes):
             raise ValueError("sizes must be different positive numbers")
+        _one_of("ranking", self.ranking, CRITERIA)
         _positive(n_shifts=self.n_shifts)
 
 

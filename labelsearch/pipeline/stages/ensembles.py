@@ -34,6 +34,7 @@ def judge_window(
         asked.close,
         fee=asked.fee,
         slippage=asked.slippage,
+        short=asked.short,
         signal_map=asked.space.signal_map,
     )
     curves = {f"Top-{n}": combine(tested.equity[:, :n], tested.position[:, :n]) for n in sizes}
@@ -67,7 +68,7 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
     past = search_stage.problem(context, "past")
     params = population[list(past.space.names)].to_numpy()
     score = population["score"].to_numpy()
-    members = tiers(score, sizes)
+    members = tiers(search_stage.ranking(context, population), sizes)
     best = params[members[sizes[0]]]
     rows, _ = judge_window(context, "past", best, sizes, folder)
     context.progress("ensembles", 1, 5)
@@ -85,6 +86,7 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
         future.close,
         fee=future.fee,
         slippage=future.slippage,
+        short=future.short,
         signal_map=future.space.signal_map,
         sizes=sizes,
         n_shifts=settings.n_shifts,

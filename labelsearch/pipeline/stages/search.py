@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from labelsearch.pipeline.context import Context
 from labelsearch.pipeline.stages import outputs as output_stage
 from labelsearch.pipeline.units import run_units
 from strategies.budget import Problem, evaluate_population
+from strategies.equity_grid import day_edges, equity_grid
 from strategies.linear import StrategySpace
+from strategies.ranking import criterion
 from strategies.score import ScoreSettings
 from strategies.search import IslandResult, IslandTask, SearchSettings, islands, merge, run_island
 
@@ -96,6 +99,17 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
     settings = dataclasses.asdict(search_settings(context))
     (folder / "search.json").write_text(json.dumps({**counts, "settings": settings}, indent=1))
     return {"strategy_trials": len(frame), "strategy_trials_pruned": population.n_pruned}
+
+
+def ranking(context: Context, population: pd.DataFrame) -> NDArray[np.float64]:
+    """What tiers are formed by (S,), the best highest: the score, or another criterion over past."""
+    name = context.experiment.tiers.ranking
+    if name == "score":
+        return population["score"].to_numpy()
+    past = problem(context, "past")
+    edges = day_edges(output_stage.load(context, "past").open_time)
+    grid = equity_grid(population[list(past.space.names)].to_numpy(), past, edges)
+    return criterion(name, grid, edges, past.months, past.score)
 
 
 def load(context: Context) -> pd.DataFrame:
