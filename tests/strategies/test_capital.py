@@ -26,18 +26,25 @@ FEE, SLIPPAGE = 0.001, 0.0005
 EDGES = np.array([0, 150, 500, 501, 900])
 
 
-def traders(make):
+def traders(make, short):
     """Paths of the first 7 strategies with more than 5 fills."""
     market, params = make[0](4, 900), make[1](9, 60)
-    fills = simulate_paths(params, *market, fee=FEE, slippage=SLIPPAGE).state.fills
-    return simulate_paths(params[np.flatnonzero(fills > 5)[:7]], *market, fee=FEE, slippage=SLIPPAGE)
+    options = {"fee": FEE, "slippage": SLIPPAGE, "short": short}
+    fills = simulate_paths(params, *market, **options).state.fills
+    return simulate_paths(params[np.flatnonzero(fills > 5)[:7]], *market, **options)
+
+
+@pytest.fixture(params=[False, True], ids=["long", "both"])
+def short(request):
+    return request.param
 
 
 @pytest.fixture
-def stretch(make):
+def stretch(make, short):
     """900 bars of 7 strategies that trade, from a fresh start."""
     market = make[0](4, 900)
-    paths = traders(make)
+    paths = traders(make, short)
+    assert (paths.position.min() < -0.5) == short
     return from_start(paths.equity, paths.position, market.open, market.close)
 
 
@@ -104,12 +111,12 @@ def test_wild_weights_as_their_slow_twin(stretch):
     assert got.moved > 0.2
 
 
-def test_equal_is_the_sum_of_the_curves(stretch, make):
+def test_equal_is_the_sum_of_the_curves(stretch, make, short):
     got = invested("equal", stretch, returns(1))
     wanted = combine(stretch.equity, stretch.position)
     np.testing.assert_allclose(got.equity, wanted.equity, rtol=1e-12)
     np.testing.assert_allclose(got.position, wanted.position, rtol=1e-9, atol=1e-12)
-    state = traders(make).state
+    state = traders(make, short).state
     assert got.fills == pytest.approx(state.fills.mean())
     assert got.traded.sum() == pytest.approx(state.traded.mean())
     assert got.traded.sum() * FEE == pytest.approx(state.fees.mean())
@@ -121,7 +128,7 @@ def test_moving_capital_costs(stretch):
     paid = invested("universal", stretch, past)
     assert paid.moved > 0
     # strategies paid their own costs already: what is missing is what the moves cost
-    assert free.equity[-1] - paid.equity[-1] == pytest.approx(paid.moved * (FEE + SLIPPAGE), rel=0.2)
+    assert free.equity[-1] - paid.equity[-1] == pytest.approx(paid.moved * (FEE + SLIPPAGE), rel=0.5)
 
 
 def test_inverse_volatility_by_hand():

@@ -13,7 +13,7 @@ def test_measure_as_its_slow_twin():
     for seed in range(20):
         rng = np.random.default_rng(seed)
         equity, market = np.exp(np.cumsum(rng.normal(0, 0.01, (2, 500)), axis=1))
-        position = np.where(rng.random(500) < 0.3, 0.0, rng.random(500))
+        position = np.where(rng.random(500) < 0.3, 0.0, rng.uniform(-1, 1, 500))
         traded = np.where(rng.random(500) < 0.1, rng.random(500), 0.0)
         got = measure(equity, position, time, months=1.7, fills=33.0, traded=traded, fee=0.001, market=market)
         wanted = naive.metrics(equity, position, time.tolist(), 1.7, 33.0, traded, 0.001, market)
