@@ -164,6 +164,37 @@ class FeatureStream:
         self._kept[:, self._size] = [column[1] for column in both]
         self._size += 1
 
+    def advance(self, inputs: Inputs) -> None:
+        """Take many bars at once, as `make_inputs` has them from the first bar of all; the bits are those of `update`.
+
+        Raises
+        ------
+        ValueError
+            If the stream has seen bars already.
+        """
+        if self.n_bars:
+            raise ValueError("a stream takes many bars at once only before its first")
+        n = inputs.close.size
+        if n == 0:
+            return
+        self.n_bars, self._size = n, min(n, self._span)
+        self._kept[:, : self._size] = [column[n - self._size :] for column in inputs]
+        local = self.normalisation.kind == "local"
+        # a ring row reaches back over twice the longest part, the window so far to its first bar
+        first = max(n - 2 * len(self._rings) - 2, 0) if local else n
+        tails = np.empty((n - first, len(self._raw)))
+        for i, one in enumerate(self._raw):
+            if one.indicator.start:
+                columns = one.indicator.columns_of(inputs)
+                one.state, out = one.indicator.new_state(columns), np.empty(n)
+                one.indicator.kernel(*columns, *one.values, one.state, out)
+                tails[:, i] = out[first:]
+            elif local:
+                tails[:, i] = one.indicator.compute(inputs, one.values)[first:]
+        deviation = np.empty(len(self._raw))
+        for t in range(first, n if local else first):
+            std_step_nb(tails[t - first], t, self.normalisation.window, self._so_far, self._rings, deviation)
+
     def state(self) -> dict[str, NDArray[Any]]:
         """What `restore` needs to go on with the same bits: arrays, as for ``np.savez``."""
         states = {f"recursive_{i}": one.state for i, one in enumerate(self._raw) if one.state is not None}

@@ -101,6 +101,23 @@ def test_a_saved_state_goes_on_with_the_same_bits(kind, market, cutter, tmp_path
         assert rows.tobytes() == whole[stop:].tobytes()
 
 
+@pytest.mark.parametrize(
+    "normalisation", [Normalisation("train"), Normalisation("local", 60), Normalisation("local", 3)], ids=str
+)
+def test_many_bars_at_once_are_the_same_start(normalisation, market, cutter):
+    inputs = cutter(market, 0, N_BARS // 4)
+    chosen = random_set(6, normalisation)
+    whole = chosen.matrix(inputs)
+    for stop in (0, 1, 2, 59, 60, 61, N_BARS // 5):
+        stream = FeatureStream([chosen])
+        stream.advance(cutter(inputs, 0, stop))
+        assert stream.n_bars == stop
+        (rows,) = stream_matrix(stream, inputs, stop)
+        assert rows.tobytes() == whole[stop:].tobytes()
+    with pytest.raises(ValueError, match="before its first"):
+        stream.advance(inputs)
+
+
 def test_a_foreign_state_is_refused(market, cutter):
     stream = FeatureStream([random_set(3, Normalisation())])
     for bar in bars_of(cutter(market, 0, 5)):
