@@ -1,4 +1,4 @@
-"""What anyone could do without labels or networks: momentum and its opposite, traded like every strategy.
+"""What anyone could do without labels or networks: hold, or momentum and its opposite, traded like every strategy.
 
 Momentum holds the market after its return over a fixed time was positive (Moskowitz, Ooi & Pedersen 2012), the
 contrarian after it was negative (Lehmann 1990). The time is one day and decisions are made once a day, the shortest
@@ -7,6 +7,8 @@ horizon of these papers' kind: nothing was tuned.
 
 import numpy as np
 
+from strategies.capital import Account
+from strategies.ensemble import buy_and_hold
 from strategies.metrics import DAY_MS
 
 LOOKBACK_DAYS = 1
@@ -56,3 +58,11 @@ def contrarian_outputs(
 
 
 OUTPUTS = {"momentum": momentum_outputs, "contrarian": contrarian_outputs}
+
+
+def market(open_: np.ndarray, close: np.ndarray, fee: float = 0.0005, slippage: float = 0.0) -> Account:
+    """All in at the first open and held: one fill; prices (T,)."""
+    curve = buy_and_hold(open_, close, (1.0 + slippage) * (1.0 + fee) - 1.0)
+    traded = np.zeros(len(close))
+    traded[0] = 1.0 / (1.0 + fee)
+    return Account(curve.equity, curve.position, traded, fills=1.0, moved=0.0)

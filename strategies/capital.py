@@ -14,7 +14,7 @@ from strategies.ensemble import Curve
 RULES = ("equal", "inverse_volatility", "redundancy", "universal")
 SAME = 0.9  # mean correlation of daily returns from which strategies count as one
 CHUNK = 4096  # bars at a time: bounds memory
-LEAST = 1e-9  # trades below this share of equity are rounding
+LEAST = 1e-7  # trades below this share of equity are rounding
 
 
 def shares(rule: str, past: np.ndarray) -> np.ndarray:
@@ -162,6 +162,15 @@ class Stretch(NamedTuple):
     equity_before: np.ndarray  # (S,)
     position_before: np.ndarray  # (S,)
     close_before: float
+
+    def first(self, n: int) -> "Stretch":
+        """The first ``n`` strategies."""
+        return self._replace(
+            equity=self.equity[:, :n],
+            position=self.position[:, :n],
+            equity_before=self.equity_before[:n],
+            position_before=self.position_before[:n],
+        )
 
 
 def from_start(equity: np.ndarray, position: np.ndarray, open_: np.ndarray, close: np.ndarray) -> Stretch:

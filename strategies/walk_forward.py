@@ -135,7 +135,7 @@ def follow(
         where = np.searchsorted(union, pick.members)
         stretch = _stretch(params[pick.members], test, edges, take(state, where))
         for n in sizes:
-            invest(pools[n], rule, pick.returns[:, :n], _first(stretch, n), edges - edges[0])
+            invest(pools[n], rule, pick.returns[:, :n], stretch.first(n), edges - edges[0])
         if stop < len(test_edges) - 1:
             rows = slice(edges[0], edges[-1])
             state = simulate(
@@ -162,16 +162,6 @@ def _stretch(params: np.ndarray, test: Problem, edges: np.ndarray, state: State)
     close = float(test.close[edges[0] - 1] if edges[0] else test.open[0])
     held = np.divide(state.quantity * close, state.equity, out=np.zeros(len(params)), where=state.equity > 0)
     return Stretch(paths.equity, paths.position, test.open[rows], test.close[rows], state.equity, held, close)
-
-
-def _first(stretch: Stretch, n: int) -> Stretch:
-    """The first ``n`` strategies of a stretch."""
-    return stretch._replace(
-        equity=stretch.equity[:, :n],
-        position=stretch.position[:, :n],
-        equity_before=stretch.equity_before[:n],
-        position_before=stretch.position_before[:n],
-    )
 
 
 def replaced(picked: Sequence[Pick], n: int) -> float | None:

@@ -111,6 +111,7 @@ def _markdown(context: Context) -> str:
         tables.classifier_table(context),
         tables.search_table(context),
         tables.tier_table(context),
+        tables.metrics_table(context),
         belief_table.belief_table(context),
         belief_details.decile_table(context),
         belief_details.sharpe_table(context),

@@ -45,7 +45,7 @@ def seeds_table(context: Context) -> Table:
     found = seeds.load(context)
     rows = []
     for row in own:
-        if row["tier"] == ensembles.MARKET:
+        if row["tier"] in ensembles.BASELINES:
             continue
         for kind in seeds.KINDS:
             if found[kind]:

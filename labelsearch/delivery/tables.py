@@ -135,27 +135,51 @@ def search_table(context: Context) -> Table:
     return Table("Strategies on past, each column by itself", columns, tuple(rows), note=note)
 
 
+# title, figure, format: what the terminal shows, and what only the report does
+TIER_FIGURES = (
+    ("return %", "total_return", "+.1f"), ("monthly %", "monthly_return", "+.2f"), ("vol %", "volatility", ".0f"),
+    ("Sharpe", "sharpe", "+.2f"), ("max DD %", "max_drawdown", ".1f"), ("matched %", "matched_return", "+.1f"),
+    ("trades/month", "trades_per_month", ".1f"), ("position %", "mean_position", ".1f"), ("fees %", "fees", ".1f"),
+)  # fmt: skip
+MORE_FIGURES = (
+    ("Sortino", "sortino", "+.2f"), ("Calmar", "calmar", "+.1f"), ("recovery, days", "recovery_days", ".1f"),
+    ("invested %", "invested", ".1f"), ("turnover/month", "turnover", ".1f"), ("beta", "beta", "+.2f"),
+)  # fmt: skip
+TIER_COLUMNS = ("tier", "window", *(title for title, _, _ in TIER_FIGURES))
+
+
+def figure_cells(row: dict[str, Any], figures: tuple[tuple[str, str, str], ...] = TIER_FIGURES) -> tuple[str, ...]:
+    """Figures of an account as text; a dash for what it has not."""
+    values = ((row.get(name), kind) for _, name, kind in figures)
+    return tuple("-" if value is None else f"{value:{kind}}" for value, kind in values)
+
+
 def _tier_row(row: dict[str, Any]) -> tuple[str, ...]:
-    figures = (
-        f"{row['total_return']:+.1f}",
-        f"{row['monthly_return']:+.2f}",
-        f"{row['sharpe']:+.2f}",
-        f"{row['max_drawdown']:.1f}",
-        f"{row['trades_per_month']:.1f}",
-        f"{row['mean_position']:.1f}",
-    )
-    return (row["tier"], row["window"], *figures)
-
-
-TIER_COLUMNS = ("tier", "window", "return %", "monthly %", "Sharpe", "max DD %", "trades/month", "position %")
+    return (row["tier"], row["window"], *figure_cells(row))
 
 
 def tier_table(context: Context) -> Table:
-    """Every tier and the market, past and future, with the spread over seeds where there are others."""
+    """Every tier and baseline, past and future, with the spread over seeds where there are others."""
     titles, spreads = spread_columns(context)
-    table = ensembles.load(context)["table"]
-    rows = tuple((*_tier_row(row), *cells) for row, cells in zip(table, spreads, strict=True))
-    return Table("Ensemble tiers", (*TIER_COLUMNS, *titles), rows, n_text=2, note=" ".join(belief(context)))
+    found = ensembles.load(context)
+    rows = tuple((*_tier_row(row), *cells) for row, cells in zip(found["table"], spreads, strict=True))
+    sentences = belief(context)
+    if found.get("capital", "equal") != "equal":
+        sentences.append(f"Capital: {found['capital']}; placebo and belief judge the same members at equal capital.")
+    return Table("Ensemble tiers", (*TIER_COLUMNS, *titles), rows, n_text=2, note=" ".join(sentences))
+
+
+def metrics_table(context: Context) -> Table:
+    """What the table of tiers has no room for."""
+    rows = tuple(
+        (row["tier"], row["window"], *figure_cells(row, MORE_FIGURES)) for row in ensembles.load(context)["table"]
+    )
+    note = (
+        "Recovery: days from the bottom of the largest fall until the peak before it was reached again; - if it was "
+        "not. Turnover: value traded a month, in equities. Formulas are in docs/ENSEMBLES.md."
+    )
+    columns = ("tier", "window", *(title for title, _, _ in MORE_FIGURES))
+    return Table("Ensemble tiers, further figures", columns, rows, n_text=2, note=note)
 
 
 def comparison_table(contexts: list[Context]) -> Table:

@@ -25,6 +25,7 @@ from labelsearch.pipeline.schema import (
     option,
     refuse_unknown,
 )
+from strategies.capital import RULES
 from strategies.ranking import CRITERIA
 
 INTERVALS = ("1m", "5m", "15m", "1h")
@@ -227,12 +228,14 @@ class Tiers:
 
     sizes: tuple[int, ...] = option((100, 20, 10, 5), "strategies in each tier")
     ranking: str = option("score", "best by score, return, deflated_sharpe, median or uncrowded, on past")
+    capital: str = option("equal", "equal, inverse_volatility, redundancy (near-duplicates share a vote) or universal")
     n_shifts: int = option(199, "circular shifts of the outputs behind the placebo p-value")
 
     def __post_init__(self) -> None:
         if not self.sizes or min(self.sizes) < 1 or len(set(self.sizes)) != len(self.sizes):
             raise ValueError("sizes must be different positive numbers")
         _one_of("ranking", self.ranking, CRITERIA)
+        _one_of("capital", self.capital, RULES)
         _positive(n_shifts=self.n_shifts)
 
 

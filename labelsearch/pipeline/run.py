@@ -53,7 +53,7 @@ STAGES = (
     Stage("classifiers", ("labels", "features"), ("network",), version=2),
     Stage("outputs", ("features", "classifiers"), ()),
     Stage("search", ("outputs",), ("search", "score"), version=2),
-    Stage("ensembles", ("outputs", "search"), ("score", "tiers"), looks_at_future=True, version=3),
+    Stage("ensembles", ("outputs", "search"), ("score", "tiers"), looks_at_future=True, version=4),
 )
 STAGE_NAMES = tuple(stage.name for stage in STAGES)
 

@@ -1,14 +1,30 @@
 """Tables of a run, held against its files."""
 
+from labelsearch.commands.common import show
 from labelsearch.delivery import tables
+from labelsearch.pipeline.stages import ensembles
 
 
 def test_markdown_has_a_row_per_row_and_aligns_numbers(tiny_run):
     table = tables.tier_table(tiny_run)
     lines = table.to_markdown().splitlines()
-    assert lines[1] == "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+    assert lines[1] == "| --- | --- |" + " ---: |" * len(tables.TIER_FIGURES)
     assert sum(line.startswith("| Top-") for line in lines) == 4
     assert lines[-1].startswith("Past score against future return")
+
+
+def test_every_figure_of_a_tier_is_shown_once(tiny_run):
+    rows = ensembles.load(tiny_run)["table"]
+    shown = [name for _, name, _ in (*tables.TIER_FIGURES, *tables.MORE_FIGURES)]
+    assert sorted(shown) == sorted(set(rows[0]) - {"tier", "window"})
+    assert [row[0] for row in tables.metrics_table(tiny_run).rows] == [row["tier"] for row in rows]
+    assert tables.figure_cells({"total_return": 1.26, "sharpe": None})[:4] == ("+1.3", "-", "-", "-")
+
+
+def test_tiers_fit_160_columns(tiny_run, capsys):
+    show(tables.tier_table(tiny_run))
+    top = capsys.readouterr().out.splitlines()[1]
+    assert 90 < len(top) <= 130  # room for the spread over seeds
 
 
 def test_parameters_are_those_of_the_feature_sets(tiny_run):

@@ -12,18 +12,24 @@ from labelsearch.pipeline import belief
 from labelsearch.pipeline.context import Context
 from labelsearch.pipeline.stages import outputs as output_stage
 from labelsearch.pipeline.stages import search as search_stage
-from strategies.budget import evaluate_population
-from strategies.ensemble import Curve, buy_and_hold, combine, tiers
+from strategies import baselines
+from strategies.baselines import market
+from strategies.budget import Problem, evaluate_population
+from strategies.capital import Account, Pool, from_start, invest
+from strategies.ensemble import tiers
+from strategies.equity_grid import day_edges, equity_grid, returns_of
 from strategies.metrics import measure
 from strategies.selection_bias import placebo_shift, rank_correlation, verdict
+from strategies.simulate import simulate_paths
 
 MARKET = "buy and hold"
+BASELINES = (MARKET, *baselines.OUTPUTS)
 
 
 def judge_window(
     context: Context, window: str, params: NDArray[np.float64], sizes: tuple[int, ...], folder: Path
 ) -> tuple[list[dict[str, Any]], float]:
-    """Table rows of all tiers and of the market in one window; writes their curves. Params are best first."""
+    """Table rows of all tiers and baselines in one window; writes their curves. Params are best first."""
     from strategies.backtest import backtest  # loads vectorbt
 
     asked = search_stage.problem(context, window)
@@ -37,19 +43,67 @@ def judge_window(
         short=asked.short,
         signal_map=asked.space.signal_map,
     )
-    curves = {f"Top-{n}": combine(tested.equity[:, :n], tested.position[:, :n]) for n in sizes}
-    fills = {f"Top-{n}": float(tested.fills[:n].mean()) for n in sizes}
-    curves[MARKET], fills[MARKET] = buy_and_hold(asked.open, asked.close, belief.market_fee(asked)), 1.0
     open_time = output_stage.load(context, window).open_time
-    rows = []
-    for name, curve in curves.items():
-        figures = measure(curve.equity, curve.position, open_time, months=asked.months, fills=fills[name])
-        rows.append({"tier": name, "window": window, **figures._asdict()})
-    _write_curves(curves, open_time, folder / f"curves_{window}.parquet")
-    return rows, tested.difference
+    whole = from_start(tested.equity, tested.position, asked.open, asked.close)
+    rule = context.experiment.tiers.capital
+    known = _past_returns(context, params)
+    accounts = {}
+    for n in sizes:
+        pool = Pool(asked.fee, asked.slippage)
+        invest(pool, rule, known[:, :n], whole.first(n), day_edges(open_time))
+        accounts[f"Top-{n}"] = pool.account()
+    accounts.update(baseline_accounts(asked, open_time))
+    rows = describe(accounts, asked, open_time)
+    _write_curves(accounts, open_time, folder / f"curves_{window}.parquet")
+    return [{"tier": name, "window": window, **figures} for name, figures in rows.items()], tested.difference
 
 
-def _write_curves(curves: dict[str, Curve], open_time: NDArray[np.int64], path: Path) -> None:
+def _past_returns(context: Context, params: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Daily returns (D, S) on past, from which capital is shared out."""
+    edges = day_edges(output_stage.load(context, "past").open_time)
+    return returns_of(equity_grid(params, search_stage.problem(context, "past"), edges).equity).T
+
+
+def baseline_accounts(asked: Problem, open_time: NDArray[np.int64]) -> dict[str, Account]:
+    """The market, and rules that need no labels, at the same costs."""
+    accounts = {MARKET: market(asked.open, asked.close, asked.fee, asked.slippage)}
+    for name, outputs_of in baselines.OUTPUTS.items():
+        outputs = outputs_of(asked.open, asked.close, open_time)
+        paths = simulate_paths(
+            baselines.PARAMS,
+            outputs,
+            asked.open,
+            asked.close,
+            fee=asked.fee,
+            slippage=asked.slippage,
+            signal_map=baselines.SIGNAL_MAP,
+        )
+        pool = Pool(asked.fee, asked.slippage)
+        pool.run(np.ones(1), from_start(paths.equity, paths.position, asked.open, asked.close))
+        accounts[name] = pool.account()
+    return accounts
+
+
+def describe(
+    accounts: dict[str, Account], asked: Problem, open_time: NDArray[np.int64]
+) -> dict[str, dict[str, float | None]]:
+    """Figures of each account, by name; the market must be among them."""
+    return {
+        name: measure(
+            account.equity,
+            account.position,
+            open_time,
+            months=asked.months,
+            fills=account.fills,
+            traded=account.traded,
+            fee=asked.fee,
+            market=accounts[MARKET].equity,
+        )._asdict()
+        for name, account in accounts.items()
+    }
+
+
+def _write_curves(curves: dict[str, Account], open_time: NDArray[np.int64], path: Path) -> None:
     columns = {"open_time": open_time.astype("datetime64[ms]")}
     for name, curve in curves.items():
         columns[f"{name} equity"], columns[f"{name} position"] = curve.equity, curve.position
@@ -96,6 +150,7 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
     positive = score > 0
     result = {
         "members": {str(n): index.tolist() for n, index in members.items()},
+        "capital": settings.capital,
         "table": rows + more,
         "n_strategies": len(population),
         "rank_correlation": {
