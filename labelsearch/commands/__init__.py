@@ -9,6 +9,7 @@ from labelsearch.commands.networks import compare_networks
 from labelsearch.commands.null import null
 from labelsearch.commands.results import compare, export, report, runs
 from labelsearch.commands.seeds import seeds
+from labelsearch.commands.walk_forward import walk_forward
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,6 +24,7 @@ def main() -> None:
 
 
 for command in (
-    demo, data, init, run, *stage_commands, compare_networks, explain, seeds, null, runs, compare, report, export
+    demo, data, init, run, *stage_commands, compare_networks, explain, seeds, walk_forward, null, runs, compare, report,
+    export,
 ):  # fmt: skip
     main.add_command(command)

@@ -104,7 +104,7 @@ def _write_tiers(context: Context, origin: str, key: str, folder: Path) -> None:
 
     sizes = tuple(sorted(context.experiment.tiers.sizes, reverse=True))
     population = search_stage.load(context)
-    best = tiers(population["score"].to_numpy(), sizes)[sizes[0]]
+    best = tiers(search_stage.ranking(context, population), sizes)[sizes[0]]
     names = list(search_stage.strategy_space(context).names)
     params = population[names].to_numpy()[best]
     table = []
