@@ -46,21 +46,26 @@ def _figure(rows: int, columns: int, width: float, height: float) -> tuple[Any, 
 
 
 def draw_equity(context: Context, path: Path) -> None:
-    """Equity of every tier and of the market, past and future."""
-    figure, axes = _figure(1, 2, 12, 4.5)
-    for axis, window in zip(axes[0], ("past", "future"), strict=True):
-        curves = pd.read_parquet(context.stage("ensembles") / f"curves_{window}.parquet")
-        curves = curves.iloc[:: max(len(curves) // 2000, 1)]
+    """Equity, fall from its peak and daily mean position of every tier and of the market, past and future."""
+    figure, axes = _figure(3, 2, 12, 10)
+    for column, window in enumerate(("past", "future")):
+        curves = pd.read_parquet(context.stage("ensembles") / f"curves_{window}.parquet").set_index("open_time")
         names = [c.removesuffix(" equity") for c in curves if c.endswith(" equity")]
+        daily = curves.resample("1D").mean()
+        thin = curves.iloc[:: max(len(curves) // 2000, 1)]
         for name, colour in zip(names, (*COLOURS, *COLOURS), strict=False):
             market = name == ensembles.MARKET
-            axis.plot(
-                curves["open_time"], curves[f"{name} equity"], label=name, linewidth=1.2,
-                color=MARKET_COLOUR if market else colour, linestyle="--" if market else "-",
-            )  # fmt: skip
-        axis.set_title(f"Equity on {window} (start = 1)")
-        axis.tick_params(axis="x", rotation=30)
-        axis.grid(alpha=0.3)
+            drawn: dict[str, Any] = {
+                "linewidth": 1.2, "color": MARKET_COLOUR if market else colour, "linestyle": "--" if market else "-"
+            }  # fmt: skip
+            equity = thin[f"{name} equity"]
+            axes[0][column].plot(thin.index, equity, label=name, **drawn)
+            axes[1][column].plot(thin.index, 100 * (equity / equity.cummax().clip(lower=1.0) - 1), **drawn)
+            axes[2][column].plot(daily.index, 100 * daily[f"{name} position"], **drawn)
+        for row, title in enumerate(("Equity (start = 1)", "Below the peak, %", "Mean position of a day, %")):
+            axes[row][column].set_title(f"{title}, {window}")
+            axes[row][column].tick_params(axis="x", rotation=30)
+            axes[row][column].grid(alpha=0.3)
     axes[0][0].legend(frameon=False)
     figure.savefig(path, dpi=110)
 
@@ -123,7 +128,7 @@ def _markdown(context: Context) -> str:
     ):
         parts += [f"## {table.title}", table.to_markdown()]
     pictures = {
-        "Equity": "equity.png",
+        "Equity, drawdown and position": "equity.png",
         "Past against future, all strategies": "scores.png",
         "Separation histograms": "histograms.png",
         "Separation histograms, logarithmic": "histograms_log.png",
