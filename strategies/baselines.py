@@ -1,8 +1,8 @@
 """What anyone could do without labels or networks: hold, or momentum and its opposite, traded like every strategy.
 
-Momentum holds the market after its return over a fixed time was positive (Moskowitz, Ooi & Pedersen 2012), the
-contrarian after it was negative (Lehmann 1990). The time is one day and decisions are made once a day, the shortest
-horizon of these papers' kind: nothing was tuned.
+Momentum holds the market after its return over a fixed time was positive (the sign rule of Moskowitz, Ooi & Pedersen
+2012), the contrarian after it was negative (reversal: Lehmann 1990). They look back a year and a week; for windows of
+months a day is taken here, with a decision once a day. Nothing was tuned.
 """
 
 import numpy as np
