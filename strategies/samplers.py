@@ -6,16 +6,13 @@ no restarts. The strategy of Hansen and Ostermeier (2001) comes from the package
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.samplers import BaseSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
-
-if TYPE_CHECKING:
-    from strategies.search import SearchSettings
 
 SMALLEST_SPREAD = 0.01  # of a generation, in widths of the box: below it the search has come to its end
 
@@ -108,30 +105,16 @@ class RestartedCma(BaseSampler):
 
 
 def make_sampler(
-    name: str, seed: int, distributions: Mapping[str, BaseDistribution], settings: "SearchSettings"
+    name: str, seed: int, distributions: Mapping[str, BaseDistribution], arguments: Mapping[str, Any]
 ) -> BaseSampler:
-    """Sampler of a name in `strategies.search.SAMPLERS`."""
+    """Sampler of a name in `strategies.search.SAMPLERS`, with its arguments besides the seed."""
     if name == "cmaes":
-        return RestartedCma(distributions, seed, settings.population, settings.spread)
+        return RestartedCma(distributions, seed, **arguments)
     if name == "tpe":
-        return TPESampler(
-            n_startup_trials=settings.n_startup_trials,
-            n_ei_candidates=settings.n_ei_candidates,
-            multivariate=settings.multivariate,
-            group=False,
-            constant_liar=settings.constant_liar,
-            seed=seed,
-        )
+        return TPESampler(seed=seed, **arguments)
     at_random = RandomSampler(seed=seed)
     if name == "random":
         return at_random
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return QMCSampler(
-            qmc_type="sobol",
-            scramble=True,
-            seed=seed,
-            independent_sampler=at_random,
-            warn_asynchronous_seeding=False,
-            warn_independent_sampling=False,
-        )
+        return QMCSampler(seed=seed, independent_sampler=at_random, **arguments)

@@ -89,6 +89,18 @@ class SearchSettings:
         if self.population < 2 or not 0 < self.spread <= 1:
             raise ValueError("population must be at least 2, and spread in (0, 1]")
 
+    def sampler_arguments(self, sampler: str) -> dict[str, Any]:
+        """Arguments of a sampler besides its seed."""
+        if sampler == "cmaes":
+            return {"population": self.population, "spread": self.spread}
+        if sampler == "tpe":
+            names = ("n_startup_trials", "n_ei_candidates", "multivariate", "constant_liar")
+            return {**{name: getattr(self, name) for name in names}, "group": False}
+        if sampler == "qmc":
+            quiet = {"warn_asynchronous_seeding": False, "warn_independent_sampling": False}
+            return {"qmc_type": "sobol", "scramble": True, **quiet}
+        return {}
+
 
 @dataclass(frozen=True)
 class IslandTask:
@@ -244,7 +256,9 @@ def _study(task: IslandTask, distributions: "dict[str, BaseDistribution]") -> "o
     settings = task.settings
     return optuna.create_study(
         storage=optuna.storages.InMemoryStorage(),
-        sampler=make_sampler(task.sampler, task.sampler_seed, distributions, settings),
+        sampler=make_sampler(
+            task.sampler, task.sampler_seed, distributions, settings.sampler_arguments(task.sampler)
+        ),
         pruner=Hyperband(settings.min_blocks, settings.n_blocks, settings.eta),
         study_name=task.study_name,
         direction="maximize",
