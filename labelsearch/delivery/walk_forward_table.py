@@ -13,10 +13,11 @@ def walk_forward_table(found: dict[str, Any]) -> Table:
     """Figures of every tier, fixed and picked anew, and of the baselines."""
     rows = []
     for row in found["table"]:
-        gain = row.get("gain")
-        against = f"{gain['monthly']:+.2f} [{gain['low']:+.1f} {gain['high']:+.1f}]" if gain else ""
-        share = row.get("replaced")
-        changed = "" if share is None else f"{share:.0f}"
+        against = changed = ""
+        if row.get("replaced") is not None:
+            gain = row["gain"]
+            changed = f"{row['replaced']:.0f}"
+            against = f"{gain['monthly']:+.2f} [{gain['low']:+.1f} {gain['high']:+.1f}]"
         rows.append((row["tier"], row["kind"], *figure_cells(row, FIGURES), changed, against))
     days = found["days"]
     note = (
@@ -29,5 +30,7 @@ def walk_forward_table(found: dict[str, Any]) -> Table:
         note += " The strategies were found on the whole of past: returns here are too good, for all tiers alike."
     else:
         note += " This was a look at the future, and counted as one."
+    if len(found["picks"]) < 2:
+        note += " The window ends before the second pick: choose a smaller --every."
     columns = ("tier", "members", *(title for title, _, _ in FIGURES), "replaced %", "gain, % a month")
     return Table("Fixed tiers and tiers picked anew", columns, tuple(rows), n_text=2, note=note)
