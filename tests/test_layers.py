@@ -35,6 +35,7 @@ ONLY_IN = {
     "pytorch_lightning": ("labelsearch/classifiers/",),
     "shap": ("labelsearch/classifiers/",),
     "matplotlib": ("labelsearch/delivery/",),
+    "plotly": ("labelsearch/delivery/html/",),
 }
 FILES = sorted(p.relative_to(ROOT).as_posix() for room in OURS for p in (ROOT / room).rglob("*.py"))
 
@@ -74,7 +75,8 @@ def test_heavy_packages_stay_in_their_rooms(path):
 def test_the_command_line_starts_light():
     code = "import sys, labelsearch.commands; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    heavy = {"numpy", "pandas", "numba", "torch", "pytorch_lightning", "optuna", "vectorbt", "shap", "matplotlib"}
+    heavy = {"numpy", "pandas", "numba", "torch", "pytorch_lightning", "optuna", "vectorbt", "shap", "matplotlib",
+             "plotly"}  # fmt: skip
     assert not heavy & set(loaded)
     assert "labelsearch.commands.data" in loaded
 

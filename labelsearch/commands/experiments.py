@@ -49,6 +49,7 @@ def _run_whole(experiment: "Experiment", store: Path, runs: Path, workers: int) 
     if found:
         show(null_table(found))
     click.echo(f"report: {report / 'report.md'}")
+    click.echo(f"page: {report / 'report.html'}")
 
 
 @click.command()

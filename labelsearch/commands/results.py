@@ -79,20 +79,29 @@ def show_(run: str, runs: Path, store: Path) -> None:
 
 @click.command()
 @click.argument("names", metavar="RUN...", nargs=-1, required=True)
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Also write a page with curves to FILE.",
+              metavar="FILE")
 @runs_option
 @store_option
 @one_line_errors
-def compare(names: tuple[str, ...], runs: Path, store: Path) -> None:
+def compare(names: tuple[str, ...], html: Path | None, runs: Path, store: Path) -> None:
     """Print the ensemble tiers of several runs side by side.
 
     \b
     Example:
       labelsearch compare paper-1a2b3c4d demo-5e6f7a8b
-    """
+      labelsearch compare paper demo --html both.html
+    """  # fmt: skip
     from labelsearch.delivery.tables import comparison_table
     from labelsearch.pipeline.run import find_run
 
-    show(comparison_table([_finished(find_run(name, runs), store) for name in names]))
+    contexts = [_finished(find_run(name, runs), store) for name in names]
+    show(comparison_table(contexts))
+    if html:
+        from labelsearch.delivery.html.compare_page import compare_page
+
+        html.write_text(compare_page(contexts), encoding="utf-8")
+        click.echo(f"page: {html}")
 
 
 @click.command()
@@ -101,7 +110,7 @@ def compare(names: tuple[str, ...], runs: Path, store: Path) -> None:
 @store_option
 @one_line_errors
 def report(run: str, runs: Path, store: Path) -> None:
-    """Write the report files of RUN again: Markdown, CSV and pictures.
+    """Write the report files of RUN again: one HTML page for any browser, Markdown, CSV and pictures.
 
     \b
     Example:
@@ -110,7 +119,9 @@ def report(run: str, runs: Path, store: Path) -> None:
     from labelsearch.delivery.report import write_report
     from labelsearch.pipeline.run import find_run
 
-    click.echo(f"report: {write_report(_finished(find_run(run, runs), store)) / 'report.md'}")
+    folder = write_report(_finished(find_run(run, runs), store))
+    click.echo(f"report: {folder / 'report.md'}")
+    click.echo(f"page: {folder / 'report.html'}")
 
 
 @click.command()

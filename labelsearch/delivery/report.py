@@ -1,4 +1,4 @@
-"""Report files of a run: Markdown, the tier table as CSV, and pictures."""
+"""Report files of a run: one HTML page, Markdown, the tier table as CSV, and pictures."""
 
 import csv
 import json
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from labelsearch.delivery import belief_details, belief_table, tables
+from labelsearch.delivery.html.report_page import report_page
 from labelsearch.delivery.null_table import null_table
 from labelsearch.delivery.seeds_table import seeds_table
 from labelsearch.pipeline import belief, null, seeds
@@ -138,11 +139,12 @@ def _markdown(context: Context) -> str:
 
 
 def write_report(context: Context) -> Path:
-    """Write ``report/`` of a finished run: ``report.md``, tiers and belief as CSV and JSON, and four pictures."""
+    """Write ``report/`` of a finished run: a page, Markdown, tiers and belief as CSV and JSON, and four pictures."""
     from matplotlib import pyplot
 
     def write(folder: Path) -> None:
         found = ensembles.load(context)
+        (folder / "report.html").write_text(report_page(context), encoding="utf-8")
         (folder / "report.md").write_text(_markdown(context))
         (folder / "tiers.json").write_text(json.dumps(found, indent=1))
         (folder / "belief.json").write_text(json.dumps(belief.load(context), indent=1))

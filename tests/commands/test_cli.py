@@ -113,8 +113,8 @@ def test_run_prints_tiers_and_writes_the_report(finished, home):
         assert words in result.stdout
     report = finished.folder / "report"
     assert {p.name for p in report.iterdir()} == {
-        "report.md", "tiers.csv", "tiers.json", "belief.json", "equity.png", "scores.png", "histograms.png",
-        "histograms_log.png",
+        "report.html", "report.md", "tiers.csv", "tiers.json", "belief.json", "equity.png", "scores.png",
+        "histograms.png", "histograms_log.png",
     }  # fmt: skip
     text = (report / "report.md").read_text()
     titles = ("Labels", "Feature sets", "Classifiers", "Ensemble tiers", "Can it be believed?", "Where it comes from")
@@ -152,6 +152,13 @@ def test_compare_puts_runs_side_by_side(finished):
     assert "past" in lines[0]
     assert "past" in lines[1]
     assert "future" in lines[2]
+
+
+def test_compare_writes_a_page(finished, home):
+    result = invoke("compare", finished.folder, "tiny", "--html", "both.html")
+    assert result.exit_code == 0, result.output
+    assert "page: both.html" in result.stdout
+    assert f"{finished.folder.name} (2)" in Path("both.html").read_text()
 
 
 def test_unfinished_runs_are_told(home):

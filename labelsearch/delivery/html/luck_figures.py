@@ -1,0 +1,154 @@
+"""Null, seeds and explanations: what was repeated or computed on request."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelsearch.delivery.explain_plots import swarm_heights
+from labelsearch.delivery.html.blocks import Figure, Grid, plain
+from labelsearch.delivery.html.figures import (
+    CYCLE,
+    LOW_TO_HIGH,
+    VERMILION,
+    axis,
+    evenly,
+    legend_above,
+    margins,
+    numbers,
+    vertical,
+)
+from labelsearch.labels.kinds import CLASS_NAMES
+from labelsearch.pipeline import seeds
+from labelsearch.pipeline.context import Context
+from labelsearch.pipeline.explanation import explained_values
+from labelsearch.pipeline.stages import ensembles
+
+N_SWARM, N_DOTS = 12, 200  # features and rows of a swarm
+
+
+def null_grid(found: dict[str, Any]) -> Grid:
+    """A histogram of each statistic with the real value marked."""
+    figures = []
+    for i, (name, entry) in enumerate(found["statistics"].items()):
+        data = [
+            {"type": "histogram", "x": numbers(entry["null"]), "nbinsx": 24, "marker": {"color": "#999999"},
+             "hovertemplate": "%{y} shifted, %{x}<extra></extra>"}
+        ]  # fmt: skip
+        real = float(entry["real"])
+        mark = {"text": "<b>real</b>", "x": real, "y": 1.0, "yref": "paper", "showarrow": False, "yanchor": "bottom",
+                "font": {"color": VERMILION}}  # fmt: skip
+        values = [*entry["null"], real]
+        space = 0.08 * (max(values) - min(values)) or 1.0
+        layout = {
+            "margin": margins(36, 8, 26, 36), "shapes": [vertical(real, VERMILION, "solid")], "annotations": [mark],
+            "xaxis": axis(name, range=numbers([min(values) - space, max(values) + space])), "yaxis": axis(nticks=4),
+            "bargap": 0.05,
+        }  # fmt: skip
+        figures.append(Figure(f"null-{i}", f"{name}: p {entry['p_value']:.3f}", "", data, layout, height=210))
+    caption = (
+        "Grey: the whole search and choice again on outputs shifted in time, which know nothing. The line: the real "
+        "outputs at the same budget. A line within the grey could be luck."
+    )
+    return Grid("Real result among those that know nothing", caption, figures)
+
+
+def seeds_figure(context: Context) -> Figure:
+    """Returns of every tier over seeds, one dot a seed."""
+    own, found = ensembles.load(context)["table"], seeds.load(context)
+    names = list(dict.fromkeys(row["tier"] for row in own if row["tier"] != ensembles.MARKET))
+    data: list[dict[str, Any]] = []
+    styles = (("search", CYCLE[1], "circle"), ("classifier", CYCLE[2], "square"), ("own", VERMILION, "diamond"))
+    for kind, colour, symbol in styles:
+        tables = [own] if kind == "own" else found[kind]
+        for number, window in enumerate(("past", "future")):
+            rows = [r for t in tables for r in t if r["window"] == window and r["tier"] in names]
+            data.append(
+                {
+                    "type": "scatter", "mode": "markers", "showlegend": number == 0 and bool(rows),
+                    "name": "this run" if kind == "own" else f"other seeds of {kind}", "legendgroup": kind,
+                    "x": [plain(r["tier"]) for r in rows], "y": numbers([r["total_return"] for r in rows]),
+                    "xaxis": "x2" if number else "x", "yaxis": "y2" if number else "y",
+                    "marker": {"color": colour, "symbol": symbol, "size": 9, "opacity": 0.85},
+                }
+            )  # fmt: skip
+    layout = {
+        "margin": margins(top=36, bottom=52), "legend": legend_above(),
+        "xaxis": axis("past", domain=[0.0, 0.47], type="category"),
+        "yaxis": axis("return, %"),
+        "xaxis2": axis("future", domain=[0.53, 1.0], anchor="y2", type="category"),
+        "yaxis2": axis("", anchor="x2"),
+    }  # fmt: skip
+    caption = "The same experiment with other random seeds. Dots far apart: a single figure of a tier means little."
+    return Figure("seeds-spread", "Return over seeds", caption, data, layout, height=320)
+
+
+def latest_explanation(context: Context, label: str, after: float) -> Path | None:
+    """Folder of the latest explanation of a label, written after a time in seconds; None without one."""
+    found = list((context.folder / "explanations" / label).glob("*/explanation.json"))
+    found = [path for path in found if path.stat().st_mtime >= after]
+    return max(found, key=lambda path: path.stat().st_mtime).parent if found else None
+
+
+def _ranks(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Ranks of values as [0, 1]; equal ones share theirs."""
+    _, place = np.unique(values, return_inverse=True)
+    return place / max(int(place.max()), 1)
+
+
+def swarm_grid(name: str, found: dict[str, Any], folder: Path) -> Grid:
+    """A dot per explained bar for the features of largest mean, buy and sell."""
+    values = explained_values(folder)
+    rows = evenly(len(values["rows"]), N_DOTS)
+    caption = (
+        f"Each dot is a bar of the validation part of train, {len(rows):,} of {len(values['rows']):,} explained ones. "
+        "To the right of zero the feature speaks for the side. Blue: the feature is low there, orange: it is high."
+    )
+    sides = [_swarm(f"{name}-{side}", side, found, values, rows) for side in ("buy", "sell")]
+    return Grid("Effect of each feature, bar by bar", caption, sides, wide=True)
+
+
+def _swarm(
+    name: str, side: str, found: dict[str, Any], values: dict[str, NDArray[Any]], rows: NDArray[np.int64]
+) -> Figure:
+    shown = sorted(found["features"], key=lambda entry: -entry["mean_abs_shap"][side])[:N_SWARM]
+    shap = values["shap"][rows, :, CLASS_NAMES.index(side)]
+    low, high = float(shap.min()), float(shap.max())
+    data = []
+    for place, entry in enumerate(shown):
+        own, column = shap[:, entry["column"]], entry["column"]
+        data.append(
+            {
+                "type": "scatter", "mode": "markers", "x": numbers(own), "hoverinfo": "skip",
+                "y": numbers(-place + swarm_heights(own, low, high)),
+                "marker": {"size": 4, "color": numbers(_ranks(values["features"][rows, column]), 2), "cmin": 0,
+                           "cmax": 1, "colorscale": LOW_TO_HIGH},
+            }
+        )  # fmt: skip
+    layout = {
+        "margin": margins(top=8, bottom=44), "showlegend": False, "xaxis": axis(f"effect on {side}"),
+        "yaxis": axis(
+            tickvals=[-p for p in range(len(shown))], ticktext=[plain(entry["feature"]) for entry in shown],
+            zeroline=False, range=[0.6 - len(shown), 0.6],
+        ),
+    }  # fmt: skip
+    return Figure(name, f"Towards {side}", "", data, layout, height=90 + 26 * N_SWARM)
+
+
+def ablation_figure(name: str, found: dict[str, Any]) -> Figure:
+    """How much worse a classifier gets without each family of indicators."""
+    families = sorted(found["families"], key=lambda entry: entry["ablation"]["value"])
+    data = [
+        {
+            "type": "bar", "orientation": "h", "y": [plain(f["family"]) for f in families],
+            "x": numbers([f["ablation"]["value"] for f in families]), "marker": {"color": "@blue"},
+            "error_x": {"type": "data", "array": numbers([f["ablation"]["standard_error"] for f in families]),
+                        "color": "@ink", "thickness": 1.2},
+        }
+    ]  # fmt: skip
+    layout = {"margin": margins(top=30, bottom=44), "xaxis": axis("increase of the loss without it"),
+              "yaxis": axis(showgrid=False)}  # fmt: skip
+    caption = "All columns of a family are shifted in time. Near or below zero, the classifier does not need it."
+    height = 112 + 26 * len(families)
+    return Figure(name, "What each family of indicators is worth", caption, data, layout, height)
