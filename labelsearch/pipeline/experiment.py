@@ -1,5 +1,7 @@
 """An experiment: one TOML file in, one frozen and validated object out, and its hash."""
 
+# ruff: noqa: RUF009 - the sections are frozen, so one may serve as the default of all
+
 import dataclasses
 import hashlib
 import json
@@ -10,247 +12,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from feature_space.indicators import BY_NAME, INDICATORS, Indicator
-from feature_space.normalise import Normalisation
-from feature_space.own import file_sha256, load_indicators
-from labelsearch.classifiers.names import CALIBRATION_NAMES, LOSS_NAMES, NETWORK_NAMES
+from feature_space.own import file_sha256
 from labelsearch.labels.kinds import KINDS, Label, make_label
-from labelsearch.labels.windows import Window, check_order
-from labelsearch.market.times import parse_interval
-from labelsearch.pipeline.schema import (
-    ExperimentError,
-    dump_section,
-    dump_value,
-    load_section,
-    option,
-    refuse_unknown,
+from labelsearch.labels.windows import check_order
+from labelsearch.pipeline.schema import ExperimentError, dump_section, dump_value, load_section, refuse_unknown
+from labelsearch.pipeline.sections import (
+    Data,
+    FeatureSpace,
+    Labels,
+    Network,
+    Null,
+    Score,
+    Search,
+    Separation,
+    Tiers,
+    Windows,
 )
-from strategies.capital import RULES
-from strategies.ranking import CRITERIA
-
-INTERVALS = ("1m", "5m", "15m", "1h")
-
-
-def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ValueError(f"{name} = {value!r} is unknown; known are {', '.join(known)}")
-
-
-def _positive(**values: float) -> None:
-    for name, value in values.items():
-        if not value > 0:
-            raise ValueError(f"{name} must be positive, not {value}")
-
-
-@dataclass(frozen=True)
-class Data:
-    """Where the bars come from."""
-
-    source: str = option("store", "store: imported bars; synthetic: a generated market")
-    symbol: str = option("BTCUSDT", "symbol in the store")
-    interval: str = option("1m", "length of a bar")
-    edge: float = option(0.0, "synthetic only: per-bar Sharpe ratio of the planted drift, 0 plants none")
-    market_seed: int = option(1, "synthetic only: seed of the generated market")
-
-    def __post_init__(self) -> None:
-        _one_of("source", self.source, ("store", "synthetic"))
-        _one_of("interval", self.interval, INTERVALS)
-        if self.source == "synthetic" and self.interval != "1m":
-            raise ValueError("a synthetic market has an interval of 1m")
-        if not 0.0 <= self.edge < 1.0:
-            raise ValueError(f"edge must lie in [0, 1), not {self.edge}")
-
-    @property
-    def interval_ms(self) -> int:
-        return parse_interval(self.interval)
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Three windows of whole UTC days, first and last day included."""
-
-    train: tuple[str, str] = option(("2018-01-01", "2019-12-31"), "labels, features and classifiers are fitted here")
-    past: tuple[str, str] = option(("2020-01-04", "2020-05-05"), "strategies are searched and ranked here")
-    future: tuple[str, str] = option(("2020-05-09", "2020-09-19"), "for the final table alone; every look is counted")
-    validation_share: float = option(0.2, "last part of train that classifiers are validated on")
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.validation_share < 1.0:
-            raise ValueError("validation_share must lie between 0 and 1")
-        check_order(self.named, 0)
-
-    @property
-    def named(self) -> dict[str, Window]:
-        """The windows by name, in time order."""
-        return {name: Window.of_days(*getattr(self, name)) for name in ("train", "past", "future")}
-
-
-@dataclass(frozen=True)
-class Labels:
-    """What all labels share."""
-
-    price: str = option("close", "price that labels read: close or vwap")
-
-    def __post_init__(self) -> None:
-        _one_of("price", self.price, ("close", "vwap"))
-
-
-@dataclass(frozen=True)
-class FeatureSpace:
-    """Indicators and their normalisation."""
-
-    own: tuple[str, ...] = option((), "Python files, beside this one, with INDICATORS of your own")
-    indicators: tuple[str, ...] = option((), "names of indicators to use; empty: all 28 and your own")
-    normalisation: str = option("train", "train: fixed scale fitted before validation; local: trailing window")
-    window: int = option(1440, "bars of the trailing window of a local scale")
-    gain: float = option(1.0, "factor on the scale before the arctangent")
-
-    def __post_init__(self) -> None:
-        _positive(window=self.window, gain=self.gain)
-        self.normaliser()
-        if len({Path(path).name for path in self.own}) != len(self.own):
-            raise ValueError("two files in own have the same name")
-        names = [i.name for path in self.own for i in load_indicators(path)]
-        if len(set(names)) != len(names):
-            raise ValueError("two files in own define an indicator of the same name")
-        refuse_unknown(self.indicators, [*(i.name for i in INDICATORS), *names], "indicators")
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Make own indicators known in the process that unpickles this, too."""
-        self.__dict__.update(state)
-        for path in self.own:
-            load_indicators(path)
-
-    def normaliser(self) -> Normalisation:
-        return Normalisation(self.normalisation, self.window, self.gain)
-
-    def chosen(self) -> tuple[Indicator, ...]:
-        own = (i for path in self.own for i in load_indicators(path))
-        return tuple(BY_NAME[name] for name in self.indicators) or (*INDICATORS, *own)
-
-
-@dataclass(frozen=True)
-class Separation:
-    """Search for the feature set of each label."""
-
-    n_pairs: int = option(100_000, "cross-class pairs of bars per label")
-    n_values: int = option(8, "parameter settings per indicator")
-    n_restarts: int = option(3, "coordinate searches from random starts")
-    n_shifts: int = option(199, "circular shifts of the label behind the p-value of each set")
-    exact: bool = option(False, "also count all cross-class pairs of the chosen set: minutes on two years of minutes")
-    criterion: str = option("gaussian", "near zero by gaussian or 20% quantile; contrast: cross against same class")
-
-    def __post_init__(self) -> None:
-        _positive(n_pairs=self.n_pairs, n_values=self.n_values, n_restarts=self.n_restarts, n_shifts=self.n_shifts)
-        _one_of("criterion", self.criterion, ("gaussian", "quantile", "contrast"))
-
-
-@dataclass(frozen=True)
-class Network:
-    """One classifier per label."""
-
-    kind: str = option("mlp", "network: mlp sees one bar; lstm, bilstm, gru, tcn and transformer see a window")
-    window: int = option(32, "bars of the trailing window; mlp has none")
-    loss: str = option("cross_entropy", "cross_entropy, or ensloss: a random calibrated loss in each batch")
-    n_seeds: int = option(3, "networks of the best hyper-parameters whose probabilities are averaged")
-    calibration: str = option("none", "none, or temperature: fitted on the first half of validation")
-    n_neutral: int = option(100_000, "neutral bars sampled for training; all action bars are kept")
-    n_trials: int = option(9, "Optuna trials per label")
-    max_epochs: int = option(9, "epochs of a full trial; Hyperband stops poor ones earlier")
-    batch_size: int = option(4096, "samples per gradient step")
-    device: str = option("cpu", "Lightning accelerator: cpu, gpu or auto")
-
-    def __post_init__(self) -> None:
-        _one_of("kind", self.kind, NETWORK_NAMES)
-        _one_of("loss", self.loss, LOSS_NAMES)
-        _one_of("calibration", self.calibration, CALIBRATION_NAMES)
-        _one_of("device", self.device, ("cpu", "gpu", "auto"))
-        _positive(n_seeds=self.n_seeds)
-        if self.window < 2:
-            raise ValueError(f"window must be at least 2 bars, not {self.window}")
-        _positive(
-            n_neutral=self.n_neutral, n_trials=self.n_trials, max_epochs=self.max_epochs, batch_size=self.batch_size
-        )
-
-
-@dataclass(frozen=True)
-class Search:
-    """Strategies and the search over their parameters."""
-
-    n_strategies: int = option(20_000, "strategies searched, pruned ones included")
-    island_size: int = option(2000, "trials of one independent Optuna study; 500 suits tpe, which slows as they grow")
-    sampler: str = option("cmaes", "cmaes with restarts, tpe, qmc or random")
-    random_share: float = option(0.2, "share of the strategies at random, to keep the full spectrum")
-    budget: str = option("blocks", "Hyperband budget: blocks spread over the past window, or its prefix")
-    signal_map: str = option("half", "half: clip(1/2 + w.o, 0, 1); clip: clip(w.o, 0, 1); logistic")
-    side: str = option("long", "long; both: positions may be short, a signal of 1/2 wants none")
-    fee: float = option(0.0005, "fee as a share of the traded value")
-    slippage: float = option(0.0, "basis points by which a fill is worse than the open, half the spread included")
-    weight: tuple[float, float] = option((-1.0, 1.0), "range of the weights")
-    theta_buy: tuple[float, float] = option((0.5, 1.0), "range of the buy threshold")
-    theta_sell: tuple[float, float] = option((0.0, 0.5), "range of the sell threshold")
-    delta: tuple[float, float] = option((0.02, 0.3), "range of the smallest change of position")
-
-    def __post_init__(self) -> None:
-        _positive(n_strategies=self.n_strategies, island_size=self.island_size)
-        _one_of("sampler", self.sampler, ("cmaes", "tpe", "qmc", "random"))
-        _one_of("budget", self.budget, ("blocks", "prefix"))
-        _one_of("signal_map", self.signal_map, ("half", "clip", "logistic"))
-        if not 0.0 <= self.random_share <= 1.0:
-            raise ValueError("random_share must lie in [0, 1]")
-        _one_of("side", self.side, ("long", "both"))
-        if not 0.0 <= self.fee < 0.1:
-            raise ValueError("fee must lie in [0, 0.1)")
-        if not 0.0 <= self.slippage < 1000.0:
-            raise ValueError("slippage must lie in [0, 1000) basis points")
-        for name in ("weight", "theta_buy", "theta_sell", "delta"):
-            low, high = getattr(self, name)
-            if not low < high:
-                raise ValueError(f"{name} needs a lower end below its upper end")
-
-
-@dataclass(frozen=True)
-class Score:
-    """Score = monthly return - missing transactions - half of the missing mean position, in percent."""
-
-    rate: str = option("fixed", "fixed, or volatility: target_trades times volatility of past over that of train")
-    target_trades: float = option(30.0, "transactions a month below which each missing one costs 1")
-    target_position: float = option(20.0, "mean position in percent below which each missing point costs")
-    position_weight: float = option(0.5, "cost of a missing point of mean position")
-
-    def __post_init__(self) -> None:
-        _one_of("rate", self.rate, ("fixed", "volatility"))
-
-
-@dataclass(frozen=True)
-class Tiers:
-    """Ensembles of the best strategies by past score."""
-
-    sizes: tuple[int, ...] = option((100, 20, 10, 5), "strategies in each tier")
-    ranking: str = option("score", "best by score, return, deflated_sharpe, median or uncrowded, on past")
-    capital: str = option("equal", "equal, inverse_volatility, redundancy (near-duplicates share a vote) or universal")
-    n_shifts: int = option(199, "circular shifts of the outputs behind the placebo p-value")
-
-    def __post_init__(self) -> None:
-        if not self.sizes or min(self.sizes) < 1 or len(set(self.sizes)) != len(self.sizes):
-            raise ValueError("sizes must be different positive numbers")
-        _one_of("ranking", self.ranking, CRITERIA)
-        _one_of("capital", self.capital, RULES)
-        _positive(n_shifts=self.n_shifts)
-
-
-@dataclass(frozen=True)
-class Null:
-    """Search and tiers on outputs that know nothing, at the end of a run; `labelsearch null` does more of it."""
-
-    repeats: int = option(19, "searches on shifted outputs; 0 for none")
-    n_strategies: int = option(1000, "strategies of each")
-
-    def __post_init__(self) -> None:
-        if self.repeats < 0:
-            raise ValueError("repeats must not be negative")
-        _positive(n_strategies=self.n_strategies)
-
 
 # kind, options: five threshold labels of Balcerak & Schmelzer (2020); the extrema ones are our reconstruction
 DEFAULT_LABELS: tuple[dict[str, Any], ...] = (
