@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from strategies import baselines
 from strategies.kernels import fill_nb
 from strategies.linear import StrategySpace
 from strategies.simulate import simulate, simulate_paths
@@ -78,3 +79,15 @@ def test_a_tier_survives_near_ruin(bt, market):
     params = eager(23, 8)
     result = bt.backtest(params, *(x[:600] for x in market), fee=0.05, tolerance=1e-7)
     assert result.equity[-1].min() < 0.2
+
+
+def test_baselines_fill_as_in_vectorbt(bt, make):
+    market = make[0](25, 3000)
+    time = 3_600_000 * np.arange(3000)
+    for outputs_of in baselines.OUTPUTS.values():
+        outputs = outputs_of(market.open, market.close, time)
+        result = bt.backtest(
+            baselines.PARAMS, outputs, market.open, market.close, fee=0.001, slippage=0.0005,
+            signal_map=baselines.SIGNAL_MAP,
+        )  # fmt: skip
+        assert result.fills[0] > 40
