@@ -101,5 +101,5 @@ def test_numbers_are_json():
 
 def test_styles_differ_however_many_tiers_there_are():
     names = [f"Top-{n}" for n in range(14)]
-    styles = colour_cycle([*names, "market"], "market")
-    assert len({json.dumps(style) for style in styles.values()}) == 15
+    styles = colour_cycle([*names, "market", "other"], ("market", "other"))
+    assert len({json.dumps(style) for style in styles.values()}) == 16

@@ -16,8 +16,12 @@ from labelsearch.delivery.html.curve_figures import N_POINTS, tier_curves
 from labelsearch.delivery.html.report_page import report_page, verdict_words
 from labelsearch.delivery.html.strategy_figures import N_POINTS as N_DOTS
 from labelsearch.delivery.html.strategy_figures import scatter_figure
+from labelsearch.delivery.walk_forward_table import walk_forward_table as walked_table
 from labelsearch.pipeline.context import Context
+from labelsearch.pipeline.explanation import explain_label
+from labelsearch.pipeline.null import run_null
 from labelsearch.pipeline.stages import ensembles, search
+from labelsearch.pipeline.walk_forward import run_walk_forward
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 15_000_000  # bytes of a page
@@ -43,8 +47,8 @@ def copied(tiny_run, root: Path) -> Context:
 def test_every_part_is_there_and_in_the_contents(text):
     sections = re.findall(r'<section id="([^"]+)">', text)
     assert sections[:2] == ["tiers", "belief"]
-    assert {"curves", "strategies", "null", "seeds", "luck", "labels", "features", "classifiers", "explained", "cost",
-            "provenance"} <= set(sections)  # fmt: skip
+    assert {"curves", "walk", "strategies", "null", "seeds", "luck", "labels", "features", "classifiers", "explained",
+            "cost", "provenance"} <= set(sections)  # fmt: skip
     assert re.findall(r'<a href="#([^"]+)">', text) == sections
     names = re.findall(r'id="([^"]+)"', markup(text))
     assert len(names) == len(set(names))
@@ -78,8 +82,25 @@ def test_new_columns_of_a_table_appear(tiny_run, monkeypatch):
 
 
 def test_what_was_not_done_says_how(text):
-    for command in ("labelsearch seeds", "labelsearch explain"):
+    for command in ("labelsearch seeds", "labelsearch explain", "labelsearch walk-forward"):
         assert re.search(rf'<p class="muted">[^<]+<code>{command} [^<]+</code>', text)
+
+
+def test_what_was_done_later_is_shown(tiny_run, tmp_path):
+    other = copied(tiny_run, tmp_path)
+    walked = run_walk_forward(other, window="past", every=2)
+    run_null(other, 2, 40)
+    label = tiny_run.experiment.label_kinds()[0].name
+    explain_label(other, label, 30)
+    page = report_page(other)
+    for row in walked_table(walked).rows:
+        assert f'<td class="txt">{row[0]}</td><td class="txt">{row[1]}</td><td class="num">{row[2]}</td>' in page
+    for name in ("walk-0", "null-0", "swarm-0-buy", "ablation-0"):
+        assert f'id="{name}"' in page
+    newer = (other.folder / "ledger.jsonl").read_bytes().splitlines(keepends=True)
+    search_line = next(line for line in newer if b'"stage": "search"' in line and b'"event": "stage"' in line)
+    (other.folder / "ledger.jsonl").write_bytes(b"".join([*newer, search_line]))
+    assert 'id="walk-0"' not in report_page(other)  # it was of a search that is no more
 
 
 def test_curves_are_those_of_the_run(tiny_run):

@@ -36,7 +36,8 @@ def run_names(contexts: Sequence[Context]) -> list[str]:
 def _curves(contexts: Sequence[Context], names: Sequence[str]) -> Block:
     """A figure for each tier that any run has: the runs, and the market of the first."""
     frames = [{window: curves(context, window) for window in WINDOWS} for context in contexts]
-    tiers = [t for t in dict.fromkeys(t for f in frames for t in curve_names(f["future"])) if t != ensembles.MARKET]
+    all_names = dict.fromkeys(name for frame in frames for name in curve_names(frame["future"]))
+    tiers = [name for name in all_names if name not in ensembles.BASELINES]
     caption = (
         "One line for each run that has this tier; the dashed one is buy and hold on the window of the first run. Past "
         "was used to choose, future was not."
@@ -51,7 +52,7 @@ def _curves(contexts: Sequence[Context], names: Sequence[str]) -> Block:
                 if tier in curve_names(frame[window])
             }
             shown[window][ensembles.MARKET] = (frames[0][window], ensembles.MARKET)
-        entries[tier] = [curve_figure(f"curves-{i}", f"{tier} of all runs", caption, shown, ensembles.MARKET)]
+        entries[tier] = [curve_figure(f"curves-{i}", f"{tier} of all runs", caption, shown)]
     return Choice("Tier", entries)
 
 

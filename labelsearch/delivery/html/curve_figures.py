@@ -1,6 +1,6 @@
 """Equity, drawdown and position over time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,16 +53,15 @@ def thinned(frame: pd.DataFrame, name: str, n_points: int = N_POINTS) -> dict[st
 
 
 def curve_figure(
-    name: str, title: str, caption: str, frames: Mapping[str, Mapping[str, tuple[pd.DataFrame, str]]], market: str
+    name: str, title: str, caption: str, frames: Mapping[str, Mapping[str, tuple[pd.DataFrame, str]]]
 ) -> Figure:
     """Equity, drawdown and position, past on the left and future on the right.
 
     Parameters
     ----------
     frames : mapping
-        By window: what to draw by its name in the legend, each a frame and the name of its curve there.
-    market : str
-        Name that is drawn as the market is.
+        By window: what to draw by its name in the legend, each a frame and the name of its curve there. Baselines
+        other than the market are hidden at first.
     """
     data: list[dict[str, Any]] = []
     layout: dict[str, Any] = {
@@ -73,7 +72,7 @@ def curve_figure(
     }
     lengths = []
     for column, window in enumerate(WINDOWS):
-        styles = colour_cycle(list(frames[window]), market)
+        styles = colour_cycle(list(frames[window]), ensembles.BASELINES)
         for row, (kind, bottom, top) in enumerate(ROWS):
             number = 3 * column + row + 1
             suffix = "" if number == 1 else str(number)
@@ -91,13 +90,14 @@ def curve_figure(
             points = thinned(frame, curve)
             for row, (kind, _, _) in enumerate(ROWS):
                 number = 3 * column + row + 1
-                if kind in points and not (kind == "position" and shown == market):
+                if kind in points and not (kind == "position" and shown == ensembles.MARKET):
                     suffix = "" if number == 1 else str(number)
                     data.append(
                         {
                             "type": "scatter", "mode": "lines", "name": plain(shown), "x": points["time"],
                             "y": points[kind], "xaxis": f"x{suffix}", "yaxis": f"y{suffix}", "line": styles[shown],
                             "legendgroup": plain(shown), "showlegend": number == 1,
+                            "visible": "legendonly" if shown in ensembles.BASELINES[1:] else True,
                         }
                     )  # fmt: skip
     if max(lengths) > 1:
@@ -117,6 +117,21 @@ def tier_curves(context: Context) -> Figure:
     caption = (
         "Past is where the strategies were found and ranked, so it always looks good; future is what the choice was "
         "worth afterwards. The dashed line is buy and hold, which is always wholly in the market. Click a name to hide "
-        "or show it; drag to zoom, double-click to go back."
+        "or show its line, those in grey are hidden at first; drag to zoom, double-click to go back."
     )
-    return curve_figure("equity", "Equity, drawdown and position", caption, frames, ensembles.MARKET)
+    return curve_figure("equity", "Equity, drawdown and position", caption, frames)
+
+
+def walk_figure(name: str, title: str, daily: pd.DataFrame, tiers: Sequence[str]) -> Figure:
+    """Daily equity of a tier as picked at first and picked anew, and of the market."""
+    names = [*tiers, ensembles.MARKET]
+    styles = colour_cycle(names, (ensembles.MARKET,))
+    data = [
+        {"type": "scatter", "mode": "lines", "name": plain(n), "x": times(daily["day"]), "y": numbers(daily[n], 5),
+         "line": styles[n]}
+        for n in names
+        if n in daily
+    ]  # fmt: skip
+    layout = {"margin": margins(top=34), "legend": legend_above(), "xaxis": axis(type="date"),
+              "yaxis": axis("equity, start = 1"), "hovermode": "x unified"}  # fmt: skip
+    return Figure(name, title, "At the end of each day, what switching trades paid.", data, layout, height=320)

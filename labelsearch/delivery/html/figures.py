@@ -17,6 +17,7 @@ CYCLE = (VERMILION, SKY, ORANGE, GREEN, PINK, "@blue")  # each is clear on white
 BUY, SELL, NEUTRAL = "@blue", VERMILION, "#999999"
 CLASS_COLOURS = {"buy": BUY, "neutral": NEUTRAL, "sell": SELL}
 DASHES = ("solid", "dash", "dot")
+BROKEN = ("dash", "dot", "dashdot", "longdash")
 LOW_TO_HIGH = [[0, BLUE], [0.5, "#a6a6a6"], [1, ORANGE]]  # of a third quantity
 HEAT = [[0, "@heat0"], [1, "@heat1"]]
 
@@ -82,14 +83,14 @@ def heading(words: str, x: float, y: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def colour_cycle(names: Sequence[str], market: str) -> dict[str, dict[str, Any]]:
-    """A line style for each name; the market's is dashed and of the colour of ink."""
+def colour_cycle(names: Sequence[str], baselines: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """A line style for each name; those of baselines are broken and of the colour of ink."""
     styles: dict[str, dict[str, Any]] = {}
-    others = [name for name in names if name != market]
+    others = [name for name in names if name not in baselines]
     for i, name in enumerate(others):
         styles[name] = {"color": CYCLE[i % len(CYCLE)], "dash": DASHES[i // len(CYCLE) % len(DASHES)], "width": 1.6}
-    if market in names:
-        styles[market] = {"color": "@market", "dash": "dash", "width": 1.6}
+    for i, name in enumerate(baselines):
+        styles[name] = {"color": "@market", "dash": BROKEN[i % len(BROKEN)], "width": 1.6}
     return styles
 
 

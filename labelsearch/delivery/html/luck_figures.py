@@ -57,7 +57,7 @@ def null_grid(found: dict[str, Any]) -> Grid:
 def seeds_figure(context: Context) -> Figure:
     """Returns of every tier over seeds, one dot a seed."""
     own, found = ensembles.load(context)["table"], seeds.load(context)
-    names = list(dict.fromkeys(row["tier"] for row in own if row["tier"] != ensembles.MARKET))
+    names = list(dict.fromkeys(row["tier"] for row in own if row["tier"] not in ensembles.BASELINES))
     data: list[dict[str, Any]] = []
     styles = (("search", CYCLE[1], "circle"), ("classifier", CYCLE[2], "square"), ("own", VERMILION, "diamond"))
     for kind, colour, symbol in styles:

@@ -5,10 +5,12 @@ import json
 import platform
 from importlib.metadata import version
 
+import pandas as pd
+
 from labelsearch.delivery import belief_details, belief_table, tables
 from labelsearch.delivery.explain_table import family_effects_table, feature_effects_table
 from labelsearch.delivery.html.blocks import Block, Explained, Folded, Section, Tiles, Words, missing
-from labelsearch.delivery.html.curve_figures import tier_curves
+from labelsearch.delivery.html.curve_figures import tier_curves, walk_figure
 from labelsearch.delivery.html.label_figures import label_choice
 from labelsearch.delivery.html.learning_figures import auc_figure, classifier_choice, histogram_grid
 from labelsearch.delivery.html.luck_figures import (
@@ -24,6 +26,7 @@ from labelsearch.delivery.html.strategy_figures import decile_figure, scatter_fi
 from labelsearch.delivery.null_table import null_table
 from labelsearch.delivery.seeds_table import seeds_note, seeds_table
 from labelsearch.delivery.table import Table
+from labelsearch.delivery.walk_forward_table import walk_forward_table
 from labelsearch.pipeline import null, seeds
 from labelsearch.pipeline.context import Context
 from labelsearch.pipeline.ledger import Ledger, look_number
@@ -38,7 +41,7 @@ PACKAGES = (
 def report_page(context: Context) -> str:
     """The whole page of a finished run."""
     makers = (
-        tiers_section, belief_section, curves_section, strategies_section, null_section, seeds_section,
+        tiers_section, belief_section, curves_section, walk_section, strategies_section, null_section, seeds_section,
         luck_section, labels_section, features_section, classifiers_section, explained_section, cost_section,
         provenance_section,
     )  # fmt: skip
@@ -92,10 +95,11 @@ def tiers_section(context: Context) -> Section:
         ("Look at this future", *looks),
     ]
     lead = (
-        "Top-N holds the N strategies that scored best on past, with equal capital. Compare future rows with buy and "
-        "hold, in return and in the largest fall; past rows were chosen for looking good."
+        "Top-N holds the N strategies that ranked best on past. Compare future rows with buy and hold, in return and "
+        "in the largest fall; past rows were chosen for looking good."
     )
-    return Section("tiers", "What came out", lead, [Tiles(entries), table])
+    more = Folded("Further figures", tables.metrics_table(context))
+    return Section("tiers", "What came out", lead, [Tiles(entries), table, more])
 
 
 def verdict_words(verdict: str) -> str:
@@ -115,6 +119,24 @@ def belief_section(context: Context) -> Section:
 def curves_section(context: Context) -> Section:
     """Curves of the tiers."""
     return Section("curves", "Equity over time", "", [tier_curves(context)])
+
+
+def walk_section(context: Context) -> Section:
+    """Tiers picked anew every few days, wherever this was done since the search."""
+    events = Ledger(context.folder / "ledger.jsonl").events()
+    last = max(i for i, event in enumerate(events) if event.get("stage") == "search")
+    largest = f"Top-{max(ensembles.load(context)['members'], key=int)}"
+    blocks: list[Block] = []
+    for i, event in enumerate(event for event in events[last:] if event["event"] == "walk_forward"):
+        folder = context.folder / "walk_forward" / event["key"][:12]
+        table = walk_forward_table(json.loads((folder / "walk_forward.json").read_text()))
+        title = f"{largest} on {event['window']}, picked anew every {event['every']} days"
+        daily = pd.read_parquet(folder / "equity.parquet")
+        shown = [name for name in daily.columns if name.startswith(f"{largest} ")]
+        blocks += [walk_figure(f"walk-{i}", title, daily, shown), _untitled(table)]
+    if not blocks:
+        blocks = [missing("The tiers were picked once. To pick them anew as time goes by:", _again("walk-forward"))]
+    return Section("walk", "Tiers picked anew", "", blocks)
 
 
 def strategies_section(context: Context) -> Section:
