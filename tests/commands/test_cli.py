@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from labelsearch.commands import main
+from labelsearch.pipeline.run import open_context
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,11 +51,19 @@ def home(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def copied(tiny_run, tmp_path_factory):
+    """The tiny run in a folder of its own, where commands may look at its future again."""
+    root = tmp_path_factory.mktemp("cli") / "runs"
+    shutil.copytree(tiny_run.folder.parent, root)
+    return open_context(root / tiny_run.folder.name, tiny_run.store)
+
+
 @pytest.fixture
-def finished(tiny_run, monkeypatch):
-    monkeypatch.setenv("LABELSEARCH_RUNS", str(tiny_run.folder.parent))
-    monkeypatch.setenv("LABELSEARCH_STORE", str(tiny_run.store))
-    return tiny_run
+def finished(copied, monkeypatch):
+    monkeypatch.setenv("LABELSEARCH_RUNS", str(copied.folder.parent))
+    monkeypatch.setenv("LABELSEARCH_STORE", str(copied.store))
+    return copied
 
 
 def test_init_writes_a_file_that_loads(home):
