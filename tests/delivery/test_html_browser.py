@@ -76,6 +76,11 @@ function look(found) {
   found.light = [ink(), plotInk()];
   document.getElementById("theme").click();
   found.dark = [ink(), plotInk()];
+  window.dispatchEvent(new Event("beforeprint"));
+  const plot = document.querySelector(".plot").layout;
+  found.printed = [plot.font.color, plot.width];
+  window.dispatchEvent(new Event("afterprint"));
+  found.after_print = [plotInk(), document.querySelector(".plot").layout.autosize];
   found.images = document.images.length;
   found.title = document.querySelector("h1").textContent;
   found.wider = document.documentElement.scrollWidth - window.innerWidth;
@@ -150,6 +155,11 @@ def test_buttons_change_figures(found):
 def test_figures_follow_the_theme(found):
     assert found["light"] == ["rgb(29, 36, 48)", "#1d2430"]
     assert found["dark"] == ["rgb(228, 232, 238)", "#e4e8ee"]
+
+
+def test_figures_are_printed_light_and_fit_the_page(found):
+    assert found["printed"] == ["#1d2430", 680]
+    assert found["after_print"] == ["#e4e8ee", True]
 
 
 def test_names_of_users_stay_text(found):

@@ -68,9 +68,9 @@ function draw(name) {
   const element = document.getElementById(name);
   if (!visible(element)) { return; }
   const spec = built(name);
-  if (printing) {
+  if (printing) {  // A4 and Letter have room for 680 pixels, or for two small figures in a row
     spec.layout.autosize = false;
-    spec.layout.width = element.clientWidth;
+    spec.layout.width = element.closest(".grid") ? 330 : 680;
   }
   spec.layout.height = specs[name].height;
   drawn.add(name);

@@ -93,7 +93,7 @@ def scatter_figure(context: Context, most: int = N_POINTS) -> Figure:
         layout[f"yaxis{suffix}"] = axis(
             "" if number else "future monthly return, %", anchor=f"x{suffix}", range=_range(y),
         )  # fmt: skip
-        layout["annotations"].append(heading(f"{title.split(',')[0]} against future return", domain[0], 1.0))
+        layout["annotations"].append(heading(f"by {title.split(',')[0]}", domain[0], 1.0))
     caption = (
         "Each dot is a strategy. If a good past meant a good future, dots would rise from left to right; a flat cloud "
         "means that the past said nothing. The largest tier is ringed. Half a percent at each end of an axis lies "

@@ -43,15 +43,16 @@ code {{ background: var(--soft); padding: .1rem .3rem; border-radius: 3px; }}
 pre {{ background: var(--soft); padding: .8rem; overflow-x: auto; border-radius: 4px; }}
 .wide {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; min-width: 40%; }}
-th, td {{ padding: .28rem .7rem; border-bottom: 1px solid var(--rule); vertical-align: top; text-align: left; }}
+th, td {{ padding: .28rem .55rem; border-bottom: 1px solid var(--rule); vertical-align: top; text-align: left; }}
 th {{ border-bottom: 2px solid var(--rule); font-weight: 600; vertical-align: bottom; }}
 .num {{ text-align: right; white-space: nowrap; }}
-th.num {{ white-space: normal; min-width: 4.6rem; }}
+th.num {{ white-space: normal; min-width: 4rem; }}
 .sortable td.txt {{ white-space: nowrap; }}
 .sortable tbody tr:hover {{ background: var(--soft); }}
 .prose td small {{ display: block; color: var(--muted); font-size: 13px; max-width: 27rem; }}
 .prose td:first-child {{ min-width: 17rem; }}
 .prose td:nth-child(2) {{ white-space: nowrap; }}
+.prose td:last-child {{ white-space: normal; overflow-wrap: anywhere; }}
 th button {{ all: unset; cursor: pointer; font-weight: 600; }}
 th button:focus-visible {{ outline: 2px solid var(--link); outline-offset: 2px; }}
 th[aria-sort="ascending"] button::after {{ content: " \\25B2"; font-size: .7em; }}
@@ -87,10 +88,12 @@ summary {{ cursor: pointer; margin: .6rem 0; }}
 @media print {{
   @page {{ margin: 14mm; }}
   body {{ display: block; font-size: 10.5pt; }}
-  nav, .variants, .modebar-container, .choice select, .screen-only {{ display: none !important; }}
+  nav, .variants, .modebar-container {{ display: none !important; }}
+  .choice select {{ appearance: none; border: 0; padding: 0; }}
   main {{ padding: 0; max-width: none; }}
   section {{ break-inside: auto; }}
-  h2, h3, h4 {{ break-after: avoid; }}
+  h2, h3, h4, .lead {{ break-after: avoid; }}
+  details:not([open]) {{ display: none; }}
   #tiers, #strategies, #labels, #features, #classifiers, #provenance {{ break-before: page; }}
   #tiers {{ break-before: auto; }}
   figure, tr, .tiles div {{ break-inside: avoid; }}
@@ -99,7 +102,6 @@ summary {{ cursor: pointer; margin: .6rem 0; }}
   th, td {{ padding: .15rem .35rem; }}
   .num, .sortable td.txt, .prose td:nth-child(2) {{ white-space: normal; }}
   .plot {{ pointer-events: none; }}
-  .grid {{ grid-template-columns: repeat(3, 1fr); }}
-  .wide-grid {{ grid-template-columns: repeat(2, 1fr); }}
+  .grid {{ grid-template-columns: repeat(2, 1fr); }}
 }}
 """
