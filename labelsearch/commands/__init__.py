@@ -2,6 +2,7 @@
 
 import click
 
+from labelsearch.commands.bundle import bundle
 from labelsearch.commands.data import data
 from labelsearch.commands.experiments import demo, init, run, stage_commands
 from labelsearch.commands.explain import explain
@@ -25,6 +26,6 @@ def main() -> None:
 
 for command in (
     demo, data, init, run, *stage_commands, compare_networks, explain, seeds, walk_forward, null, runs, compare, report,
-    export,
+    export, bundle,
 ):  # fmt: skip
     main.add_command(command)

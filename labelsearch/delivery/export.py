@@ -13,7 +13,7 @@ from labelsearch.pipeline.run import RunError, done_events
 from labelsearch.pipeline.stages import ensembles, features, search
 from labelsearch.pipeline.units import write_atomically
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 2: side, slippage and the rule of capital
 PAST_FIGURES = ("score", "monthly_return", "trades_per_month", "mean_position", "max_drawdown", "fills")
 
 
@@ -32,9 +32,11 @@ def _strategies(context: Context, tier: int) -> dict[str, Any]:
     frame = search.load(context).iloc[members[str(tier)]]
     return {
         "signal_map": space.signal_map,
+        "side": context.experiment.search.side,
         "fee": context.experiment.search.fee,
+        "slippage": context.experiment.search.slippage / 10_000.0,
         "outputs": outputs,
-        "capital": "equal",
+        "capital": context.experiment.tiers.capital,
         "strategies": [
             {
                 "strategy": int(index),

@@ -51,8 +51,9 @@ def test_the_bundle_alone_trades_like_the_run(bundle, tiny_run):
     params = np.array(
         [[s["weights"][n] for n in book["outputs"]] + list(s["thresholds"].values()) for s in book["strategies"]]
     )
+    costs = {"fee": book["fee"], "slippage": book["slippage"], "short": book["side"] == "both"}
     values = final_value(
-        simulate(params, columns, seen.open, seen.close, fee=book["fee"], signal_map=book["signal_map"])
+        simulate(params, columns, seen.open, seen.close, **costs, signal_map=book["signal_map"])
     )
     members = ensembles.load(tiny_run)["members"]["5"]
     assert [s["strategy"] for s in book["strategies"]] == members

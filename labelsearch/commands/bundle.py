@@ -1,0 +1,33 @@
+"""``labelsearch bundle``: exported bundles."""
+
+from pathlib import Path
+
+import click
+
+from labelsearch.commands.common import one_line_errors
+
+
+@click.group()
+def bundle() -> None:
+    """Exported bundles.
+
+    \b
+    Example:
+      labelsearch bundle verify winners
+    """
+
+
+@bundle.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@one_line_errors
+def verify(folder: Path) -> None:
+    """Hold the bundle in FOLDER against its manifest: every file there, unchanged, and none besides.
+
+    \b
+    Example:
+      labelsearch bundle verify winners
+    """
+    from labelsearch.delivery.bundle import verify_bundle
+
+    manifest = verify_bundle(folder)
+    click.echo(f"{folder}: whole, {len(manifest['sha256'])} files, Top-{manifest['tier']} of run {manifest['run']}")
