@@ -7,6 +7,7 @@ its price, so there is no look-ahead. The ensembles are those of Balcerak & Schm
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import vectorbt as vbt
 
 from strategies.simulate import Paths, initial_state, simulate_paths
@@ -106,11 +107,17 @@ def portfolio(
     fee: float,
     slippage: float = 0.0,
     short: bool = False,
+    index: pd.Index | None = None,
+    columns: pd.Index | None = None,
 ) -> vbt.Portfolio:
-    """vectorbt portfolio of target-percent orders (T, S), NaN for none, filled at the open of their row."""
+    """vectorbt portfolio of target-percent orders (T, S), NaN for none, filled at the open of their row.
+
+    With an ``index`` (T,) and ``columns`` (S,) it speaks of times and strategies by name.
+    """
     size = np.ascontiguousarray(orders)
+    shown = np.broadcast_to(close[:, None], size.shape)
     return vbt.Portfolio.from_orders(
-        close=np.broadcast_to(close[:, None], size.shape),
+        close=shown if index is None else pd.DataFrame(shown, index=index, columns=columns),
         size=size,
         size_type="targetpercent",
         direction="both" if short else "longonly",

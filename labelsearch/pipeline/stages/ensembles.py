@@ -173,6 +173,23 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
     return {}
 
 
+def member_portfolio(context: Context, tier: int, window: str) -> Any:
+    """The members of a tier in a window as a vectorbt Portfolio, a column each, by time and row of the population."""
+    from strategies.backtest import portfolio  # loads vectorbt
+
+    asked = search_stage.problem(context, window)
+    index = load(context)["members"][str(tier)]
+    params = search_stage.load(context).loc[index, list(asked.space.names)].to_numpy()
+    costs: dict[str, Any] = {"fee": asked.fee, "slippage": asked.slippage, "short": asked.short}
+    paths = simulate_paths(
+        params, asked.outputs, asked.open, asked.close, **costs, signal_map=asked.space.signal_map
+    )
+    times = pd.to_datetime(output_stage.load(context, window).open_time, unit="ms", utc=True)
+    return portfolio(
+        paths.orders, asked.open, asked.close, **costs, index=times, columns=pd.Index(index, name="strategy")
+    )
+
+
 def load_future(context: Context) -> pd.DataFrame:
     """Future figures of every strategy, in the order of the search."""
     return pd.read_parquet(context.stage("ensembles") / "future.parquet")
