@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import math
 import re
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 from labelsearch.delivery import tables
 from labelsearch.delivery.html.compare_page import compare_page, run_names
 from labelsearch.delivery.html.curve_figures import N_POINTS, tier_curves
+from labelsearch.delivery.html.luck_figures import latest_explanation, null_grid
 from labelsearch.delivery.html.report_page import report_page, verdict_words
 from labelsearch.delivery.html.strategy_figures import N_POINTS as N_DOTS
 from labelsearch.delivery.html.strategy_figures import scatter_figure
@@ -72,6 +75,10 @@ def test_tables_of_the_run_are_in_it(tiny_run, text):
     assert tiny_run.bars.digest() in text
 
 
+def test_the_same_run_gives_the_same_page(tiny_run, text):
+    assert report_page(tiny_run) == text
+
+
 def test_new_columns_of_a_table_appear(tiny_run, monkeypatch):
     made = tables.tier_table(tiny_run)
     wider = dataclasses.replace(made, columns=(*made.columns, "novel"), rows=tuple((*r, "77.7") for r in made.rows))
@@ -97,6 +104,8 @@ def test_what_was_done_later_is_shown(tiny_run, tmp_path):
         assert f'<td class="txt">{row[0]}</td><td class="txt">{row[1]}</td><td class="num">{row[2]}</td>' in page
     for name in ("walk-0", "null-0", "swarm-0-buy", "ablation-0"):
         assert f'id="{name}"' in page
+    assert latest_explanation(other, label, 0.0).parent.name == label
+    assert latest_explanation(other, label, time.time() + 1.0) is None
     newer = (other.folder / "ledger.jsonl").read_bytes().splitlines(keepends=True)
     search_line = next(line for line in newer if b'"stage": "search"' in line and b'"event": "stage"' in line)
     (other.folder / "ledger.jsonl").write_bytes(b"".join([*newer, search_line]))
@@ -155,6 +164,15 @@ def test_dots_are_strategies_and_random_ones_are_marked(tiny_run):
     assert trades["data.1.marker.color"] == pytest.approx(past["trades_per_month"][random].tolist(), rel=1e-2)
     assert trades["data.3.marker.color"] == pytest.approx(past["trades_per_month"][~random].tolist(), rel=1e-2)
     assert figure.data[3]["name"] == "searched"
+
+
+def test_statistics_that_are_undefined_are_left_out():
+    known = {"real": 0.5, "null": [0.1, 0.2], "p_value": 1 / 3}
+    unknown = {"real": math.nan, "null": [0.1, math.nan], "p_value": 1.0}
+    grid = null_grid({"statistics": {"known": known, "unknown": unknown}})
+    json.dumps([[figure.data, figure.layout] for figure in grid.figures], allow_nan=False)
+    assert [len(figure.layout["shapes"]) for figure in grid.figures] == [1, 0]
+    assert grid.figures[0].layout["shapes"][0]["x0"] == 0.5
 
 
 def test_a_comparison_has_every_run(tiny_run, tmp_path):

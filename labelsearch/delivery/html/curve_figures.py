@@ -134,4 +134,4 @@ def walk_figure(name: str, title: str, daily: pd.DataFrame, tiers: Sequence[str]
     ]  # fmt: skip
     layout = {"margin": margins(top=34), "legend": legend_above(), "xaxis": axis(type="date"),
               "yaxis": axis("equity, start = 1"), "hovermode": "x unified"}  # fmt: skip
-    return Figure(name, title, "At the end of each day, what switching trades paid.", data, layout, height=320)
+    return Figure(name, title, "At the end of each day, after the cost of changing members.", data, layout, height=320)

@@ -139,12 +139,13 @@ def _reliability(name: str, found: dict[str, Any]) -> Figure:
          "line": {"color": "@zero", "dash": "dot", "width": 1.5}}
     ]  # fmt: skip
     for side in SIDES:
-        said, seen, counts = zip(*found["past"][side]["reliability"], strict=True)
+        points = found["past"][side]["reliability"]  # none where no bar of past is settled
         data.append(
             {
-                "type": "scatter", "mode": "lines+markers", "name": side, "x": numbers(said), "y": numbers(seen),
+                "type": "scatter", "mode": "lines+markers", "name": side, "x": numbers([point[0] for point in points]),
+                "y": numbers([point[1] for point in points]),
                 "marker": {"color": CLASS_COLOURS[side], "symbol": "circle" if side == "buy" else "square"},
-                "line": {"color": CLASS_COLOURS[side]}, "text": [f"{n:,} bars" for n in counts],
+                "line": {"color": CLASS_COLOURS[side]}, "text": [f"{point[2]:,} bars" for point in points],
                 "hovertemplate": "said %{x:.0%}, seen %{y:.0%}, %{text}<extra></extra>",
             }
         )  # fmt: skip

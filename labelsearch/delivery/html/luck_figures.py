@@ -36,13 +36,15 @@ def null_grid(found: dict[str, Any]) -> Grid:
             {"type": "histogram", "x": numbers(entry["null"]), "nbinsx": 24, "marker": {"color": "#999999"},
              "hovertemplate": "%{y} shifted, %{x}<extra></extra>"}
         ]  # fmt: skip
-        real = float(entry["real"])
+        values = [value for value in (*entry["null"], entry["real"]) if np.isfinite(value)] or [0.0]
+        real = values[-1] if np.isfinite(entry["real"]) else None  # a rank correlation may be undefined
         mark = {"text": "<b>real</b>", "x": real, "y": 1.0, "yref": "paper", "showarrow": False, "yanchor": "bottom",
                 "font": {"color": VERMILION}}  # fmt: skip
-        values = [*entry["null"], real]
         space = 0.08 * (max(values) - min(values)) or 1.0
         layout = {
-            "margin": margins(36, 8, 26, 36), "shapes": [vertical(real, VERMILION, "solid")], "annotations": [mark],
+            "margin": margins(36, 8, 26, 36),
+            "shapes": [] if real is None else [vertical(real, VERMILION, "solid")],
+            "annotations": [] if real is None else [mark],
             "xaxis": axis(name, range=numbers([min(values) - space, max(values) + space])), "yaxis": axis(nticks=4),
             "bargap": 0.05,
         }  # fmt: skip
