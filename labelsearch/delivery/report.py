@@ -21,6 +21,7 @@ from labelsearch.pipeline.units import write_atomically
 
 PACKAGES = ("labelsearch", "numpy", "numba", "pandas", "torch", "pytorch-lightning", "optuna", "shap", "vectorbt")
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")  # Okabe and Ito: safe for all eyes
+BASELINE_COLOUR = "#999999"
 MARKET_COLOUR = "#555555"
 
 
@@ -47,22 +48,26 @@ def _figure(rows: int, columns: int, width: float, height: float) -> tuple[Any, 
 
 
 def draw_equity(context: Context, path: Path) -> None:
-    """Equity, fall from its peak and daily mean position of every tier and of the market, past and future."""
+    """Equity, deepest fall from the peak and mean position of every tier and of the market, past and future."""
     figure, axes = _figure(3, 2, 12, 10)
     for column, window in enumerate(("past", "future")):
         curves = pd.read_parquet(context.stage("ensembles") / f"curves_{window}.parquet").set_index("open_time")
         names = [c.removesuffix(" equity") for c in curves if c.endswith(" equity")]
-        daily = curves.resample("1D").mean()
-        thin = curves.iloc[:: max(len(curves) // 2000, 1)]
-        for name, colour in zip(names, (*COLOURS, *COLOURS), strict=False):
-            market = name == ensembles.MARKET
-            drawn: dict[str, Any] = {
-                "linewidth": 1.2, "color": MARKET_COLOUR if market else colour, "linestyle": "--" if market else "-"
-            }  # fmt: skip
-            equity = thin[f"{name} equity"]
-            axes[0][column].plot(thin.index, equity, label=name, **drawn)
-            axes[1][column].plot(thin.index, 100 * (equity / equity.cummax().clip(lower=1.0) - 1), **drawn)
-            axes[2][column].plot(daily.index, 100 * daily[f"{name} position"], **drawn)
+        tiers = [name for name in names if name.startswith("Top-")]
+        styles = {ensembles.MARKET: (MARKET_COLOUR, "--"), "momentum": (BASELINE_COLOUR, ":")}
+        for name in names:
+            colour, line = styles.get(name, (BASELINE_COLOUR, "-."))
+            if name in tiers:
+                colour, line = (*COLOURS, *COLOURS)[tiers.index(name)], "-"
+            drawn: dict[str, Any] = {"linewidth": 1.2, "color": colour, "linestyle": line}
+            equity = curves[f"{name} equity"]
+            fall = 100 * (equity / equity.cummax().clip(lower=1.0) - 1).resample("6h").min()
+            thin = equity.iloc[:: max(len(equity) // 2000, 1)]
+            axes[0][column].plot(thin.index, thin, label=name, **drawn)
+            axes[1][column].plot(fall.index, fall, **drawn)
+            if name in tiers:  # baselines are all in or out
+                daily = curves[f"{name} position"].resample("1D").mean()
+                axes[2][column].plot(daily.index, 100 * daily, **drawn)
         for row, title in enumerate(("Equity (start = 1)", "Below the peak, %", "Mean position of a day, %")):
             axes[row][column].set_title(f"{title}, {window}")
             axes[row][column].tick_params(axis="x", rotation=30)
