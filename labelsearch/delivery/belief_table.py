@@ -122,7 +122,10 @@ def _superior_rows(found: dict[str, Any]) -> list[Row]:
 def _placebo_row(context: Context) -> Row:
     found = ensembles.load(context)
     p = list(found["placebo"]["p_value"].values())
-    words = f"{min(p):.0%} to {max(p):.0%} of placebos that know nothing did as well. Verdict: {found['verdict']}."
+    n = found["placebo"]["n_shifts"] + 1
+    low, high = (round(n * share) for share in (min(p), max(p)))
+    times = f"{low}" if low == high else f"{low} to {high}"
+    words = f"Of {n} shifts, the real timing among them, {times} did as well. Verdict: {found['verdict']}."
     return "Placebo on future, p", _span(p, 3), words
 
 
