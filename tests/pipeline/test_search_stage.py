@@ -48,4 +48,4 @@ def test_a_long_short_run_with_slippage_goes_through(tiny_experiment, tmp_path):
     assert problem.slippage == pytest.approx(1.5e-4)
     positions = [row["mean_position"] for row in ensembles.load(context)["table"]]
     assert min(positions) > -100
-    assert len(positions) == 6
+    assert len(positions) == 2 * (2 + 3)  # tiers and baselines, past and future
