@@ -33,7 +33,7 @@ def load_indicators(path: str | Path) -> tuple[Indicator, ...]:
     try:
         digest = file_sha256(path)
         if digest not in _loaded:
-            _loaded[digest] = _prove_all(_execute(path))
+            _loaded[digest] = _prove_all(_execute(path, digest))
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
@@ -42,8 +42,8 @@ def load_indicators(path: str | Path) -> tuple[Indicator, ...]:
     return _loaded[digest]
 
 
-def _execute(path: Path) -> object:
-    spec = importlib.util.spec_from_file_location(f"own_indicators_{file_sha256(path)[:16]}", path)
+def _execute(path: Path, digest: str) -> object:
+    spec = importlib.util.spec_from_file_location(f"own_indicators_{digest[:16]}", path)
     if spec is None or spec.loader is None:
         raise ValueError("not a Python file")
     module = importlib.util.module_from_spec(spec)

@@ -6,6 +6,7 @@ first few of them over the whole window. A prefix would judge all strategies by 
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -61,6 +62,16 @@ class Problem:
             raise ValueError(f"open {self.open.shape} and close {self.close.shape} do not fit {n_bars} bars")
         if not self.months > 0:
             raise ValueError(f"months must be positive, not {self.months}")
+
+    @property
+    def rules(self) -> dict[str, Any]:
+        """What a simulation needs besides parameters and bars, as keyword arguments: costs, side and signal map."""
+        return {
+            "fee": self.fee,
+            "slippage": self.slippage,
+            "short": self.short,
+            "signal_map": self.space.signal_map,
+        }
 
 
 def block_order(n_blocks: int, base: int, budget: str = "blocks") -> np.ndarray:
@@ -118,10 +129,7 @@ class Spending:
                 problem.outputs[rows],
                 problem.open[rows],
                 problem.close[rows],
-                fee=problem.fee,
-                slippage=problem.slippage,
-                short=problem.short,
-                signal_map=problem.space.signal_map,
+                **problem.rules,
                 state=flatten(self.state) if self.restart else self.state,
             )
         self.n_spent = n_blocks
@@ -160,10 +168,7 @@ def evaluate_population(problem: Problem, params: np.ndarray) -> dict[str, np.nd
         problem.outputs,
         problem.open,
         problem.close,
-        fee=problem.fee,
-        slippage=problem.slippage,
-        short=problem.short,
-        signal_map=problem.space.signal_map,
+        **problem.rules,
     )
     return {
         "value": final_value(state),

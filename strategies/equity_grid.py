@@ -69,10 +69,7 @@ def equity_grid(params: np.ndarray, problem: Problem, edges: np.ndarray) -> Equi
                 problem.outputs[rows],
                 problem.open[rows],
                 problem.close[rows],
-                fee=problem.fee,
-                slippage=problem.slippage,
-                short=problem.short,
-                signal_map=problem.space.signal_map,
+                **problem.rules,
                 state=state,
             )
         for name in EquityGrid._fields:

@@ -6,7 +6,7 @@ net change of what the ensemble holds is traded at the next open. A pick is made
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -139,25 +139,16 @@ def follow(
         if stop < len(test_edges) - 1:
             rows = slice(edges[0], edges[-1])
             state = simulate(
-                params[union], test.outputs[rows], test.open[rows], test.close[rows], **_rules(test), state=state
+                params[union], test.outputs[rows], test.open[rows], test.close[rows], **test.rules, state=state
             )
     return {n: pool.account() for n, pool in pools.items()}
-
-
-def _rules(problem: Problem) -> dict[str, Any]:
-    return {
-        "fee": problem.fee,
-        "slippage": problem.slippage,
-        "short": problem.short,
-        "signal_map": problem.space.signal_map,
-    }
 
 
 def _stretch(params: np.ndarray, test: Problem, edges: np.ndarray, state: State) -> Stretch:
     """Paths from where the strategies stand."""
     rows = slice(edges[0], edges[-1])
     paths = simulate_paths(
-        params, test.outputs[rows], test.open[rows], test.close[rows], **_rules(test), state=state
+        params, test.outputs[rows], test.open[rows], test.close[rows], **test.rules, state=state
     )
     close = float(test.close[edges[0] - 1] if edges[0] else test.open[0])
     held = np.divide(state.quantity * close, state.equity, out=np.zeros(len(params)), where=state.equity > 0)

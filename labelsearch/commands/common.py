@@ -84,6 +84,13 @@ def show(table: "Table") -> None:
         console.print(table.note, highlight=False, markup=False)
 
 
+def run_options(command: Command) -> Command:
+    """Where bars and runs lie, how many processes, and one-line errors: for commands that work on a run."""
+    for decorate in (one_line_errors, workers_option, runs_option, store_option):
+        command = decorate(command)
+    return command
+
+
 @contextmanager
 def progress_bars() -> Iterator["Progress"]:
     """A bar per stage on a terminal; a line per finished stage elsewhere. Both on standard error."""

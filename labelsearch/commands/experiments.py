@@ -9,9 +9,9 @@ from labelsearch.commands.common import (
     Command,
     one_line_errors,
     progress_bars,
+    run_options,
     runs_option,
     show,
-    store_option,
     workers_option,
 )
 
@@ -78,10 +78,7 @@ def init(path: Path, preset: str, force: bool) -> None:
 
 @click.command()
 @experiment_argument
-@store_option
-@runs_option
-@workers_option
-@one_line_errors
+@run_options
 def run(experiment: Path, store: Path, runs: Path, workers: int) -> None:
     """Run every stage of EXPERIMENT and print the ensemble tiers.
 
@@ -152,9 +149,7 @@ def _stage_command(name: str, text: str) -> click.Command:
             click.echo(f"pictures: {write_label_pictures(context)}")
         click.echo(f"{name}: {context.stage(name)}")
 
-    decorated: Command = one_line_errors(command)
-    for decorate in (workers_option, runs_option, store_option, experiment_argument):
-        decorated = decorate(decorated)
+    decorated: Command = experiment_argument(run_options(command))
     text += "\n\nRuns the stages before it where they are not done yet."
     return click.command(name, help=f"{text}\n\n\b\nExample:\n  labelsearch {name} experiment.toml")(decorated)
 

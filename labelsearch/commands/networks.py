@@ -4,14 +4,7 @@ from pathlib import Path
 
 import click
 
-from labelsearch.commands.common import (
-    one_line_errors,
-    progress_bars,
-    runs_option,
-    show,
-    store_option,
-    workers_option,
-)
+from labelsearch.commands.common import progress_bars, run_options, show
 
 
 @click.command("compare-networks")
@@ -20,10 +13,7 @@ from labelsearch.commands.common import (
 @click.option("--networks", default="mlp,lstm,bilstm,gru,tcn,transformer", show_default=True,
               help="Networks by name; the first is the one that the others are held against.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-@store_option
-@runs_option
-@workers_option
-@one_line_errors
+@run_options
 def compare_networks(
     experiment: Path, label: str, networks: str, as_json: bool, store: Path, runs: Path, workers: int
 ) -> None:

@@ -4,14 +4,7 @@ from pathlib import Path
 
 import click
 
-from labelsearch.commands.common import (
-    one_line_errors,
-    progress_bars,
-    runs_option,
-    show,
-    store_option,
-    workers_option,
-)
+from labelsearch.commands.common import progress_bars, run_options, show
 
 
 @click.command("null")
@@ -21,10 +14,7 @@ from labelsearch.commands.common import (
 @click.option("--strategies", type=click.IntRange(min=3), default=4000, show_default=True,
               help="Strategies of each search.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-@store_option
-@runs_option
-@workers_option
-@one_line_errors
+@run_options
 def null(
     experiment: Path, repeats: int, strategies: int, as_json: bool, store: Path, runs: Path, workers: int
 ) -> None:

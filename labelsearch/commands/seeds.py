@@ -4,14 +4,7 @@ from pathlib import Path
 
 import click
 
-from labelsearch.commands.common import (
-    one_line_errors,
-    progress_bars,
-    runs_option,
-    show,
-    store_option,
-    workers_option,
-)
+from labelsearch.commands.common import progress_bars, run_options, show
 
 
 @click.command("seeds")
@@ -21,10 +14,7 @@ from labelsearch.commands.common import (
 @click.option("--classifier-seeds", type=click.IntRange(min=0), default=3, show_default=True,
               help="Other seeds of the classifiers; the search is repeated on each.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-@store_option
-@runs_option
-@workers_option
-@one_line_errors
+@run_options
 def seeds(
     experiment: Path, search_seeds: int, classifier_seeds: int, as_json: bool, store: Path, runs: Path, workers: int
 ) -> None:

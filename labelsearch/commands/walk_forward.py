@@ -4,14 +4,7 @@ from pathlib import Path
 
 import click
 
-from labelsearch.commands.common import (
-    one_line_errors,
-    progress_bars,
-    runs_option,
-    show,
-    store_option,
-    workers_option,
-)
+from labelsearch.commands.common import progress_bars, run_options, show
 
 
 @click.command("walk-forward")
@@ -23,10 +16,7 @@ from labelsearch.commands.common import (
 @click.option("--trailing", type=click.IntRange(min=2), metavar="DAYS", show_default="all that are known at first",
               help="Days that a pick looks back.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-@store_option
-@runs_option
-@workers_option
-@one_line_errors
+@run_options
 def walk_forward(
     experiment: Path,
     window: str,

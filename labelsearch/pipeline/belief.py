@@ -209,10 +209,7 @@ def _attribution(
         problem.outputs,
         problem.open,
         problem.close,
-        fee=0.0,
-        slippage=problem.slippage,
-        short=problem.short,
-        signal_map=problem.space.signal_map,
+        **{**problem.rules, "fee": 0.0},
     )
     rows = []
     for n, index in members.items():

@@ -38,10 +38,7 @@ def judge_window(
         asked.outputs,
         asked.open,
         asked.close,
-        fee=asked.fee,
-        slippage=asked.slippage,
-        short=asked.short,
-        signal_map=asked.space.signal_map,
+        **asked.rules,
     )
     open_time = output_stage.load(context, window).open_time
     whole = from_start(tested.equity, tested.position, asked.open, asked.close)
@@ -138,10 +135,7 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
         future.outputs,
         future.open,
         future.close,
-        fee=future.fee,
-        slippage=future.slippage,
-        short=future.short,
-        signal_map=future.space.signal_map,
+        **future.rules,
         sizes=sizes,
         n_shifts=settings.n_shifts,
         seed=context.seed("placebo"),
@@ -180,10 +174,8 @@ def member_portfolio(context: Context, tier: int, window: str) -> Any:
     asked = search_stage.problem(context, window)
     index = load(context)["members"][str(tier)]
     params = search_stage.load(context).loc[index, list(asked.space.names)].to_numpy()
-    costs: dict[str, Any] = {"fee": asked.fee, "slippage": asked.slippage, "short": asked.short}
-    paths = simulate_paths(
-        params, asked.outputs, asked.open, asked.close, **costs, signal_map=asked.space.signal_map
-    )
+    costs = {name: value for name, value in asked.rules.items() if name != "signal_map"}
+    paths = simulate_paths(params, asked.outputs, asked.open, asked.close, **asked.rules)
     times = pd.to_datetime(output_stage.load(context, window).open_time, unit="ms", utc=True)
     return portfolio(
         paths.orders, asked.open, asked.close, **costs, index=times, columns=pd.Index(index, name="strategy")
