@@ -7,13 +7,8 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from labelsearch.classifiers.inference import weight_files
 from labelsearch.classifiers.networks import Ensemble, build_network
-
-
-def _weight_files(n_networks: int) -> list[str]:
-    if n_networks == 1:
-        return ["weights.safetensors"]
-    return [f"weights_{k}.safetensors" for k in range(n_networks)]
 
 
 def save_network(network: nn.Module, kind: str, options: dict[str, Any], n_features: int, folder: Path) -> None:
@@ -23,7 +18,7 @@ def save_network(network: nn.Module, kind: str, options: dict[str, Any], n_featu
     if isinstance(network, Ensemble):
         members = list(network.members)
         description |= {"n_networks": len(members), "temperature": network.temperature}
-    for name, member in zip(_weight_files(len(members)), members, strict=True):
+    for name, member in zip(weight_files(len(members)), members, strict=True):
         save_file({key: tensor.contiguous() for key, tensor in member.state_dict().items()}, folder / name)
     (folder / "network.json").write_text(json.dumps(description, indent=1))
 
@@ -32,7 +27,7 @@ def load_network(folder: Path) -> nn.Module:
     """Inverse of `save_network`, ready for inference."""
     description = json.loads((folder / "network.json").read_text())
     members = []
-    for name in _weight_files(description.get("n_networks", 1)):
+    for name in weight_files(description.get("n_networks", 1)):
         member = build_network(description["kind"], description["n_features"], **description["options"])
         member.load_state_dict(load_file(folder / name))
         members.append(member)

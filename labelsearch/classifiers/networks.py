@@ -14,9 +14,8 @@ import optuna
 import torch
 from torch import Tensor, nn
 
-from labelsearch.classifiers.names import NETWORK_NAMES
+from labelsearch.classifiers.names import N_CLASSES, NETWORK_NAMES
 
-N_CLASSES = 3
 Suggest = Callable[[optuna.Trial], dict[str, Any]]
 
 

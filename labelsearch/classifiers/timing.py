@@ -19,7 +19,7 @@ def microseconds_per_bar(network: nn.Module, matrix: NDArray[np.float32], repeat
     network.eval()
     source = torch.from_numpy(matrix)
     one = source[-1:] if window == 1 else Windows(source, torch.tensor([len(matrix) - 1]), window).gather()
-    rows = np.arange(chunk_rows(window)) % len(matrix)
+    rows = np.arange(min(chunk_rows(window), len(matrix)))
     single, batched = [], []
     with one_thread(), torch.no_grad():
         for _ in range(repeats):

@@ -50,8 +50,8 @@ class Stage:
 STAGES = (
     Stage("labels", (), ("data", "windows", "labels", "label"), version=3),
     Stage("features", ("labels",), ("feature_space", "separation"), version=2),
-    Stage("classifiers", ("labels", "features"), ("network",), version=2),
-    Stage("outputs", ("features", "classifiers"), ()),
+    Stage("classifiers", ("labels", "features"), ("network",), version=3),
+    Stage("outputs", ("features", "classifiers"), (), version=2),
     Stage("search", ("outputs",), ("search", "score"), version=2),
     Stage("ensembles", ("outputs", "search"), ("score", "tiers"), looks_at_future=True, version=4),
 )

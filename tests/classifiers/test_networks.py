@@ -101,8 +101,19 @@ def test_what_follows_and_where_it_is_cut_change_nothing(name, matrix, small_chu
     assert predict(network, broken)[:200].tobytes() == whole[:200].tobytes()
     assert predict(network, matrix[:0]).shape == (0, 3)
     rows = np.array([5, 299, 7, 100])
-    np.testing.assert_allclose(predict(network, matrix, rows), whole[rows], rtol=1e-5)
+    assert predict(network, matrix, rows).tobytes() == whole[rows].tobytes()
     np.testing.assert_allclose(whole.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_one_bar_at_a_time_has_the_bits_of_all(name, matrix, small_chunks):
+    """From the bars of its window alone, if it is told the number of the first of them."""
+    network = build(name)
+    whole = predict(network, matrix)
+    window = window_of(network)
+    for t in (window - 1, 64, 100, 131, T - 1):
+        first = t - window + 1
+        alone = predict(network, matrix[first : t + 1], np.array([window - 1]), origin=first)
+        assert alone.tobytes() == whole[t].tobytes()
 
 
 def test_chunks_of_another_size(name, matrix, monkeypatch):

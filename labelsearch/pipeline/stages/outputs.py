@@ -29,6 +29,7 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
 
     labels = context.experiment.label_kinds()
     rows = {w: context.rows(w) for w in ("past", "future")}
+    origin = int(context.bars.open_time[0]) // context.experiment.data.interval_ms  # as it is when followed live
     outputs = {
         w: np.empty((r.stop - r.start, 2 * len(labels)), dtype=np.float32) for w, r in rows.items()
     }
@@ -37,7 +38,8 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
         network = load_network(context.stage("classifiers") / label.name)
         matrix = feature_set.matrix(context.inputs)
         for window, r in rows.items():
-            probabilities = predict(network, matrix, np.arange(r.start, r.stop))  # windows may reach back
+            # windows may reach back
+            probabilities = predict(network, matrix, np.arange(r.start, r.stop), origin=origin)
             outputs[window][:, 2 * index : 2 * index + 2] = probabilities[:, BUY_AND_SELL]
         context.progress("outputs", index + 1, len(labels))
     for window, r in rows.items():
