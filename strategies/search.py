@@ -7,7 +7,7 @@ parallel if the caller maps `run_island` over processes. A share of the trials i
 own: the full range from bad to good is kept.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -164,7 +164,9 @@ def islands(settings: SearchSettings) -> tuple[IslandTask, ...]:
     return tuple(tasks)
 
 
-def run_island(task: IslandTask, problem: Problem) -> IslandResult:
+def run_island(
+    task: IslandTask, problem: Problem, told: Callable[[int], None] = lambda trials: None
+) -> IslandResult:
     """Search one island; the result follows from the arguments, bit by bit, in any process and order.
 
     Parameters
@@ -173,6 +175,8 @@ def run_island(task: IslandTask, problem: Problem) -> IslandResult:
         From `islands`.
     problem : Problem
         The window to search on.
+    told : callable
+        Called with the number of trials of each batch when it is done.
 
     Returns
     -------
@@ -192,6 +196,7 @@ def run_island(task: IslandTask, problem: Problem) -> IslandResult:
             params[rows] = [problem.space.from_optuna(trial.params) for trial in trials]
             spending = Spending(problem, params[rows], settings.n_blocks, settings.eta, settings.budget)
             rung_score[rows], blocks[rows] = _race(study, trials, spending, settings)
+            told(rows.stop - rows.start)
     complete = blocks == settings.n_blocks
     return IslandResult(
         task.index, task.sampler, params, rung_score, blocks, complete, np.arange(task.n_trials)

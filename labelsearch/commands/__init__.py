@@ -3,6 +3,7 @@
 import click
 
 from labelsearch.commands.bundle import bundle
+from labelsearch.commands.common import Commands
 from labelsearch.commands.data import data
 from labelsearch.commands.experiments import demo, init, run, stage_commands
 from labelsearch.commands.explain import explain
@@ -13,7 +14,7 @@ from labelsearch.commands.seeds import seeds
 from labelsearch.commands.walk_forward import walk_forward
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="labelsearch")
 def main() -> None:
     """Search labels, features, classifiers and strategies over one-minute bars.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from labelsearch.commands.common import one_line_errors
+from labelsearch.commands.common import answer, json_option, one_line_errors
 
 
 @click.group()
@@ -19,8 +19,9 @@ def bundle() -> None:
 
 @bundle.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@json_option
 @one_line_errors
-def verify(folder: Path) -> None:
+def verify(folder: Path, as_json: bool) -> None:
     """Hold the bundle in FOLDER against its manifest: every file there, unchanged, and none besides.
 
     \b
@@ -30,4 +31,7 @@ def verify(folder: Path) -> None:
     from labelsearch.delivery.bundle import verify_bundle
 
     manifest = verify_bundle(folder)
+    if as_json:
+        answer(True, told={"bundle": folder, **manifest})
+        return
     click.echo(f"{folder}: whole, {len(manifest['sha256'])} files, Top-{manifest['tier']} of run {manifest['run']}")

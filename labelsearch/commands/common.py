@@ -1,9 +1,10 @@
-"""Options, errors, tables and progress that commands share."""
+"""Options, errors, answers and progress that commands share."""
 
+import errno
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -38,12 +39,37 @@ workers_option = click.option(
     type=click.IntRange(min=1),
     help="Processes to work with; the results do not depend on it.",
 )
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document of unrounded figures instead of text."
+)
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130  # exit codes
+MACHINE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE)  # no fault of the input
+
+
+class Commands(click.Group):
+    """The commands: what none of them foresaw ends with one line and exit code 1, ctrl-C with 130."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; with LABELSEARCH_DEBUG set, errors keep their traceback."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
+            raise
+        except KeyboardInterrupt:
+            click.echo("Interrupted. What is done is kept: the same command goes on from there.", err=True)
+            raise SystemExit(INTERRUPTED) from None
+        except Exception as error:
+            if os.environ.get("LABELSEARCH_DEBUG"):
+                raise
+            told = " ".join(f"{type(error).__name__}: {error}".split())
+            click.echo(f"Error: {told} (LABELSEARCH_DEBUG=1 shows where)", err=True)
+            raise SystemExit(FAILED) from None
 
 
 def refuse(error: Exception) -> NoReturn:
     """Print one line and leave with exit code 2."""
     click.echo("Error: " + " ".join(str(error).split()), err=True)
-    raise SystemExit(2)
+    raise SystemExit(BAD_INPUT)
 
 
 def one_line_errors(command: Command) -> Command:
@@ -58,6 +84,8 @@ def one_line_errors(command: Command) -> Command:
             from labelsearch.pipeline.run import RunError
             from labelsearch.pipeline.schema import ExperimentError
 
+            if isinstance(error, BrokenPipeError) or getattr(error, "errno", None) in MACHINE_FAULTS:
+                raise
             if isinstance(error, (BarError, ExperimentError, RunError, OSError)):
                 refuse(error)
             raise
@@ -84,6 +112,49 @@ def show(table: "Table") -> None:
         console.print(table.note, highlight=False, markup=False)
 
 
+def answer(
+    as_json: bool,
+    tables: Iterable["Table"] = (),
+    *,
+    run: str = "",
+    lines: Iterable[str] = (),
+    told: Mapping[str, object] | None = None,
+) -> None:
+    """Print what a command found.
+
+    Parameters
+    ----------
+    as_json : bool
+        Print one JSON object: the run, what each table was made from under the table's key, and what is told. Else
+        the tables, the lines, and a line ``name: value`` for each thing told.
+    tables : iterable of Table
+    run : str
+        Name of the run, for JSON.
+    lines : iterable of str
+        Sentences for the terminal alone.
+    told : mapping of str to object
+        Paths and the like.
+    """
+    told = told or {}
+    if not as_json:
+        for table in tables:
+            show(table)
+        for line in (*lines, *(f"{name}: {value}" for name, value in told.items())):
+            click.echo(line)
+        return
+    import json
+
+    from labelsearch.delivery.table import document, plain
+
+    found = {**({"run": run} if run else {}), **document(tables), **plain(dict(told))}
+    click.echo(json.dumps(found, indent=1, allow_nan=False))
+
+
+def report_files(folder: Path) -> dict[str, Path]:
+    """What is told of a written report."""
+    return {"report": folder / "report.md", "page": folder / "report.html"}
+
+
 def run_options(command: Command) -> Command:
     """Where bars and runs lie, how many processes, and one-line errors: for commands that work on a run."""
     for decorate in (one_line_errors, workers_option, runs_option, store_option):
@@ -93,27 +164,31 @@ def run_options(command: Command) -> Command:
 
 @contextmanager
 def progress_bars() -> Iterator["Progress"]:
-    """A bar per stage on a terminal; a line per finished stage elsewhere. Both on standard error."""
+    """A bar per stage, with its rate and the time left, on a terminal's standard error; elsewhere nothing."""
+    from datetime import timedelta
+
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.text import Text
+
+    class Pace(ProgressColumn):
+        """Units a second since the bar began, and the time that the rest takes at this rate."""
+
+        def render(self, task: Task) -> Text:
+            seconds = task.finished_time or task.elapsed or 0.0
+            done = task.completed - task.fields["before"]
+            taken = timedelta(seconds=round(seconds))
+            if not (done and seconds):
+                return Text(f"{taken}")
+            rate = done / seconds
+            left = "" if task.finished else f", {timedelta(seconds=round((task.remaining or 0) / rate))} left"
+            return Text(f"{taken}, {rate:.3g}/s{left}")
 
     console = Console(stderr=True)
-    bars = Progress(
-        TextColumn("{task.description:<12}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
+    if not console.is_terminal:
+        yield lambda stage, done, total: None
+        return
+    bars = Progress(TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), Pace(), console=console)
     tasks: dict[str, Any] = {}
 
     def progress(stage: str, done: int, total: int) -> None:
@@ -121,10 +196,8 @@ def progress_bars() -> Iterator["Progress"]:
             console.print(f"{stage}: done before", highlight=False)
             return
         if stage not in tasks:
-            tasks[stage] = bars.add_task(stage, total=total)
+            tasks[stage] = bars.add_task(stage, total=total, completed=done, before=done)
         bars.update(tasks[stage], completed=done, total=total)
-        if done == total and not console.is_terminal:
-            console.print(f"{stage}: {total} done", highlight=False)
 
     with bars:
         yield progress

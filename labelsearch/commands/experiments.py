@@ -7,11 +7,13 @@ import click
 
 from labelsearch.commands.common import (
     Command,
+    answer,
+    json_option,
     one_line_errors,
     progress_bars,
+    report_files,
     run_options,
     runs_option,
-    show,
     workers_option,
 )
 
@@ -29,7 +31,7 @@ def _run(experiment: "Experiment", last: str, store: Path, runs: Path, workers: 
         return run_experiment(experiment, runs, store, last=last, workers=workers, progress=progress)
 
 
-def _run_whole(experiment: "Experiment", store: Path, runs: Path, workers: int) -> None:
+def _run_whole(experiment: "Experiment", store: Path, runs: Path, workers: int, as_json: bool) -> None:
     """Run all stages and the null, write the report and print the tiers."""
     from labelsearch.delivery.belief_table import belief_table
     from labelsearch.delivery.null_table import null_table
@@ -44,12 +46,12 @@ def _run_whole(experiment: "Experiment", store: Path, runs: Path, workers: int) 
         if settings.repeats:
             found = run_null(context, settings.repeats, settings.n_strategies)
     report = write_report(context)
-    show(tier_table(context))
-    show(belief_table(context))
-    if found:
-        show(null_table(found))
-    click.echo(f"report: {report / 'report.md'}")
-    click.echo(f"page: {report / 'report.html'}")
+    answer(
+        as_json,
+        [tier_table(context), belief_table(context), *([null_table(found)] if found else [])],
+        run=context.folder.name,
+        told=report_files(report),
+    )
 
 
 @click.command()
@@ -78,8 +80,9 @@ def init(path: Path, preset: str, force: bool) -> None:
 
 @click.command()
 @experiment_argument
+@json_option
 @run_options
-def run(experiment: Path, store: Path, runs: Path, workers: int) -> None:
+def run(experiment: Path, as_json: bool, store: Path, runs: Path, workers: int) -> None:
     """Run every stage of EXPERIMENT and print the ensemble tiers.
 
     Stages that were done before for the same inputs are skipped; a run that was stopped goes on where it was.
@@ -90,17 +93,18 @@ def run(experiment: Path, store: Path, runs: Path, workers: int) -> None:
     """
     from labelsearch.pipeline.experiment import Experiment
 
-    _run_whole(Experiment.load(experiment), store, runs, workers)
+    _run_whole(Experiment.load(experiment), store, runs, workers, as_json)
 
 
 @click.command()
 @click.option("--edge", type=click.FloatRange(0.0, 1.0, max_open=True), default=0.1, show_default=True,
               help="Per-bar Sharpe ratio of the planted drift; 0 plants nothing to find.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the market and of the search.")
+@json_option
 @runs_option
 @workers_option
 @one_line_errors
-def demo(edge: float, seed: int, runs: Path, workers: int) -> None:
+def demo(edge: float, seed: int, as_json: bool, runs: Path, workers: int) -> None:
     """Run the whole job on a generated market: labels to ensemble tiers in about two minutes.
 
     \b
@@ -115,7 +119,7 @@ def demo(edge: float, seed: int, runs: Path, workers: int) -> None:
     quick = preset("quick")
     data = dataclasses.replace(quick.data, edge=edge, market_seed=seed)
     experiment = dataclasses.replace(quick, name="demo", seed=seed, data=data)
-    _run_whole(experiment, Path("store"), runs, workers)
+    _run_whole(experiment, Path("store"), runs, workers, as_json)
 
 
 STAGE_HELP = {
@@ -129,7 +133,7 @@ STAGE_HELP = {
 
 
 def _stage_command(name: str, text: str) -> click.Command:
-    def command(experiment: Path, store: Path, runs: Path, workers: int) -> None:
+    def command(experiment: Path, as_json: bool, store: Path, runs: Path, workers: int) -> None:
         from labelsearch.delivery import belief_table, tables
         from labelsearch.pipeline.experiment import Experiment
 
@@ -141,15 +145,14 @@ def _stage_command(name: str, text: str) -> click.Command:
             "search": (tables.search_table,),
             "ensembles": (tables.tier_table, belief_table.belief_table),
         }
-        for maker in makers.get(name, ()):
-            show(maker(context))
+        told = {"folder": context.stage(name)}
         if name == "labels":
             from labelsearch.delivery.label_plots import write_label_pictures
 
-            click.echo(f"pictures: {write_label_pictures(context)}")
-        click.echo(f"{name}: {context.stage(name)}")
+            told["pictures"] = write_label_pictures(context)
+        answer(as_json, [make(context) for make in makers.get(name, ())], run=context.folder.name, told=told)
 
-    decorated: Command = experiment_argument(run_options(command))
+    decorated: Command = experiment_argument(json_option(run_options(command)))
     text += "\n\nRuns the stages before it where they are not done yet."
     return click.command(name, help=f"{text}\n\n\b\nExample:\n  labelsearch {name} experiment.toml")(decorated)
 

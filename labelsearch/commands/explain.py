@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from labelsearch.commands.common import one_line_errors, progress_bars, runs_option, show, store_option
+from labelsearch.commands.common import answer, json_option, one_line_errors, progress_bars, runs_option, store_option
 
 
 @click.command()
@@ -12,7 +12,7 @@ from labelsearch.commands.common import one_line_errors, progress_bars, runs_opt
 @click.option("--label", required=True, help="Name of the label, as the table of labels has it.")
 @click.option("--rows", default=300, show_default=True, type=click.IntRange(min=10),
               help="Validation bars to explain, an equal part of each class as far as it goes.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@json_option
 @runs_option
 @store_option
 @one_line_errors
@@ -26,8 +26,6 @@ def explain(run: str, label: str, rows: int, as_json: bool, runs: Path, store: P
     Example:
       labelsearch explain demo --label threshold_0.6_60
     """  # fmt: skip
-    import json
-
     from labelsearch.delivery.explain_plots import write_explanation_pictures
     from labelsearch.delivery.explain_table import family_effects_table, feature_effects_table, how_explained
     from labelsearch.pipeline.explanation import explain_label
@@ -38,12 +36,10 @@ def explain(run: str, label: str, rows: int, as_json: bool, runs: Path, store: P
         context.progress = progress
         found, folder = explain_label(context, label, rows)
     pictures = write_explanation_pictures(found, folder)
-    if as_json:
-        click.echo(json.dumps({**found, "folder": str(folder), "pictures": str(pictures)}, indent=1))
-        return
-    show(feature_effects_table(found))
-    show(family_effects_table(found))
-    for sentence in how_explained(found):
-        click.echo(sentence)
-    click.echo(f"figures: {folder / 'explanation.json'}")
-    click.echo(f"pictures: {pictures}")
+    answer(
+        as_json,
+        [feature_effects_table(found), family_effects_table(found)],
+        run=context.folder.name,
+        lines=how_explained(found),
+        told={"figures": folder / "explanation.json", "pictures": pictures},
+    )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from labelsearch.commands.common import progress_bars, run_options, show
+from labelsearch.commands.common import answer, json_option, progress_bars, run_options
 
 
 @click.command("compare-networks")
@@ -12,7 +12,7 @@ from labelsearch.commands.common import progress_bars, run_options, show
 @click.option("--label", required=True, help="Name of the label, as the table of labels has it.")
 @click.option("--networks", default="mlp,lstm,bilstm,gru,tcn,transformer", show_default=True,
               help="Networks by name; the first is the one that the others are held against.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@json_option
 @run_options
 def compare_networks(
     experiment: Path, label: str, networks: str, as_json: bool, store: Path, runs: Path, workers: int
@@ -26,8 +26,6 @@ def compare_networks(
     Example:
       labelsearch compare-networks experiment.toml --label threshold_1.2_60 --networks mlp,gru
     """  # fmt: skip
-    import json
-
     from labelsearch.delivery.network_table import network_table
     from labelsearch.pipeline.comparison import compare_networks as compare
     from labelsearch.pipeline.experiment import Experiment
@@ -38,7 +36,4 @@ def compare_networks(
     with progress_bars() as progress:
         context = run_experiment(loaded, runs, store, last="features", workers=workers, progress=progress)
         found = compare(context, label, names)
-    if as_json:
-        click.echo(json.dumps(found, indent=1))
-    else:
-        show(network_table(found))
+    answer(as_json, [network_table(found)], run=context.folder.name)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from labelsearch.commands.common import progress_bars, run_options, show
+from labelsearch.commands.common import answer, json_option, progress_bars, run_options
 
 
 @click.command("null")
@@ -13,7 +13,7 @@ from labelsearch.commands.common import progress_bars, run_options, show
               help="Searches on shifted outputs; one with the real timing is added.")
 @click.option("--strategies", type=click.IntRange(min=3), default=4000, show_default=True,
               help="Strategies of each search.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@json_option
 @run_options
 def null(
     experiment: Path, repeats: int, strategies: int, as_json: bool, store: Path, runs: Path, workers: int
@@ -27,8 +27,6 @@ def null(
     Example:
       labelsearch null experiment.toml --repeats 100
     """  # fmt: skip
-    import json
-
     from labelsearch.delivery.null_table import null_table
     from labelsearch.pipeline.experiment import Experiment
     from labelsearch.pipeline.null import run_null
@@ -38,7 +36,4 @@ def null(
     with progress_bars() as progress:
         context = run_experiment(loaded, runs, store, last="outputs", workers=workers, progress=progress)
         found = run_null(context, repeats, strategies)
-    if as_json:
-        click.echo(json.dumps(found, indent=1))
-    else:
-        show(null_table(found))
+    answer(as_json, [null_table(found)], run=context.folder.name)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labelsearch.commands.common import one_line_errors, runs_option, show, store_option
+from labelsearch.commands.common import answer, json_option, one_line_errors, report_files, runs_option, store_option
 
 if TYPE_CHECKING:
     from labelsearch.pipeline.context import Context
@@ -17,9 +17,10 @@ def runs() -> None:
 
 
 @runs.command("list")
+@json_option
 @runs_option
 @one_line_errors
-def list_(runs: Path) -> None:
+def list_(as_json: bool, runs: Path) -> None:
     """List the runs, oldest first, with the stages each has finished.
 
     \b
@@ -30,21 +31,24 @@ def list_(runs: Path) -> None:
     from labelsearch.pipeline.ledger import Ledger
     from labelsearch.pipeline.run import STAGE_NAMES, done_events, list_runs
 
-    rows = []
+    rows, data = [], []
     for folder in list_runs(runs):
         done = done_events(Ledger(folder / "ledger.jsonl"))
         last = [name for name in STAGE_NAMES if name in done][-1:]
         seconds = sum(event["seconds"] for event in done.values())
         rows.append((folder.name, *(last or ["-"]), f"{len(done)}/{len(STAGE_NAMES)}", f"{seconds:.0f}"))
-    show(Table("Runs", ("run", "last stage", "stages", "seconds"), tuple(rows), n_text=2))
+        data.append({"run": folder.name, "done": list(done), "of": len(STAGE_NAMES), "seconds": seconds})
+    columns = ("run", "last stage", "stages", "seconds")
+    answer(as_json, [Table("Runs", columns, tuple(rows), n_text=2, key="runs", data=data)])
 
 
 @runs.command("show")
 @click.argument("run")
+@json_option
 @runs_option
 @store_option
 @one_line_errors
-def show_(run: str, runs: Path, store: Path) -> None:
+def show_(run: str, as_json: bool, runs: Path, store: Path) -> None:
     """Show everything that RUN (an id, the start of one, or a folder) has found so far.
 
     \b
@@ -71,20 +75,19 @@ def show_(run: str, runs: Path, store: Path) -> None:
             belief_details.attribution_table,
         ],
     }
-    for name, tables_of_stage in makers.items():
-        for make in tables_of_stage if name in done else []:
-            show(make(context))
-    show(tables.cost_table(context))
+    made = [make(context) for name in makers if name in done for make in makers[name]]
+    answer(as_json, [*made, tables.cost_table(context)], run=context.folder.name)
 
 
 @click.command()
 @click.argument("names", metavar="RUN...", nargs=-1, required=True)
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Also write a page with curves to FILE.",
               metavar="FILE")
+@json_option
 @runs_option
 @store_option
 @one_line_errors
-def compare(names: tuple[str, ...], html: Path | None, runs: Path, store: Path) -> None:
+def compare(names: tuple[str, ...], html: Path | None, as_json: bool, runs: Path, store: Path) -> None:
     """Print the ensemble tiers of several runs side by side.
 
     \b
@@ -96,20 +99,20 @@ def compare(names: tuple[str, ...], html: Path | None, runs: Path, store: Path) 
     from labelsearch.pipeline.run import find_run
 
     contexts = [_finished(find_run(name, runs), store) for name in names]
-    show(comparison_table(contexts))
     if html:
         from labelsearch.delivery.html.compare_page import compare_page
 
         html.write_text(compare_page(contexts), encoding="utf-8")
-        click.echo(f"page: {html}")
+    answer(as_json, [comparison_table(contexts)], told={"page": html} if html else {})
 
 
 @click.command()
 @click.argument("run")
+@json_option
 @runs_option
 @store_option
 @one_line_errors
-def report(run: str, runs: Path, store: Path) -> None:
+def report(run: str, as_json: bool, runs: Path, store: Path) -> None:
     """Write the report files of RUN again: one HTML page for any browser, Markdown, CSV and pictures.
 
     \b
@@ -119,19 +122,20 @@ def report(run: str, runs: Path, store: Path) -> None:
     from labelsearch.delivery.report import write_report
     from labelsearch.pipeline.run import find_run
 
-    folder = write_report(_finished(find_run(run, runs), store))
-    click.echo(f"report: {folder / 'report.md'}")
-    click.echo(f"page: {folder / 'report.html'}")
+    context = _finished(find_run(run, runs), store)
+    folder = write_report(context)
+    answer(as_json, run=context.folder.name, told=report_files(folder))
 
 
 @click.command()
 @click.argument("run")
 @click.option("--tier", type=int, required=True, help="Size of the tier to export.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="New folder for the bundle.")
+@json_option
 @runs_option
 @store_option
 @one_line_errors
-def export(run: str, tier: int, out: Path, runs: Path, store: Path) -> None:
+def export(run: str, tier: int, out: Path, as_json: bool, runs: Path, store: Path) -> None:
     """Export a tier of RUN: weights and thresholds, classifiers, feature sets, and a manifest of checksums.
 
     \b
@@ -141,8 +145,8 @@ def export(run: str, tier: int, out: Path, runs: Path, store: Path) -> None:
     from labelsearch.delivery.export import export_bundle
     from labelsearch.pipeline.run import find_run
 
-    folder = export_bundle(_finished(find_run(run, runs), store), tier, out)
-    click.echo(f"bundle: {folder}")
+    context = _finished(find_run(run, runs), store)
+    answer(as_json, run=context.folder.name, told={"bundle": export_bundle(context, tier, out)})
 
 
 def _finished(folder: Path, store: Path) -> "Context":

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from labelsearch.commands.common import progress_bars, run_options, show
+from labelsearch.commands.common import answer, json_option, progress_bars, run_options
 
 
 @click.command("seeds")
@@ -13,7 +13,7 @@ from labelsearch.commands.common import progress_bars, run_options, show
               help="Other seeds of the search alone.")
 @click.option("--classifier-seeds", type=click.IntRange(min=0), default=3, show_default=True,
               help="Other seeds of the classifiers; the search is repeated on each.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@json_option
 @run_options
 def seeds(
     experiment: Path, search_seeds: int, classifier_seeds: int, as_json: bool, store: Path, runs: Path, workers: int
@@ -27,8 +27,6 @@ def seeds(
     Example:
       labelsearch seeds experiment.toml --search-seeds 5 --classifier-seeds 3
     """
-    import json
-
     from labelsearch.delivery.report import write_report
     from labelsearch.delivery.seeds_table import seeds_table
     from labelsearch.delivery.tables import tier_table
@@ -38,10 +36,6 @@ def seeds(
 
     with progress_bars() as progress:
         context = run_experiment(Experiment.load(experiment), runs, store, workers=workers, progress=progress)
-        found = run_seeds(context, search=search_seeds, classifier=classifier_seeds)
+        run_seeds(context, search=search_seeds, classifier=classifier_seeds)
     write_report(context)
-    if as_json:
-        click.echo(json.dumps(found, indent=1))
-    else:
-        show(tier_table(context))
-        show(seeds_table(context))
+    answer(as_json, [tier_table(context), seeds_table(context)], run=context.folder.name)

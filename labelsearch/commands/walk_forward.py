@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from labelsearch.commands.common import progress_bars, run_options, show
+from labelsearch.commands.common import answer, json_option, progress_bars, run_options
 
 
 @click.command("walk-forward")
@@ -15,7 +15,7 @@ from labelsearch.commands.common import progress_bars, run_options, show
               help="Days from one pick to the next.")
 @click.option("--trailing", type=click.IntRange(min=2), metavar="DAYS", show_default="all that are known at first",
               help="Days that a pick looks back.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@json_option
 @run_options
 def walk_forward(
     experiment: Path,
@@ -36,8 +36,6 @@ def walk_forward(
     Example:
       labelsearch walk-forward experiment.toml --every 14 --trailing 60
     """  # fmt: skip
-    import json
-
     from labelsearch.delivery.walk_forward_table import walk_forward_table
     from labelsearch.pipeline.experiment import Experiment
     from labelsearch.pipeline.run import run_experiment
@@ -47,7 +45,4 @@ def walk_forward(
     with progress_bars() as progress:
         context = run_experiment(loaded, runs, store, last="search", workers=workers, progress=progress)
         found = run_walk_forward(context, window=window, every=every, trailing=trailing)
-    if as_json:
-        click.echo(json.dumps(found, indent=1))
-    else:
-        show(walk_forward_table(found))
+    answer(as_json, [walk_forward_table(found)], run=context.folder.name)

@@ -12,15 +12,17 @@ def decile_table(context: Context) -> Table:
     """Future return of all strategies by decile of past score."""
     past, future = search.load(context), ensembles.load_future(context)
     decile = past["score"].rank(method="first", ascending=False).sub(1).mul(10).floordiv(len(past)).astype(int)
-    rows = []
+    rows, data = [], []
     for d, members in future.groupby(decile):
         scores = past.loc[members.index, "score"]
         returns = members["monthly_return"]
         figures = (scores.min(), scores.max(), returns.mean(), returns.median())
         exposure = members["mean_position"].mean()
+        names = ("lowest_score", "highest_score", "mean_monthly_return", "median_monthly_return", "mean_position")
+        data.append({"decile": d + 1, **dict(zip(names, (*figures, exposure), strict=True))})
         rows.append((str(d + 1), *(f"{x:+.2f}" for x in figures), f"{exposure:.1f}"))
     columns = ("decile", "lowest score", "highest score", "mean monthly %", "median monthly %", "position %")
-    return Table("Future return by decile of past score", columns, tuple(rows))
+    return Table("Future return by decile of past score", columns, tuple(rows), key="deciles", data=data)
 
 
 def _cell(value: float | None, digits: int = 2, sign: str = "") -> str:

@@ -20,7 +20,7 @@ def belief_table(context: Context) -> Table:
     found = figures.load(context)
     columns = ("question", "figure", "in words")
     if found is None:
-        return Table("Can it be believed?", columns, (), n_text=2, note=MISSING, prose=True)
+        return Table("Can it be believed?", columns, (), n_text=2, note=MISSING, prose=True, key="belief")
     rows = [
         *_rank_rows(found["rank"]),
         *_sharpe_rows(context, found),
@@ -35,7 +35,20 @@ def belief_table(context: Context) -> Table:
         "Figures of several tiers are given from the lowest to the highest. Intervals hold 95%, over blocks of future "
         "days: strategies are near-duplicates, so resampling them would be wrong."
     )
-    return Table("Can it be believed?", columns, tuple(rows), n_text=2, note=note, prose=True)
+    title, data = "Can it be believed?", _data(context, found)
+    return Table(title, columns, tuple(rows), n_text=2, note=note, prose=True, key="belief", data=data)
+
+
+def _data(context: Context, found: dict[str, Any]) -> dict[str, Any]:
+    """What the rows are made from: the stored figures, and what is counted when they are shown."""
+    n_trials = max(figures.counted_trials(context), found["sharpe"]["n_trials"])
+    done = done_events(Ledger(context.folder / "ledger.jsonl"))
+    look = look_number(looks_ledger(context.folder), done["ensembles"]["key"])
+    return {
+        **found,
+        "deflated_sharpe": {"n_trials": n_trials, "tiers": figures.deflated(found, n_trials)},
+        "looks": None if look is None else {"number": look[0], "of": look[1]},
+    }
 
 
 def _span(values: list[float], digits: int, sign: str = "") -> str:

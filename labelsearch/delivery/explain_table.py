@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelsearch.delivery.tables import Table
+from labelsearch.delivery.table import Table
 from labelsearch.labels.kinds import CLASS_NAMES
 
 EXPLAINERS = {
@@ -46,7 +46,8 @@ def feature_effects_table(found: dict[str, Any]) -> Table:
         "0, high values speak for the side. Ablation: increase of the weighted validation loss when the column is "
         "shifted in time; s.e. over the shifts."
     )
-    return Table(f"What the classifier of {found['label']} learned", columns, tuple(rows), n_text=2, note=note)
+    title = f"What the classifier of {found['label']} learned"
+    return Table(title, columns, tuple(rows), n_text=2, note=note, key="explanation", data=found)
 
 
 def family_effects_table(found: dict[str, Any]) -> Table:

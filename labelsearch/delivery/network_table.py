@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelsearch.delivery.tables import Table
+from labelsearch.delivery.table import Table
 
 SCORES = ("loss", "balanced_accuracy", "auc_buy", "auc_neutral", "auc_sell", "brier", "calibration_error")
 
@@ -49,4 +49,5 @@ def network_table(found: dict[str, Any]) -> Table:
         "error weigh bars by their loss factors. Verdicts rest on paired differences and each on an interval of its "
         f"own: with {len(rows)} networks a lone narrow one may be luck. One thread."
     )
-    return Table(f"Networks on {found['label']}", columns, tuple(rows), n_text=2, note=note)
+    title = f"Networks on {found['label']}"
+    return Table(title, columns, tuple(rows), n_text=2, note=note, key="networks", data=found)

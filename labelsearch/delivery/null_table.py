@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from labelsearch.delivery.tables import Table
+from labelsearch.delivery.table import Table
 
 
 def null_table(found: dict[str, Any]) -> Table:
@@ -20,4 +20,4 @@ def null_table(found: dict[str, Any]) -> Table:
         "month. p: share of all that do as well as the real one, itself counted; small means more than luck."
     )
     columns = ("", "real", "null 5%", "median", "95%", "p")
-    return Table("Against outputs that know nothing", columns, tuple(rows), note=note)
+    return Table("Against outputs that know nothing", columns, tuple(rows), note=note, key="null", data=found)

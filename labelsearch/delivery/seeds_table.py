@@ -59,4 +59,4 @@ def seeds_table(context: Context) -> Table:
         "Mean ± standard deviation [lowest highest], the run's own seed among them. Other classifier seeds train and "
         "search anew, other search seeds search anew. Each is a look at this future, and counted as one."
     )
-    return Table("Spread over seeds", columns, tuple(rows), n_text=3, note=note)
+    return Table("Spread over seeds", columns, tuple(rows), n_text=3, note=note, key="seeds", data=found)

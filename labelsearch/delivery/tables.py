@@ -27,7 +27,8 @@ def label_table(context: Context) -> Table:
         "Horizon: mean bars from an action bar of train to the last bar its label used. Leg: mean bars between "
         "turning points."
     )
-    return Table("Labels", ("label", *columns, "horizon", "leg"), tuple(rows), note=note)
+    columns = ("label", *columns, "horizon", "leg")
+    return Table("Labels", columns, tuple(rows), note=note, key="labels", data=labels.summary(context)["labels"])
 
 
 def overlap_table(context: Context) -> Table:
@@ -39,14 +40,17 @@ def overlap_table(context: Context) -> Table:
         rows.append((f"{i + 1} {entry['label']}", *cells))
     columns = tuple(str(i + 1) for i in range(len(rows)))
     note = "Percent of the row's action bars in train, buy and sell together, that the column's label marks alike."
-    return Table("Overlap of labels", ("label", *columns), tuple(rows), note=note)
+    return Table(
+        "Overlap of labels", ("label", *columns), tuple(rows), note=note, key="overlap", data=found["overlap"]
+    )
 
 
 def feature_table(context: Context) -> Table:
     """Separation power of every label's feature set."""
-    rows = []
+    rows, data = [], []
     for label in context.experiment.label_kinds():
         found = features.load(context, label.name)
+        data.append({name: value for name, value in found.items() if name not in ("histogram", "feature_set")})
         later = found["confirmation"]
         low, high = later["power_interval"]
         rows.append(
@@ -73,7 +77,7 @@ def feature_table(context: Context) -> Table:
         "same-class pairs have as little mass near zero, power was gained by mere spread. Later: on the validation "
         "part. p: share of circular shifts of the label that do as well there."
     )
-    return Table("Feature sets", columns, tuple(rows), note=note)
+    return Table("Feature sets", columns, tuple(rows), note=note, key="features", data=data)
 
 
 def parameter_table(context: Context) -> Table:
@@ -86,7 +90,8 @@ def parameter_table(context: Context) -> Table:
         for row in zip(*chosen, strict=True)
     ]
     names = tuple(label.name for label in context.experiment.label_kinds())
-    return Table("Parameters", ("indicator", *names), tuple(rows))
+    data = dict(zip(names, chosen, strict=True))
+    return Table("Parameters", ("indicator", *names), tuple(rows), key="parameters", data=data)
 
 
 def _number(value: float | None, digits: int = 3) -> str:
@@ -103,9 +108,10 @@ def _auc(figures: dict[str, Any]) -> str:
 
 def classifier_table(context: Context) -> Table:
     """Losses, AUC, precision and recall of every classifier."""
-    rows = []
+    rows, data = [], []
     for label in context.experiment.label_kinds():
         f = classifiers.figures(context, label.name)
+        data.append({**f, "learned_nothing": classifiers.learned_nothing(f)})
         mark = " *" if f["n_action"] < STARVED else ""
         mark += " (learned nothing)" if classifiers.learned_nothing(f) else ""
         scores = [_auc(f[w][c]) for w in ("validation", "past") for c in ("buy", "sell")]
@@ -119,20 +125,23 @@ def classifier_table(context: Context) -> Table:
         f"Validation is the later part of train. Precision and recall are on past. * fewer than {STARVED:,} action "
         "bars to learn from. Knowing nothing but the class balance costs about 1.04."
     )
-    return Table("Classifiers", columns, tuple(rows), note=note)
+    return Table("Classifiers", columns, tuple(rows), note=note, key="classifiers", data=data)
 
 
 def search_table(context: Context) -> Table:
     """The population of strategies on past."""
     frame = search.load(context)
-    rows = []
+    rows, quantiles = [], []
     for quantile in (0.0, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0):
-        values = [frame[c].quantile(quantile) for c in ("score", "monthly_return", "trades_per_month", "mean_position")]
-        rows.append((f"{quantile:.0%}", *(f"{v:.2f}" for v in values)))
+        names = ("score", "monthly_return", "trades_per_month", "mean_position")
+        values = {name: float(frame[name].quantile(quantile)) for name in names}
+        rows.append((f"{quantile:.0%}", *(f"{v:.2f}" for v in values.values())))
+        quantiles.append({"quantile": quantile, **values})
     pruned = int((~frame["complete"]).sum())
     note = f"{len(frame):,} strategies, {pruned:,} of them pruned in the search; all were then simulated in full."
     columns = ("quantile", "score", "monthly return %", "trades/month", "mean position %")
-    return Table("Strategies on past, each column by itself", columns, tuple(rows), note=note)
+    data = {"strategies": len(frame), "pruned": pruned, "quantiles": quantiles}
+    return Table("Strategies on past, each column by itself", columns, tuple(rows), note=note, key="search", data=data)
 
 
 # title, figure, format: what the terminal shows, and what only the report does
@@ -166,7 +175,8 @@ def tier_table(context: Context) -> Table:
     sentences = belief(context)
     if found.get("capital", "equal") != "equal":
         sentences.append(f"Capital: {found['capital']}; placebo and belief judge the same members at equal capital.")
-    return Table("Ensemble tiers", (*TIER_COLUMNS, *titles), rows, n_text=2, note=" ".join(sentences))
+    columns = (*TIER_COLUMNS, *titles)
+    return Table("Ensemble tiers", columns, rows, n_text=2, note=" ".join(sentences), key="ensembles", data=found)
 
 
 def metrics_table(context: Context) -> Table:
@@ -190,14 +200,17 @@ def comparison_table(contexts: list[Context]) -> Table:
             entries.append((order, context.folder.name, row))
     entries.sort(key=lambda entry: (entry[2]["window"] == "future", entry[2]["window"], entry[0]))
     rows = tuple((run, *_tier_row(row)) for _, run, row in entries)
-    return Table("Ensemble tiers by run", ("run", *TIER_COLUMNS), rows, n_text=3)
+    data = [{"run": run, **row} for _, run, row in entries]
+    return Table("Ensemble tiers by run", ("run", *TIER_COLUMNS), rows, n_text=3, key="ensembles", data=data)
 
 
 def cost_table(context: Context) -> Table:
     """Wall time, peak memory and counted trials by stage."""
-    rows = []
+    rows, data = [], []
     for name, event in done_events(Ledger(context.folder / "ledger.jsonl")).items():
+        data.append({"stage": name, **{part: event[part] for part in ("counts", "seconds", "peak_mb")}})
         counts = ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in event["counts"].items())
         rows.append((name, counts, f"{event['seconds']:.1f}", f"{event['peak_mb']:,.0f}"))
     note = "Peak memory is resident memory of all processes together; pages they share count more than once."
-    return Table("Cost", ("stage", "counts", "seconds", "peak MiB"), tuple(rows), n_text=2, note=note)
+    columns = ("stage", "counts", "seconds", "peak MiB")
+    return Table("Cost", columns, tuple(rows), n_text=2, note=note, key="cost", data=data)

@@ -33,4 +33,5 @@ def walk_forward_table(found: dict[str, Any]) -> Table:
     if len(found["picks"]) < 2:
         note += " The window ends before the second pick: choose a smaller --every."
     columns = ("tier", "members", *(title for title, _, _ in FIGURES), "replaced %", "gain, % a month")
-    return Table("Fixed tiers and tiers picked anew", columns, tuple(rows), n_text=2, note=note)
+    title = "Fixed tiers and tiers picked anew"
+    return Table(title, columns, tuple(rows), n_text=2, note=note, key="walk_forward", data=found)

@@ -1,9 +1,14 @@
 """Commands: documented, one-line errors with exit code 2, and what they print."""
 
 import csv
+import errno
+import io
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -198,4 +203,194 @@ def test_seeds_prints_the_spread(finished, home):
     assert re.search(r"look 1 of [23]", result.stdout.replace("\n", " "))
     assert "## Spread over seeds" in (Path("runs") / finished.folder.name / "report" / "report.md").read_text()
     again = invoke(*options, "--json")
-    assert [len(tables) for tables in json.loads(again.stdout).values()] == [1, 0]
+    assert [len(tables) for tables in json.loads(again.stdout)["seeds"].values()] == [1, 0]
+
+
+def told(*arguments: object) -> dict:
+    """The JSON document that a command prints, with nothing beside it."""
+    result = invoke(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    return json.loads(result.stdout, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+
+
+FIGURES = {
+    "labels": {"labels", "overlap", "pictures"},
+    "features": {"features"},
+    "classifiers": {"classifiers"},
+    "outputs": set(),
+    "search": {"search"},
+    "ensembles": {"ensembles", "belief"},
+}
+
+
+@pytest.mark.parametrize("stage", FIGURES)
+def test_stages_as_json(finished, home, stage):
+    Path("tiny.toml").write_text(finished.experiment.to_toml())
+    found = told(stage, "tiny.toml")
+    assert set(found) == {"run", "folder"} | FIGURES[stage]
+    assert found["run"] == finished.folder.name
+    assert found["folder"] == str(finished.stage(stage))
+
+
+def test_json_holds_the_figures_of_the_run(finished, home):
+    Path("tiny.toml").write_text(finished.experiment.to_toml())
+    names = [label.name for label in finished.experiment.label_kinds()]
+    table = json.loads((finished.stage("ensembles") / "tiers.json").read_text())
+    belief = json.loads((finished.stage("ensembles") / "belief.json").read_text())
+    whole = told("run", "tiny.toml")
+    assert set(whole) == {"run", "ensembles", "belief", "null", "report", "page"}
+    assert whole["ensembles"] == table
+    assert belief.items() <= whole["belief"].items()
+    assert whole["belief"]["looks"]["number"] == 1
+    assert Path(whole["page"]).is_file()
+    shown = told("runs", "show", "tiny")
+    assert set(shown) == {
+        "run", "labels", "features", "parameters", "classifiers", "search", "ensembles", "belief", "deciles", "cost",
+    }  # fmt: skip
+    assert [entry["label"] for entry in shown["labels"]] == [entry["label"] for entry in shown["classifiers"]] == names
+    assert shown["labels"][0]["train"]["buy"] > 0
+    assert isinstance(shown["classifiers"][0]["past"]["buy"]["auc"], float)
+    assert len(shown["parameters"][names[0]]) == 28
+    assert shown["search"]["strategies"] == 300
+    assert [row["stage"] for row in shown["cost"]][-1] == "ensembles"
+    assert len(shown["deciles"]) == 10
+    both = told("compare", finished.folder, "tiny")["ensembles"]
+    assert len(both) == 2 * len(table["table"])
+    assert {key: value for key, value in both[0].items() if key != "run"} == table["table"][0]
+    (entry,) = told("runs", "list")["runs"]
+    assert entry["run"] == finished.folder.name
+    assert entry["done"][-1] == "ensembles"
+
+
+def test_json_of_files(finished, home):
+    written = told("report", "tiny")
+    assert Path(written["report"]).is_file()
+    assert told("export", "tiny", "--tier", "5", "--out", "winners") == {
+        "run": finished.folder.name, "bundle": "winners",
+    }  # fmt: skip
+    verified = told("bundle", "verify", "winners")
+    assert verified["tier"] == 5
+    assert verified["bundle"] == "winners"
+
+
+WITHOUT_JSON = {"labelsearch init"}
+
+
+def test_every_command_that_prints_figures_has_json():
+    ours = {path: command for path, command in COMMANDS.items() if not isinstance(command, click.Group)}
+    lacking = {path for path, command in ours.items() if "as_json" not in {p.name for p in command.params}}
+    assert lacking - {path for path in ours if path.startswith("labelsearch data ")} == WITHOUT_JSON
+
+
+def test_what_is_not_finite_is_null_in_json():
+    import numpy as np
+
+    from labelsearch.delivery.table import Table, document
+
+    data = {"a": np.float32(0.5), "b": [float("nan"), np.inf, np.int64(3)], 5: np.array([1.0, np.nan]), "p": Path("x")}
+    found = document([Table("t", (), (), key="t", data=data), Table("part of it", (), ())])
+    assert json.loads(json.dumps(found, allow_nan=False)) == {
+        "t": {"a": 0.5, "b": [None, None, 3], "5": [1.0, None], "p": "x"}
+    }
+
+
+# exit codes and standard error, through the real entry point
+
+
+def call(*arguments: object, **environment: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "labelsearch.commands", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
+
+
+def test_a_piped_run_is_quiet(tiny_experiment, home):
+    experiment = Path("tiny.toml")
+    experiment.write_text(tiny_experiment.to_toml())
+    result = call("labels", experiment, "--workers", 1)
+    assert result.returncode == 0
+    assert result.stderr == ""
+    assert "overlap" in result.stdout.lower()
+
+
+def test_exit_codes(finished, home, monkeypatch):
+    assert invoke("runs", "show", "tiny").exit_code == 0
+    assert invoke("runs", "show", "other").exit_code == 2
+    assert invoke("runs", "shw").exit_code == 2
+
+    def fail(error):
+        def raises(*arguments):
+            raise error
+
+        monkeypatch.setattr("labelsearch.pipeline.run.find_run", raises)
+        return invoke("runs", "show", "tiny")
+
+    result = fail(KeyError("lost\nand found"))
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr == "Error: KeyError: 'lost\\nand found' (LABELSEARCH_DEBUG=1 shows where)\n"
+    assert fail(OSError(errno.ENOSPC, "No space left on device")).exit_code == 1
+    assert fail(FileNotFoundError(errno.ENOENT, "nothing there")).exit_code == 2
+    result = fail(KeyboardInterrupt())
+    assert result.exit_code == 130
+    assert result.stderr.count("\n") == 1
+    monkeypatch.setenv("LABELSEARCH_DEBUG", "1")
+    assert isinstance(fail(KeyError("lost")).exception, KeyError)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_failures_of_workers_are_one_line(finished, home, workers):
+    folder = Path("runs") / finished.folder.name
+    shutil.copytree(finished.folder, folder)
+    (folder / "labels" / f"{finished.experiment.label_kinds()[0].name}.parquet").write_bytes(b"torn")
+    shutil.rmtree(folder / "classifiers")
+    (folder / "experiment.toml").unlink()
+    Path("tiny.toml").write_text(finished.experiment.to_toml())
+    result = call("classifiers", "tiny.toml", "--workers", workers, LABELSEARCH_RUNS="runs")
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert re.fullmatch(r"Error: ArrowInvalid: .*labels/.* \(LABELSEARCH_DEBUG=1 shows where\)\n", result.stderr)
+
+
+def test_a_terminal_shows_rate_and_time_left(monkeypatch):
+    import rich.console
+
+    from labelsearch.commands.common import progress_bars
+
+    seconds, screen, real = [0.0], io.StringIO(), rich.console.Console
+
+    def terminal(stderr):
+        assert stderr
+        return real(file=screen, force_terminal=True, width=120, get_time=lambda: seconds[0])
+
+    monkeypatch.setattr(rich.console, "Console", terminal)
+    with progress_bars() as progress:
+        progress("labels", 0, 0)
+        progress("search", 20, 100)  # 20 were done before
+        seconds[0] = 80.0
+        progress("search", 60, 100)
+    shown = screen.getvalue()
+    assert "labels: done before" in shown
+    assert " 60/100 0:01:20, 0.5/s, 0:01:20 left" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+
+
+def test_a_run_on_a_terminal_shows_bars_and_keeps_standard_output_to_itself(tiny_experiment, home):
+    Path("tiny.toml").write_text(tiny_experiment.to_toml())
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "labelsearch.commands", "labels", "tiny.toml", "--workers", "1", "--json"]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=environment)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            part = os.read(ours, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        shown += part
+    found = json.loads(process.stdout.read())
+    assert process.wait() == 0
+    assert len(found["labels"]) == 3
+    assert b"3/3" in shown
+    assert b"/s" in shown

@@ -104,7 +104,7 @@ def test_command(found, run, label, tmp_path):
     assert shown.exit_code == 0, shown.output
     assert "tcn" in shown.stdout
     data = CliRunner().invoke(main, [*command, "--json"])
-    assert json.loads(data.stdout) == found
+    assert json.loads(data.stdout) == {"run": run.folder.name, "networks": found}
     for words, changed in (
         ("no label 'x'", ["--label", "x"]),
         ("unknown network 'cnn'; known are mlp, lstm", ["--networks", "cnn"]),

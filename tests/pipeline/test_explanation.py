@@ -151,7 +151,7 @@ def test_command(found, run, label):
     assert set(pictures) == {"beeswarm.png", "bars.png"}
     assert all(picture.startswith(b"\x89PNG") for picture in pictures.values())
     data = json.loads(invoke(run, label, "--json").stdout)
-    assert {name: data[name] for name in figures} == figures
+    assert data["explanation"] == figures
     assert data["pictures"] == str(folder / "pictures")
 
 

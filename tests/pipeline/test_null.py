@@ -71,7 +71,7 @@ def test_the_table_and_the_command(run, tmp_path):
     options = ["--runs", str(run.folder.parent), "--store", str(run.store), "--workers", "1", "--strategies", "40"]
     result = CliRunner().invoke(main, ["null", str(path), "--repeats", "3", "--json", *options])
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["statistics"]["rank correlation"]["null"]
+    assert json.loads(result.stdout)["null"]["statistics"]["rank correlation"]["null"]
     result = CliRunner().invoke(main, ["null", str(path), "--repeats", "3", *options[:-1], "7"])
     assert result.exit_code == 2
     assert "20 strategies or more" in result.stderr

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labelsearch.pipeline.units import run_units, write_atomically
+from labelsearch.pipeline.units import run_units, tell, write_atomically
 
 
 def draw(task: int, folder: Path) -> None:
@@ -33,6 +33,25 @@ def test_finished_units_are_kept(tmp_path):
     run_units(draw, {"u0": 0, "u1": 1}, tmp_path, progress=lambda done, total: seen.append((done, total)))
     assert values(tmp_path)["u1"] == "kept"
     assert seen == [(1, 2), (2, 2)]
+
+
+def count(task: int, folder: Path) -> None:
+    for _ in range(task):
+        tell(1)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_steps_of_units_add_up(tmp_path, workers):
+    (tmp_path / "there").mkdir()
+    steps = {"there": 4, "all": 5, "fewer": 5, "more": 5}
+    tasks = {"there": 0, "all": 5, "fewer": 2, "more": 9}
+    seen = []
+    run_units(count, tasks, tmp_path, workers=workers, steps=steps, progress=lambda *told: seen.append(told))
+    assert seen[0] == (4, 19)
+    assert seen[-1] == (19, 19)
+    assert seen == sorted(seen)
+    if workers == 1:
+        assert seen[1:4] == [(5, 19), (6, 19), (7, 19)]
 
 
 @pytest.mark.parametrize("workers", [1, 2])

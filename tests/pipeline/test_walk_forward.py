@@ -101,5 +101,5 @@ def test_command(own, tmp_path):
     for words in ("Top-20", "picked anew", "momentum", "too good"):
         assert words in shown.stdout
     assert max(map(len, shown.stdout.splitlines())) <= 160
-    found = json.loads(CliRunner().invoke(main, [*options, "--json"]).stdout)
+    found = json.loads(CliRunner().invoke(main, [*options, "--json"]).stdout)["walk_forward"]
     assert found["window"] == "past"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from labelsearch.pipeline.context import Context
 from labelsearch.pipeline.stages import outputs as output_stage
-from labelsearch.pipeline.units import run_units
+from labelsearch.pipeline.units import run_units, tell
 from strategies.budget import Problem, evaluate_population
 from strategies.equity_grid import day_edges, equity_grid
 from strategies.linear import StrategySpace
@@ -70,7 +70,7 @@ def search_settings(context: Context) -> SearchSettings:
 def island_unit(task: tuple[Context, IslandTask], folder: Path) -> None:
     """Search one island and write its trials."""
     context, island = task
-    result = run_island(island, problem(context, "past"))
+    result = run_island(island, problem(context, "past"), tell)
     fields: dict[str, Any] = result._asdict()
     np.savez(folder / "trials.npz", **fields)
 
@@ -86,7 +86,14 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
     """Write ``strategies.parquet``, one row a strategy, and ``search.json``."""
     tasks = {f"island-{task.index:03d}": (context.bare(), task) for task in islands(search_settings(context))}
     units = context.units("search")
-    run_units(island_unit, tasks, units, workers=context.workers, progress=context.stage_progress("search"))
+    run_units(
+        island_unit,
+        tasks,
+        units,
+        workers=context.workers,
+        steps={name: task.n_trials for name, (_, task) in tasks.items()},
+        progress=context.stage_progress("search"),
+    )
     population = merge([_load_island(units / name) for name in tasks])
     past = problem(context, "past")
     frame = pd.DataFrame(population.params, columns=list(past.space.names))
