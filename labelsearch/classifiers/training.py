@@ -203,7 +203,9 @@ def _make_study(settings: TrainingSettings) -> tuple[optuna.Study, dict[str, Any
     }
 
 
-def _search(train: Samples, validation: Samples, settings: TrainingSettings) -> tuple[Trained, dict[str, float]]:
+def _search(
+    train: Samples, validation: Samples, settings: TrainingSettings, told: Callable[[int], None]
+) -> tuple[Trained, dict[str, float]]:
     """The best trial of a study, and its optimiser's hyper-parameters."""
     best: Trained | None = None
     best_optimiser: dict[str, float] = {}
@@ -214,11 +216,13 @@ def _search(train: Samples, validation: Samples, settings: TrainingSettings) -> 
 
         def report(loss: float, epoch: int, trial: optuna.Trial = trial) -> bool:
             trial.report(loss, step=epoch)
+            told(1)
             return trial.should_prune()
 
         seed = settings.seed * 1000 + trial.number
         network, losses = fit_network(train, validation, settings, options, optimiser, seed, report)
         pruned = len(losses) < settings.max_epochs
+        told(settings.max_epochs - len(losses))
         state = optuna.trial.TrialState.PRUNED if pruned else optuna.trial.TrialState.COMPLETE
         study.tell(trial, None if pruned else min(losses), state)
         if best is None or min(losses) < best.validation_loss:
@@ -236,22 +240,30 @@ def _search(train: Samples, validation: Samples, settings: TrainingSettings) -> 
     return best, best_optimiser
 
 
-def train_network(train: Samples, validation: Samples, settings: TrainingSettings) -> Trained:
+def train_network(
+    train: Samples, validation: Samples, settings: TrainingSettings, told: Callable[[int], None] = lambda epochs: None
+) -> Trained:
     """Search hyper-parameters and return the network of lowest validation loss, or an ensemble of its like.
 
-    The result depends on samples and settings alone: one torch thread, fixed seeds, a fixed study name.
+    The result depends on samples and settings alone: one torch thread, fixed seeds, a fixed study name. ``told`` is
+    called with the epochs that are done or, of a trial that was pruned, will not be.
     """
+
+    def trained(loss: float, epoch: int) -> bool:
+        told(1)
+        return False
+
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with one_thread(), warnings.catch_warnings():
         # Lightning asks for loader workers; batches are slices of memory, workers would only copy them.
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-        best, optimiser = _search(train, validation, settings)
+        best, optimiser = _search(train, validation, settings, told)
         members = [best.network]
         for k in range(1, settings.n_seeds):
             seed = settings.seed * 1000 + 1000 - k  # counted down, so that no trial has it
-            members.append(fit_network(train, validation, settings, best.options, optimiser, seed)[0])
+            members.append(fit_network(train, validation, settings, best.options, optimiser, seed, trained)[0])
         if len(members) > 1:
             best.network = Ensemble(members).eval()
             best.validation_loss = weighted_loss(best.network, validation)

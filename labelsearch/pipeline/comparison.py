@@ -17,7 +17,7 @@ from labelsearch.pipeline.context import Context
 from labelsearch.pipeline.ledger import Ledger
 from labelsearch.pipeline.run import done_events
 from labelsearch.pipeline.schema import ExperimentError
-from labelsearch.pipeline.stages.classifiers import load_problem, train_on
+from labelsearch.pipeline.stages.classifiers import epochs_of, load_problem, train_on
 from labelsearch.pipeline.units import run_units
 
 VERSION = 1  # raised when the code gives other results for the same inputs
@@ -114,7 +114,14 @@ def compare_networks(
     index = _check(context, label, networks)
     folder = _folder(context, label)
     tasks = {network: (context.bare(), index, network) for network in networks}
-    run_units(compare_unit, tasks, folder, workers=context.workers, progress=context.stage_progress("networks"))
+    run_units(
+        compare_unit,
+        tasks,
+        folder,
+        workers=context.workers,
+        steps=dict.fromkeys(tasks, epochs_of(context)),
+        progress=context.stage_progress("networks"),
+    )
     _count(context, folder, networks)
     text = json.dumps(_judge(context, index, folder, networks), indent=1)
     (folder / "comparison.json").write_text(text)

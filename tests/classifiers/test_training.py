@@ -228,7 +228,9 @@ def test_shapley_values_of_any_network():
 def test_averaged_seeds_begin_with_the_best_network_and_repeat(trained):
     data = make_problem(1500, 0, planted=True), make_problem(500, 1, planted=True)
     settings = replace(SETTINGS, n_seeds=3)
-    one, two = train_network(*data, settings), train_network(*data, settings)
+    told: list[int] = []
+    one, two = train_network(*data, settings, told.append), train_network(*data, settings)
+    assert sum(told) == (settings.n_trials + 2) * settings.max_epochs
     x = make_problem(300, 5, planted=True).features.numpy()
     assert predict(one.network, x).tobytes() == predict(two.network, x).tobytes()
     first, *others = one.network.members

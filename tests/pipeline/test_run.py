@@ -77,7 +77,13 @@ def test_a_changed_section_redoes_only_what_depends_on_it(tiny_run, tmp_path):
 
 
 def test_two_workers_give_the_same_bits_as_one(tiny_run, tmp_path):
-    other = run_experiment(tiny_run.experiment, tmp_path, tmp_path / "store", workers=2)
+    seen: dict[str, list[tuple[int, int]]] = {}
+    other = run_experiment(
+        tiny_run.experiment, tmp_path, tmp_path / "store", workers=2,
+        progress=lambda stage, done, total: seen.setdefault(stage, []).append((done, total)),
+    )  # fmt: skip
+    assert seen["classifiers"][-1] == (18, 18)  # epochs: three labels, two trials, three epochs
+    assert seen["search"][-1] == (300, 300)  # strategies
     assert contents(other) == contents(tiny_run)
 
 

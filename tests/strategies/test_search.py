@@ -77,7 +77,9 @@ def test_proposals_lie_in_the_box_and_no_two_are_alike(sampler):
 
 def test_batches_change_the_proposals_but_not_what_a_strategy_scores():
     problem = planted()
-    result = run_island(islands(SMALL)[0], problem)
+    told: list[int] = []
+    result = run_island(islands(SMALL)[0], problem, told.append)
+    assert sum(told) == islands(SMALL)[0].n_trials
     for n in (3, 9, 27):
         rows = np.flatnonzero(result.blocks == n)
         alone = Spending(problem, result.params[rows], SMALL.n_blocks, SMALL.eta, SMALL.budget)

@@ -14,7 +14,7 @@ from labelsearch.labels.windows import purged_split
 from labelsearch.pipeline.context import Context
 from labelsearch.pipeline.stages import features as feature_stage
 from labelsearch.pipeline.stages import labels as label_stage
-from labelsearch.pipeline.units import run_units
+from labelsearch.pipeline.units import run_units, tell
 
 if TYPE_CHECKING:
     from labelsearch.classifiers.dataset import Samples
@@ -89,10 +89,17 @@ def train_on(
             loss=settings.loss,
             n_seeds=settings.n_seeds,
         ),
+        tell,
     )
     if settings.calibration == "none":
         return trained, {}
     return trained, _calibrate(context, problem, trained, validation, window)
+
+
+def epochs_of(context: Context) -> int:
+    """Epochs that a network takes if no trial is pruned."""
+    settings = context.experiment.network
+    return (settings.n_trials + settings.n_seeds - 1) * settings.max_epochs
 
 
 def _calibrate(
@@ -186,7 +193,14 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
     names = [label.name for label in context.experiment.label_kinds()]
     tasks = {name: (context.bare(), index) for index, name in enumerate(names)}
     units = context.units("classifiers")
-    run_units(train_unit, tasks, units, workers=context.workers, progress=context.stage_progress("classifiers"))
+    run_units(
+        train_unit,
+        tasks,
+        units,
+        workers=context.workers,
+        steps=dict.fromkeys(tasks, epochs_of(context)),
+        progress=context.stage_progress("classifiers"),
+    )
     trials = 0
     for name in names:
         shutil.copytree(units / name, folder / name)
@@ -209,3 +223,12 @@ def learned_nothing(figures: dict[str, Any]) -> bool:
     if not all("auc_interval" in side for side in sides):
         return False
     return all(side["auc_interval"] is None or side["auc_interval"][0] <= 0.5 for side in sides)
+
+
+def write_onnx_file(context: Context, name: str, path: Path) -> None:
+    """Write the classifier of a label as an ONNX file."""
+    from labelsearch.classifiers.files import load_network
+    from labelsearch.classifiers.onnx_file import write_onnx
+
+    folder = context.stage("classifiers") / name
+    write_onnx(load_network(folder), json.loads((folder / "network.json").read_text())["n_features"], path)
