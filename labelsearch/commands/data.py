@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING
 import click
 
 from labelsearch.commands.common import one_line_errors, store_option
+from labelsearch.commands.fetch import fetch
 
 if TYPE_CHECKING:
     from labelsearch.market.checks import Report
 
+
 @click.group()
 def data() -> None:
-    """Import bars into the store, check them, list them."""
+    """Fetch or import bars into the store, check them, list them."""
+
+
+data.add_command(fetch)
 
 
 @data.command("import")

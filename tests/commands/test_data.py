@@ -157,7 +157,7 @@ def test_list(folder: Path) -> None:
 
 
 def test_every_command_has_help_with_an_example() -> None:
-    assert sorted(data.commands) == ["check", "import", "list"]
+    assert sorted(data.commands) == ["check", "fetch", "import", "list"]
     for name in data.commands:
         text = run(name, "--help").output
         assert "Example:\n    labelsearch data" in text

@@ -1,0 +1,142 @@
+"""``labelsearch data fetch``: bars from the public archive or from an exchange into the store."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from labelsearch.commands.common import FAILED, json_option, one_line_errors, progress_bars, store_option
+
+if TYPE_CHECKING:
+    from labelsearch.market.fetch import Fetched
+
+
+@click.command()
+@click.argument("symbol")
+@click.option("--interval", default="1m", show_default=True, help="Length of a bar.")
+@click.option("--start", required=True, metavar="DAY", help="First UTC day, as 2018-01-01.")
+@click.option("--end", metavar="DAY", help="Last UTC day, included, as in an experiment's windows.  [default: today]")
+@click.option("--from", "exchange", metavar="EXCHANGE", help="Exchange of ccxt, as kraken, in place of the archive.")
+@click.option("--as", "name", metavar="NAME", help="Name to store the bars under.  [default: SYMBOL without / and :]")
+@click.option("--url", envvar="LABELSEARCH_ARCHIVE_URL", show_envvar=True, help="Base URL of a mirror of the archive.")
+@json_option
+@store_option
+@one_line_errors
+def fetch(
+    symbol: str,
+    interval: str,
+    start: str,
+    end: str | None,
+    exchange: str | None,
+    name: str | None,
+    url: str | None,
+    as_json: bool,
+    store: Path,
+) -> None:
+    """Download bars of SYMBOL and add them to the store.
+
+    They come from the public kline archive of Binance (BTCUSDT), or with --from from any exchange that ccxt
+    knows (BTC/USDT). Only what the store lacks is asked for; stored bars are never changed. A call that was
+    killed goes on where it was. The exit code is 1 where network or server failed, 2 for a wrong argument.
+
+    \b
+    Example:
+      labelsearch data fetch BTCUSDT --start 2018-01-01 --end 2020-09-19
+      labelsearch data fetch BTC/USD --from kraken --interval 1h --start 2026-01-01
+    """
+    from labelsearch.market.archive_fetch import fetch_archive
+    from labelsearch.market.archive_site import ARCHIVE_URL
+    from labelsearch.market.download import FetchError
+    from labelsearch.market.exchange import Exchange, stored_name
+    from labelsearch.market.fetch import fetch_exchange
+    from labelsearch.market.store import Store
+    from labelsearch.market.times import parse_interval
+
+    interval_ms = parse_interval(interval)
+    start_ms, stop_ms = _range(start, end)
+    held = Store(store)
+    name = name or stored_name(symbol)
+    held.path(name, interval)  # a wrong name is told before anything is asked for
+    try:
+        with progress_bars() as progress:
+            if exchange is None:
+                fetched = fetch_archive(
+                    held, symbol, interval_ms, start_ms, stop_ms, url=url or ARCHIVE_URL, name=name, progress=progress
+                )
+            else:
+                fetched = fetch_exchange(
+                    held, Exchange(exchange, symbol, interval_ms), name, start_ms, stop_ms, progress
+                )
+    except FetchError as error:
+        _fail(str(error))
+    click.echo(json.dumps(_summary(fetched), indent=1) if as_json else "\n".join(_fetched_lines(fetched)))
+    if fetched.refused:
+        more = f" (and {len(fetched.refused) - 1} more files)" if len(fetched.refused) > 1 else ""
+        _fail(f"refused {fetched.refused[0]}{more}")
+
+
+def _range(start: str, end: str | None) -> tuple[int, int]:
+    """First and last day as [start, stop), ms."""
+    import time
+
+    from labelsearch.market.rules import BarError
+    from labelsearch.market.times import DAY_MS, parse_time
+
+    tomorrow = int(time.time() * 1000) // DAY_MS * DAY_MS + DAY_MS
+    start_ms = parse_time(start)
+    stop_ms = parse_time(end) + DAY_MS if end else tomorrow
+    if start_ms % DAY_MS or stop_ms % DAY_MS:
+        raise BarError("--start and --end are days, as 2018-01-01")
+    if stop_ms > tomorrow or start_ms >= tomorrow:
+        raise BarError(f"{end if stop_ms > tomorrow else start} lies in the future")
+    if start_ms >= stop_ms:
+        raise BarError(f"--end {end} lies before --start {start}")
+    return start_ms, stop_ms
+
+
+def _fail(text: str) -> NoReturn:
+    """Print one line and leave with exit code 1: what was asked for was right."""
+    click.echo("Error: " + " ".join(text.split()), err=True)
+    raise SystemExit(FAILED)
+
+
+def _fetched_lines(fetched: "Fetched", longest: int = 5) -> list[str]:
+    """What a fetch did, and where the longest holes are."""
+    from labelsearch.market.times import interval_name, time_text
+
+    line = (
+        f"{fetched.symbol} {interval_name(fetched.interval_ms)}: {fetched.files} files fetched, "
+        f"{fetched.added:,} bars added, {fetched.present:,} already there, "
+        f"{len(fetched.holes)} holes of {fetched.missing:,} bars remain"
+    )
+    lines = [line + (", the longest:" if fetched.holes else "")]
+    for hole in fetched.holes[:longest]:
+        lines.append(f"  {time_text(hole.first_ms)} .. {time_text(hole.last_ms)}  {hole.count:,}")
+    if fetched.differing:
+        lines.append(f"{fetched.differing:,} bars of second files differ from stored ones, which stay")
+    return lines
+
+
+def _summary(fetched: "Fetched", longest: int = 5) -> dict[str, Any]:
+    """The same for machines."""
+    from labelsearch.market.times import interval_name, time_text
+
+    return {
+        "symbol": fetched.symbol,
+        "interval": interval_name(fetched.interval_ms),
+        "source": fetched.source,
+        "start": time_text(fetched.start_ms),
+        "stop": time_text(fetched.stop_ms),
+        "files": fetched.files,
+        "added": fetched.added,
+        "present": fetched.present,
+        "differing": fetched.differing,
+        "refused": fetched.refused,
+        "holes": len(fetched.holes),
+        "missing": fetched.missing,
+        "longest_holes": [
+            {"first": time_text(hole.first_ms), "last": time_text(hole.last_ms), "bars": hole.count}
+            for hole in fetched.holes[:longest]
+        ],
+    }

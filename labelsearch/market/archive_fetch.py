@@ -1,0 +1,196 @@
+"""From the public archive into the store: monthly files first, then daily ones for what they leave open."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from labelsearch.market.archive_site import ArchiveSite, Period, days_between, months_between
+from labelsearch.market.download import CONNECTIONS, BadFile, Client, FetchError
+from labelsearch.market.fetch import Fetched, Inflow, Progress
+from labelsearch.market.rules import BarError
+from labelsearch.market.store import Store
+from labelsearch.market.times import DAY_MS
+
+# So long after its end a file may still be published: until then a 404 is not taken for an answer.
+_DAY_PATIENCE = 3 * DAY_MS
+_MONTH_PATIENCE = 14 * DAY_MS
+_PROBES = 32
+_HOPELESS = 8
+
+
+@dataclass(frozen=True)
+class _Obtained:
+    """A file that lies here, new or kept from before; without a path it is not published, or it was refused."""
+
+    path: Path | None
+    downloaded: bool = False
+    refusal: str | None = None
+
+
+def fetch_archive(
+    store: Store,
+    symbol: str,
+    interval_ms: int,
+    start_ms: int,
+    stop_ms: int,
+    *,
+    url: str,
+    name: str | None = None,
+    client: Client | None = None,
+    progress: Progress | None = None,
+    now_ms: int | None = None,
+) -> Fetched:
+    """Bring bars of the exchange's public archive into the store.
+
+    A month that lies whole in the range comes from its monthly file; a day that is then not complete in the
+    store is asked for by its daily file. Where both have a bar, the monthly one counts. A file that conflicts
+    with stored bars of another origin is refused whole.
+
+    Parameters
+    ----------
+    store : Store
+    symbol : str
+        As the archive writes it.
+    interval_ms : int
+    start_ms, stop_ms : int
+        The range, cut to UTC days that are over.
+    url : str
+        Base of the archive or of a mirror.
+    name : str, optional
+        Symbol in the store, by default `symbol`.
+    client : Client, optional
+    progress : callable, optional
+        Counts files.
+    now_ms : int, optional
+        By default the clock's.
+
+    Raises
+    ------
+    BarError
+        A symbol or interval of which nothing is published in the range, or that cannot be one; a name under
+        which bars of another source lie.
+    FetchError
+        The network or the server failed; files that came before are stored.
+    """
+    now_ms = int(time.time() * 1000) if now_ms is None else now_ms
+    stop_ms = min(stop_ms, now_ms) // DAY_MS * DAY_MS
+    inflow = Inflow(store, name or symbol, interval_ms, f"archive {symbol}", start_ms, stop_ms)
+    client = client or Client()
+    site = ArchiveSite(url, symbol, interval_ms, inflow.folder, client)
+    _remove_leftovers(inflow.folder)
+    return _ArchiveFetch(site, inflow, client, progress, now_ms).run(start_ms, stop_ms)
+
+
+class _ArchiveFetch:
+    def __init__(
+        self, site: ArchiveSite, inflow: Inflow, client: Client, progress: Progress | None, now_ms: int
+    ) -> None:
+        self.site, self.inflow, self.client, self.now_ms = site, inflow, client, now_ms
+        self.progress: Callable[[str, int, int], None] = progress or (lambda *_: None)
+        self.found = False
+        self.refused: set[str] = set()
+
+    def run(self, start_ms: int, stop_ms: int) -> Fetched:
+        months = months_between(start_ms, stop_ms)
+        days = days_between(start_ms, stop_ms)
+        self._take("months", self._open(months))
+        left = self._open(days)
+        if left and not self.found and len(self.inflow.stored) == 0:
+            # Perhaps a typing error: a thousand requests are not needed to find out.
+            self._take("days", left[:: -(-len(left) // _PROBES)])
+            if not self.found and not self.refused:
+                raise BarError(
+                    f"no {self.site.interval} bars of {self.site.symbol} in {days[0].name} .. {days[-1].name} "
+                    f"at {self.site.url}: not published are {self.site.address((months or left)[0])} and all others"
+                )
+            left = self._open(left)
+        self._take("days", left)
+        return self.inflow.finish()
+
+    def _open(self, periods: list[Period]) -> list[Period]:
+        """Those that lack bars and whose file was neither stored nor missed for good nor refused just now."""
+        return [p for p in periods if not self.inflow.complete(p.start_ms, p.stop_ms) and not self._settled(p)]
+
+    def _settled(self, period: Period) -> bool:
+        if period.name in self.refused:
+            return True
+        record = self.inflow.record
+        patience = _MONTH_PATIENCE if period.monthly else _DAY_PATIENCE
+        if record.absent.get(period.name, 0) >= period.stop_ms + patience:
+            return True
+        # Fewer bars than the file had: the store was removed, or made anew.
+        file = record.files.get(period.name)
+        return file is not None and self.inflow.count(period.start_ms, period.stop_ms) >= int(file["bars"])
+
+    def _take(self, title: str, periods: list[Period]) -> None:
+        """Obtain files, several at a time, and put them into the store in time order."""
+        if not periods:
+            return
+        self.progress(title, 0, len(periods))
+        pool = ThreadPoolExecutor(CONNECTIONS)
+        try:
+            for done, (period, got) in enumerate(zip(periods, pool.map(self._obtain, periods), strict=True)):
+                self._put(period, got)
+                self.progress(title, done + 1, len(periods))
+        except BaseException:
+            self.client.stop()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+            self.inflow.flush()
+
+    def _obtain(self, period: Period) -> _Obtained:
+        path = self.site.kept(period)
+        if path is not None:
+            return _Obtained(path)
+        try:
+            return _Obtained(self.site.download(period), downloaded=True)
+        except BadFile as error:
+            return _Obtained(None, refusal=str(error))
+
+    def _put(self, period: Period, got: _Obtained) -> None:
+        result = self.inflow.result
+        if got.refusal is not None:
+            self._refuse(period, got.refusal)
+        elif got.path is None:
+            self.inflow.record.absent[period.name] = self.now_ms
+        else:
+            result.files += got.downloaded
+            try:
+                self._read(period, got.path)
+                self.found = True
+            except BarError as error:
+                self.site.forget(got.path)
+                row = "" if error.row is None else f"row {error.row}: "
+                self._refuse(period, f"{self.site.address(period)}: {row}{error.rule}")
+
+    def _refuse(self, period: Period, why: str) -> None:
+        refused = self.inflow.result.refused
+        refused.append(why)
+        self.refused.add(period.name)
+        if len(refused) >= _HOPELESS and not self.found:
+            raise FetchError(f"{refused[0]}; {len(refused)} files refused, none taken")
+
+    def _read(self, period: Period, path: Path) -> None:
+        bars = self.site.read(path, self.inflow.name)
+        sha256 = path.with_name(path.name + ".CHECKSUM").read_text().split()[0]
+        n_bars = len(bars)
+        bars = self.inflow.lacking(bars) if self._has_twin(period) else self.inflow.agree(bars, path)
+        self.inflow.record.absent.pop(period.name, None)
+        self.inflow.put(bars, period.name, sha256, n_bars)
+
+    def _has_twin(self, period: Period) -> bool:
+        """True where the store has bars of this stretch from the archive's other file of it."""
+        files = self.inflow.record.files
+        if period.monthly:
+            return any(other.startswith(period.month + "-") for other in files)
+        return period.month in files
+
+
+def _remove_leftovers(folder: Path, older_than_s: float = 3600.0) -> None:
+    """Remove temporary files that killed runs left; younger ones may be another run's."""
+    for part in folder.glob(".*.part"):
+        if time.time() - part.stat().st_mtime > older_than_s:
+            part.unlink(missing_ok=True)

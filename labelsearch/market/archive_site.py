@@ -1,0 +1,212 @@
+"""The exchange's public kline archive: which files it has, and one file brought here verified.
+
+Layout under the base URL, with a ``.CHECKSUM`` (sha256) beside each zip::
+
+    data/spot/monthly/klines/BTCUSDT/1m/BTCUSDT-1m-2020-01.zip
+    data/spot/daily/klines/BTCUSDT/1m/BTCUSDT-1m-2020-01-01.zip
+"""
+
+import hashlib
+import re
+import zipfile
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import numpy as np
+
+from labelsearch.market.archive import RawBars, read_raw
+from labelsearch.market.bars import Bars
+from labelsearch.market.download import BadFile, Client
+from labelsearch.market.rules import BarError
+from labelsearch.market.times import DAY_MS, interval_name, to_ms
+
+ARCHIVE_URL = "https://data.binance.vision"
+INTERVALS = ("1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d")
+
+_CHECKSUM = re.compile(r"([0-9a-fA-F]{64})\s+\*?(\S+)\s*")
+
+
+@dataclass(frozen=True)
+class Period:
+    """A month or a day, [start_ms, stop_ms), UTC; `name` is as in a file's name, ``2020-01`` or ``2020-01-31``."""
+
+    name: str
+    start_ms: int
+    stop_ms: int
+
+    @property
+    def monthly(self) -> bool:
+        return len(self.name) == len("2020-01")
+
+    @property
+    def month(self) -> str:
+        """Name of the month it is, or lies in."""
+        return self.name[:7]
+
+
+def days_between(start_ms: int, stop_ms: int) -> list[Period]:
+    """The whole days of [start_ms, stop_ms)."""
+    first = -(-start_ms // DAY_MS) * DAY_MS
+    return [
+        Period(f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d}", ms, ms + DAY_MS)
+        for ms in range(first, stop_ms - DAY_MS + 1, DAY_MS)
+    ]
+
+
+def months_between(start_ms: int, stop_ms: int) -> list[Period]:
+    """The whole months of [start_ms, stop_ms)."""
+    moment = datetime.fromtimestamp(start_ms / 1000, UTC)
+    start = datetime(moment.year, moment.month, 1, tzinfo=UTC)
+    months = []
+    while start.timestamp() * 1000 < stop_ms:
+        following = start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
+        month = Period(f"{start:%Y-%m}", int(start.timestamp()) * 1000, int(following.timestamp()) * 1000)
+        if month.start_ms >= start_ms and month.stop_ms <= stop_ms:
+            months.append(month)
+        start = following
+    return months
+
+
+class ArchiveSite:
+    """Files of one symbol and interval.
+
+    Parameters
+    ----------
+    url : str
+        Base of the archive or of a mirror.
+    symbol : str
+        As the archive writes it: ``BTCUSDT``.
+    interval_ms : int
+    folder : Path
+        Where verified files are kept. A zip that lies there under its own name was verified before it got it.
+    client : Client
+
+    Raises
+    ------
+    BarError
+        A URL, symbol or interval that cannot be one.
+    """
+
+    def __init__(self, url: str, symbol: str, interval_ms: int, folder: Path, client: Client) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise BarError(f"{url!r} is no address of an archive: write {ARCHIVE_URL}")
+        if not re.fullmatch(r"[A-Z0-9]{2,40}", symbol):
+            raise BarError(f"{symbol!r} is no symbol of the archive: capital letters and digits, as BTCUSDT")
+        self.interval = interval_name(interval_ms)
+        if self.interval not in INTERVALS:
+            raise BarError(f"the archive has no bars of {self.interval}, only {', '.join(INTERVALS)}")
+        self.url, self.symbol, self.folder, self.client = url.rstrip("/"), symbol, folder, client
+
+    def stem(self, period: Period) -> str:
+        """Name of a file, without its ending."""
+        return f"{self.symbol}-{self.interval}-{period.name}"
+
+    def address(self, period: Period) -> str:
+        """URL of the zip."""
+        kind = "monthly" if period.monthly else "daily"
+        return f"{self.url}/data/spot/{kind}/klines/{self.symbol}/{self.interval}/{self.stem(period)}.zip"
+
+    def kept(self, period: Period) -> Path | None:
+        """The file, where it lies here whole."""
+        path = self.folder / f"{self.stem(period)}.zip"
+        checksum = path.with_name(path.name + ".CHECKSUM")
+        if not (path.is_file() and checksum.is_file()):
+            return None
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return path if checksum.read_text(errors="replace").lower().startswith(digest) else None
+
+    def download(self, period: Period) -> Path | None:
+        """Bring a file here; None where it, or its checksum, is not published (404).
+
+        Raises
+        ------
+        BadFile
+            No checksum in the ``.CHECKSUM``, or bytes that twice do not have it.
+        FetchError
+            As `Client.save`.
+        """
+        url = self.address(period)
+        path = self.folder / f"{self.stem(period)}.zip"
+        part = path.with_name(f".{path.name}.{uuid4().hex}.part")
+        digests = ("", "")
+        try:
+            for _ in range(2):  # the file may be replaced between the two requests
+                text = self.client.text(url + ".CHECKSUM")
+                if text is None:
+                    return None
+                expected = _parse_checksum(text, url)
+                self.folder.mkdir(parents=True, exist_ok=True)
+                digest = self.client.save(url, part)
+                if digest is None:
+                    return None
+                if digest == expected:
+                    checksum = path.with_name(path.name + ".CHECKSUM")
+                    _write(checksum, f"{digest}  {path.name}\n")
+                    part.replace(path)
+                    return path
+                digests = (digest, expected)
+        finally:
+            part.unlink(missing_ok=True)
+        raise BadFile(f"{url}: sha256 is {digests[0][:12]}.., its .CHECKSUM says {digests[1][:12]}..")
+
+    def read(self, path: Path, name: str) -> Bars:
+        """Read a file that lies here.
+
+        Where flooring puts two rows on one bar, the row that was on the grid counts: after some halts the
+        archive has rows some seconds off the grid, and the first of them can fall into the last good minute.
+
+        Raises
+        ------
+        BarError
+            Not one CSV of the zip's own name, not the archive's columns, rows that break a rule or lie
+            outside the file's period.
+        """
+        _check_member(path)
+        raw = read_raw(path)
+        if not raw.archive:
+            raise BarError("the CSV in the zip does not have the archive's 12 columns", path)
+        return _without_twins(raw).bars(name)
+
+    def forget(self, path: Path) -> None:
+        """Remove a file, so that the next call asks for it again."""
+        path.unlink(missing_ok=True)
+        path.with_name(path.name + ".CHECKSUM").unlink(missing_ok=True)
+
+
+def _parse_checksum(text: str, url: str) -> str:
+    match = _CHECKSUM.fullmatch(text.strip())
+    if match is None:
+        raise BadFile(f"{url}.CHECKSUM: holds no sha256 digest and file name")
+    if match[2] != url.rsplit("/", 1)[1]:
+        raise BadFile(f"{url}.CHECKSUM: is that of {match[2]}")
+    return match[1].lower()
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    part.write_text(text)
+    part.replace(path)
+
+
+def _check_member(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise BarError(f"not a zip file: {error}", path) from None
+    if names != [f"{path.stem}.csv"]:
+        raise BarError(f"the zip holds {', '.join(names[:3]) or 'nothing'}, not {path.stem}.csv", path)
+
+
+def _without_twins(raw: RawBars) -> RawBars:
+    exact = to_ms(raw.frame["open_time"], raw.file)
+    off = exact % raw.interval_ms != 0
+    if not off.any():
+        return raw
+    twin = off & np.isin(exact - exact % raw.interval_ms, exact[~off])
+    return replace(raw, frame=raw.frame[~twin])

@@ -1,0 +1,196 @@
+"""Files over HTTP: few at a time, retried with growing pauses, bounded in size, hashed on their way to disk."""
+
+import hashlib
+import os
+import random
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import urllib3
+from urllib3.exceptions import HTTPError, InvalidHeader
+
+T = TypeVar("T")
+
+CONNECTIONS = 4
+TRIES = 6
+LONGEST_PAUSE = 60.0  # s, of our own
+LONGEST_WAIT = 120.0  # s, that a server may ask for
+_PASSING = frozenset({429, 500, 502, 503, 504})
+_CHUNK = 1 << 16
+
+
+class FetchError(RuntimeError):
+    """The network or a server failed: nothing is wrong with what was asked for. One line."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(" ".join(text.split()))
+
+
+class BadFile(FetchError):
+    """A server sent something else than the file asked for; its other files may be right."""
+
+
+def backoff(attempt: int) -> float:
+    """Seconds to pause after failed attempt 0, 1, ..: doubled each time, with jitter, at most `LONGEST_PAUSE`."""
+    return min(LONGEST_PAUSE, 2.0**attempt) * random.uniform(0.5, 1.0)
+
+
+class Client:
+    """Downloads over at most `CONNECTIONS` connections; its methods may be called from several threads.
+
+    Certificates are verified. Proxies come from the environment (``https_proxy``, ``no_proxy``).
+
+    Parameters
+    ----------
+    tries : int
+        Attempts at one URL before `FetchError`.
+    sleep : callable, optional
+        Takes seconds. By default a sleep that `stop` ends.
+    largest : int
+        Bytes of a file, at most.
+    timeout : float
+        Seconds without a byte after which a connection counts as cut.
+    """
+
+    def __init__(
+        self,
+        tries: int = TRIES,
+        sleep: Callable[[float], object] | None = None,
+        largest: int = 256 << 20,
+        timeout: float = 30.0,
+    ) -> None:
+        self.tries = tries
+        self.largest = largest
+        self._stopped = threading.Event()
+        self._sleep = sleep or self._stopped.wait
+        self._timeout = urllib3.Timeout(connect=min(10.0, timeout), read=timeout)
+        self._pools: dict[str, urllib3.PoolManager] = {}
+        self._lock = threading.Lock()
+
+    def stop(self) -> None:
+        """End what other threads are downloading, with `FetchError`."""
+        self._stopped.set()
+
+    def text(self, url: str, largest: int = 4096) -> str | None:
+        """Get a short text; None where there is none (404)."""
+
+        def receive(response: urllib3.BaseHTTPResponse) -> str:
+            content = b"".join(self._chunks(response, url, largest))
+            return content.decode("utf-8", errors="replace")
+
+        return self._get(url, receive)
+
+    def save(self, url: str, path: Path) -> str | None:
+        """Write a file, synced to disk; None where there is none (404).
+
+        Returns
+        -------
+        str or None
+            Its sha256, in hex. What a failure leaves at `path` is for the caller to remove.
+
+        Raises
+        ------
+        BadFile
+            More than `largest` bytes.
+        FetchError
+            Every attempt failed, or a status that does not pass by itself.
+        """
+
+        def receive(response: urllib3.BaseHTTPResponse) -> str:
+            sha = hashlib.sha256()
+            with path.open("wb") as file:
+                for chunk in self._chunks(response, url, self.largest):
+                    sha.update(chunk)
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            return sha.hexdigest()
+
+        return self._get(url, receive)
+
+    def _get(self, url: str, receive: Callable[[urllib3.BaseHTTPResponse], T]) -> T | None:
+        reason = ""
+        for attempt in range(self.tries):
+            pause = backoff(attempt)
+            try:
+                response = self._request(url)
+                try:
+                    if response.status == 200:
+                        return receive(response)
+                    reason = f"HTTP {response.status} {response.reason or ''}".rstrip()
+                    asked = _retry_after(response)
+                    response.read(_CHUNK)  # a short body read to its end keeps the connection for the next file
+                finally:
+                    response.close()
+                if response.status == 404:
+                    return None
+                if response.status not in _PASSING:
+                    raise FetchError(f"{url}: {reason}")
+                if asked is not None:
+                    reason += f", asks to wait {asked:.0f} s"
+                    if asked > LONGEST_WAIT:
+                        raise FetchError(f"{url}: {reason}: try again later")
+                    pause = asked
+            except (HTTPError, ConnectionError, TimeoutError) as error:
+                reason = _words(error)
+            if attempt + 1 < self.tries:
+                self._sleep(pause)
+            self._check_stopped(url)
+        raise FetchError(f"{url}: {reason}; gave up after {self.tries} attempts")
+
+    def _request(self, url: str) -> urllib3.BaseHTTPResponse:
+        return self._pool(url).request(
+            "GET",
+            url,
+            preload_content=False,
+            timeout=self._timeout,
+            # Here only redirects are followed: a body that is cut has to be tried again just the same.
+            retries=urllib3.Retry(3, connect=0, read=0, status=0, other=0, respect_retry_after_header=False),
+            headers={"User-Agent": f"labelsearch/{version('labelsearch')}", "Accept-Encoding": "identity"},
+        )
+
+    def _pool(self, url: str) -> urllib3.PoolManager:
+        parts = urlsplit(url)
+        proxy = urllib.request.getproxies().get(parts.scheme, "")
+        if urllib.request.proxy_bypass(parts.hostname or ""):
+            proxy = ""
+        with self._lock:
+            if proxy not in self._pools:
+                self._pools[proxy] = (
+                    urllib3.ProxyManager(proxy, maxsize=CONNECTIONS, block=True)
+                    if proxy
+                    else urllib3.PoolManager(maxsize=CONNECTIONS, block=True)
+                )
+            return self._pools[proxy]
+
+    def _chunks(self, response: urllib3.BaseHTTPResponse, url: str, largest: int) -> Iterator[bytes]:
+        received = 0
+        for chunk in response.stream(_CHUNK, decode_content=False):
+            received += len(chunk)
+            if received > largest:
+                raise BadFile(f"{url}: more than {largest} bytes")
+            self._check_stopped(url)
+            yield chunk
+
+    def _check_stopped(self, url: str) -> None:
+        if self._stopped.is_set():
+            raise FetchError(f"{url}: stopped")
+
+
+def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
+    try:
+        return urllib3.Retry().get_retry_after(response)
+    except InvalidHeader:
+        return None
+
+
+def _words(error: Exception) -> str:
+    """What happened, without the name of the connection object in front of it."""
+    reason = getattr(error, "reason", None) or error
+    text = " ".join(str(reason).split()) or type(reason).__name__
+    return text.split("): ", 1)[-1]

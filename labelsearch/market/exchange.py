@@ -1,0 +1,169 @@
+"""Bars of any exchange that ccxt knows: past ones by the page, and the newest ones as they close."""
+
+import difflib
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from labelsearch.market.bars import Bars
+from labelsearch.market.download import TRIES, FetchError, backoff
+from labelsearch.market.rules import BarError
+from labelsearch.market.times import interval_name, time_text
+
+T = TypeVar("T")
+
+_COLUMNS = ["open_time", "open", "high", "low", "close", "volume"]
+_TIMEOUT_MS = 30_000
+_PAGE = 500  # where ccxt does not know what an exchange gives
+
+
+class Exchange:
+    """Public bars of one symbol at one exchange; needs no account.
+
+    Requests keep to ccxt's rate limit of the exchange, and are tried again when the network or the exchange fails
+    for a moment. Exchanges give no quote volume, trades or taker-buy volume with their bars: these are None.
+
+    Parameters
+    ----------
+    name : str
+        As ccxt writes it: ``kraken``.
+    symbol : str
+        As ccxt writes it: ``BTC/USDT``.
+    interval_ms : int
+        Length of a bar.
+    options : mapping, optional
+        For ccxt's constructor.
+    sleep : callable
+        Takes seconds; waits between attempts.
+
+    Raises
+    ------
+    BarError
+        Exchange, symbol or interval that does not exist; ccxt not installed.
+    FetchError
+        The network or the exchange failed, at construction and in every method.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        symbol: str,
+        interval_ms: int,
+        options: Mapping[str, Any] | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        ccxt = _ccxt()
+        if name not in ccxt.exchanges:
+            near = difflib.get_close_matches(name, ccxt.exchanges, n=1)
+            raise BarError(f"ccxt knows no exchange {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
+        self.name, self.symbol, self.interval_ms = name, symbol, interval_ms
+        self._sleep = sleep
+        self._ccxt = getattr(ccxt, name)({"enableRateLimit": True, "timeout": _TIMEOUT_MS, **(options or {})})
+        self._interval = self._known_interval()
+        markets = self._call("list of markets", self._ccxt.load_markets)
+        if symbol not in markets:
+            near = difflib.get_close_matches(symbol, markets, n=1)
+            raise BarError(f"{name} has no symbol {symbol!r}" + (f"; did you mean {near[0]}?" if near else ""))
+        self._page = self._ccxt.feature_value(symbol, "fetchOHLCV", "limit", _PAGE) or _PAGE
+
+    def clock_ms(self) -> int:
+        """The exchange's clock, ms since the epoch; this machine's where the exchange does not tell."""
+        if self._ccxt.has.get("fetchTime") is True:
+            told = self._call("clock", self._ccxt.fetch_time)
+            if told:
+                return int(told)
+        return int(time.time() * 1000)
+
+    def bars(self, start_ms: int, stop_ms: int) -> Bars:
+        """Get the bars that start in [start_ms, stop_ms) and are closed: their end is past by the exchange's clock.
+
+        Returns
+        -------
+        Bars
+            In time order, may be empty. Many exchanges give recent bars only.
+
+        Raises
+        ------
+        FetchError
+            As the class; also where the exchange sent bars that break a rule.
+        """
+        step = self.interval_ms
+        start_ms = -(-start_ms // step) * step
+        stop_ms = min(stop_ms, self.clock_ms() // step * step)
+        rows: list[list] = []
+        since = start_ms
+        while since < stop_ms:
+            what = f"bars of {self.symbol} from {time_text(since)}"
+            page = self._call(what, self._ccxt.fetch_ohlcv, self.symbol, self._interval, since, self._page)
+            rows += [row for row in page if start_ms <= row[0] < stop_ms]
+            last = max((int(row[0]) for row in page), default=0)
+            # A page without news is one of a stretch without trades, or from before the exchange's memory.
+            since = last - last % step + step if last >= since else since + self._page * step
+        return self._checked(rows)
+
+    def closed_since(self, start_ms: int) -> Bars | None:
+        """Get the closed bars that start at `start_ms` or later; None where there is none yet."""
+        bars = self.bars(start_ms, self.clock_ms())
+        return bars if len(bars) else None
+
+    def _checked(self, rows: list[list]) -> Bars:
+        """Rows as bars: in order, each time once, of two for one bar the one that is on the grid."""
+        if not rows:
+            return no_bars(self.symbol, self.interval_ms)
+        frame = pd.DataFrame([row[:6] for row in rows], columns=_COLUMNS).sort_values("open_time", kind="stable")
+        floored = frame["open_time"] // self.interval_ms
+        frame = frame[~floored.duplicated()].reset_index(drop=True)
+        try:
+            return Bars.from_frame(frame, self.symbol, self.interval_ms, f"{self.name} {self.symbol}")
+        except BarError as error:
+            raise FetchError(str(error)) from None
+
+    def _known_interval(self) -> str:
+        interval = interval_name(self.interval_ms)
+        if self._ccxt.has.get("fetchOHLCV") is not True:
+            raise BarError(f"{self.name} gives no bars")
+        known = self._ccxt.timeframes or {}
+        if interval not in known:
+            raise BarError(f"{self.name} has no bars of {interval}, only {', '.join(known)}")
+        return interval
+
+    def _call(self, what: str, method: Callable[..., T], *args: Any) -> T:
+        ccxt = _ccxt()
+        for attempt in range(TRIES):
+            try:
+                return method(*args)
+            except ccxt.NetworkError as error:
+                failure = _short(error)
+            except ccxt.BaseError as error:
+                raise FetchError(f"{self.name}: {what}: {_short(error)}") from None
+            if attempt + 1 < TRIES:
+                self._sleep(backoff(attempt))
+        raise FetchError(f"{self.name}: {what}: {failure}; gave up after {TRIES} attempts")
+
+
+def no_bars(symbol: str, interval_ms: int) -> Bars:
+    """Bars without a bar."""
+    none = np.empty(0)
+    return Bars(symbol, interval_ms, np.empty(0, dtype=np.int64), none, none, none, none, none)
+
+
+def stored_name(symbol: str) -> str:
+    """Make a name for the store: ``BTC/USDT`` becomes ``BTCUSDT``, ``BTC/USDT:USDT`` becomes ``BTCUSDT_USDT``."""
+    return symbol.replace("/", "").replace(":", "_")
+
+
+def _short(error: Exception, length: int = 300) -> str:
+    """One line; exchanges send whole pages."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= length else text[:length] + ".."
+
+
+def _ccxt() -> Any:
+    try:
+        import ccxt
+    except ImportError:
+        raise BarError("other exchanges need ccxt: pip install 'labelsearch[exchanges]'") from None
+    return ccxt
