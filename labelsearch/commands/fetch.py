@@ -105,8 +105,9 @@ def _fetched_lines(fetched: "Fetched", longest: int = 5) -> list[str]:
     """What a fetch did, and where the longest holes are."""
     from labelsearch.market.times import interval_name, time_text
 
+    files = f"{fetched.files} files fetched, " if fetched.source.startswith("archive ") else ""
     line = (
-        f"{fetched.symbol} {interval_name(fetched.interval_ms)}: {fetched.files} files fetched, "
+        f"{fetched.symbol} {interval_name(fetched.interval_ms)}: {files}"
         f"{fetched.added:,} bars added, {fetched.present:,} already there, "
         f"{len(fetched.holes)} holes of {fetched.missing:,} bars remain"
     )

@@ -98,6 +98,7 @@ class Exchange:
         while since < stop_ms:
             what = f"bars of {self.symbol} from {time_text(since)}"
             page = self._call(what, self._ccxt.fetch_ohlcv, self.symbol, self._interval, since, self._page)
+            page = [row for row in page if row[0]]
             rows += [row for row in page if start_ms <= row[0] < stop_ms]
             last = max((int(row[0]) for row in page), default=0)
             # A page without news is one of a stretch without trades, or from before the exchange's memory.

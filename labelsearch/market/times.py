@@ -53,6 +53,13 @@ def time_text(ms: int) -> str:
     return moment.strftime("%Y-%m-%d %H:%M") if whole else moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
+def iso_time(ms: int) -> str:
+    """Write a time for programs: ``2020-01-01T00:00:00Z``, milliseconds only where there are any."""
+    moment = datetime.fromtimestamp(ms // 1000, UTC)
+    fraction = f".{ms % 1000:03d}" if ms % 1000 else ""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S") + fraction + "Z"
+
+
 def parse_time(text: str) -> int:
     """Read one ISO time in UTC, for example ``2018-01-01``, as milliseconds; `BarError` where it is none."""
     return int(to_ms(pd.Series([text], dtype="str"))[0])

@@ -1,6 +1,8 @@
 """The data commands: what they print, how they refuse, and that nothing is half-written."""
 
+import json
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from labelsearch.commands.data import data
 from labelsearch.market.bars import Bars
 from labelsearch.market.store import Store
 from labelsearch.market.synthetic import synthetic_bars
+from tests.market.archive_server import ArchiveServer, hourly, path_of, serve, status
 
 
 @pytest.fixture
@@ -154,6 +157,117 @@ def test_list(folder: Path) -> None:
     assert run("list").output == "store holds no bars\n"
     run("import", write_csv(synthetic_bars(1500, 1), "a.csv"), "--symbol", "AAA")
     assert run("list").output == "AAA           1m      1,500 bars  2018-01-01 00:00 .. 2018-01-02 00:59\n"
+
+
+@pytest.fixture
+def server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ArchiveServer]:
+    """An archive with two days of hours; attempts follow each other at once."""
+    monkeypatch.setattr("labelsearch.market.download.backoff", lambda attempt: 0.0)
+    with serve() as archive:
+        monkeypatch.setenv("LABELSEARCH_ARCHIVE_URL", archive.url)
+        archive.publish_days(hourly("2024-01-01", 2))
+        yield archive
+
+
+FETCH = ("fetch", "TESTUSDT", "--interval", "1h", "--start", "2024-01-01")
+
+
+def test_fetch_brings_whole_days_into_the_store(server: ArchiveServer) -> None:
+    result = run(*FETCH, "--end", "2024-01-03")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.output == (
+        "TESTUSDT 1h: 2 files fetched, 48 bars added, 0 already there, 1 holes of 24 bars remain, the longest:\n"
+        "  2024-01-03 00:00 .. 2024-01-03 23:00  24\n"
+    )
+    assert Store("store").load("TESTUSDT", "1h").digest() == hourly("2024-01-01", 2).digest()
+    result = run(*FETCH, "--end", "2024-01-02")
+    assert result.output == "TESTUSDT 1h: 0 files fetched, 0 bars added, 48 already there, 0 holes of 0 bars remain\n"
+
+
+def test_fetch_for_machines(server: ArchiveServer) -> None:
+    result = run(*FETCH, "--end", "2024-01-03", "--as", "MINE", "--json", "--store", "other")
+    assert result.stderr == ""
+    assert json.loads(result.stdout) == {
+        "symbol": "MINE", "interval": "1h", "source": "archive TESTUSDT", "start": "2024-01-01 00:00",
+        "stop": "2024-01-04 00:00", "files": 2, "added": 48, "present": 0, "differing": 0, "refused": [], "holes": 1,
+        "missing": 24,
+        "longest_holes": [{"first": "2024-01-03 00:00", "last": "2024-01-03 23:00", "bars": 24}],
+    }  # fmt: skip
+    assert Store("other").symbols() == ["MINE"]
+
+
+def test_fetch_ends_with_1_where_the_server_fails(server: ArchiveServer) -> None:
+    path = path_of("TESTUSDT", "1h", "2024-01-02")
+    server.faults[path] = [status(500)] * 9
+    result = run(*FETCH, "--end", "2024-01-02")
+    assert (result.exit_code, result.stdout) == (1, "")
+    gave_up = "HTTP 500 Internal Server Error; gave up after 6 attempts"
+    assert result.stderr == f"Error: {server.url}{path}: {gave_up}\n"
+
+
+def test_fetch_ends_with_1_where_a_file_is_refused(server: ArchiveServer) -> None:
+    server.put(path_of("TESTUSDT", "1h", "2024-01-02"), b"<html>not here</html>")
+    result = run(*FETCH, "--end", "2024-01-02")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("TESTUSDT 1h: 2 files fetched, 24 bars added")
+    url = server.url + path_of("TESTUSDT", "1h", "2024-01-02")
+    assert result.stderr == f"Error: refused {url}: not a zip file: File is not a zip file\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rule"),
+    [
+        (("TESTUSDC", "--start", "2024-01-01", "--end", "2024-01-02"), "no 1m bars of TESTUSDC in 2024-01-01 .. "),
+        (("TESTUSDT", "--start", "2024-01-02", "--end", "2024-01-01"), "--end 2024-01-01 lies before --start"),
+        (("TESTUSDT", "--start", "2024-13-01"), "cannot be read"),
+        (("TESTUSDT", "--start", "2024-01-01 12:00"), "--start and --end are days"),
+        (("TESTUSDT", "--start", "2999-01-01"), "is outside 2009-01-01..tomorrow"),
+        (("TESTUSDT", "--start", "2024-01-01", "--interval", "7m"), "'7m' is not an interval"),
+        (("TESTUSDT", "--start", "2024-01-01", "--as", "../x"), "is no symbol"),
+        (("TESTUSDT", "--start", "2024-01-01", "--url", "nowhere"), "is no address of an archive"),
+        (("BTC/USD", "--start", "2024-01-01", "--from", "krakn"), "did you mean kraken"),
+    ],
+)  # fmt: skip
+def test_fetch_ends_with_2_where_the_arguments_are_wrong(
+    server: ArchiveServer, arguments: tuple[str, ...], rule: str
+) -> None:
+    assert_refused(run("fetch", *arguments), rule)
+    assert not Path("store").exists()
+
+
+def test_fetch_from_an_exchange(server: ArchiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    ccxt = pytest.importorskip("ccxt")
+    bars = hourly("2024-01-01", 2)
+
+    class Recorded(ccxt.kraken):
+        """The exchange's own class with its answers given."""
+
+        def fetch_markets(self, params: object = None) -> list:
+            market = {"id": "TESTUSD", "symbol": "TEST/USD", "base": "TEST", "quote": "USD", "type": "spot"}
+            return [self.safe_market_structure({**market, "spot": True})]
+
+        def fetch_currencies(self, params: object = None) -> dict:
+            return {}
+
+        def fetch_time(self, params: object = None) -> int:
+            return int(bars.open_time[-1]) + 90 * 60_000  # half an hour after the end of the last bar
+
+        def fetch_ohlcv(self, symbol: str, timeframe: str, since: int, limit: int) -> list:
+            assert (symbol, timeframe) == ("TEST/USD", "1h")
+            part = bars.between(since, None).rows(0, limit)
+            columns = (part.open_time, part.open, part.high, part.low, part.close, part.volume)
+            return [list(row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+    monkeypatch.setattr(ccxt, "kraken", Recorded)
+    result = run("fetch", "TEST/USD", "--from", "kraken", "--interval", "1h", "--start", "2024-01-01")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.output == "TESTUSD 1h: 48 bars added, 0 already there, 0 holes of 0 bars remain\n"
+    held = Store("store").load("TESTUSD", "1h")
+    assert held.close.tolist() == bars.close.tolist()
+    assert held.quote_volume is None
+    again = run("fetch", "TEST/USD", "--from", "kraken", "--interval", "1h", "--start", "2024-01-01")
+    assert again.output == "TESTUSD 1h: 0 bars added, 48 already there, 0 holes of 0 bars remain\n"
+    assert_refused(run("fetch", "TEST/EUR", "--from", "kraken", "--start", "2024-01-01"), "has no symbol 'TEST/EUR'")
 
 
 def test_every_command_has_help_with_an_example() -> None:
