@@ -171,6 +171,15 @@ def _ask(trial: optuna.Trial, settings: TrainingSettings) -> tuple[dict[str, Any
     return ({"window": settings.window, **options} if kind.windowed else options), optimiser
 
 
+def distributions(
+    network: str, parameters: dict[str, Any]
+) -> dict[str, optuna.distributions.BaseDistribution]:
+    """Ranges that a trial's hyper-parameters were drawn from, by name."""
+    trial = optuna.trial.FixedTrial(parameters)
+    _ask(cast(optuna.Trial, trial), TrainingSettings(network=network))
+    return trial.distributions
+
+
 def _arguments(kind: type, given: dict[str, Any]) -> dict[str, Any]:
     """Class and every argument, defaults included, as JSON can hold them."""
     arguments = {

@@ -4,6 +4,8 @@ import click
 
 from labelsearch.commands.bundle import bundle
 from labelsearch.commands.common import Commands
+from labelsearch.commands.completion import completion
+from labelsearch.commands.dashboard import dashboard
 from labelsearch.commands.data import data
 from labelsearch.commands.experiments import demo, init, run, stage_commands
 from labelsearch.commands.explain import explain
@@ -27,6 +29,6 @@ def main() -> None:
 
 for command in (
     demo, data, init, run, *stage_commands, compare_networks, explain, seeds, walk_forward, null, runs, compare, report,
-    export, bundle,
+    export, dashboard, bundle, completion,
 ):  # fmt: skip
     main.add_command(command)

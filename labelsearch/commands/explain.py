@@ -5,11 +5,13 @@ from pathlib import Path
 import click
 
 from labelsearch.commands.common import answer, json_option, one_line_errors, progress_bars, runs_option, store_option
+from labelsearch.commands.completion import complete_labels, run_argument
 
 
 @click.command()
-@click.argument("run")
-@click.option("--label", required=True, help="Name of the label, as the table of labels has it.")
+@run_argument
+@click.option("--label", required=True, shell_complete=complete_labels,
+              help="Name of the label, as the table of labels has it.")
 @click.option("--rows", default=300, show_default=True, type=click.IntRange(min=10),
               help="Validation bars to explain, an equal part of each class as far as it goes.")
 @json_option

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from labelsearch.commands.common import answer, json_option, one_line_errors, report_files, runs_option, store_option
+from labelsearch.commands.completion import complete_runs, complete_tiers, run_argument
 
 if TYPE_CHECKING:
     from labelsearch.pipeline.context import Context
@@ -43,7 +44,7 @@ def list_(as_json: bool, runs: Path) -> None:
 
 
 @runs.command("show")
-@click.argument("run")
+@run_argument
 @json_option
 @runs_option
 @store_option
@@ -80,7 +81,7 @@ def show_(run: str, as_json: bool, runs: Path, store: Path) -> None:
 
 
 @click.command()
-@click.argument("names", metavar="RUN...", nargs=-1, required=True)
+@click.argument("names", metavar="RUN...", nargs=-1, required=True, shell_complete=complete_runs)
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Also write a page with curves to FILE.",
               metavar="FILE")
 @json_option
@@ -107,7 +108,7 @@ def compare(names: tuple[str, ...], html: Path | None, as_json: bool, runs: Path
 
 
 @click.command()
-@click.argument("run")
+@run_argument
 @json_option
 @runs_option
 @store_option
@@ -128,8 +129,8 @@ def report(run: str, as_json: bool, runs: Path, store: Path) -> None:
 
 
 @click.command()
-@click.argument("run")
-@click.option("--tier", type=int, required=True, help="Size of the tier to export.")
+@run_argument
+@click.option("--tier", type=int, required=True, shell_complete=complete_tiers, help="Size of the tier to export.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="New folder for the bundle.")
 @json_option
 @runs_option

@@ -274,7 +274,7 @@ def test_json_of_files(finished, home):
     assert verified["bundle"] == "winners"
 
 
-WITHOUT_JSON = {"labelsearch init"}
+WITHOUT_JSON = {"labelsearch init", "labelsearch dashboard", "labelsearch completion"}
 
 
 def test_every_command_that_prints_figures_has_json():

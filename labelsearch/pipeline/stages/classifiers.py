@@ -214,6 +214,13 @@ def figures(context: Context, name: str) -> dict[str, Any]:
     return json.loads((context.stage("classifiers") / name / "figures.json").read_text())
 
 
+def distributions(network: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Optuna's distributions that the hyper-parameters of a trial were drawn from."""
+    from labelsearch.classifiers.training import distributions
+
+    return distributions(network, parameters)
+
+
 def learned_nothing(figures: dict[str, Any]) -> bool:
     """Whether no interval of the AUC on validation, of buy or of sell, lies above 0.5.
 

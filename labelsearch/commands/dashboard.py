@@ -1,0 +1,77 @@
+"""``labelsearch dashboard``: the trials of a run in optuna-dashboard."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from labelsearch.commands.common import one_line_errors, refuse, runs_option, store_option
+from labelsearch.commands.completion import run_argument
+
+if TYPE_CHECKING:
+    from wsgiref.simple_server import WSGIServer
+
+
+@click.command()
+@run_argument
+@click.option("--strategies", type=click.IntRange(min=2), metavar="N", show_default="all",
+              help="Show so many strategies: half of them the best, the rest at random.")
+@click.option("--host", default="127.0.0.1", show_default=True,
+              help="Address to listen on. Whoever reaches it sees the run: there is no password.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535),
+              help="Port to listen on; 0 takes a free one.")
+@click.option("--no-browser", is_flag=True, help="Print the address and open nothing.")
+@runs_option
+@store_option
+@one_line_errors
+def dashboard(
+    run: str, strategies: int | None, host: str, port: int, no_browser: bool, runs: Path, store: Path
+) -> None:
+    """Show the trials of RUN (an id, the start of one, or a folder) in optuna-dashboard until ctrl-C.
+
+    There is a study for the network of each label, and one for each island of strategies. They are copies in memory:
+    nothing done in the browser changes the run. optuna-dashboard is an extra: pip install "labelsearch[dashboard]"
+
+    \b
+    Example:
+      labelsearch dashboard demo
+      labelsearch dashboard paper --strategies 2000 --port 0 --no-browser
+    """  # fmt: skip
+    from importlib.util import find_spec
+
+    if find_spec("optuna_dashboard") is None:
+        refuse(ImportError('optuna-dashboard is not installed: pip install "labelsearch[dashboard]"'))
+    from optuna_dashboard import wsgi
+
+    from labelsearch.delivery.studies import studies
+    from labelsearch.pipeline.run import RunError, find_run, open_context
+
+    context = open_context(find_run(run, runs), store)
+    if not (context.stage("search") / "strategies.parquet").is_file():
+        raise RunError(f"{context.folder} has no strategies yet; run it with: labelsearch search")
+    with _server(host, port, wsgi(studies(context, strategies))) as server:
+        address = f"http://{host}:{server.server_port}/dashboard/"
+        if strategies:
+            click.echo(f"strategies: {strategies:,} or as many as there are, half of them the best, the rest at random")
+        click.echo(f"dashboard: {address} (ctrl-C ends it)")
+        if not no_browser:
+            click.launch(address)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            click.echo()
+
+
+def _server(host: str, port: int, application: Any) -> "WSGIServer":
+    """A server with a thread for each request, so that a large study does not hold up the page."""
+    from socketserver import ThreadingMixIn
+    from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+    class Server(ThreadingMixIn, WSGIServer):
+        daemon_threads = True
+
+    class Handler(WSGIRequestHandler):
+        def log_message(self, format: str, *arguments: Any) -> None:
+            """Requests are not told."""
+
+    return make_server(host, port, application, Server, Handler)
