@@ -5,6 +5,7 @@ from returns known by then. The universal rule moves capital every day by the ex
 Schapire, Singer & Warmuth 1998, which needs no assumption on how returns are distributed.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -98,17 +99,32 @@ def gradient_weights(returns: np.ndarray, rate: float) -> np.ndarray:
     rate : float
         Learning rate; 0 keeps equal weights.
     """
-    n_days, n = returns.shape
-    weights = np.empty((n_days, n))
-    power = np.zeros(n)
-    for d in range(n_days):
-        weight = np.exp(power - power.max())
-        weights[d] = weight / weight.sum()
-        growth = np.maximum(1.0 + returns[d], 0.0)
-        mean = weights[d] @ growth
-        if mean > 0:
-            power += rate * growth / mean
+    weights = np.empty(returns.shape)
+    gradient = Gradient(returns.shape[1], rate)
+    for d in range(len(returns)):
+        weights[d] = gradient.weights()
+        gradient.learn(returns[d])
     return weights
+
+
+class Gradient:
+    """The exponentiated gradient a day at a time; ``power`` (S,) is all that it keeps."""
+
+    def __init__(self, n_strategies: int, rate: float) -> None:
+        self.rate = rate
+        self.power = np.zeros(n_strategies)
+
+    def weights(self) -> np.ndarray:
+        """Weights (S,) for the next day."""
+        weight = np.exp(self.power - self.power.max())
+        return weight / weight.sum()
+
+    def learn(self, returns: np.ndarray) -> None:
+        """Take the returns (S,) of a day."""
+        growth = np.maximum(1.0 + returns, 0.0)
+        mean = self.weights() @ growth
+        if mean > 0:
+            self.power += self.rate * growth / mean
 
 
 def gradient_bound(returns: np.ndarray, rate: float) -> float:
@@ -165,11 +181,15 @@ class Stretch(NamedTuple):
 
     def first(self, n: int) -> "Stretch":
         """The first ``n`` strategies."""
+        return self.members(slice(n))
+
+    def members(self, index: np.ndarray | slice) -> "Stretch":
+        """Some of the strategies."""
         return self._replace(
-            equity=self.equity[:, :n],
-            position=self.position[:, :n],
-            equity_before=self.equity_before[:n],
-            position_before=self.position_before[:n],
+            equity=self.equity[:, index],
+            position=self.position[:, index],
+            equity_before=self.equity_before[index],
+            position_before=self.position_before[index],
         )
 
 
@@ -203,20 +223,14 @@ class Pool:
         self._held = 0.0  # value held at the last close
         self._fills = 0.0
         self._moved = 0.0
+        self._weights = self._units = np.empty(0)
+        self._idle = 0.0
         self._pieces: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
-    def run(self, weights: np.ndarray, stretch: Stretch) -> None:
-        """Set weights (S,) at the first open of a stretch, and leave them alone until its end."""
-        jump = float(stretch.open[0]) / stretch.close_before
-        cash = stretch.equity_before * (1.0 - stretch.position_before)
-        held = stretch.equity_before * stretch.position_before * jump
-        at_open = cash + held
-        position = np.divide(held, at_open, out=np.zeros_like(held), where=at_open > 0)
-        switched = self._rebalance(float(weights @ position), jump)
-        # capital given to a strategy that lost everything stays cash
-        alive = at_open > 0
-        units = np.divide(weights * self._value, at_open, out=np.zeros_like(at_open), where=alive)
-        idle = float(weights[~alive].sum()) * self._value
+    def run(self, weights: np.ndarray | None, stretch: Stretch) -> None:
+        """Set weights (S,) at the first open of a stretch, and leave them alone until its end; None sets none."""
+        switched = 0.0 if weights is None else self._set(weights, stretch)
+        units, idle = self._units, self._idle
         quantity = stretch.equity_before * stretch.position_before / stretch.close_before
         for first in range(0, len(stretch.close), CHUNK):
             rows = slice(first, first + CHUNK)
@@ -233,10 +247,25 @@ class Pool:
             paid = traded @ units
             if first == 0:
                 paid[0] += switched
-            self._fills += float(((traded > 0) @ weights).sum())
+            self._fills += float(((traded > 0) @ self._weights).sum())
             self._pieces.append((equity, position, paid))
         self._value = float(equity[-1])
         self._held = float(equity[-1] * position[-1])
+
+    def _set(self, weights: np.ndarray, stretch: Stretch) -> float:
+        """Move capital to weights (S,) at the first open of a stretch; the value traded for it."""
+        jump = float(stretch.open[0]) / stretch.close_before
+        cash = stretch.equity_before * (1.0 - stretch.position_before)
+        held = stretch.equity_before * stretch.position_before * jump
+        at_open = cash + held
+        position = np.divide(held, at_open, out=np.zeros_like(held), where=at_open > 0)
+        switched = self._rebalance(float(weights @ position), jump)
+        # capital given to a strategy that lost everything stays cash
+        alive = at_open > 0
+        self._weights = weights
+        self._units = np.divide(weights * self._value, at_open, out=np.zeros_like(at_open), where=alive)
+        self._idle = float(weights[~alive].sum()) * self._value
+        return switched
 
     def _rebalance(self, target: float, jump: float) -> float:
         """Trade from what is held to the share ``target`` of what is left after costs; the value traded."""
@@ -257,8 +286,30 @@ class Pool:
         self._moved += traded
         return traded
 
+    def forget(self) -> None:
+        """Drop the curves so far; totals and holdings go on."""
+        self._pieces.clear()
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Holdings and totals, for `restore`; the curves are not among them."""
+        return {
+            "weights": self._weights,
+            "units": self._units,
+            "totals": np.array([self._value, self._held, self._fills, self._moved, self._idle]),
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on where a pool was."""
+        self._weights, self._units = state["weights"], state["units"]
+        self._value, self._held, self._fills, self._moved, self._idle = map(float, state["totals"])
+
+    def target(self, equity: np.ndarray, wanted: np.ndarray) -> float:
+        """Share of equity wanted by all, from equity and share wanted (S,) of each strategy at the last close."""
+        value = float(equity @ self._units) + self._idle
+        return float((equity * wanted) @ self._units) / value if value > 0 else 0.0
+
     def account(self) -> Account:
-        """Everything so far."""
+        """Everything since the start, or since curves were dropped; totals are always from the start."""
         equity, position, traded = (np.concatenate(parts) for parts in zip(*self._pieces, strict=True))
         return Account(equity, position, traded, self._fills, self._moved)
 

@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit, prange
 
 LANES = 32  # strategies side by side; with 16, LLVM's interleaved loops no longer fit and run scalar
+SERIAL = 4096  # strategies times bars below which threads would cost more than they save
 BLOCK = 128  # bars whose signals are computed ahead of the walk; any value gives the same bits
 
 HALF, CLIP, LOGISTIC = 0, 1, 2
@@ -263,13 +264,20 @@ def simulate_parallel_nb(params: np.ndarray, state: np.ndarray, bars: Bars, reco
         walk_group_nb(params, state, bars, record, group)
 
 
+@njit(cache=True)
+def simulate_serial_nb(params: np.ndarray, state: np.ndarray, bars: Bars, record: Record) -> None:
+    """As `simulate_parallel_nb`, in the calling thread."""
+    for group in range((params.shape[0] + LANES - 1) // LANES):
+        walk_group_nb(params, state, bars, record, group)
+
+
 def simulate_nb(params: np.ndarray, state: np.ndarray, bars: Bars, record: Record) -> None:
-    """As `simulate_parallel_nb`, but a single group runs in the calling thread.
+    """As `simulate_parallel_nb`, but a single group, or few bars, run in the calling thread.
 
     A parallel region waits for all threads, idle ones too: on a busy machine that costs a time slice, some
     20 times what a short block takes to simulate.
     """
-    if params.shape[0] <= LANES:
-        walk_group_nb(params, state, bars, record, 0)
+    if params.shape[0] <= LANES or params.shape[0] * bars.close.shape[0] <= SERIAL:
+        simulate_serial_nb(params, state, bars, record)
     else:
         simulate_parallel_nb(params, state, bars, record)

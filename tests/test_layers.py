@@ -18,11 +18,15 @@ BELOW = {
         "labelsearch", "labelsearch.market", "feature_space", "labelsearch.labels", "labelsearch.classifiers",
         "strategies", "labelsearch.pipeline",
     },
+    "labelsearch/live": {
+        "labelsearch.market", "feature_space", "labelsearch.classifiers", "strategies", "labelsearch.live",
+    },
     "labelsearch/delivery": {
-        "labelsearch", "labelsearch.labels", "labelsearch.pipeline", "labelsearch.delivery",
+        "labelsearch", "labelsearch.labels", "labelsearch.pipeline", "labelsearch.live", "labelsearch.delivery",
     },
     "labelsearch/commands": {
-        "labelsearch.market", "labelsearch.pipeline", "labelsearch.delivery", "labelsearch.commands",
+        "labelsearch.market", "labelsearch.pipeline", "labelsearch.live", "labelsearch.delivery",
+        "labelsearch.commands",
     },
 }  # fmt: skip
 OURS = ("labelsearch", "feature_space", "strategies")

@@ -9,6 +9,7 @@ from labelsearch.commands.dashboard import dashboard
 from labelsearch.commands.data import data
 from labelsearch.commands.experiments import demo, init, run, stage_commands
 from labelsearch.commands.explain import explain
+from labelsearch.commands.live import live, signal
 from labelsearch.commands.networks import compare_networks
 from labelsearch.commands.null import null
 from labelsearch.commands.results import compare, export, report, runs
@@ -29,6 +30,6 @@ def main() -> None:
 
 for command in (
     demo, data, init, run, *stage_commands, compare_networks, explain, seeds, walk_forward, null, runs, compare, report,
-    export, dashboard, bundle, completion,
+    export, bundle, signal, live, dashboard, completion,
 ):  # fmt: skip
     main.add_command(command)

@@ -80,13 +80,14 @@ def one_line_errors(command: Command) -> Command:
         try:
             return command(*args, **kwargs)
         except (ValueError, OSError) as error:
+            from labelsearch.live.bundle import BundleError
             from labelsearch.market.rules import BarError
             from labelsearch.pipeline.run import RunError
             from labelsearch.pipeline.schema import ExperimentError
 
             if isinstance(error, BrokenPipeError) or getattr(error, "errno", None) in MACHINE_FAULTS:
                 raise
-            if isinstance(error, (BarError, ExperimentError, RunError, OSError)):
+            if isinstance(error, (BarError, BundleError, ExperimentError, RunError, OSError)):
                 refuse(error)
             raise
 

@@ -130,24 +130,27 @@ def report(run: str, as_json: bool, runs: Path, store: Path) -> None:
 
 @click.command()
 @run_argument
-@click.option("--tier", type=int, required=True, shell_complete=complete_tiers, help="Size of the tier to export.")
+@click.option("--tier", type=int, shell_complete=complete_tiers,
+              help="Size of the tier to export, with the smaller ones it holds.  [default: the largest]")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="New folder for the bundle.")
+@click.option("--onnx", is_flag=True, help="Also write each classifier as ONNX; needs labelsearch[onnx].")
 @json_option
 @runs_option
 @store_option
 @one_line_errors
-def export(run: str, tier: int, out: Path, as_json: bool, runs: Path, store: Path) -> None:
-    """Export a tier of RUN: weights and thresholds, classifiers, feature sets, and a manifest of checksums.
+def export(run: str, tier: int | None, out: Path, onnx: bool, as_json: bool, runs: Path, store: Path) -> None:
+    """Export the winners of RUN: weights and thresholds, classifiers, feature sets, and a manifest of checksums.
 
     \b
     Example:
-      labelsearch export paper --tier 5 --out winners
-    """
+      labelsearch export paper --out winners
+      labelsearch export paper --tier 5 --out five --onnx
+    """  # fmt: skip
     from labelsearch.delivery.export import export_bundle
     from labelsearch.pipeline.run import find_run
 
     context = _finished(find_run(run, runs), store)
-    answer(as_json, run=context.folder.name, told={"bundle": export_bundle(context, tier, out)})
+    answer(as_json, run=context.folder.name, told={"bundle": export_bundle(context, tier, out, onnx=onnx)})
 
 
 def _finished(folder: Path, store: Path) -> "Context":

@@ -15,7 +15,7 @@ from labelsearch.pipeline.stages import search as search_stage
 from strategies import baselines
 from strategies.baselines import market
 from strategies.budget import Problem, evaluate_population
-from strategies.capital import Account, Pool, from_start, invest
+from strategies.capital import Account, Pool, from_start, gradient_rate, invest, shares
 from strategies.ensemble import tiers
 from strategies.equity_grid import day_edges, equity_grid, returns_of
 from strategies.metrics import measure
@@ -165,6 +165,18 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
     (folder / "belief.json").write_text(json.dumps(believed, indent=1))
     context.progress("ensembles", 5, 5)
     return {}
+
+
+def capital_at_start(context: Context, tier: int) -> tuple[NDArray[np.float64], float]:
+    """Shares (n,) of a tier's members after past, and the learning rate of the universal rule, 0 for the others.
+
+    The rate is that for a stretch as long as past.
+    """
+    rule = context.experiment.tiers.capital
+    index = load(context)["members"][str(tier)]
+    params = search_stage.load(context).loc[index, list(search_stage.strategy_space(context).names)].to_numpy()
+    known = _past_returns(context, params)
+    return shares(rule, known), gradient_rate(known, len(known)) if rule == "universal" else 0.0
 
 
 def member_portfolio(context: Context, tier: int, window: str) -> Any:

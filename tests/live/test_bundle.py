@@ -7,9 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from labelsearch.commands import main
-from labelsearch.delivery.bundle import verify_bundle
 from labelsearch.delivery.export import export_bundle
-from labelsearch.pipeline.run import RunError
+from labelsearch.live.bundle import BundleError, load_bundle, verify_bundle
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +34,10 @@ def test_every_changed_or_missing_file_is_named(bundle):
         path = bundle / name
         before = path.read_bytes()
         path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
-        with pytest.raises(RunError, match=f"{name} has changed"):
+        with pytest.raises(BundleError, match=f"{name} has changed"):
             verify_bundle(bundle)
         path.unlink()
-        with pytest.raises(RunError, match=f"{name} is missing"):
+        with pytest.raises(BundleError, match=f"{name} is missing"):
             verify_bundle(bundle)
         path.write_bytes(before)
     verify_bundle(bundle)
@@ -46,13 +45,13 @@ def test_every_changed_or_missing_file_is_named(bundle):
 
 def test_what_does_not_belong_is_refused(bundle, tmp_path):
     (bundle / "extra.py").write_text("")
-    with pytest.raises(RunError, match=r"extra\.py is not in the manifest"):
+    with pytest.raises(BundleError, match=r"extra\.py is not in the manifest"):
         verify_bundle(bundle)
     (bundle / "extra.py").unlink()
     labels = bundle / "labels.json"
     shutil.move(labels, tmp_path / "labels.json")
     labels.symlink_to(tmp_path / "labels.json")
-    with pytest.raises(RunError, match=r"labels\.json is missing"):
+    with pytest.raises(BundleError, match=r"labels\.json is missing"):
         verify_bundle(bundle)
 
 
@@ -70,13 +69,13 @@ def test_what_does_not_belong_is_refused(bundle, tmp_path):
 def test_a_bad_manifest_is_refused(bundle, change, message):
     path = bundle / "manifest.json"
     path.write_text(json.dumps(change(json.loads(path.read_text()))))
-    with pytest.raises(RunError, match=message):
+    with pytest.raises(BundleError, match=message):
         verify_bundle(bundle)
 
 
 def test_no_manifest_at_all(bundle, tmp_path):
     (bundle / "manifest.json").write_text("{")
-    with pytest.raises(RunError, match="not JSON"):
+    with pytest.raises(BundleError, match="not JSON"):
         verify_bundle(bundle)
     result = CliRunner().invoke(main, ["bundle", "verify", str(tmp_path)])
     assert result.exit_code == 2

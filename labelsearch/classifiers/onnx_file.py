@@ -1,0 +1,59 @@
+"""A classifier as an ONNX file, for programs without torch. Needs the extra ``labelsearch[onnx]``."""
+
+import logging
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from labelsearch.classifiers.networks import window_of
+
+
+class _Probabilities(nn.Module):
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, features: Tensor) -> Tensor:
+        return torch.softmax(self.network(features), 1)
+
+
+def write_onnx(network: nn.Module, n_features: int, path: Path) -> None:
+    """Write a network with its softmax, the weights inside.
+
+    Input ``features``: float32 (N, F), or (N, L, F) for networks that see windows, oldest bar first. Output
+    ``probabilities``: float32 (N, 3) of buy, neutral and sell. Other programs sum in another order: the last digits
+    may differ.
+
+    Raises
+    ------
+    ValueError
+        If the packages of the extra are not installed.
+    """
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise ValueError(f"ONNX files need {error.name}: pip install 'labelsearch[onnx]'") from None
+    window = window_of(network)
+    example = torch.zeros((2, n_features) if window == 1 else (2, window, n_features))
+    exporter = logging.getLogger("torch.onnx")
+    before = exporter.level
+    exporter.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the exporter about itself
+            torch.onnx.export(
+                _Probabilities(network).eval(),
+                (example,),
+                path,
+                input_names=["features"],
+                output_names=["probabilities"],
+                dynamic_shapes=({0: torch.export.Dim("bars")},),
+                external_data=False,
+                verbose=False,
+                dynamo=True,
+            )
+    finally:
+        exporter.setLevel(before)

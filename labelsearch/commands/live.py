@@ -1,0 +1,205 @@
+"""``labelsearch signal`` and ``live``: follow an exported bundle."""
+
+import json
+import signal as signals
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from labelsearch.commands.common import Command, answer, json_option, one_line_errors
+
+if TYPE_CHECKING:
+    from labelsearch.delivery.table import Table
+    from labelsearch.live.bundle import Bundle
+    from labelsearch.live.engine import Engine
+    from labelsearch.live.session import Session
+    from labelsearch.market.bars import Bars
+
+
+def _bundle_options(command: Command) -> Command:
+    for decorate in (
+        one_line_errors,
+        click.option("--own", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+                     help="Your own indicators, where the bundle needs them; the only code that is run."),
+        click.option("--start", metavar="TIME", help="Start of the paper accounts, UTC.  [default: when warmed up]"),
+        click.argument("bundle", type=click.Path(path_type=Path, file_okay=False)),
+    ):  # fmt: skip
+        command = decorate(command)
+    return command
+
+
+@click.command("signal")
+@click.option("--bars", required=True, type=click.Path(path_type=Path), metavar="FILE",
+              help="Parquet, CSV or zip of bars up to now, warm-up included.")
+@json_option
+@_bundle_options
+def signal(bundle: Path, bars: Path, start: str | None, own: tuple[Path, ...], as_json: bool) -> None:
+    """Print the position that each tier of BUNDLE wants after the last bar of a file.
+
+    Strategies trade from --start on, so what they want depends on what they hold.
+
+    \b
+    Example:
+      labelsearch signal winners --bars BTCUSDT-1m.parquet
+      labelsearch signal winners --bars BTCUSDT-1m.parquet --start 2020-01-04 --json
+    """  # fmt: skip
+    from labelsearch.live.bundle import BundleError, load_bundle
+    from labelsearch.live.engine import Engine
+
+    engine = Engine(load_bundle(bundle, own), _start_ms(start))
+    engine.start(_read(bars, engine.bundle))
+    if not engine.outputs.size:
+        raise BundleError(
+            f"{bars}: {engine.n_bars} bars; the bundle needs more than {engine.bundle.warm_up}, and some after --start"
+        )
+    answer(as_json, [_table(engine)])
+
+
+@click.command()
+@click.option("--source", required=True, metavar="SOURCE", help="replay:FILE, stdin, or ccxt:EXCHANGE:SYMBOL.")
+@click.option("--warm-up", "warm_up", type=click.Path(path_type=Path), metavar="FILE",
+              help="Bars before the first one of the source.")
+@click.option("--state", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
+              help="Keep the session here, and go on from there.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="End after N bars.")
+@_bundle_options
+def live(
+    bundle: Path,
+    source: str,
+    warm_up: Path | None,
+    state: Path | None,
+    limit: int | None,
+    start: str | None,
+    own: tuple[Path, ...],
+) -> None:
+    """Follow BUNDLE bar by bar and print one JSON line for each: probabilities, fills, and each tier's position.
+
+    The accounts are paper: no order is sent. Lines of stdin are JSON objects with open_time, open, high, low, close
+    and volume. What is late, repeated or broken is told on standard error and dropped; docs/LIVE.md has the rules.
+    Ends with the source, or with ctrl-C.
+
+    \b
+    Example:
+      labelsearch live winners --source replay:BTCUSDT-1m.parquet --start 2020-01-04
+      labelsearch live winners --source ccxt:binance:BTC/USDT --state session
+    """  # fmt: skip
+    from labelsearch.live.bundle import load_bundle
+    from labelsearch.live.journal import Journal
+    from labelsearch.live.session import Session
+
+    signals.signal(signals.SIGTERM, _interrupt)
+    session = Session(load_bundle(bundle, own), _start_ms(start), Journal(state) if state else None)
+    try:
+        if session.resumed:
+            _say(session.resumed)
+        arriving = _arriving(session, source, warm_up)
+        for n, line in enumerate(session.run(arriving), 1):
+            _say(line)
+            if n == limit:
+                break
+    except KeyboardInterrupt:
+        pass
+    finally:
+        session.close()
+
+
+def _say(line: dict[str, Any]) -> None:
+    if "dropped" in line:
+        click.echo(line["dropped"], err=True)
+    else:
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _arriving(session: "Session", source: str, warm_up: Path | None) -> Iterable[Any]:
+    """Bars of the source after the last one taken; a session that does not go on takes its history first."""
+    from labelsearch.live import sources
+    from labelsearch.live.bundle import BundleError
+
+    kind, _, rest = source.partition(":")
+    history = _read(warm_up, session.bundle) if warm_up and session.fresh else None
+    if kind == "replay" and rest:
+        bars = _read(Path(rest), session.bundle)
+        if session.fresh:
+            if history is None:
+                history = bars.between(None, max(session.engine.start_ms, _warmed(bars, session.bundle)))
+            session.start(history)
+        return sources.replay(bars, session.last_ms)
+    if source == "stdin":
+        if session.fresh:
+            session.start(history)
+        return sources.from_lines(sys.stdin)
+    if kind == "ccxt" and rest.count(":") >= 1:
+        return _from_exchange(session, *rest.split(":", 1), history)
+    raise BundleError(f"source {source!r} is none of replay:FILE, stdin, ccxt:EXCHANGE:SYMBOL")
+
+
+def _warmed(bars: "Bars", bundle: "Bundle") -> int:
+    """Time of the first bar after the warm-up."""
+    return int(bars.open_time[0]) + bundle.warm_up * bundle.interval_ms
+
+
+def _from_exchange(session: "Session", name: str, symbol: str, history: "Bars | None") -> Iterator[Any]:
+    """History as far back as the warm-up needs, then bars as they close."""
+    from labelsearch.live import sources
+    from labelsearch.market.download import FetchError
+    from labelsearch.market.exchange import Exchange
+
+    bundle = session.bundle
+    try:
+        exchange = Exchange(name, symbol, bundle.interval_ms)
+        if session.fresh:
+            now = exchange.clock_ms()
+            if history is None:
+                history = exchange.bars(now - (bundle.warm_up + 2) * bundle.interval_ms, now)
+            session.start(history)
+        last = session.last_ms
+        yield from sources.from_exchange(exchange, exchange.clock_ms() - bundle.interval_ms if last is None else last)
+    except FetchError as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(1) from None
+
+
+def _start_ms(start: str | None) -> int:
+    from labelsearch.market.times import parse_time
+
+    return parse_time(start) if start else 0
+
+
+def _read(path: Path, bundle: "Bundle") -> "Bars":
+    from labelsearch.market.archive import read
+
+    return read(path, bundle.symbol, bundle.interval_ms)
+
+
+def _table(engine: "Engine") -> "Table":
+    from labelsearch.delivery.table import Table
+    from labelsearch.market.times import iso_time, time_text
+
+    last = engine.last
+    assert last is not None
+    standings = engine.standings()
+    rows = tuple(
+        (f"Top-{n}", f"{s.target:.3f}", f"{s.position:.3f}", f"{s.orders}", f"{s.equity:.4f}", f"{s.fills:.1f}")
+        for n, s in standings.items()
+    )
+    return Table(
+        f"Wanted after the bar of {time_text(last.open_time)} UTC, close {last.close:g}",
+        ("tier", "target", "position", "orders", "equity", "fills"),
+        rows,
+        note="target and position: shares of equity, target from the next open on; equity: since the start, in "
+        "starting capital; orders: members that trade at the next open; fills: of the average unit of capital.",
+        key="signal",
+        data={
+            "time": iso_time(last.open_time),
+            "close": last.close,
+            "tiers": {f"Top-{n}": s._asdict() for n, s in standings.items()},
+        },
+    )

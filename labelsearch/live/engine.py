@@ -1,0 +1,254 @@
+"""Follow bars as they close: features, probabilities, orders and paper accounts, with the bits of the search.
+
+No second implementation: the feature stream, the classifiers and the simulator are those of a run, given one bar at a
+time or many at once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_space.indicators import Inputs, make_inputs
+from feature_space.streaming import FeatureStream
+from labelsearch.live.account import Book, Standing
+from labelsearch.live.bundle import Bundle, BundleError
+from labelsearch.live.feed import Bar, bars_in
+from labelsearch.market.bars import Bars
+from strategies.capital import Stretch
+from strategies.simulate import State, initial_state, simulate, simulate_paths
+
+BUY_AND_SELL = (0, 2)
+BULK = 10_000  # bars at a time, so that the paths of all strategies fit in memory
+
+
+class Fill(NamedTuple):
+    """An order that filled at the open of a bar; money in starting capital of the strategy."""
+
+    strategy: int  # its row in the run
+    side: str
+    price: float  # slippage included
+    quantity: float
+    fee: float
+
+
+class Step(NamedTuple):
+    """What followed from one bar."""
+
+    bar: Bar
+    warming: int  # bars still needed before the first decision
+    outputs: NDArray[np.float64]  # (K,) buy and sell probability of each label; empty before the first decision
+    fills: list[Fill]
+    tiers: dict[int, Standing]
+
+
+class Engine:
+    """One bundle over one series of bars.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    start_ms : int
+        No decision before this time.
+    """
+
+    def __init__(self, bundle: Bundle, start_ms: int = 0) -> None:
+        self.bundle = bundle
+        self.start_ms = start_ms
+        self.n_bars = 0  # on the grid, filled ones too
+        self.last: Bar | None = None
+        self.state: State = initial_state(len(bundle.params))
+        self.outputs = np.empty(0)
+        self._stream = FeatureStream(bundle.feature_sets)
+        self._rows = [np.zeros((c.window, len(s.features)), dtype=np.float32) for c, s in self._pairs()]
+        self._close = 0.0  # of the last traded bar since the start, 0 before it
+        self._price = 0.0  # close of the last bar
+        universal = bundle.capital == "universal"
+        self.books = {n: Book(tier, bundle.rules, universal=universal) for n, tier in bundle.tiers.items()}
+
+    def _pairs(self) -> Any:
+        return zip(self.bundle.classifiers, self.bundle.feature_sets, strict=True)
+
+    @property
+    def held(self) -> NDArray[np.float64]:
+        """Share of equity held (S,) by each strategy at the last close."""
+        s = self.state
+        return np.divide(s.quantity * self._close, s.equity, out=np.zeros_like(s.equity), where=s.equity > 0)
+
+    def take(self, bar: Bar) -> Step:
+        """Take the next bar on the grid; a filled one is seen by features alone."""
+        n = self.n_bars
+        price = self._typical_price(bar)
+        trades = bar.trades if self.bundle.trades else 0.0
+        features = self._stream.update(price, bar.high, bar.low, bar.close, bar.volume, trades)
+        self.n_bars, self.last, self._price = n + 1, bar, bar.close
+        for rows, new in zip(self._rows, features, strict=True):
+            if len(rows) > 1:
+                rows[:-1] = rows[1:] if n else new  # the first bar stands for what came before it
+            rows[-1] = new
+        warming = max(self.bundle.warm_up - n, 0)
+        if bar.filled or warming or bar.open_time < self.start_ms:
+            return Step(bar, warming, np.empty(0), [], {})
+        self.outputs = self._classify(bar.open_time // self.bundle.interval_ms)
+        before, held, last = self.state, self.held, self._close or bar.open
+        self.state = simulate(
+            self.bundle.params,
+            self.outputs[None, :],
+            np.array([bar.open]),
+            np.array([bar.close]),
+            **self.bundle.rules,
+            state=before,
+        )
+        self._close = bar.close
+        stretch = Stretch(
+            self.state.equity[None, :], self.held[None, :], np.array([bar.open]), np.array([bar.close]),
+            before.equity, held, last,
+        )  # fmt: skip
+        for book in self.books.values():
+            book.run(stretch, np.array([bar.open_time]))
+        return Step(bar, 0, self.outputs, self._fills(before, bar), self.standings())
+
+    def standings(self) -> dict[int, Standing]:
+        """Where every tier stands."""
+        held = self.held
+        return {n: book.standing(self.state, held) for n, book in self.books.items()}
+
+    def _typical_price(self, bar: Bar) -> float:
+        """The price of a bar that features read, as `labelsearch.market.bars.Bars.vwap` has it."""
+        if not bar.volume > 0:
+            return self._price if self.n_bars else bar.close
+        if self.bundle.quote_volume:
+            return bar.quote_volume / bar.volume
+        return (bar.high + bar.low + bar.close) / 3.0
+
+    def _classify(self, number: int) -> NDArray[np.float64]:
+        out = np.empty(2 * len(self._rows))
+        for k, (classifier, rows) in enumerate(zip(self.bundle.classifiers, self._rows, strict=True)):
+            at = np.array([len(rows) - 1])
+            out[2 * k : 2 * k + 2] = classifier.probabilities(rows, at, number - len(rows) + 1)[0, BUY_AND_SELL]
+        return out
+
+    def _fills(self, before: State, bar: Bar) -> list[Fill]:
+        found = []
+        for s in np.flatnonzero(self.state.fills > before.fills):
+            change = float(self.state.quantity[s] - before.quantity[s])
+            side = 1.0 if change > 0 else -1.0
+            price = bar.open * (1.0 + side * self.bundle.rules["slippage"])
+            fee = float(self.state.fees[s] - before.fees[s])
+            name = "buy" if change > 0 else "sell"
+            found.append(Fill(int(self.bundle.strategies[s]), name, price, abs(change), fee))
+        return found
+
+    def start(self, bars: Bars) -> None:
+        """Take all the history there is, at once; the bits are those of `take` bar by bar.
+
+        The accounts' own sums are taken in another order: their last digits may differ. Fills and positions do not.
+
+        Parameters
+        ----------
+        bars : Bars
+            Present bars or a grid.
+
+        Raises
+        ------
+        BundleError
+            If bars were taken before, they are of another interval, or lack a column that features read.
+        """
+        if self.n_bars:
+            raise BundleError("history comes first, and once")
+        if bars.interval_ms != self.bundle.interval_ms:
+            raise BundleError(f"bars of {bars.interval_ms} ms; the bundle needs {self.bundle.interval_ms}")
+        for name in ("quote_volume", "trades"):
+            if getattr(self.bundle, name) and getattr(bars, name) is None:
+                raise BundleError(f"the bundle's features read {name}, which the bars lack")
+        if not len(bars):
+            return
+        grid = bars.on_grid()
+        inputs = self._inputs(grid)
+        first = max(self.bundle.warm_up, int(np.searchsorted(grid.open_time, self.start_ms)))
+        rows = np.arange(first, len(grid))[~grid.filled[first:]]
+        self._follow(grid, rows, self._outputs(inputs, grid, rows))
+        self._stream.advance(inputs)
+        self.n_bars, self._price = len(grid), float(grid.close[-1])
+        (self.last,) = bars_in(grid.rows(len(grid) - 1, None))
+
+    def _inputs(self, grid: Bars) -> Inputs:
+        known = grid if self.bundle.quote_volume else replace(grid, quote_volume=None)
+        trades = grid.trades if self.bundle.trades else None
+        return make_inputs(known.vwap, grid.high, grid.low, grid.close, grid.volume, trades)
+
+    def _outputs(self, inputs: Inputs, grid: Bars, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Probabilities (len(rows), K); also leaves the last rows of features where the next bar finds them."""
+        origin = int(grid.open_time[0]) // grid.interval_ms
+        out = np.empty((len(rows), 2 * len(self._rows)))
+        for k, (classifier, feature_set) in enumerate(self._pairs()):
+            if not len(rows) and classifier.window == 1:
+                continue  # nothing asks for these features
+            matrix = feature_set.matrix(inputs)
+            out[:, 2 * k : 2 * k + 2] = classifier.probabilities(matrix, rows, origin)[:, BUY_AND_SELL]
+            seen = np.arange(len(matrix) - len(self._rows[k]), len(matrix))
+            self._rows[k][:] = matrix[np.maximum(seen, 0)]
+        return out
+
+    def _follow(self, grid: Bars, rows: NDArray[np.int64], outputs: NDArray[np.float64]) -> None:
+        """Trade some rows of a grid at once."""
+        for first in range(0, len(rows), BULK):
+            part = rows[first : first + BULK]
+            open_, close = grid.open[part], grid.close[part]
+            before, held, last = self.state, self.held, self._close or float(open_[0])
+            paths = simulate_paths(
+                self.bundle.params, outputs[first : first + BULK], open_, close, **self.bundle.rules, state=before
+            )
+            self.state, self._close = paths.state, float(close[-1])
+            stretch = Stretch(paths.equity, paths.position, open_, close, before.equity, held, last)
+            for book in self.books.values():
+                book.run(stretch, grid.open_time[part])
+        if len(rows):
+            self.outputs = outputs[-1]
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Everything that `restore` needs, as arrays for ``np.savez``."""
+        found: dict[str, NDArray[Any]] = {
+            "bundle": np.array(self.bundle.digest),
+            "start": np.array(self.start_ms),
+            "n_bars": np.array(self.n_bars),
+            "prices": np.array([self._close, self._price]),
+            "outputs": self.outputs,
+        }
+        if self.last is not None:
+            found["last"] = np.array(self.last[1:], dtype=np.float64)
+            found["last_time"] = np.array(self.last.open_time)
+        found |= {f"rows.{k}": rows for k, rows in enumerate(self._rows)}
+        found |= {f"stream.{name}": array for name, array in self._stream.state().items()}
+        found |= {f"strategies.{name}": array for name, array in self.state._asdict().items()}
+        for n, book in self.books.items():
+            found |= {f"tier.{n}.{name}": array for name, array in book.state().items()}
+        return found
+
+    def restore(self, saved: Mapping[str, NDArray[Any]]) -> None:
+        """Go on where an engine of the same bundle was.
+
+        Raises
+        ------
+        BundleError
+            If it was another bundle's.
+        """
+        if str(saved["bundle"]) != self.bundle.digest:
+            raise BundleError("the saved state is of another bundle")
+
+        def part(name: str) -> dict[str, NDArray[Any]]:
+            return {key.removeprefix(name): value for key, value in saved.items() if key.startswith(name)}
+
+        self.start_ms, self.n_bars = int(saved["start"]), int(saved["n_bars"])
+        self._close, self._price = map(float, saved["prices"])
+        self.outputs = saved["outputs"]
+        if "last" in saved:
+            numbers: Any = saved["last"].tolist()
+            self.last = Bar(int(saved["last_time"]), *numbers[:-1], bool(numbers[-1]))
+        self._rows = [saved[f"rows.{k}"] for k in range(len(self._rows))]
+        self._stream.restore(part("stream."))
+        self.state = State(**part("strategies."))
+        for n, book in self.books.items():
+            book.restore(part(f"tier.{n}."))

@@ -1,0 +1,226 @@
+"""What each JSON file of a bundle holds, as JSON Schema (draft 2020-12); every field has a description."""
+
+from typing import Any
+
+FORMAT_VERSION = 3  # 3: market.json, past.json, schema.json, all tiers of a bundle with their capital
+
+Schema = dict[str, Any]
+
+
+def _field(kind: str | list[str], text: str, **more: Any) -> Schema:
+    return {"type": kind, "description": text, **more}
+
+
+def _object(text: str, optional: tuple[str, ...] = (), **fields: Schema) -> Schema:
+    """An object with just these fields; all but the optional ones must be there."""
+    required = [name for name in fields if name not in optional]
+    return _field("object", text, properties=fields, required=required, additionalProperties=False)
+
+
+def _map(text: str, each: Schema, names: str = ".+") -> Schema:
+    """An object whose keys are names."""
+    return _field("object", text, patternProperties={f"^{names}$": each}, additionalProperties=False, minProperties=1)
+
+
+def _list(text: str, each: Schema, **more: Any) -> Schema:
+    return _field("array", text, items=each, **more)
+
+
+_SHA256 = _field("string", "SHA-256 in hex", pattern="^[0-9a-f]{64}$")
+_WHOLE = {"minimum": 0}
+_SHARE = {"minimum": 0, "exclusiveMaximum": 1}
+
+MANIFEST = _object(
+    "What the bundle is, and the checksum of every other file.",
+    format=_field("integer", f"version of the format; this is {FORMAT_VERSION}", const=FORMAT_VERSION),
+    labelsearch=_field("string", "version of labelsearch that wrote it"),
+    run=_field("string", "run it comes from"),
+    tier=_field("integer", "size of the largest tier in it", minimum=1),
+    stages=_map("key of each stage of the run, by name", _field("string", "hash of all that the stage depends on")),
+    sha256=_map("checksum of every other file, by path", _SHA256),
+)
+
+MARKET = _object(
+    "Which bars it was made for, and how many it needs before the first decision.",
+    symbol=_field("string", "symbol of the bars", minLength=1),
+    interval_ms=_field("integer", "length of a bar in milliseconds", minimum=1),
+    quote_volume=_field(
+        "boolean", "true: the price of a bar is quote volume / volume; false: (high + low + close) / 3"
+    ),
+    trades=_field("boolean", "true: features read the number of trades, which bars then must have"),
+    warm_up=_field(
+        "integer",
+        "bars before the first decision; an earlier start changes no raw indicator by more than 1e-6",
+        **_WHOLE,
+    ),
+    windows=_map(
+        "windows of the run", _list("first and last day, UTC", _field("string", "date"), minItems=2, maxItems=2)
+    ),
+    own_indicators=_list(
+        "the user's own indicators; the bundle does not hold their code, whoever follows it gives the files",
+        _object("one file", file=_field("string", "its name"), sha256=_SHA256),
+    ),
+)
+
+STRATEGIES = _object(
+    "The linear strategies, best first, their costs and the tiers they form.",
+    signal_map=_field(
+        "string", "how the weighted sum becomes the wanted share of equity", enum=["half", "clip", "logistic"]
+    ),
+    side=_field("string", "long: positions from 0 to 1; both: from -1 to 1", enum=["long", "both"]),
+    fee=_field("number", "assumed fee, as a share of traded value", **_SHARE),
+    slippage=_field(
+        "number", "share by which a fill is assumed worse than the open, half the spread included", **_SHARE
+    ),
+    outputs=_list("classifier outputs in order: label:buy and label:sell", _field("string", "output"), minItems=1),
+    capital=_field(
+        "string", "how a tier shares out capital", enum=["equal", "inverse_volatility", "redundancy", "universal"]
+    ),
+    tiers=_map(
+        "tiers by size",
+        _object(
+            "one tier",
+            members=_list("positions in strategies, from 0", _field("integer", "position", **_WHOLE), minItems=1),
+            shares=_list("share of the capital at the start of each member", _field("number", "share", minimum=0)),
+            rate=_field("number", "learning rate of the universal rule; 0 for the others", minimum=0),
+        ),
+        "[0-9]+",
+    ),
+    strategies=_list(
+        "all strategies of the largest tier",
+        _object(
+            "one strategy",
+            strategy=_field("integer", "its row among all strategies of the run", **_WHOLE),
+            weights=_map("weight of each output", _field("number", "weight")),
+            thresholds=_object(
+                "when it trades",
+                theta_buy=_field("number", "buys only if it wants more than this share"),
+                theta_sell=_field("number", "sells only if it wants less than this share"),
+                delta=_field("number", "trades only if what it wants is further from what it has than this", **_WHOLE),
+            ),
+            past=_map("figures on past", _field(["number", "null"], "figure")),
+        ),
+        minItems=1,
+    ),
+)
+
+LABELS = _list(
+    "The labels, in the order of the outputs.",
+    _object(
+        "one label",
+        name=_field(
+            "string", "name, as in outputs, feature_sets/ and classifiers/", pattern="^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
+        ),
+        kind=_field("string", "kind of label"),
+        options=_field("object", "its parameters", additionalProperties={"type": ["number", "string"]}),
+        lookahead=_field(["integer", "null"], "bars it looks ahead at most; null where only the prices tell"),
+        network=_field("string", "kind of network of its classifier"),
+        warm_up=_field("integer", "bars that its features need", **_WHOLE),
+    ),
+    minItems=1,
+)
+
+FEATURE_SET = _object(
+    "The features of one label, in the order of the network's inputs.",
+    normalisation=_object(
+        "how an indicator becomes a feature in (-1, 1)",
+        kind=_field("string", "train: divided by scale; local: by its trailing deviation", enum=["train", "local"]),
+        window=_field("integer", "bars of the trailing deviation", minimum=1),
+        gain=_field("number", "factor of the divisor", exclusiveMinimum=0),
+    ),
+    features=_list(
+        "the features",
+        _object(
+            "one feature",
+            name=_field("string", "indicator"),
+            parameters=_list("its parameters", _field("integer", "parameter")),
+            scale=_field("number", "its standard deviation on train"),
+        ),
+        minItems=1,
+    ),
+    warm_up=_field("integer", "bars that its features need", **_WHOLE),
+)
+
+NETWORK = _object(
+    "The network of one label; its weights are in the safetensors files beside it.",
+    optional=("n_networks", "temperature"),
+    kind=_field("string", "kind of network"),
+    n_features=_field("integer", "features of a bar", minimum=1),
+    options=_field("object", "its shape", additionalProperties={"type": "number"}),
+    n_networks=_field("integer", "networks whose probabilities are averaged; 1 if absent", minimum=1),
+    temperature=_field("number", "divisor of the log probabilities; 1 if absent", exclusiveMinimum=0),
+)
+
+PAST = _object(
+    "What the tiers did on past, where they were chosen: not what to expect.",
+    window=_list("first and last day, UTC", _field("string", "date"), minItems=2, maxItems=2),
+    tiers=_map("figures by tier or baseline", _map("figures", _field(["number", "null"], "figure"))),
+)
+
+FILES: dict[str, Schema] = {
+    "manifest.json": MANIFEST,
+    "market.json": MARKET,
+    "labels.json": LABELS,
+    "feature_sets/<label>.json": FEATURE_SET,
+    "classifiers/<label>/network.json": NETWORK,
+    "strategies.json": STRATEGIES,
+    "past.json": PAST,
+}
+
+
+def whole_schema() -> Schema:
+    """All files in one document, as ``schema.json`` of a bundle has them: a definition by file name."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"Bundle of labelsearch, format {FORMAT_VERSION}",
+        "$defs": FILES,
+    }
+
+
+def check(data: Any, kind: str, where: str) -> None:
+    """Refuse data that is not what the file may hold.
+
+    Parameters
+    ----------
+    data : JSON data
+    kind : str
+        Key of `FILES`.
+    where : str
+        Named in the error.
+
+    Raises
+    ------
+    ValueError
+        One line with the place in the file and what is wrong there.
+    """
+    import jsonschema
+
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(FILES[kind]).iter_errors(data))
+    if error is not None:
+        place = "/".join(map(str, error.absolute_path))
+        raise ValueError(f"{where}{': ' + place if place else ''}: {error.message[:200]}")
+
+
+def reference() -> str:
+    """The fields of all files as Markdown."""
+    parts = []
+    for name, schema in FILES.items():
+        lines = [f"## `{name}`", "", schema["description"], "", "| field | type | what |", "| --- | --- | --- |"]
+        lines += [f"| `{place}` | {kind} | {text} |" for place, kind, text in _fields(schema, "")]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _fields(schema: Schema, place: str) -> list[tuple[str, str, str]]:
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    rows = []
+    if place:
+        known = f" ({', '.join(schema['enum'])})" if "enum" in schema else ""
+        rows.append((place, " or ".join(kinds), schema.get("description", "") + known))
+    for name, part in schema.get("properties", {}).items():
+        rows += _fields(part, f"{place}.{name}" if place else name)
+    for part in schema.get("patternProperties", {}).values():
+        rows += _fields(part, f"{place}.<name>" if place else "<name>")
+    if "items" in schema:
+        rows += _fields(schema["items"], f"{place}[]")
+    return rows

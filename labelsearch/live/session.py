@@ -1,0 +1,126 @@
+"""A live session: what arrives goes through feed, journal and engine, and out as one line a bar."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from labelsearch.live.bundle import Bundle
+from labelsearch.live.engine import Engine, Step
+from labelsearch.live.feed import Bar, Counts, Feed
+from labelsearch.live.journal import Journal
+from labelsearch.market.bars import Bars
+from labelsearch.market.times import iso_time
+
+SAVE_EVERY = 1000  # bars between snapshots
+
+Line = dict[str, Any]
+
+
+class Session:
+    """Follows one bundle, and goes on where a session with the same journal was.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    start_ms : int
+        No decision before this time; a journal's own start counts where there is one.
+    journal : Journal or None
+        Where the session is kept; None keeps nothing.
+    """
+
+    def __init__(self, bundle: Bundle, start_ms: int = 0, journal: Journal | None = None) -> None:
+        self.bundle = bundle
+        self.engine = Engine(bundle, start_ms)
+        optional = tuple(name for name in ("quote_volume", "trades") if getattr(bundle, name))
+        self.feed = Feed(bundle.interval_ms, optional)
+        self.journal = journal
+        self.resumed: Line | None = None  # the line of the last bar before the kill
+        self._since = 0
+        saved = journal.snapshot() if journal else None
+        self.fresh = saved is None
+        if journal is None or saved is None:
+            return
+        self.engine.restore(saved)
+        self.feed.last = self.engine.last
+        self.feed.counts = Counts(*saved["feed"].tolist())
+        for bar in journal.bars():
+            if self.engine.last is None or bar.open_time > self.engine.last.open_time:
+                self.resumed = self._follow(self.feed.take_bar(bar))
+        self.save()
+
+    @property
+    def last_ms(self) -> int | None:
+        """Time of the last bar taken; None before the first."""
+        return None if self.engine.last is None else self.engine.last.open_time
+
+    def start(self, history: Bars | None) -> None:
+        """Take history at once; only a session that does not go on from a journal can."""
+        if history is not None and len(history):
+            self.engine.start(history)
+            self.feed.last = self.engine.last
+        self.save()
+
+    def run(self, arriving: Iterable[Mapping[str, Any] | Bar]) -> Iterator[Line]:
+        """A line for every bar that is taken, and one with ``dropped`` for every one that is not.
+
+        Raises
+        ------
+        FeedError
+            As `labelsearch.live.feed.Feed.take`.
+        """
+        for raw in arriving:
+            bars = self.feed.take_bar(raw) if isinstance(raw, Bar) else self.feed.take(raw)
+            if not bars:
+                yield {"dropped": self.feed.notice}
+                continue
+            if self.journal:
+                self.journal.append(bars[-1])
+            line = self._follow(bars)
+            self._since += 1
+            if self._since >= SAVE_EVERY:
+                self.save()
+            yield line
+
+    def _follow(self, bars: list[Bar]) -> Line:
+        for bar in bars:
+            step = self.engine.take(bar)
+        return as_line(self.bundle, step, self.feed.counts)
+
+    def save(self) -> None:
+        """Write a snapshot."""
+        self._since = 0
+        if self.journal:
+            self.journal.save({**self.engine.snapshot(), "feed": np.array(self.feed.counts)})
+
+    def close(self) -> None:
+        """Write a snapshot and end."""
+        self.save()
+        if self.journal:
+            self.journal.close()
+
+
+def as_line(bundle: Bundle, step: Step, counts: Counts) -> Line:
+    """A step as plain data for JSON.
+
+    ``time`` and ``closes`` of the bar; ``warming``, the bars still needed, or, from the first decision on,
+    ``probabilities`` by label, ``fills`` at the bar's open by strategy, ``tiers`` with `Standing`; ``feed`` with
+    `Counts`.
+    """
+    bar = step.bar
+    line: Line = {
+        "time": iso_time(bar.open_time),
+        "closes": iso_time(bar.open_time + bundle.interval_ms),
+        "close": bar.close,
+    }
+    if step.outputs.size:
+        pairs = step.outputs.reshape(-1, 2).tolist()
+        line["probabilities"] = {
+            name: {"buy": buy, "sell": sell} for name, (buy, sell) in zip(bundle.labels, pairs, strict=True)
+        }
+        line["fills"] = [fill._asdict() for fill in step.fills]
+        line["tiers"] = {f"Top-{n}": standing._asdict() for n, standing in step.tiers.items()}
+    else:
+        line["warming"] = step.warming
+    line["feed"] = counts._asdict()
+    return line

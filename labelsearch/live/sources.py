@@ -1,0 +1,62 @@
+"""Where bars come from while they are followed: a file, a stream of lines, an exchange."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+from labelsearch.live.feed import Bar, bars_in
+from labelsearch.market.bars import Bars
+
+
+class Exchange(Protocol):
+    """What `from_exchange` needs, as `labelsearch.market.exchange.Exchange` has it."""
+
+    interval_ms: int
+
+    def closed_since(self, start_ms: int) -> Bars | None:
+        """Closed bars that start at a time or later."""
+
+
+def replay(bars: Bars, after_ms: int | None) -> Iterator[Bar]:
+    """The bars of a table that start after a time."""
+    yield from bars_in(bars.between(None if after_ms is None else after_ms + 1, None))
+
+
+def from_lines(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """A bar of each line of JSON; what is none comes out as one without columns, which the feed refuses by name."""
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            found = json.loads(line)
+        except json.JSONDecodeError:
+            found = None
+        yield found if isinstance(found, dict) else {}
+
+
+def from_exchange(
+    exchange: Exchange,
+    after_ms: int,
+    delay_s: float = 2.0,
+    clock: Callable[[], float] = time.time,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Bar]:
+    """Bars of an exchange as they close, for ever; those that were missed meanwhile come first.
+
+    Parameters
+    ----------
+    exchange : Exchange
+    after_ms : int
+        Time of the last bar that is known.
+    delay_s : float
+        Seconds after a close before it is asked for, and between two questions for a bar that is not there yet.
+    """
+    step = exchange.interval_ms
+    while True:
+        due = (after_ms + 2 * step) / 1000.0 + delay_s
+        sleep(max(due - clock(), delay_s))
+        found = exchange.closed_since(after_ms + step)
+        for bar in bars_in(found) if found is not None else ():
+            yield bar
+            after_ms = max(after_ms, bar.open_time)
