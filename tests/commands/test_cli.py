@@ -1,5 +1,6 @@
 """Commands: documented, one-line errors with exit code 2, and what they print."""
 
+import contextlib
 import csv
 import errno
 import io
@@ -7,11 +8,14 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
+import psutil
 import pytest
 from click.testing import CliRunner
 
@@ -394,3 +398,37 @@ def test_a_run_on_a_terminal_shows_bars_and_keeps_standard_output_to_itself(tiny
     assert len(found["labels"]) == 3
     assert b"3/3" in shown
     assert b"/s" in shown
+
+
+def test_ctrl_c_ends_a_run_and_its_workers_with_one_line(finished, home):
+    folder = Path("runs") / finished.folder.name
+    shutil.copytree(finished.folder, folder)
+    shutil.rmtree(folder / "classifiers")
+    Path("tiny.toml").write_text(finished.experiment.to_toml())
+    command = [sys.executable, "-m", "labelsearch.commands", "classifiers", "tiny.toml", "--workers", "2"]
+    environment = {**os.environ, "LABELSEARCH_RUNS": "runs"}
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    )
+    while process.poll() is None and len(list((folder / ".units" / "classifiers").glob(".*"))) < 2:
+        time.sleep(0.05)
+    children = psutil.Process(process.pid).children()
+    assert len(children) >= 2
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    printed, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert printed == ""
+    assert told == "Interrupted. What is done is kept: the same command goes on from there.\n"
+    assert not (folder / "classifiers").exists()
+    assert not any(running(child) for child in children)
+
+
+def running(process: psutil.Process) -> bool:
+    """Whether a process still is at work after a moment to end in."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for _ in range(100):
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            time.sleep(0.1)
+        return True
+    return False
