@@ -278,7 +278,7 @@ def test_json_of_files(finished, home):
     assert verified["bundle"] == "winners"
 
 
-WITHOUT_JSON = {"labelsearch init", "labelsearch dashboard", "labelsearch completion"}
+WITHOUT_JSON = {f"labelsearch {name}" for name in ("init", "dashboard", "completion", "live")}  # live prints JSON lines
 
 
 def test_every_command_that_prints_figures_has_json():
