@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -388,6 +389,22 @@ def test_a_removed_store_comes_back_from_the_kept_files(server: ArchiveServer, s
     server.requests.clear()
     got = fetch(server, store, "2024-01-01", "2024-01-31")
     assert (server.requests, got.files) == ([], 0)
+    assert stored(store).digest() == bars.digest()
+
+
+def test_kept_files_may_be_removed(server: ArchiveServer, store: Store) -> None:
+    bars = without(hourly("2024-01-01", 31), ("2024-01-20 03:00", 5))
+    server.publish(bars, "2024-01")
+    server.publish_days(bars)
+    fetch(server, store, "2024-01-01", "2024-01-31")
+    for kept in store.root.rglob("*.zip*"):
+        kept.unlink()
+    server.requests.clear()
+    fetch(server, store, "2024-01-01", "2024-01-31")
+    assert server.requests == []  # the record knows that the hole is one
+    shutil.rmtree(store.root / ".fetched")
+    fetch(server, store, "2024-01-01", "2024-01-31")
+    assert sorted(server.zips()) == ["TESTUSDT-1h-2024-01-20.zip", "TESTUSDT-1h-2024-01.zip"]
     assert stored(store).digest() == bars.digest()
 
 
