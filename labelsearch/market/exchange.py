@@ -77,7 +77,7 @@ class Exchange:
                 return int(told)
         return int(time.time() * 1000)
 
-    def bars(self, start_ms: int, stop_ms: int) -> Bars:
+    def bars(self, start_ms: int, stop_ms: int | None = None) -> Bars:
         """Get the bars that start in [start_ms, stop_ms) and are closed: their end is past by the exchange's clock.
 
         Returns
@@ -92,7 +92,8 @@ class Exchange:
         """
         step = self.interval_ms
         start_ms = -(-start_ms // step) * step
-        stop_ms = min(stop_ms, self.clock_ms() // step * step)
+        closed_ms = self.clock_ms() // step * step
+        stop_ms = closed_ms if stop_ms is None else min(stop_ms, closed_ms)
         rows: list[list] = []
         since = start_ms
         while since < stop_ms:
@@ -107,7 +108,7 @@ class Exchange:
 
     def closed_since(self, start_ms: int) -> Bars | None:
         """Get the closed bars that start at `start_ms` or later; None where there is none yet."""
-        bars = self.bars(start_ms, self.clock_ms())
+        bars = self.bars(start_ms)
         return bars if len(bars) else None
 
     def _checked(self, rows: list[list]) -> Bars:
