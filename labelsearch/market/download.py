@@ -6,6 +6,7 @@ import random
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
@@ -71,10 +72,16 @@ class Client:
         self._timeout = urllib3.Timeout(connect=min(10.0, timeout), read=timeout)
         self._pools: dict[str, urllib3.PoolManager] = {}
         self._lock = threading.Lock()
+        self._open: set[urllib3.BaseHTTPResponse] = set()
 
     def stop(self) -> None:
-        """End what other threads are downloading, with `FetchError`."""
+        """End what other threads are downloading, with `FetchError`, also where a server is silent."""
         self._stopped.set()
+        with self._lock:
+            running = list(self._open)
+        for response in running:
+            with suppress(ValueError, RuntimeError, OSError):  # it ended by itself in between
+                response.shutdown()
 
     def text(self, url: str, largest: int = 4096) -> str | None:
         """Get a short text; None where there is none (404)."""
@@ -119,13 +126,18 @@ class Client:
             pause = backoff(attempt)
             try:
                 response = self._request(url)
+                with self._lock:
+                    self._open.add(response)
                 try:
+                    self._check_stopped(url)
                     if response.status == 200:
                         return receive(response)
                     reason = f"HTTP {response.status} {response.reason or ''}".rstrip()
                     asked = _retry_after(response)
                     response.read(_CHUNK)  # a short body read to its end keeps the connection for the next file
                 finally:
+                    with self._lock:
+                        self._open.discard(response)
                     response.close()
                 if response.status == 404:
                     return None

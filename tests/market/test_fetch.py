@@ -28,6 +28,7 @@ from labelsearch.market.times import DAY_MS, parse_time
 from tests.market.archive_server import (
     HOUR,
     ArchiveServer,
+    Handler,
     body,
     cut,
     hourly,
@@ -515,6 +516,22 @@ def test_a_connection_that_goes_silent_counts_as_cut(server: ArchiveServer, stor
     server.faults[server.publish(bars, "2024-01-01")] = [stall]
     fetch(server, store, "2024-01-01", "2024-01-01", client=client(timeout=0.2))
     assert stored(store).digest() == bars.digest()
+
+
+def test_a_failure_does_not_wait_for_silent_connections(server: ArchiveServer, store: Store) -> None:
+    server.publish_days(hourly("2024-01-01", 2))
+    silent, failing = (path_of("TESTUSDT", "1h", f"2024-01-0{day}") for day in (2, 1))
+
+    def once_silent(handler: Handler, content: bytes) -> None:
+        while silent not in server.requests:
+            time.sleep(0.01)
+        handler.answer(403, b"")
+
+    server.faults[silent] = [stall]
+    server.faults[failing] = [once_silent]
+    with pytest.raises(FetchError, match="HTTP 403"):
+        fetch(server, store, "2024-01-01", "2024-01-02", client=Client(timeout=3600.0))
+    assert server.at_once == 1  # the silent one is still there: nobody waited for it
 
 
 def test_find_holes() -> None:
