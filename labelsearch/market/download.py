@@ -150,6 +150,8 @@ class Client:
                     pause = asked
             except (HTTPError, ConnectionError, TimeoutError) as error:
                 reason = _words(error)
+                if "CERTIFICATE_VERIFY_FAILED" in reason:  # does not pass by itself
+                    raise FetchError(f"{url}: {reason}") from None
             if attempt + 1 < self.tries:
                 self._sleep(pause)
             self._check_stopped(url)

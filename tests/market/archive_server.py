@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import threading
 import time
 import zipfile
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
@@ -81,6 +83,7 @@ class ArchiveServer:
         self.lock = threading.Lock()
         self.released = threading.Event()
         self.url = ""
+        self.http: ThreadingHTTPServer
 
     def put(self, path: str, content: bytes) -> str:
         """Publish a file and its checksum."""
@@ -182,11 +185,14 @@ def serve() -> Iterator[ArchiveServer]:
     archive = ArchiveServer()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"archive": archive}))
     server.daemon_threads = True
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients that hang up are the point
+    archive.http = server
     archive.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
-        yield archive
+        with patch.dict(os.environ, no_proxy="127.0.0.1"):
+            yield archive
     finally:
         archive.released.set()
         server.shutdown()

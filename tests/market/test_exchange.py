@@ -1,11 +1,13 @@
 """Bars through ccxt: its own class of an exchange, against that exchange's API as served on this machine."""
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -87,7 +89,8 @@ def api() -> Iterator[Api]:
     held.url = f"http://127.0.0.1:{server.server_address[1]}/api/v3"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-    yield held
+    with patch.dict(os.environ, no_proxy="127.0.0.1"):
+        yield held
     server.shutdown()
     server.server_close()
     thread.join()

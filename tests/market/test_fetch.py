@@ -5,11 +5,13 @@ import json
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -502,13 +504,43 @@ def test_pauses_grow_and_end() -> None:
         assert all(longest / 2 <= backoff(attempt) <= longest for _ in range(20))
 
 
-def test_a_port_that_nobody_listens_on(store: Store, pauses: list[float]) -> None:
+def test_a_port_that_nobody_listens_on(store: Store, pauses: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     with serve() as gone:
         pass
     with pytest.raises(FetchError, match="Connection refused; gave up after 3 attempts"):
         fetch(gone, store, "2024-01-01", "2024-01-01", client=client(pauses))
     assert len(pauses) == 2
     assert not store.root.exists()
+
+
+def test_a_certificate_that_nobody_vouches_for(server: ArchiveServer, tmp_path: Path, pauses: list[float]) -> None:
+    encrypt(server, tmp_path)
+    server.files["/x"] = b"x"
+    with pytest.raises(FetchError, match="CERTIFICATE_VERIFY_FAILED"):
+        client(pauses).text(server.url + "/x")
+    assert pauses == []
+
+
+def encrypt(server: ArchiveServer, folder: Path) -> None:
+    """Let the server speak TLS, with a certificate that it signed itself."""
+    x509 = pytest.importorskip("cryptography.x509")
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    certificate = builder.not_valid_before(now).not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
+    pem = serialization.Encoding.PEM
+    private = serialization.PrivateFormat.PKCS8
+    both = key.private_bytes(pem, private, serialization.NoEncryption()) + certificate.public_bytes(pem)
+    (folder / "server.pem").write_bytes(both)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem")
+    server.http.socket = context.wrap_socket(server.http.socket, server_side=True)
+    server.url = server.url.replace("http://", "https://")
 
 
 def test_a_connection_that_goes_silent_counts_as_cut(server: ArchiveServer, store: Store) -> None:
@@ -532,6 +564,19 @@ def test_a_failure_does_not_wait_for_silent_connections(server: ArchiveServer, s
     with pytest.raises(FetchError, match="HTTP 403"):
         fetch(server, store, "2024-01-01", "2024-01-02", client=Client(timeout=3600.0))
     assert server.at_once == 1  # the silent one is still there: nobody waited for it
+
+
+def test_a_proxy_comes_from_the_environment(
+    server: ArchiveServer, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bars = hourly("2024-01-01", 1)
+    path = server.publish(bars, "2024-01-01")
+    for name in (path, path + ".CHECKSUM"):
+        server.files["http://archive.invalid" + name] = server.files.pop(name)
+    monkeypatch.setenv("http_proxy", server.url)
+    day = parse_time("2024-01-01")
+    fetch_archive(store, "TESTUSDT", HOUR, day, day + DAY_MS, url="http://archive.invalid", client=client())
+    assert stored(store).digest() == bars.digest()
 
 
 def test_find_holes() -> None:
