@@ -16,6 +16,7 @@ from labelsearch.market.store import Store
 from labelsearch.market.synthetic import synthetic_bars
 from labelsearch.pipeline.experiment import Experiment
 from labelsearch.pipeline.schema import ExperimentError
+from labelsearch.pipeline.sections import FeatureSpace
 
 Progress = Callable[[str, int, int], None]  # stage, units done, units in all
 SHARED = ("labels", "features", "classifiers", "outputs")  # stages that a run with other seeds may take over
@@ -29,6 +30,19 @@ def unit_seed(seed: int, *names: object) -> int:
     """Seed of one unit of work: depends on the experiment's seed and the unit's names alone."""
     text = "/".join(str(part) for part in (seed, *names))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little") >> 1
+
+
+def usable_bars(filled: NDArray[np.bool_], space: FeatureSpace) -> NDArray[np.bool_]:
+    """True for bars (T,) that were traded and lie past the warm-up of every candidate feature."""
+    usable = ~filled
+    warm_up = max(i.warm_up(*(high for _, high in i.parameters.values())) for i in space.chosen())
+    usable[: warm_up + (space.window if space.normalisation == "local" else 0)] = False
+    return usable
+
+
+def inputs_of(bars: Bars) -> Inputs:
+    """Columns that indicators read."""
+    return make_inputs(bars.vwap, bars.high, bars.low, bars.close, bars.volume, bars.trades)
 
 
 def load_bars(experiment: Experiment, store: Path) -> Bars:
@@ -103,8 +117,7 @@ class Context:
     @cached_property
     def inputs(self) -> Inputs:
         """Columns that indicators read."""
-        b = self.bars
-        return make_inputs(b.vwap, b.high, b.low, b.close, b.volume, b.trades)
+        return inputs_of(self.bars)
 
     @cached_property
     def label_price(self) -> NDArray[np.float64]:
@@ -130,11 +143,7 @@ class Context:
     @cached_property
     def usable(self) -> NDArray[np.bool_]:
         """Bars that may be fitted on: traded, and past the warm-up of every candidate feature."""
-        usable = ~self.bars.filled
-        space = self.experiment.feature_space
-        warm_up = max(i.warm_up(*(high for _, high in i.parameters.values())) for i in space.chosen())
-        usable[: warm_up + (space.window if space.normalisation == "local" else 0)] = False
-        return usable
+        return usable_bars(self.bars.filled, self.experiment.feature_space)
 
     def stage(self, name: str) -> Path:
         """Folder of a finished stage."""

@@ -87,7 +87,7 @@ def explain_unit(task: tuple[Context, int, int], folder: Path) -> None:
     rows, _ = stratified_rows(classes, problem.validation, n_rows, rng)
     explained = explain_rows(network, problem.matrix, background, rows)
     mean_abs = np.abs(explained.values).mean(axis=0)
-    features = problem.feature_set.features
+    features = problem.features
     family_of = [BY_NAME[feature.name].family for feature in features]
     families = {name: [k for k, own in enumerate(family_of) if own == name] for name in dict.fromkeys(family_of)}
     groups = [[k] for k in range(len(features))] + list(families.values())

@@ -1,17 +1,20 @@
 """Stage: train one classifier per label. Each label is a unit of its own."""
 
+import dataclasses
 import json
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_space.feature_set import FeatureSet, titles
+from feature_space.feature_set import Feature, FeatureSet, titles
 from labelsearch.labels.kinds import CLASS_NAMES, Label, LabelValues
 from labelsearch.labels.windows import purged_split
 from labelsearch.pipeline.context import Context
+from labelsearch.pipeline.sections import Network
 from labelsearch.pipeline.stages import features as feature_stage
 from labelsearch.pipeline.stages import labels as label_stage
 from labelsearch.pipeline.units import run_units, tell
@@ -31,7 +34,7 @@ class Problem(NamedTuple):
     fit: NDArray[np.int64]
     validation: NDArray[np.int64]
     balance: float  # of the loss, on the fitted rows
-    feature_set: FeatureSet
+    features: tuple[Feature, ...]
     matrix: NDArray[np.float32]  # all bars before future
 
     def block(self, day: int) -> int:
@@ -42,48 +45,69 @@ class Problem(NamedTuple):
         return block_length(overlap, day, int(self.validation[-1] - self.validation[0]) + 1)
 
 
-def load_problem(context: Context, index: int) -> Problem:
-    """The label of a number with its purged rows and its features; none of future is touched."""
+def make_problem(
+    label: Label, values: LabelValues, usable: NDArray[np.bool_], boundary: int, features: Sequence[Feature],
+    matrix: NDArray[np.float32],
+) -> Problem:  # fmt: skip
+    """A label's problem on train, whose rows are those of ``usable`` (T,); ``boundary`` is its first validation row."""
     from labelsearch.classifiers.loss_scaling import balance
 
-    label = context.experiment.label_kinds()[index]
-    values = label_stage.load(context, label.name)
-    train, future = context.rows("train"), context.rows("future")
-    fit, validation = purged_split(
-        values.last_used, context.usable[: values.value.size], context.boundary, train.stop
-    )
-    feature_set = FeatureSet.from_dict(feature_stage.load(context, label.name)["feature_set"])
-    head = type(context.inputs)(*(column[: future.start] for column in context.inputs))
+    fit, validation = purged_split(values.last_used, usable, boundary, usable.size)
     a = balance(values.value[fit], values.classes[fit])
-    return Problem(label, values, fit, validation, a, feature_set, feature_set.matrix(head))
+    return Problem(label, values, fit, validation, a, tuple(features), matrix)
+
+
+def load_problem(context: Context, index: int) -> Problem:
+    """The label of a number with its purged rows and its features; none of future is touched."""
+    label = context.experiment.label_kinds()[index]
+    usable = context.usable[: context.rows("train").stop]
+    feature_set = FeatureSet.from_dict(feature_stage.load(context, label.name)["feature_set"])
+    head = type(context.inputs)(*(column[: context.rows("future").start] for column in context.inputs))
+    values = label_stage.load(context, label.name)
+    return make_problem(label, values, usable, context.boundary, feature_set.features, feature_set.matrix(head))
 
 
 def train_on(
     context: Context, problem: Problem, network: str, rng: np.random.Generator
 ) -> tuple["Trained", dict[str, Any]]:
-    """Search, train and calibrate a network by the experiment's settings; also what calibration did.
+    """`train` by the experiment's settings."""
+    return train(problem, dataclasses.replace(context.experiment.network, kind=network), context.seed, rng)
+
+
+def train(
+    problem: Problem, settings: Network, seed: Callable[..., int], rng: np.random.Generator
+) -> tuple["Trained", dict[str, Any]]:
+    """Search, train and calibrate a network; also what calibration did.
 
     Samples and seeds depend on the label alone, so that all kinds of network are given the same.
+
+    Parameters
+    ----------
+    problem : Problem
+    settings : Network
+    seed : callable
+        Seed of a unit by its names.
+    rng : numpy.random.Generator
+        Draws the neutral bars.
     """
     from labelsearch.classifiers.dataset import make_samples
     from labelsearch.classifiers.networks import NETWORKS
     from labelsearch.classifiers.training import TrainingSettings, train_network
 
-    settings = context.experiment.network
-    window = settings.window if NETWORKS[network].windowed else 1
-    train, validation = (
+    window = settings.window if NETWORKS[settings.kind].windowed else 1
+    fitted, validation = (
         make_samples(problem.matrix, problem.values, rows, settings.n_neutral, rng, problem.balance, window)
         for rows in (problem.fit, problem.validation)
     )
     trained = train_network(
-        train,
+        fitted,
         validation,
         TrainingSettings(
-            network=network,
+            network=settings.kind,
             n_trials=settings.n_trials,
             max_epochs=settings.max_epochs,
             batch_size=settings.batch_size,
-            seed=context.seed("network", problem.label.name),
+            seed=seed("network", problem.label.name),
             device=settings.device,
             window=settings.window,
             loss=settings.loss,
@@ -93,7 +117,7 @@ def train_on(
     )
     if settings.calibration == "none":
         return trained, {}
-    return trained, _calibrate(context, problem, trained, validation, window)
+    return trained, _calibrate(problem, settings, seed("calibration", problem.label.name), trained, validation, window)
 
 
 def epochs_of(context: Context) -> int:
@@ -103,7 +127,7 @@ def epochs_of(context: Context) -> int:
 
 
 def _calibrate(
-    context: Context, problem: Problem, trained: "Trained", validation: "Samples", window: int
+    problem: Problem, settings: Network, seed: int, trained: "Trained", validation: "Samples", window: int
 ) -> dict[str, Any]:
     """Set the temperature from the first half of validation, purged of the second, which says whether it helped.
 
@@ -116,13 +140,13 @@ def _calibrate(
 
     rows = problem.validation
     middle = int(rows[rows.size // 2])
-    rng = np.random.default_rng(context.seed("calibration", problem.label.name))
-    n_neutral = context.experiment.network.n_neutral
+    rng = np.random.default_rng(seed)
     halves = rows[problem.values.last_used[rows] < middle], rows[rows >= middle]
     if not halves[0].size:
         return {"temperature": 1.0, "n_fitted": 0}
     early, late = (
-        make_samples(problem.matrix, problem.values, part, n_neutral, rng, problem.balance, window) for part in halves
+        make_samples(problem.matrix, problem.values, part, settings.n_neutral, rng, problem.balance, window)
+        for part in halves
     )
     before = weighted_loss(trained.network, late)
     temperature = fit_temperature(trained.network, early)
@@ -180,7 +204,7 @@ def train_unit(task: tuple[Context, int], folder: Path) -> None:
         **evaluation,
         "shap": {
             "explainer": explainer,
-            "features": titles(problem.feature_set.features),
+            "features": titles(problem.features),
             **{name: shap[:, c].tolist() for c, name in enumerate(CLASS_NAMES)},
         },
     }

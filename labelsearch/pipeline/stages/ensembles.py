@@ -30,9 +30,47 @@ def judge_window(
     context: Context, window: str, params: NDArray[np.float64], sizes: tuple[int, ...], folder: Path
 ) -> tuple[list[dict[str, Any]], float]:
     """Table rows of all tiers and baselines in one window; writes their curves. Params are best first."""
+    asked = search_stage.problem(context, window)
+    open_time = output_stage.load(context, window).open_time
+    known = _past_returns(context, params)
+    accounts, difference = judge(asked, open_time, params, sizes, context.experiment.tiers.capital, known)
+    rows = describe(accounts, asked, open_time)
+    to_frame(accounts, open_time).to_parquet(folder / f"curves_{window}.parquet", compression="zstd")
+    return [{"tier": name, "window": window, **figures} for name, figures in rows.items()], difference
+
+
+def judge(
+    asked: Problem,
+    open_time: NDArray[np.int64],
+    params: NDArray[np.float64],
+    sizes: tuple[int, ...],
+    rule: str,
+    known: NDArray[np.float64],
+) -> tuple[dict[str, Account], float]:
+    """Accounts of all tiers and baselines over a window's bars.
+
+    Parameters
+    ----------
+    asked : Problem
+    open_time : (T,) array
+        Milliseconds since the epoch.
+    params : (S, P) array
+        Members of the largest tier, best first.
+    sizes : tuple of int
+        Members of each tier.
+    rule : str
+        One of ``strategies.capital.RULES``.
+    known : (D, S) array
+        Daily returns before the window, from which capital is shared out.
+
+    Returns
+    -------
+    dict of str to Account
+    float
+        Largest difference between vectorbt's equity and our simulator's.
+    """
     from strategies.backtest import backtest  # loads vectorbt
 
-    asked = search_stage.problem(context, window)
     tested = backtest(
         params,
         asked.outputs,
@@ -40,25 +78,24 @@ def judge_window(
         asked.close,
         **asked.rules,
     )
-    open_time = output_stage.load(context, window).open_time
     whole = from_start(tested.equity, tested.position, asked.open, asked.close)
-    rule = context.experiment.tiers.capital
-    known = _past_returns(context, params)
     accounts = {}
     for n in sizes:
         pool = Pool(asked.fee, asked.slippage)
         invest(pool, rule, known[:, :n], whole.first(n), day_edges(open_time))
         accounts[f"Top-{n}"] = pool.account()
     accounts.update(baseline_accounts(asked, open_time))
-    rows = describe(accounts, asked, open_time)
-    _write_curves(accounts, open_time, folder / f"curves_{window}.parquet")
-    return [{"tier": name, "window": window, **figures} for name, figures in rows.items()], tested.difference
+    return accounts, tested.difference
 
 
 def _past_returns(context: Context, params: NDArray[np.float64]) -> NDArray[np.float64]:
     """Daily returns (D, S) on past, from which capital is shared out."""
-    edges = day_edges(output_stage.load(context, "past").open_time)
-    return returns_of(equity_grid(params, search_stage.problem(context, "past"), edges).equity).T
+    return daily_returns(params, search_stage.problem(context, "past"), output_stage.load(context, "past").open_time)
+
+
+def daily_returns(params: NDArray[np.float64], asked: Problem, open_time: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Daily returns (D, S) of strategies over a window's bars."""
+    return returns_of(equity_grid(params, asked, day_edges(open_time)).equity).T
 
 
 def baseline_accounts(asked: Problem, open_time: NDArray[np.int64]) -> dict[str, Account]:
@@ -100,11 +137,12 @@ def describe(
     }
 
 
-def _write_curves(curves: dict[str, Account], open_time: NDArray[np.int64], path: Path) -> None:
+def to_frame(accounts: dict[str, Account], open_time: NDArray[np.int64]) -> pd.DataFrame:
+    """Equity and position of each account at each bar."""
     columns = {"open_time": open_time.astype("datetime64[ms]")}
-    for name, curve in curves.items():
-        columns[f"{name} equity"], columns[f"{name} position"] = curve.equity, curve.position
-    pd.DataFrame(columns).to_parquet(path, compression="zstd")
+    for name, account in accounts.items():
+        columns[f"{name} equity"], columns[f"{name} position"] = account.equity, account.position
+    return pd.DataFrame(columns)
 
 
 def run(context: Context, folder: Path) -> dict[str, Any]:
