@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from labelsearch.classifiers.names import N_CLASSES
 
 LANES = 32  # rows side by side
+ALONE = 4  # rows up to which each goes by itself
 
 Layers = Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]  # weights (outputs, inputs) and biases (outputs,)
 
@@ -28,6 +29,8 @@ class Perceptron(NamedTuple):
     ----------
     flat : float32 (n,)
         Weights (outputs, inputs) and biases (outputs,) of each layer of each network, one after another.
+    turned : float32 (n,)
+        The same with weights (inputs, outputs), for rows that come alone.
     sizes : int64 (layers + 1,)
         Inputs of the first layer, and outputs of each.
     n_networks : int
@@ -35,6 +38,7 @@ class Perceptron(NamedTuple):
     """
 
     flat: NDArray[np.float32]
+    turned: NDArray[np.float32]
     sizes: NDArray[np.int64]
     n_networks: int = 1
     temperature: float = 1.0
@@ -55,9 +59,11 @@ class Perceptron(NamedTuple):
         sizes = [shape[0][1], *(outputs for outputs, _ in shape)]
         if any(s != (b, a) for s, a, b in zip(shape, sizes, sizes[1:], strict=False)) or sizes[-1] != N_CLASSES:
             raise ValueError(f"layers {shape} do not make a classifier")
-        parts = [np.ravel(part) for layers in networks for pair in layers for part in pair]
-        flat = np.concatenate(parts).astype(np.float32)
-        return cls(flat, np.array(sizes, dtype=np.int64), len(networks), float(temperature))
+        pairs = [pair for layers in networks for pair in layers]
+        flat = np.concatenate([part.ravel() for weight, bias in pairs for part in (weight, bias)])
+        turned = np.concatenate([part.ravel() for weight, bias in pairs for part in (weight.T, bias)])
+        shape_of = np.array(sizes, dtype=np.int64)
+        return cls(flat.astype(np.float32), turned.astype(np.float32), shape_of, len(networks), float(temperature))
 
     @property
     def n_features(self) -> int:
@@ -76,8 +82,11 @@ class Perceptron(NamedTuple):
             raise ValueError(f"features {matrix.shape} do not fit a classifier of {self.n_features}")
         index = np.arange(len(matrix)) if rows is None else np.asarray(rows, dtype=np.int64)
         out = np.empty((len(index), N_CLASSES), dtype=np.float32)
-        run = forward_nb if len(index) <= LANES else forward_parallel_nb
-        run(np.ascontiguousarray(matrix, dtype=np.float32), index, *self, out)
+        features = np.ascontiguousarray(matrix, dtype=np.float32)
+        if len(index) <= ALONE:
+            alone_nb(features, index, self.turned, *self[2:], out)
+        else:
+            forward_nb(features, index, self.flat, *self[2:], out)
         return out
 
 
@@ -152,6 +161,30 @@ def layer_nb(x, flat, at, n_in, n_out, rectify, y):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def add_softmax_nb(x0, x1, x2, total):
+    """Add the probabilities of three logits to ``total`` (3,)."""
+    x0, x1, x2 = np.float64(x0), np.float64(x1), np.float64(x2)
+    top = max(x0, x1, x2)
+    e0, e1, e2 = np.exp(x0 - top), np.exp(x1 - top), np.exp(x2 - top)
+    whole = e0 + e1 + e2
+    total[0] += e0 / whole
+    total[1] += e1 / whole
+    total[2] += e2 / whole
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def mean_nb(total, n_networks, temperature, out):
+    """Mean probabilities (3,) at a temperature, from their sum over the networks."""
+    p0, p1, p2 = total[0] / n_networks, total[1] / n_networks, total[2] / n_networks
+    if temperature != 1.0:
+        power = 1.0 / temperature
+        p0, p1, p2 = p0**power, p1**power, p2**power
+        whole = p0 + p1 + p2
+        p0, p1, p2 = p0 / whole, p1 / whole, p2 / whole
+    out[0], out[1], out[2] = p0, p1, p2
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def block_nb(matrix, rows, flat, sizes, n_networks, temperature, out):
     """Probabilities (n, 3) of at most LANES rows; the lanes that are left over repeat the last row."""
     n = rows.size
@@ -173,35 +206,50 @@ def block_nb(matrix, rows, flat, sizes, n_networks, temperature, out):
             source = a
             a, b = b, a
         for lane in range(n):
-            x0, x1 = np.float64(source[lane]), np.float64(source[LANES + lane])
-            x2 = np.float64(source[2 * LANES + lane])
-            top = max(x0, x1, x2)
-            e0, e1, e2 = np.exp(x0 - top), np.exp(x1 - top), np.exp(x2 - top)
-            whole = e0 + e1 + e2
-            total[lane, 0] += e0 / whole
-            total[lane, 1] += e1 / whole
-            total[lane, 2] += e2 / whole
+            add_softmax_nb(source[lane], source[LANES + lane], source[2 * LANES + lane], total[lane])
     for lane in range(n):
-        p0, p1, p2 = total[lane, 0] / n_networks, total[lane, 1] / n_networks, total[lane, 2] / n_networks
-        if temperature != 1.0:
-            power = 1.0 / temperature
-            p0, p1, p2 = p0**power, p1**power, p2**power
-            whole = p0 + p1 + p2
-            p0, p1, p2 = p0 / whole, p1 / whole, p2 / whole
-        out[lane, 0], out[lane, 1], out[lane, 2] = p0, p1, p2
+        mean_nb(total[lane], n_networks, temperature, out[lane])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def forward_nb(matrix, rows, flat, sizes, n_networks, temperature, out):
-    """Probabilities (N, 3) at some rows of the features (T, F), in the calling thread."""
-    for start in range(0, rows.size, LANES):
-        stop = min(start + LANES, rows.size)
-        block_nb(matrix, rows[start:stop], flat, sizes, n_networks, temperature, out[start:stop])
+def alone_nb(matrix, rows, turned, sizes, n_networks, temperature, out):
+    """As `forward_nb` with the same bits, for few rows: outputs side by side instead of rows."""
+    a, b = np.empty(sizes.max(), dtype=np.float32), np.empty(sizes.max(), dtype=np.float32)
+    zero = np.float32(0.0)
+    total = np.empty(N_CLASSES)
+    for r in range(rows.size):
+        total[:] = 0.0
+        at = 0
+        for _ in range(n_networks):
+            a[: sizes[0]] = matrix[rows[r]]
+            for k in range(sizes.size - 1):
+                n_in, n_out = sizes[k], sizes[k + 1]
+                for j in range(n_out):
+                    b[j] = turned[at + n_in * n_out + j]
+                whole = n_in - n_in % 4
+                for i in range(0, whole, 4):  # four at a time, as in `layer_nb`
+                    x0, x1, x2, x3 = a[i], a[i + 1], a[i + 2], a[i + 3]
+                    w0 = turned[at + i * n_out : at + (i + 1) * n_out]
+                    w1 = turned[at + (i + 1) * n_out : at + (i + 2) * n_out]
+                    w2 = turned[at + (i + 2) * n_out : at + (i + 3) * n_out]
+                    w3 = turned[at + (i + 3) * n_out : at + (i + 4) * n_out]
+                    for j in range(n_out):
+                        b[j] = b[j] + w0[j] * x0 + w1[j] * x1 + w2[j] * x2 + w3[j] * x3
+                for i in range(whole, n_in):
+                    for j in range(n_out):
+                        b[j] = b[j] + turned[at + i * n_out + j] * a[i]
+                if k < sizes.size - 2:
+                    for j in range(n_out):
+                        b[j] = zero if b[j] < zero else b[j]
+                at += n_out * (n_in + 1)
+                a, b = b, a
+            add_softmax_nb(a[0], a[1], a[2], total)
+        mean_nb(total, n_networks, temperature, out[r])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", parallel=True)
-def forward_parallel_nb(matrix, rows, flat, sizes, n_networks, temperature, out):
-    """As `forward_nb`, with blocks of rows side by side in threads."""
+def forward_nb(matrix, rows, flat, sizes, n_networks, temperature, out):
+    """Probabilities (N, 3) at some rows of the features (T, F), blocks of rows side by side in threads."""
     for block in prange((rows.size + LANES - 1) // LANES):
         start = block * LANES
         stop = min(start + LANES, rows.size)

@@ -64,6 +64,8 @@ def signal(bundle: Path, bars: Path, start: str | None, own: tuple[Path, ...], a
               help="Bars before the first one of the source.")
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
               help="Keep the session here, and go on from there.")
+@click.option("--capital", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True, metavar="MONEY",
+              help="What each tier's paper account starts with.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="End after N bars.")
 @_bundle_options
 def live(
@@ -71,6 +73,7 @@ def live(
     source: str,
     warm_up: Path | None,
     state: Path | None,
+    capital: float,
     limit: int | None,
     start: str | None,
     own: tuple[Path, ...],
@@ -91,7 +94,7 @@ def live(
     from labelsearch.live.session import Session
 
     signals.signal(signals.SIGTERM, _interrupt)
-    session = Session(load_bundle(bundle, own), _start_ms(start), Journal(state) if state else None)
+    session = Session(load_bundle(bundle, own), _start_ms(start), Journal(state) if state else None, capital)
     try:
         if session.resumed:
             _say(session.resumed)
@@ -137,7 +140,8 @@ def _arriving(session: "Session", source: str, warm_up: Path | None) -> Iterable
             session.start(history)
         return sources.from_lines(sys.stdin)
     if kind == "ccxt" and rest.count(":") >= 1:
-        return _from_exchange(session, *rest.split(":", 1), history)
+        name, _, symbol = rest.partition(":")
+        return _from_exchange(session, name, symbol, history)
     raise BundleError(f"source {source!r} is none of replay:FILE, stdin, ccxt:EXCHANGE:SYMBOL")
 
 
@@ -191,11 +195,12 @@ def _table(engine: "Engine") -> "Table":
         for n, s in standings.items()
     )
     return Table(
-        f"Wanted after the bar of {time_text(last.open_time)} UTC, close {last.close:g}",
+        f"Wanted after {time_text(last.open_time)} UTC",
         ("tier", "target", "position", "orders", "equity", "fills"),
         rows,
-        note="target and position: shares of equity, target from the next open on; equity: since the start, in "
-        "starting capital; orders: members that trade at the next open; fills: of the average unit of capital.",
+        note=f"Close {last.close:g}. target and position: shares of equity, target from the next open on; equity: "
+        "since the start, in starting capital; orders: members that trade at the next open; fills: of the average "
+        "unit of capital.",
         key="signal",
         data={
             "time": iso_time(last.open_time),

@@ -144,10 +144,12 @@ def load_bundle(folder: Path, own: Sequence[Path] = ()) -> Bundle:
     names = tuple(label["name"] for label in labels)
     if book["outputs"] != [f"{name}:{side}" for name in names for side in ("buy", "sell")]:
         raise BundleError(f"{folder}: outputs of strategies.json are not those of labels.json")
+    from safetensors import SafetensorError
+
     try:
         sets = tuple(FeatureSet.from_dict(_read(folder, f"feature_sets/{name}.json", None)) for name in names)
         classifiers = tuple(load_classifier(folder / "classifiers" / name) for name in names)
-    except (ValueError, KeyError, OSError, RuntimeError) as error:
+    except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
         raise BundleError(f"{folder}: {error}") from None
     n_strategies = len(book["strategies"])
     tiers = {int(n): _tier(folder, n, tier, n_strategies) for n, tier in book["tiers"].items()}

@@ -245,8 +245,9 @@ class Engine:
         self._close, self._price = map(float, saved["prices"])
         self.outputs = saved["outputs"]
         if "last" in saved:
-            numbers: Any = saved["last"].tolist()
-            self.last = Bar(int(saved["last_time"]), *numbers[:-1], bool(numbers[-1]))
+            *numbers, filled = saved["last"].tolist()
+            known = dict(zip(Bar._fields[1:-1], numbers, strict=True))
+            self.last = Bar(int(saved["last_time"]), **known, filled=bool(filled))
         self._rows = [saved[f"rows.{k}"] for k in range(len(self._rows))]
         self._stream.restore(part("stream."))
         self.state = State(**part("strategies."))

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from labelsearch.live.account import Standing
 from labelsearch.live.bundle import Bundle
 from labelsearch.live.engine import Engine, Step
 from labelsearch.live.feed import Bar, Counts, Feed
@@ -27,10 +28,15 @@ class Session:
         No decision before this time; a journal's own start counts where there is one.
     journal : Journal or None
         Where the session is kept; None keeps nothing.
+    capital : float
+        What each tier's account starts with, in the lines.
     """
 
-    def __init__(self, bundle: Bundle, start_ms: int = 0, journal: Journal | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, start_ms: int = 0, journal: Journal | None = None, capital: float = 1.0
+    ) -> None:
         self.bundle = bundle
+        self.capital = capital
         self.engine = Engine(bundle, start_ms)
         optional = tuple(name for name in ("quote_volume", "trades") if getattr(bundle, name))
         self.feed = Feed(bundle.interval_ms, optional)
@@ -55,8 +61,13 @@ class Session:
         return None if self.engine.last is None else self.engine.last.open_time
 
     def start(self, history: Bars | None) -> None:
-        """Take history at once; only a session that does not go on from a journal can."""
+        """Take history at once; only a session that does not go on from a journal can.
+
+        Without a start of its own, decisions begin after the history.
+        """
         if history is not None and len(history):
+            if not self.engine.start_ms:
+                self.engine.start_ms = int(history.open_time[-1]) + history.interval_ms
             self.engine.start(history)
             self.feed.last = self.engine.last
         self.save()
@@ -85,7 +96,7 @@ class Session:
     def _follow(self, bars: list[Bar]) -> Line:
         for bar in bars:
             step = self.engine.take(bar)
-        return as_line(self.bundle, step, self.feed.counts)
+        return as_line(self.bundle, step, self.feed.counts, self.capital)
 
     def save(self) -> None:
         """Write a snapshot."""
@@ -100,12 +111,12 @@ class Session:
             self.journal.close()
 
 
-def as_line(bundle: Bundle, step: Step, counts: Counts) -> Line:
+def as_line(bundle: Bundle, step: Step, counts: Counts, capital: float = 1.0) -> Line:
     """A step as plain data for JSON.
 
     ``time`` and ``closes`` of the bar; ``warming``, the bars still needed, or, from the first decision on,
-    ``probabilities`` by label, ``fills`` at the bar's open by strategy, ``tiers`` with `Standing`; ``feed`` with
-    `Counts`.
+    ``probabilities`` by label, ``fills`` at the bar's open by strategy, ``tiers`` with `Standing` and the cash and
+    quantity of an account that started with ``capital``; ``feed`` with `Counts`.
     """
     bar = step.bar
     line: Line = {
@@ -119,8 +130,14 @@ def as_line(bundle: Bundle, step: Step, counts: Counts) -> Line:
             name: {"buy": buy, "sell": sell} for name, (buy, sell) in zip(bundle.labels, pairs, strict=True)
         }
         line["fills"] = [fill._asdict() for fill in step.fills]
-        line["tiers"] = {f"Top-{n}": standing._asdict() for n, standing in step.tiers.items()}
+        line["tiers"] = {f"Top-{n}": _account(one, bar.close, capital) for n, one in step.tiers.items()}
     else:
         line["warming"] = step.warming
     line["feed"] = counts._asdict()
     return line
+
+
+def _account(standing: Standing, close: float, capital: float) -> dict[str, float]:
+    equity = standing.equity * capital
+    held = equity * standing.position
+    return {**standing._asdict(), "equity": equity, "cash": equity - held, "quantity": held / close}

@@ -1,0 +1,238 @@
+"""Bar by bar, all at once, and the search: the same bits."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from labelsearch.classifiers.inference import Classifier
+from labelsearch.classifiers.networks import build_network
+from labelsearch.classifiers.training import predict
+from labelsearch.delivery.export import export_bundle
+from labelsearch.live.bundle import BundleError, load_bundle
+from labelsearch.live.engine import Engine
+from labelsearch.live.feed import Feed, bars_in
+from labelsearch.pipeline.stages import ensembles, outputs, search
+from strategies.simulate import simulate, simulate_paths
+
+
+def same_state(one, other):
+    return all(getattr(one, name).tobytes() == getattr(other, name).tobytes() for name in one._fields)
+
+
+def follow(engine, bars):
+    return [engine.take(bar) for bar in bars_in(bars)]
+
+
+def ready(bundle, history):
+    """An engine at the start of past."""
+    before, past = history
+    engine = Engine(bundle, int(past.open_time[0]))
+    engine.start(before)
+    return engine
+
+
+def test_past_again_bit_by_bit(bundle, history, tiny_run):
+    """Probabilities, fills, fees and equity of every strategy are those of the search."""
+    seen = outputs.load(tiny_run, "past")
+    engine = ready(bundle, history)
+    steps = follow(engine, history[1])
+    assert np.array([step.outputs for step in steps]).tobytes() == seen.outputs.tobytes()
+    wanted = simulate(bundle.params, seen.outputs, seen.open, seen.close, **bundle.rules)
+    assert same_state(engine.state, wanted)
+    assert wanted.fills.sum() == sum(len(step.fills) for step in steps) > 20
+    found = search.load(tiny_run).loc[bundle.strategies]
+    assert engine.state.equity.tobytes() == found["value"].to_numpy().tobytes()
+    assert np.array_equal(engine.state.fills, found["fills"])
+
+
+def test_fills_add_up(bundle, history):
+    """Cash and holdings of a strategy follow from its fills alone."""
+    engine = ready(bundle, history)
+    cash, held = np.ones(len(bundle.params)), np.zeros(len(bundle.params))
+    place = {s: k for k, s in enumerate(bundle.strategies.tolist())}
+    for step in follow(engine, history[1]):
+        for fill in step.fills:
+            side = 1.0 if fill.side == "buy" else -1.0
+            held[place[fill.strategy]] += side * fill.quantity
+            cash[place[fill.strategy]] -= side * fill.quantity * fill.price + fill.fee
+    np.testing.assert_allclose(cash, engine.state.cash, atol=1e-12)
+    np.testing.assert_allclose(held, engine.state.quantity, atol=1e-15)
+
+
+@pytest.mark.parametrize("capital", ["equal", "inverse_volatility", "redundancy", "universal"])
+def test_accounts_are_the_tiers_of_the_run(capital, history, tiny_run, tmp_path, monkeypatch):
+    """Every bar's equity and position, bar by bar and in bulk; the universal rate is set by past's length in both."""
+    settings = dataclasses.replace(tiny_run.experiment.tiers, capital=capital)
+    context = dataclasses.replace(tiny_run, experiment=dataclasses.replace(tiny_run.experiment, tiers=settings))
+    bundle = load_bundle(export_bundle(context, None, tmp_path / "b"))
+    (tmp_path / "judged").mkdir()
+    ensembles.judge_window(context, "past", bundle.params, (20, 5), tmp_path / "judged")
+    import pandas as pd
+
+    curves = pd.read_parquet(tmp_path / "judged" / "curves_past.parquet")
+    engine = ready(bundle, history)
+    steps = follow(engine, history[1])
+    bulk = Engine(bundle, engine.start_ms)
+    bulk.start(tiny_run.bars.rows(None, tiny_run.rows("past").stop))
+    for n in (20, 5):
+        for name in ("equity", "position"):
+            got = [getattr(step.tiers[n], name) for step in steps]
+            np.testing.assert_allclose(got, curves[f"Top-{n} {name}"], rtol=1e-12, atol=1e-14)
+            assert getattr(bulk.standings()[n], name) == pytest.approx(got[-1], rel=1e-12)
+        assert bulk.standings()[n].fills == pytest.approx(steps[-1].tiers[n].fills, rel=1e-9)
+
+
+def test_target_is_what_members_want(bundle, history):
+    """With equal capital: the mean of what each wants, weighted by what each is worth."""
+    engine = ready(bundle, history)
+    seen = set()
+    for step in follow_until(engine, history[1], 600):
+        state, held = engine.state, engine.held
+        wanted = np.where(np.isnan(state.pending), held, state.pending)
+        for n, tier in bundle.tiers.items():
+            worth = state.equity[tier.members]
+            assert step.tiers[n].target == pytest.approx((worth * wanted[tier.members]).sum() / worth.sum(), rel=1e-12)
+            assert step.tiers[n].orders == np.isfinite(state.pending[tier.members]).sum()
+            seen.add(step.tiers[n].orders > 0)
+    assert seen == {True, False}
+
+
+def follow_until(engine, bars, n):
+    for bar in list(bars_in(bars.rows(0, n))):
+        yield engine.take(bar)
+
+
+@pytest.mark.parametrize("stop", [1, 700, 2000])
+def test_in_bulk_as_bar_by_bar(bundle, history, tiny_run, stop):
+    """Also goes on from there with the same bits."""
+    before, past = history
+    one = ready(bundle, history)
+    follow(one, past.rows(0, stop))
+    whole = Engine(bundle, one.start_ms)
+    whole.start(tiny_run.bars.rows(None, len(before) + stop))
+    assert same_state(one.state, whole.state)
+    assert one.outputs.tobytes() == whole.outputs.tobytes()
+    a, b = follow(one, past.rows(stop, stop + 300)), follow(whole, past.rows(stop, stop + 300))
+    assert same_state(one.state, whole.state)
+    assert [s.fills for s in a] == [s.fills for s in b]
+
+
+def test_networks_that_see_windows(bundle, history, tiny_run):
+    """Any network: a bar has the bits of the batch."""
+    kinds = ("gru", "tcn", "transformer")
+    classifiers = []
+    for kind, feature_set in zip(kinds, bundle.feature_sets, strict=True):
+        network = build_network(kind, len(feature_set.features), window=8, width=16).eval()
+        classifiers.append(
+            Classifier(8, lambda m, rows, origin, network=network: predict(network, m, rows, origin=origin))
+        )
+    bundle = dataclasses.replace(bundle, classifiers=tuple(classifiers), warm_up=bundle.warm_up + 7)
+    one = ready(bundle, history)
+    steps = follow(one, history[1].rows(0, 30))
+    whole = Engine(bundle, one.start_ms)
+    whole.start(tiny_run.bars.rows(None, len(history[0]) + 30))
+    origin = int(tiny_run.bars.open_time[0]) // 60_000
+    rows = len(history[0]) + np.arange(30)
+    matrix = bundle.feature_sets[0].matrix(tiny_run.inputs)
+    wanted = classifiers[0].probabilities(matrix, rows, origin)[:, (0, 2)]
+    assert np.array([s.outputs[:2] for s in steps]).tobytes() == wanted.astype(float).tobytes()
+    assert same_state(one.state, whole.state)
+
+
+def test_gaps_are_those_of_a_run(bundle, history, tiny_run):
+    """Bars that are missing: features see them filled, strategies do not see them; the batch path agrees."""
+    before, past = history
+    keep = np.ones(len(past), dtype=bool)
+    keep[[3, 100, 101, 102, 500]] = False
+    keep[900:1000] = False
+    present = past._take(keep)
+    engine = ready(bundle, history)
+    feed = Feed(60_000, ("quote_volume", "trades"))
+    feed.last = engine.last
+    for bar in bars_in(present):
+        for one in feed.take_bar(bar):
+            engine.take(one)
+    assert feed.counts.missing == 105
+    whole = Engine(bundle, engine.start_ms)
+    whole.start(tiny_run.bars.rows(None, len(before) + len(past))._take(np.r_[np.ones(len(before), dtype=bool), keep]))
+    assert same_state(engine.state, whole.state)
+    assert engine.state.bars[0] == keep.sum()
+    undisturbed = ready(bundle, history)
+    follow(undisturbed, past)
+    assert not same_state(engine.state, undisturbed.state)
+
+
+@pytest.mark.parametrize("stop", [0, 1, 777])
+def test_a_snapshot_goes_on_with_the_same_bits(bundle, history, stop, tmp_path):
+    one = ready(bundle, history)
+    follow(one, history[1].rows(0, stop))
+    with (tmp_path / "s.npz").open("wb") as file:
+        np.savez(file, **one.snapshot())
+    other = Engine(bundle)
+    with np.load(tmp_path / "s.npz", allow_pickle=False) as file:
+        other.restore({name: file[name] for name in file.files})
+    rest = history[1].rows(stop, stop + 1500)
+    a, b = follow(one, rest), follow(other, rest)
+    assert same_state(one.state, other.state)
+    assert [(s.bar, s.fills, s.tiers) for s in a] == [(s.bar, s.fills, s.tiers) for s in b]
+
+
+def test_warm_up(bundle, history):
+    """No decision before the bundle's warm-up, however the bars come."""
+    engine = Engine(bundle)
+    steps = [engine.take(bar) for bar in bars_in(history[0].rows(0, bundle.warm_up + 3))]
+    assert [step.warming for step in steps[-5:]] == [2, 1, 0, 0, 0]
+    assert not steps[bundle.warm_up - 1].outputs.size
+    assert steps[bundle.warm_up].outputs.size
+    assert engine.state.bars[0] == 3
+    bulk = Engine(bundle)
+    bulk.start(history[0].rows(0, bundle.warm_up + 3))
+    assert same_state(engine.state, bulk.state)
+
+
+def test_a_later_history_changes_little(bundle, history):
+    """What the warm-up promises: features that forgot where the series began."""
+    before, past = history
+    whole = ready(bundle, history)
+    late = Engine(bundle, whole.start_ms)
+    late.start(before.rows(len(before) - bundle.warm_up - 10, None))
+    a, b = follow(whole, past.rows(0, 50)), follow(late, past.rows(0, 50))
+    difference = max(abs(x.outputs - y.outputs).max() for x, y in zip(a, b, strict=True))
+    assert difference < 1e-4
+
+
+def test_what_does_not_fit_is_refused(bundle, history, bundle_folder, tmp_path):
+    engine = ready(bundle, history)
+    with pytest.raises(BundleError, match="history comes first"):
+        engine.start(history[1])
+    hourly = dataclasses.replace(history[0].rows(0, 1), interval_ms=3_600_000)
+    with pytest.raises(BundleError, match="the bundle needs 60000"):
+        Engine(bundle).start(hourly)
+    with pytest.raises(BundleError, match="read quote_volume"):
+        Engine(bundle).start(dataclasses.replace(history[0], quote_volume=None))
+    saved = engine.snapshot()
+    saved["bundle"] = np.array("another")
+    with pytest.raises(BundleError, match="of another bundle"):
+        Engine(bundle).restore(saved)
+
+
+def test_orders_never_see_their_own_bar(bundle, history):
+    """A fill is at the open of the bar after the decision: changing a bar's close changes no fill in it."""
+    engine, other = ready(bundle, history), ready(bundle, history)
+    for bar in bars_in(history[1].rows(0, 400)):
+        step = engine.take(bar)
+        if step.fills:
+            last = other.take(bar._replace(close=bar.close * 1.1, high=bar.high * 1.2))
+            assert last.fills == step.fills
+            return
+        other.take(bar)
+    pytest.fail("no fill")
+
+
+def test_paths_are_those_of_simulate_paths(bundle, history, tiny_run):
+    seen = outputs.load(tiny_run, "past")
+    paths = simulate_paths(bundle.params, seen.outputs, seen.open, seen.close, **bundle.rules)
+    engine = ready(bundle, history)
+    held = np.array([engine.held for _ in follow_until(engine, history[1], 500)])
+    assert held.tobytes() == paths.position[:500].tobytes()

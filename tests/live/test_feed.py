@@ -1,0 +1,107 @@
+"""What arrives: late, repeated, missing, broken."""
+
+import math
+
+import pytest
+
+from labelsearch.live.feed import Bar, Counts, Feed, FeedError, bars_in
+
+T0 = 1_577_836_800_000  # 2020-01-01
+GOOD = {"open_time": T0, "open": 10.0, "high": 12.0, "low": 9.0, "close": 11.0, "volume": 5.0}
+
+
+def arrive(feed, minute, **changes):
+    return feed.take({**GOOD, "open_time": T0 + 60_000 * minute, **changes})
+
+
+def test_bars_in_order_pass():
+    feed = Feed(60_000)
+    assert arrive(feed, 0) == [Bar(T0, 10.0, 12.0, 9.0, 11.0, 5.0)] or math.isnan(arrive(feed, 0)[0].trades)
+    (bar,) = arrive(feed, 1)
+    assert (bar.open_time, bar.close, bar.filled) == (T0 + 60_000, 11.0, False)
+    assert math.isnan(bar.trades)
+
+
+@pytest.mark.parametrize("time", [T0, T0 * 1000, "2020-01-01", "2020-01-01T00:00:00Z", T0 + 14_789, str(T0)])
+def test_times_as_they_are_written(time):
+    """Milliseconds, microseconds, words; off the grid is floored to it."""
+    (bar,) = Feed(60_000).take({**GOOD, "open_time": time})
+    assert bar.open_time == T0
+
+
+def test_missing_bars_are_filled_with_the_last_close():
+    feed = Feed(60_000)
+    arrive(feed, 0)
+    bars = arrive(feed, 4, close=9.5)
+    assert [b.open_time - T0 for b in bars] == [60_000, 120_000, 180_000, 240_000]
+    assert [b.filled for b in bars] == [True, True, True, False]
+    for bar in bars[:3]:
+        assert bar[1:8] == (11.0, 11.0, 11.0, 11.0, 0.0, 0.0, 0.0)
+    assert feed.counts == Counts(taken=2, missing=3)
+
+
+def test_what_comes_again_or_too_late_is_dropped():
+    feed = Feed(60_000)
+    arrive(feed, 0)
+    arrive(feed, 5)
+    assert arrive(feed, 5, close=9.1) == []
+    assert feed.notice == "repeated: 2020-01-01 00:05"
+    assert arrive(feed, 3) == []
+    assert feed.notice == "late: 2020-01-01 00:03"
+    (bar,) = arrive(feed, 6)
+    assert bar.open_time == T0 + 360_000
+    assert feed.notice == ""
+    assert feed.counts == Counts(taken=3, missing=4, repeated=1, late=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"close": None}, "missing close"),
+        ({"open_time": None}, "missing open_time"),
+        ({"trades": None}, "missing trades"),
+        ({"close": "cheap"}, "close is not a number"),
+        ({"close": math.nan}, "close is not a finite number"),
+        ({"close": -1.0}, "close is not positive"),
+        ({"high": 8.0}, "high is below low"),
+        ({"close": 13.0}, r"close is outside \[low, high\]"),
+        ({"volume": -1.0}, "volume is negative"),
+        ({"open_time": "yesterday"}, "cannot be read"),
+        ({"open_time": 12}, "is outside 2009-01-01"),
+        ({"open_time": T0 * 100}, "is outside 2009-01-01"),
+    ],
+)
+def test_broken_bars_are_dropped_and_told(changes, rule):
+    feed = Feed(60_000, ("trades",))
+    arrive(feed, 0, trades=3)
+    assert arrive(feed, 1, **{"trades": 3, **changes}) == []
+    import re
+
+    assert re.search(rule, feed.notice)
+    assert feed.counts.refused == 1
+    assert len(arrive(feed, 1, trades=3)) == 1  # as if nothing had come
+
+
+@pytest.mark.parametrize("raw", [None, [1, 2], "bar", 7, {}])
+def test_what_is_no_bar_at_all(raw):
+    feed = Feed(60_000)
+    assert feed.take(raw) == []
+    assert feed.counts == Counts(refused=1)
+
+
+def test_a_long_gap_ends_the_session():
+    feed = Feed(60_000)
+    arrive(feed, 0)
+    assert len(arrive(feed, 31 * 1440)) == 31 * 1440
+    with pytest.raises(FeedError, match="start anew with the bars between"):
+        arrive(feed, 63 * 1440)
+
+
+def test_the_bars_of_a_table(history):
+    past = history[1].rows(0, 5)
+    bars = list(bars_in(past))
+    assert [b.close for b in bars] == past.close.tolist()
+    assert bars[0].trades == past.trades[0]
+    import dataclasses
+
+    assert math.isnan(next(bars_in(dataclasses.replace(past, trades=None))).trades)

@@ -1,0 +1,214 @@
+"""A session: lines, journal, and going on after a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from labelsearch.live.bundle import load_bundle
+from labelsearch.live.feed import Bar, bars_in
+from labelsearch.live.journal import BARS, SNAPSHOT, Journal
+from labelsearch.live.session import Session
+from labelsearch.live.sources import from_exchange, from_lines, replay
+
+
+@pytest.fixture(scope="module")
+def file_of_bars(history, tmp_path_factory):
+    """Parquet of all bars up to the end of past, with a hole."""
+    before, past = history
+    path = tmp_path_factory.mktemp("bars") / "bars.parquet"
+    import pandas as pd
+
+    frame = pd.concat([before.to_frame(), past.to_frame()]).drop(columns="filled")
+    frame.drop(frame.index[len(before) + 40 : len(before) + 45]).reset_index().to_parquet(path)
+    return path
+
+
+def session_of(bundle, history, folder=None):
+    session = Session(bundle, 0, Journal(folder) if folder else None)
+    if session.fresh:
+        session.start(history[0])
+    return session
+
+
+def test_lines(bundle, history):
+    session = Session(bundle, 0, None, capital=5000.0)
+    session.start(history[0])
+    lines = list(session.run(bars_in(history[1].rows(0, 300))))
+    assert len(lines) == 300
+    line = lines[-1]
+    assert line["time"] == "2018-01-22T04:59:00Z"
+    assert line["closes"] == "2018-01-22T05:00:00Z"
+    assert list(line["probabilities"]) == list(bundle.labels)
+    assert set(line["tiers"]) == {"Top-20", "Top-5"}
+    tier = line["tiers"]["Top-20"]
+    assert tier["cash"] + tier["quantity"] * line["close"] == pytest.approx(tier["equity"])
+    assert 2500 < tier["equity"] < 10_000
+    assert json.loads(json.dumps(line)) == line
+    assert any(line["fills"] for line in lines)
+
+
+def test_what_is_dropped_is_told(bundle, history):
+    session = session_of(bundle, history)
+    bars = list(bars_in(history[1].rows(0, 4)))
+    got = list(session.run([bars[0], bars[0], bars[2], bars[1], {"open_time": 3}, bars[3]]))
+    assert [line.get("dropped", "").split(":")[0] for line in got] == ["", "repeated", "", "late", "refused", ""]
+    assert got[-1]["feed"] == {"taken": 3, "missing": 1, "repeated": 1, "late": 1, "refused": 1}
+
+
+@pytest.mark.parametrize("every", [1, 7, 1000])
+def test_going_on_gives_the_same_lines(bundle, history, tmp_path, monkeypatch, every):
+    """However often it is saved and wherever it is cut; the last line is told again."""
+    monkeypatch.setattr("labelsearch.live.session.SAVE_EVERY", every)
+    bars = list(bars_in(history[1].rows(0, 60)))
+    bars[20:25] = []
+    whole = list(session_of(bundle, history).run(bars))
+    found, taken = [], 0
+    for stop in (1, 3, 19, 21, 40, 55):
+        session = session_of(bundle, history, tmp_path / "s")
+        if session.resumed is not None:
+            assert session.resumed == found[-1]
+        after = session.last_ms
+        rest = [bar for bar in bars if bar.open_time > after]
+        found += list(islice(session.run(rest), stop - taken))
+        taken = stop
+        session.journal._file and session.journal._file.close()  # no `close`: as if killed
+    assert found == whole[:55]
+
+
+def test_a_torn_journal_loses_the_torn_line_only(bundle, history, tmp_path):
+    """Cut at every byte of the last line: the session goes on before it."""
+    session = session_of(bundle, history, tmp_path)
+    bars = list(bars_in(history[1].rows(0, 3)))
+    list(session.run(bars))
+    session.journal._file.close()
+    path = tmp_path / BARS
+    whole = path.read_bytes()
+    start = whole[:-1].rfind(b"\n") + 1
+    for size in range(start, len(whole)):
+        path.write_bytes(whole[:size])
+        assert [bar.open_time for bar in Journal(tmp_path).bars()] == [bar.open_time for bar in bars[:2]]
+    path.write_bytes(whole.replace(b"1", b"2", 1))
+    assert Journal(tmp_path).bars() == []
+    path.write_bytes(whole[:-4])
+    again = Session(bundle, 0, Journal(tmp_path))
+    assert again.last_ms == bars[1].open_time
+    assert [line["time"] for line in again.run([bars[2]])] == ["2018-01-22T00:02:00Z"]
+
+
+def test_a_kill_between_snapshot_and_list(bundle, history, tmp_path):
+    """Bars that the snapshot holds already are not taken twice."""
+    session = session_of(bundle, history, tmp_path)
+    list(session.run(bars_in(history[1].rows(0, 5))))
+    bars = (tmp_path / BARS).read_bytes()
+    session.save()
+    session.journal.close()
+    (tmp_path / BARS).write_bytes(bars)
+    again = Session(bundle, 0, Journal(tmp_path))
+    assert again.engine.state.bars[0] == 5
+    assert again.feed.counts.taken == 5
+
+
+def test_snapshots_hold_no_objects(bundle, history, tmp_path):
+    session = session_of(bundle, history, tmp_path)
+    session.close()
+    with np.load(tmp_path / SNAPSHOT, allow_pickle=False) as file:
+        assert all(file[name].dtype != object for name in file.files)
+
+
+def live(bundle_folder, *more, **options):
+    command = [sys.executable, "-m", "labelsearch.commands", "live", str(bundle_folder), *map(str, more)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def test_killed_and_started_again(bundle_folder, file_of_bars, tmp_path):
+    """SIGKILL at any moment: lines go on where they were; the last is told again."""
+    options = ("--source", f"replay:{file_of_bars}", "--start", "2018-01-22", "--limit", "400")
+    whole = live(bundle_folder, *options)
+    wanted = whole.communicate(timeout=120)[0].splitlines()
+    assert whole.returncode == 0
+    assert len(wanted) == 400
+    assert json.loads(wanted[-1])["feed"]["missing"] == 5
+    got = []
+    for stop in (30, 111):
+        process = live(bundle_folder, *options[:4], "--state", tmp_path / "s")
+        lines = [next(process.stdout).strip() for _ in range(stop)]
+        os.kill(process.pid, signal.SIGKILL)
+        lines += [line.strip() for line in process.stdout if line.endswith("\n")]
+        process.communicate()
+        if got:
+            assert lines[0] == got[-1]
+            lines = lines[1:]
+        got += lines
+    assert len(got) >= 140
+    assert got == wanted[: len(got)] or got[:400] == wanted
+    # told by a fresh start: the state of another bundle or none is not taken over
+    assert (tmp_path / "s" / SNAPSHOT).exists()
+
+
+def test_ctrl_c_saves_and_ends(bundle_folder, file_of_bars, tmp_path):
+    process = live(
+        bundle_folder, "--source", "stdin", "--warm-up", file_of_bars, "--state", tmp_path / "s", stdin=subprocess.PIPE
+    )
+    start = 1_517_184_000_000  # after the file's last bar
+    bar = {"open": 15000, "high": 15001, "low": 14999, "close": 15000, "volume": 1, "quote_volume": 15000, "trades": 3}
+    for minute in range(3):
+        process.stdin.write(json.dumps({"open_time": start + 60_000 * minute, **bar}) + "\n")
+    process.stdin.write("no bar\n")
+    process.stdin.flush()
+    lines = [json.loads(next(process.stdout)) for _ in range(3)]
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert "refused: missing open_time" in process.stderr.read()
+    assert [line["time"][-9:] for line in lines] == ["00:00:00Z", "00:01:00Z", "00:02:00Z"]
+    assert lines[0]["probabilities"]
+    assert lines[0]["tiers"]["Top-20"]["equity"] == pytest.approx(1.0)  # accounts start after the warm-up file
+    again = Session(load_bundle(bundle_folder), 0, Journal(tmp_path / "s"))
+    assert again.engine.state.bars[0] == 3
+
+
+class FakeExchange:
+    """Closed bars of a table by a clock that sleeping moves on."""
+
+    interval_ms = 60_000
+
+    def __init__(self, bars, now):
+        self.bars, self.now, self.asked = bars, now, 0
+
+    def clock(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def closed_since(self, start_ms):
+        self.asked += 1
+        stop = int(self.now * 1000) // 60_000 * 60_000
+        found = self.bars.between(start_ms, stop)
+        return found if len(found) else None
+
+
+def test_an_exchange_is_asked_after_each_close(history):
+    past = history[1].rows(0, 40)
+    keep = np.ones(40, dtype=bool)
+    keep[7] = False  # a minute that the exchange never gives
+    exchange = FakeExchange(past._take(keep), past.open_time[5] / 1000)
+    source = from_exchange(exchange, int(past.open_time[0]), 2.0, exchange.clock, exchange.sleep)
+    got = [next(source) for _ in range(20)]
+    wanted = past._take(keep).open_time[1:21]
+    assert [bar.open_time for bar in got] == wanted.tolist()
+    assert exchange.now == pytest.approx(wanted[-1] / 1000 + 62, abs=2)
+    assert exchange.asked < 60  # also while the missing minute is waited for
+
+
+def test_other_sources(history):
+    past = history[1].rows(0, 4)
+    assert [bar.open_time for bar in replay(past, int(past.open_time[1]))] == past.open_time[2:].tolist()
+    assert len(list(replay(past, None))) == 4
+    assert list(from_lines(['{"a": 1}\n', "\n", "[1]\n", "{\n"])) == [{"a": 1}, {}, {}]
+    assert isinstance(next(replay(past, None)), Bar)
