@@ -45,8 +45,9 @@ class Run:
     def bars(self) -> pd.DataFrame:
         """Bars of the three windows on the grid; ``filled`` marks those that were missing."""
         b = self._context.bars
-        names = ("open", "high", "low", "close", "volume", "vwap", "filled")
-        return pd.DataFrame({name: getattr(b, name) for name in names}, index=b.index)
+        names = ("open", "high", "low", "close", "volume", "quote_volume", "trades", "vwap", "filled")
+        known = {name: getattr(b, name) for name in names}
+        return pd.DataFrame({name: column for name, column in known.items() if column is not None}, index=b.index)
 
     def label(self, name: str) -> pd.DataFrame:
         """Value in [-1, 1], class (0 buy, 1 neutral, 2 sell) and last row used, of every bar before past."""
