@@ -40,8 +40,8 @@ ONLY_IN = {
     "shap": ("labelsearch/classifiers/",),
     "matplotlib": ("labelsearch/delivery/",),
     "plotly": ("labelsearch/delivery/html/",),
-    "urllib3": ("labelsearch/market/",),
-    "ccxt": ("labelsearch/market/",),
+    "urllib3": ("labelsearch/market/fetching/",),
+    "ccxt": ("labelsearch/market/fetching/",),
 }
 FILES = sorted(p.relative_to(ROOT).as_posix() for room in OURS for p in (ROOT / room).rglob("*.py"))
 

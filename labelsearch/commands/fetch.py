@@ -9,7 +9,7 @@ import click
 from labelsearch.commands.common import FAILED, json_option, one_line_errors, progress_bars, store_option
 
 if TYPE_CHECKING:
-    from labelsearch.market.fetch import Fetched
+    from labelsearch.market.fetching.inflow import Fetched
 
 
 @click.command()
@@ -45,11 +45,10 @@ def fetch(
       labelsearch data fetch BTCUSDT --start 2018-01-01 --end 2020-09-19
       labelsearch data fetch BTC/USD --from kraken --interval 1h --start 2026-01-01
     """
-    from labelsearch.market.archive_fetch import fetch_archive
-    from labelsearch.market.archive_site import ARCHIVE_URL
-    from labelsearch.market.download import FetchError
-    from labelsearch.market.exchange import Exchange, stored_name
-    from labelsearch.market.fetch import fetch_exchange
+    from labelsearch.market.fetching.archive import fetch_archive
+    from labelsearch.market.fetching.archive_site import ARCHIVE_URL
+    from labelsearch.market.fetching.download import FetchError
+    from labelsearch.market.fetching.exchange import Exchange, fetch_exchange, stored_name
     from labelsearch.market.store import Store
     from labelsearch.market.times import parse_interval
 

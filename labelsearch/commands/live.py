@@ -153,8 +153,8 @@ def _warmed(bars: "Bars", bundle: "Bundle") -> int:
 def _from_exchange(session: "Session", name: str, symbol: str, history: "Bars | None") -> Iterator[Any]:
     """History as far back as the warm-up needs, then bars as they close."""
     from labelsearch.live import sources
-    from labelsearch.market.download import FetchError
-    from labelsearch.market.exchange import Exchange
+    from labelsearch.market.fetching.download import FetchError
+    from labelsearch.market.fetching.exchange import Exchange
 
     bundle = session.bundle
     try:
@@ -165,7 +165,10 @@ def _from_exchange(session: "Session", name: str, symbol: str, history: "Bars | 
                 history = exchange.bars(now - (bundle.warm_up + 2) * bundle.interval_ms, now)
             session.start(history)
         last = session.last_ms
-        yield from sources.from_exchange(exchange, exchange.clock_ms() - bundle.interval_ms if last is None else last)
+        known = exchange.clock_ms() - bundle.interval_ms if last is None else last
+        yield from sources.from_exchange(
+            exchange, known, failures=(FetchError,), tell=lambda text: click.echo(text, err=True)
+        )
     except FetchError as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(1) from None

@@ -9,8 +9,11 @@ from labelsearch.live.feed import Bar, bars_in
 from labelsearch.market.bars import Bars
 
 
+PAUSE_S = 30.0
+
+
 class Exchange(Protocol):
-    """What `from_exchange` needs, as `labelsearch.market.exchange.Exchange` has it."""
+    """What `from_exchange` needs, as `labelsearch.market.fetching.exchange.Exchange` has it."""
 
     interval_ms: int
 
@@ -41,6 +44,8 @@ def from_exchange(
     delay_s: float = 2.0,
     clock: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
+    failures: tuple[type[Exception], ...] = (),
+    tell: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Bar]:
     """Bars of an exchange as they close, for ever; those that were missed meanwhile come first.
 
@@ -51,12 +56,19 @@ def from_exchange(
         Time of the last bar that is known.
     delay_s : float
         Seconds after a close before it is asked for, and between two questions for a bar that is not there yet.
+    failures : tuple of exception types
+        What is told and tried again after half a minute instead of ending the session.
     """
     step = exchange.interval_ms
     while True:
         due = (after_ms + 2 * step) / 1000.0 + delay_s
         sleep(max(due - clock(), delay_s))
-        found = exchange.closed_since(after_ms + step)
+        try:
+            found = exchange.closed_since(after_ms + step)
+        except failures as error:
+            tell(str(error))
+            sleep(PAUSE_S)
+            continue
         for bar in bars_in(found) if found is not None else ():
             yield bar
             after_ms = max(after_ms, bar.open_time)

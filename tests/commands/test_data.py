@@ -12,7 +12,7 @@ from labelsearch.commands.data import data
 from labelsearch.market.bars import Bars
 from labelsearch.market.store import Store
 from labelsearch.market.synthetic import synthetic_bars
-from tests.market.archive_server import ArchiveServer, hourly, path_of, serve, status
+from tests.market.fetching.archive_server import ArchiveServer, hourly, path_of, serve, status
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_list(folder: Path) -> None:
 @pytest.fixture
 def server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ArchiveServer]:
     """An archive with two days of hours; attempts follow each other at once."""
-    monkeypatch.setattr("labelsearch.market.download.backoff", lambda attempt: 0.0)
+    monkeypatch.setattr("labelsearch.market.fetching.download.backoff", lambda attempt: 0.0)
     with serve() as archive:
         monkeypatch.setenv("LABELSEARCH_ARCHIVE_URL", archive.url)
         archive.publish_days(hourly("2024-01-01", 2))

@@ -17,17 +17,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labelsearch.market.archive_fetch import fetch_archive
-from labelsearch.market.archive_site import days_between, months_between
 from labelsearch.market.bars import Bars
 from labelsearch.market.checks import Gap
-from labelsearch.market.download import CONNECTIONS, Client, FetchError, backoff
-from labelsearch.market.fetch import Fetched, find_holes
-from labelsearch.market.fetch_record import FetchRecord
+from labelsearch.market.fetching.archive import fetch_archive
+from labelsearch.market.fetching.archive_site import days_between, months_between
+from labelsearch.market.fetching.download import CONNECTIONS, Client, FetchError, backoff
+from labelsearch.market.fetching.inflow import Fetched, find_holes
+from labelsearch.market.fetching.record import FetchRecord
 from labelsearch.market.rules import BarError
 from labelsearch.market.store import Store
 from labelsearch.market.times import DAY_MS, parse_time
-from tests.market.archive_server import (
+from tests.market.fetching.archive_server import (
     HOUR,
     ArchiveServer,
     Handler,

@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 
 from labelsearch.market.bars import Bars
-from labelsearch.market.download import TRIES, FetchError
-from labelsearch.market.exchange import Exchange, stored_name
-from labelsearch.market.fetch import fetch_exchange
+from labelsearch.market.fetching.download import TRIES, FetchError
+from labelsearch.market.fetching.exchange import Exchange, fetch_exchange, stored_name
 from labelsearch.market.rules import BarError
 from labelsearch.market.store import Store
 from labelsearch.market.synthetic import synthetic_bars
@@ -247,7 +246,7 @@ def test_holes_of_the_last_day_are_asked_for_again(api: Api, tmp_path: Path) -> 
 
 
 def test_what_came_before_a_failure_is_stored(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("labelsearch.market.fetch._PAGE_BARS", 500)
+    monkeypatch.setattr("labelsearch.market.fetching.exchange._PAGE_BARS", 500)
     store, exchange = Store(tmp_path / "store"), connect(api)
     genuine = api.answer
     monkeypatch.setattr(api, "answer", lambda path: (503, b"{}") if len(api.asked) == 2 else genuine(path))

@@ -1,28 +1,25 @@
-"""Bring bars from outside into the store: from the exchange's public archive, or from any exchange of ccxt.
+"""Where fetched bars meet stored ones.
 
 What is stored is never changed by it: a fetch fills what is missing. A call asks only for what the store lacks
 and no earlier call has asked for, so a halt of the exchange, which stays a hole, costs requests once.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labelsearch.market.bars import Bars
 from labelsearch.market.checks import Gap
-from labelsearch.market.exchange import Exchange, no_bars
-from labelsearch.market.fetch_record import FetchRecord
+from labelsearch.market.fetching.record import FetchRecord
 from labelsearch.market.store import Store, merge
-from labelsearch.market.times import DAY_MS, interval_name
+from labelsearch.market.times import interval_name
 
 Progress = Callable[[str, int, int], None]
 """Called with what is fetched, how many are done and how many there are."""
 
 BATCH_BARS = 400_000  # each write rewrites the symbol's whole file
-_PAGE_BARS = 20_000
-_LATE_MS = DAY_MS  # an exchange may still add bars of the last day
 
 
 @dataclass
@@ -177,57 +174,7 @@ def find_holes(times: NDArray[np.int64], start_ms: int, stop_ms: int, interval_m
     ]
 
 
-def fetch_exchange(
-    store: Store, exchange: Exchange, name: str, start_ms: int, stop_ms: int, progress: Progress | None = None
-) -> Fetched:
-    """Bring bars of an exchange into the store.
-
-    Parameters
-    ----------
-    store : Store
-    exchange : Exchange
-    name : str
-        Symbol in the store.
-    start_ms, stop_ms : int
-        The range, cut to bars that are closed.
-    progress : callable, optional
-        Counts pages of 20,000 bars.
-
-    Raises
-    ------
-    FetchError
-        The network or the exchange failed; what came before is stored.
-    BarError
-        Broken bars, bars that conflict with stored ones, a name under which bars of another source lie.
-    """
-    step = exchange.interval_ms
-    clock = exchange.clock_ms()
-    start_ms, stop_ms = -(-start_ms // step) * step, min(stop_ms, clock) // step * step
-    source = f"{exchange.name} {exchange.symbol}"
-    inflow = Inflow(store, name, step, source, start_ms, stop_ms)
-    tasks = _pages(inflow, start_ms, stop_ms)
-    try:
-        for done, (first, last) in enumerate(tasks):
-            if progress is not None:
-                progress("pages", done, len(tasks))
-            bars = exchange.bars(first, last)
-            if len(bars):
-                inflow.put(inflow.agree(replace(bars, symbol=name), source))
-            settled = min(last, clock - _LATE_MS)
-            if settled > first:
-                inflow.record.add_asked(first, settled)
-        if progress is not None and tasks:
-            progress("pages", len(tasks), len(tasks))
-    finally:
-        inflow.flush()
-    return inflow.finish()
-
-
-def _pages(inflow: Inflow, start_ms: int, stop_ms: int) -> list[tuple[int, int]]:
-    """Stretches to ask for: what is missing, less what was asked before, cut into pages."""
-    size = _PAGE_BARS * inflow.interval_ms
-    pages = []
-    for hole in find_holes(inflow.times(start_ms, stop_ms), start_ms, stop_ms, inflow.interval_ms):
-        for first, last in inflow.record.not_asked(hole.first_ms, hole.last_ms + inflow.interval_ms):
-            pages += [(ms, min(ms + size, last)) for ms in range(first, last, size)]
-    return pages
+def no_bars(symbol: str, interval_ms: int) -> Bars:
+    """Bars without a bar."""
+    none = np.empty(0)
+    return Bars(symbol, interval_ms, np.empty(0, dtype=np.int64), none, none, none, none, none)

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from labelsearch.market.archive_site import ArchiveSite, Period, days_between, months_between
-from labelsearch.market.download import CONNECTIONS, BadFile, Client, FetchError
-from labelsearch.market.fetch import Fetched, Inflow, Progress
+from labelsearch.market.fetching.archive_site import ArchiveSite, Period, days_between, months_between
+from labelsearch.market.fetching.download import CONNECTIONS, BadFile, Client, FetchError
+from labelsearch.market.fetching.inflow import Fetched, Inflow, Progress
 from labelsearch.market.rules import BarError
 from labelsearch.market.store import Store
 from labelsearch.market.times import DAY_MS

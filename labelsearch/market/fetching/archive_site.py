@@ -19,7 +19,7 @@ import numpy as np
 
 from labelsearch.market.archive import RawBars, read_raw
 from labelsearch.market.bars import Bars
-from labelsearch.market.download import BadFile, Client
+from labelsearch.market.fetching.download import BadFile, Client
 from labelsearch.market.rules import BarError
 from labelsearch.market.times import DAY_MS, interval_name, to_ms
 
