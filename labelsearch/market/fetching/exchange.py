@@ -11,13 +11,15 @@ import pandas as pd
 from labelsearch.market.bars import Bars
 from labelsearch.market.fetching.download import TRIES, FetchError, backoff
 from labelsearch.market.fetching.inflow import Fetched, Inflow, Progress, find_holes, no_bars
-from labelsearch.market.rules import BarError
+from labelsearch.market.readers import ARCHIVE_COLUMNS
+from labelsearch.market.rules import OPTIONAL, REQUIRED, BarError
 from labelsearch.market.store import Store
 from labelsearch.market.times import DAY_MS, interval_name, time_text
 
 T = TypeVar("T")
 
-_COLUMNS = ["open_time", "open", "high", "low", "close", "volume"]
+_COLUMNS = ("open_time", *REQUIRED)
+_KLINE_COLUMNS = (*_COLUMNS, *OPTIONAL)
 _TIMEOUT_MS = 30_000
 _PAGE_BARS = 20_000
 _LATE_MS = DAY_MS  # an exchange may still add bars of the last day
@@ -28,7 +30,9 @@ class Exchange:
     """Public bars of one symbol at one exchange; needs no account.
 
     Requests keep to ccxt's rate limit of the exchange, and are tried again when the network or the exchange fails
-    for a moment. Exchanges give no quote volume, trades or taker-buy volume with their bars: these are None.
+    for a moment. ccxt's own bars have no quote volume, trades or taker-buy volume: these are None. Spot markets of
+    Binance and of the exchanges that ccxt derives from it are asked for their raw klines instead, which have the
+    columns of the public archive, as the same decimals: the bars are the archive's, bit for bit.
 
     Parameters
     ----------
@@ -71,6 +75,8 @@ class Exchange:
         if symbol not in markets:
             near = difflib.get_close_matches(symbol, markets, n=1)
             raise BarError(f"{name} has no symbol {symbol!r}" + (f"; did you mean {near[0]}?" if near else ""))
+        market = markets[symbol]
+        self._kline_id = market["id"] if isinstance(self._ccxt, ccxt.binance) and market["spot"] else None
         self._page = self._ccxt.feature_value(symbol, "fetchOHLCV", "limit", _PAGE) or _PAGE
 
     def clock_ms(self) -> int:
@@ -101,9 +107,7 @@ class Exchange:
         rows: list[list] = []
         since = start_ms
         while since < stop_ms:
-            what = f"bars of {self.symbol} from {time_text(since)}"
-            page = self._call(what, self._ccxt.fetch_ohlcv, self.symbol, self._interval, since, self._page)
-            page = [row for row in page if row[0]]
+            page = self._rows_from(since)
             rows += [row for row in page if start_ms <= row[0] < stop_ms]
             last = max((int(row[0]) for row in page), default=0)
             # A page without news is one of a stretch without trades, or from before the exchange's memory.
@@ -115,11 +119,29 @@ class Exchange:
         bars = self.bars(start_ms)
         return bars if len(bars) else None
 
+    def _rows_from(self, since: int) -> list[list]:
+        """A page of rows from a time on: columns as `_KLINE_COLUMNS`, or the first six of them."""
+        what = f"bars of {self.symbol} from {time_text(since)}"
+        if self._kline_id is None:
+            page = self._call(what, self._ccxt.fetch_ohlcv, self.symbol, self._interval, since, self._page)
+            return [row[: len(_COLUMNS)] for row in page if row[0]]
+        interval = self._ccxt.timeframes[self._interval]
+        request = {"symbol": self._kline_id, "interval": interval, "startTime": since, "limit": self._page}
+        klines = self._call(what, self._ccxt.publicGetKlines, request)
+        try:
+            named = [dict(zip(ARCHIVE_COLUMNS, row, strict=True)) for row in klines]
+            rows = [[int(row["open_time"]), *(float(row[c]) for c in _KLINE_COLUMNS[1:])] for row in named]
+        except (TypeError, ValueError):
+            rows = None
+        if rows is None or not isinstance(klines, list):
+            raise FetchError(f"{self.name}: {what}: the answer is no list of klines")
+        return rows
+
     def _checked(self, rows: list[list]) -> Bars:
         """Rows as bars: in order, each time once, of two for one bar the one that is on the grid."""
         if not rows:
             return no_bars(self.symbol, self.interval_ms)
-        frame = pd.DataFrame([row[:6] for row in rows], columns=_COLUMNS).sort_values("open_time", kind="stable")
+        frame = pd.DataFrame(rows, columns=list(_KLINE_COLUMNS[: len(rows[0])])).sort_values("open_time", kind="stable")
         floored = frame["open_time"] // self.interval_ms
         frame = frame[~floored.duplicated()].reset_index(drop=True)
         try:

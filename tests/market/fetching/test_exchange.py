@@ -4,6 +4,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,16 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 
+from labelsearch.market.archive import read
 from labelsearch.market.bars import Bars
 from labelsearch.market.fetching.download import TRIES, FetchError
 from labelsearch.market.fetching.exchange import Exchange, fetch_exchange, stored_name
-from labelsearch.market.rules import BarError
+from labelsearch.market.rules import OPTIONAL, REQUIRED, BarError
 from labelsearch.market.store import Store
 from labelsearch.market.synthetic import synthetic_bars
 from labelsearch.market.times import DAY_MS, parse_time
+from tests.market.fetching.archive_server import rows as archive_rows
+from tests.market.fetching.archive_server import zipped
 
 ccxt = pytest.importorskip("ccxt")
 MINUTE = 60_000
@@ -42,9 +46,12 @@ class Api:
         limit = min(int(query["limit"][0]), self.largest_page)
         self.asked.append(since)
         part = self.bars.between(since, None).rows(0, limit)
-        columns = (part.open_time, part.open, part.high, part.low, part.close, part.volume)
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        return [[row[0], *map(repr, row[1:]), row[0] + MINUTE - 1, "0", 1, "0", "0", "0"] for row in rows]
+        return [[int(field) if i in (0, 6, 8) else field for i, field in enumerate(row)] for row in fields(part)]
+
+    def candles(self, query: dict[str, list[str]]) -> list[list]:
+        """Bitvavo's: newest first, six columns."""
+        part = self.bars.between(int(query["start"][0]), int(query["end"][0]))
+        return [[int(row[0]), *row[1:6]] for row in fields(part)][::-1]
 
     def answer(self, path: str) -> tuple[int, bytes]:
         parts = urlsplit(path)
@@ -52,12 +59,26 @@ class Api:
             return 200, json.dumps({"serverTime": self.clock_ms}).encode()
         if parts.path == "/api/v3/exchangeInfo":
             return 200, json.dumps({"symbols": [market("BTC"), market("ETH")]}).encode()
+        if parts.path == "/v2/time":
+            return 200, json.dumps({"time": self.clock_ms}).encode()
+        if parts.path == "/v2/markets":
+            btc = {"market": "BTC-USDT", "status": "trading", "base": "BTC", "quote": "USDT", "tickSize": "0.01"}
+            return 200, json.dumps([btc]).encode()
+        if parts.path == "/v2/assets":
+            return 200, b"[]"
+        if parts.path == "/v2/BTC-USDT/candles":
+            return 200, json.dumps(self.candles(parse_qs(parts.query))).encode()
         if parts.path != "/api/v3/klines":
             return 404, b"{}"
         if self.faults:
             fault = self.faults.pop(0)
             return (fault, b"{}") if isinstance(fault, int) else (200, fault)
         return 200, json.dumps(self.klines(parse_qs(parts.query))).encode()
+
+
+def fields(bars: Bars) -> list[list[str]]:
+    """The text of each column of an archive file."""
+    return [line.split(",") for line in archive_rows(bars)]
 
 
 def market(base: str) -> dict[str, Any]:
@@ -85,7 +106,7 @@ def api() -> Iterator[Api]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    held.url = f"http://127.0.0.1:{server.server_address[1]}/api/v3"
+    held.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     with patch.dict(os.environ, no_proxy="127.0.0.1"):
@@ -95,39 +116,78 @@ def api() -> Iterator[Api]:
     thread.join()
 
 
-def connect(api: Api, symbol: str = "BTC/USDT", interval_ms: int = MINUTE, pauses: list | None = None) -> Exchange:
+def connect(
+    api: Api, symbol: str = "BTC/USDT", interval_ms: int = MINUTE, pauses: list | None = None, name: str = "binance"
+) -> Exchange:
     options = {
-        "urls": {"api": {"public": api.url}},
+        "urls": {"api": {"public": api.url if name == "bitvavo" else f"{api.url}/api/v3"}},
         "options": {"fetchMarkets": {"types": ["spot"]}},
         "rateLimit": 1,
     }
     noted: list[float] = [] if pauses is None else pauses
-    return Exchange("binance", symbol, interval_ms, options, sleep=noted.append)
+    return Exchange(name, symbol, interval_ms, options, sleep=noted.append)
 
 
-def same_prices(got: Bars, expected: Bars) -> None:
+def same_bars(got: Bars, expected: Bars, columns: tuple[str, ...] = (*REQUIRED, *OPTIONAL)) -> None:
     np.testing.assert_array_equal(got.open_time, expected.open_time)
-    for name in ("open", "high", "low", "close", "volume"):
+    for name in columns:
         np.testing.assert_array_equal(getattr(got, name), getattr(expected, name))
-    assert got.quote_volume is got.trades is got.taker_buy_volume is None
 
 
 def test_pages_are_joined(api: Api) -> None:
     got = connect(api).bars(START, START + 3000 * MINUTE)
-    same_prices(got, api.bars)
+    same_bars(got, api.bars)
     assert api.asked == [START + i * 1000 * MINUTE for i in range(3)]
 
 
 def test_pages_shorter_than_asked_for(api: Api) -> None:
     api.largest_page = 300
-    same_prices(connect(api).bars(START + MINUTE, START + 700 * MINUTE), api.bars.rows(1, 700))
+    same_bars(connect(api).bars(START + MINUTE, START + 700 * MINUTE), api.bars.rows(1, 700))
     assert len(api.asked) == 3
+
+
+@pytest.mark.parametrize("name", ["binance", "binanceus"])
+def test_klines_are_the_bars_of_the_archive(api: Api, tmp_path: Path, name: str) -> None:
+    whole = api.bars
+    path = tmp_path / "BTCUSDT-1m-2024-03-01.zip"
+    path.write_bytes(zipped(f"{path.stem}.csv", archive_rows(whole.rows(0, 1440))))
+    got = connect(api, name=name).bars(START, START + DAY_MS)
+    assert got.digest() == replace(read(path), symbol="BTC/USDT").digest()
+    same_bars(got, whole.rows(0, 1440))
+
+
+def test_decimals_become_the_nearest_doubles(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    genuine = api.klines
+    texts = ["0.30000001", "0.90000003", "0.10000007", "0.70000013", "123456789.12345671"]
+
+    def klines(query: dict[str, list[str]]) -> list[list]:
+        return [[row[0], *texts, row[6], "0.02450123", 7, "1.10000009", *row[10:]] for row in genuine(query)]
+
+    monkeypatch.setattr(api, "klines", klines)
+    got = connect(api).bars(START, START + MINUTE)
+    assert [float(getattr(got, name)[0]) for name in REQUIRED] == [float(text) for text in texts]
+    assert [float(getattr(got, name)[0]) for name in OPTIONAL] == [0.02450123, 7.0, 1.10000009]
+
+
+def test_other_exchanges_give_no_optional_columns(api: Api) -> None:
+    got = connect(api, name="bitvavo").bars(START, START + 2000 * MINUTE)
+    same_bars(got, api.bars.rows(0, 2000), REQUIRED)
+    assert got.quote_volume is got.trades is got.taker_buy_volume is None
+    assert api.asked == []
+
+
+@pytest.mark.parametrize("answer", [b"[[1,2]]", b'["x"]', b"[7]", b"{}", b"", b"soon"])
+def test_what_is_no_list_of_klines(api: Api, answer: bytes) -> None:
+    exchange = connect(api)
+    api.faults = [answer]
+    with pytest.raises(FetchError, match=r"bars of BTC/USDT from 2024-03-01 00:00: the answer is no list of klines"):
+        exchange.bars(START, START + MINUTE)
 
 
 def test_a_halt_longer_than_a_page(api: Api) -> None:
     keep = np.r_[0:100, 2900:3000]
     api.bars = Bars.from_frame(api.bars.to_frame().iloc[keep], "BTC/USDT")
-    same_prices(connect(api).bars(START, START + 3000 * MINUTE), api.bars)
+    same_bars(connect(api).bars(START, START + 3000 * MINUTE), api.bars)
 
 
 def test_nothing_there_ends(api: Api) -> None:
@@ -144,7 +204,7 @@ def test_a_bar_counts_once_its_end_is_past(api: Api) -> None:
     api.clock_ms += 1
     got = exchange.closed_since(START + 9 * MINUTE)
     assert got is not None
-    same_prices(got, api.bars.rows(9, 10))
+    same_bars(got, api.bars.rows(9, 10))
 
 
 def test_twins_and_rows_off_the_grid(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,14 +216,14 @@ def test_twins_and_rows_off_the_grid(api: Api, monkeypatch: pytest.MonkeyPatch) 
         return [*moved, *rows]
 
     monkeypatch.setattr(api, "klines", klines)
-    same_prices(connect(api).bars(START, START + 50 * MINUTE), api.bars.rows(0, 50))
+    same_bars(connect(api).bars(START, START + 50 * MINUTE), api.bars.rows(0, 50))
 
 
 def test_faults_that_pass(api: Api) -> None:
     pauses: list[float] = []
     exchange = connect(api, pauses=pauses)
     api.faults = [503, 429]
-    same_prices(exchange.bars(START, START + 100 * MINUTE), api.bars.rows(0, 100))
+    same_bars(exchange.bars(START, START + 100 * MINUTE), api.bars.rows(0, 100))
     assert len(pauses) == 2
 
 
@@ -221,7 +281,7 @@ def test_fetched_bars_are_stored_and_not_asked_for_again(api: Api, tmp_path: Pat
     api.clock_ms = START + 3000 * MINUTE + DAY_MS
     exchange = connect(api)
     got = fetch_exchange(store, exchange, "BTCUSDT", START, START + 2000 * MINUTE)
-    same_prices(store.load("BTCUSDT"), api.bars.between(START, START + 2000 * MINUTE))
+    same_bars(store.load("BTCUSDT"), api.bars.between(START, START + 2000 * MINUTE))
     assert (got.added, got.present, got.missing, got.source) == (1970, 0, 30, "binance BTC/USDT")
     api.asked.clear()
     again = fetch_exchange(store, exchange, "BTCUSDT", START, START + 2000 * MINUTE)
@@ -229,7 +289,7 @@ def test_fetched_bars_are_stored_and_not_asked_for_again(api: Api, tmp_path: Pat
     assert (again.added, again.present) == (0, 1970)
     fetch_exchange(store, exchange, "BTCUSDT", START, START + 3000 * MINUTE)
     assert api.asked == [START + 2000 * MINUTE]
-    same_prices(store.load("BTCUSDT"), api.bars)
+    same_bars(store.load("BTCUSDT"), api.bars)
     with pytest.raises(BarError, match="come from binance BTC/USDT, not from binance ETH/USDT"):
         fetch_exchange(store, connect(api, "ETH/USDT"), "BTCUSDT", START, START + 3000 * MINUTE)
 
@@ -242,7 +302,7 @@ def test_holes_of_the_last_day_are_asked_for_again(api: Api, tmp_path: Path) -> 
     assert fetch_exchange(store, exchange, "BTCUSDT", START, START + DAY_MS * 2).missing == 10
     api.bars = whole
     assert fetch_exchange(store, exchange, "BTCUSDT", START, START + DAY_MS * 2).added == 10
-    same_prices(store.load("BTCUSDT"), whole.rows(0, 2000))
+    same_bars(store.load("BTCUSDT"), whole.rows(0, 2000))
 
 
 def test_what_came_before_a_failure_is_stored(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,7 +312,7 @@ def test_what_came_before_a_failure_is_stored(api: Api, tmp_path: Path, monkeypa
     monkeypatch.setattr(api, "answer", lambda path: (503, b"{}") if len(api.asked) == 2 else genuine(path))
     with pytest.raises(FetchError):
         fetch_exchange(store, exchange, "BTCUSDT", START, START + 3000 * MINUTE)
-    same_prices(store.load("BTCUSDT"), api.bars.rows(0, 1000))
+    same_bars(store.load("BTCUSDT"), api.bars.rows(0, 1000))
     monkeypatch.setattr(api, "answer", genuine)
     fetch_exchange(store, exchange, "BTCUSDT", START, START + 3000 * MINUTE)
-    same_prices(store.load("BTCUSDT"), api.bars)
+    same_bars(store.load("BTCUSDT"), api.bars)
