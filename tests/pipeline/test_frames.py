@@ -45,6 +45,15 @@ def test_labels_are_those_of_the_run(labels, run):
         pd.testing.assert_frame_equal(ours, run.label(name), check_exact=True, check_freq=False)
 
 
+def test_scale_of_a_label_comes_from_the_reference(bars, train, run):
+    kind = labelsearch.make_label("threshold", theta=0.5, horizon=30, scale="quantile")
+    found = labelsearch.label_bars(bars.loc[:"2018-01-21"], kind, reference=train, price="vwap")
+    vwap = run.bars["vwap"].to_numpy()
+    expected = kind.values(vwap[: len(found)], kind.reference(vwap[: len(train)]))
+    assert found["value"].tolist() == expected.value.tolist()
+    assert found["value"].tolist() != labelsearch.label_bars(bars.loc[:"2018-01-21"], kind)["value"].tolist()
+
+
 def test_features_are_those_of_the_run(train, labels, kinds, run, tiny_run):
     e = run.experiment
     found, power = labelsearch.choose_features(train, labels[0], kinds[0], e.feature_space, e.separation, seed=e.seed)
