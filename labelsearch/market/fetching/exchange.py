@@ -32,7 +32,7 @@ class Exchange:
     Requests keep to ccxt's rate limit of the exchange, and are tried again when the network or the exchange fails
     for a moment. ccxt's own bars have no quote volume, trades or taker-buy volume: these are None. Spot markets of
     Binance and of the exchanges that ccxt derives from it are asked for their raw klines instead, which have the
-    columns of the public archive, as the same decimals: the bars are the archive's, bit for bit.
+    columns of the public archive: the same decimals become the same bars, bit for bit.
 
     Parameters
     ----------
