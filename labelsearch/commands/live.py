@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from labelsearch.live.engine import Engine
     from labelsearch.live.session import Session
     from labelsearch.market.bars import Bars
+    from labelsearch.market.fetching.exchange import Exchange
 
 
 def _bundle_options(command: Command) -> Command:
@@ -154,11 +155,10 @@ def _from_exchange(session: "Session", name: str, symbol: str, history: "Bars | 
     """History as far back as the warm-up needs, then bars as they close."""
     from labelsearch.live import sources
     from labelsearch.market.fetching.download import FetchError
-    from labelsearch.market.fetching.exchange import Exchange
 
     bundle = session.bundle
     try:
-        exchange = Exchange(name, symbol, bundle.interval_ms)
+        exchange = _connect(name, symbol, bundle.interval_ms)
         if session.fresh:
             now = exchange.clock_ms()
             if history is None:
@@ -172,6 +172,12 @@ def _from_exchange(session: "Session", name: str, symbol: str, history: "Bars | 
     except FetchError as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(1) from None
+
+
+def _connect(name: str, symbol: str, interval_ms: int) -> "Exchange":
+    from labelsearch.market.fetching.exchange import Exchange
+
+    return Exchange(name, symbol, interval_ms)
 
 
 def _start_ms(start: str | None) -> int:

@@ -53,7 +53,6 @@ class Session:
         for bar in journal.bars():
             if self.engine.last is None or bar.open_time > self.engine.last.open_time:
                 self.resumed = self._follow(self.feed.take_bar(bar))
-        self.save()
 
     @property
     def last_ms(self) -> int | None:
@@ -75,11 +74,16 @@ class Session:
     def run(self, arriving: Iterable[Mapping[str, Any] | Bar]) -> Iterator[Line]:
         """A line for every bar that is taken, and one with ``dropped`` for every one that is not.
 
+        A bar is saved for good only after its line, and that of `resumed`, went out: a kill may tell a line twice, but
+        never swallows one.
+
         Raises
         ------
         FeedError
             As `labelsearch.live.feed.Feed.take`.
         """
+        if self.resumed:
+            self.save()
         for raw in arriving:
             bars = self.feed.take_bar(raw) if isinstance(raw, Bar) else self.feed.take(raw)
             if not bars:
@@ -87,11 +91,10 @@ class Session:
                 continue
             if self.journal:
                 self.journal.append(bars[-1])
-            line = self._follow(bars)
+            yield self._follow(bars)
             self._since += 1
             if self._since >= SAVE_EVERY:
                 self.save()
-            yield line
 
     def _follow(self, bars: list[Bar]) -> Line:
         for bar in bars:

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 from labelsearch.live.feed import Bar, bars_in
 from labelsearch.market.bars import Bars
 
-
 PAUSE_S = 30.0
 
 

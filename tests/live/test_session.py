@@ -141,14 +141,11 @@ def test_killed_and_started_again(bundle_folder, file_of_bars, tmp_path):
         os.kill(process.pid, signal.SIGKILL)
         lines += [line.strip() for line in process.stdout if line.endswith("\n")]
         process.communicate()
-        if got:
-            assert lines[0] == got[-1]
-            lines = lines[1:]
-        got += lines
+        # the last bar is told again, unless the kill came between writing it down and telling it
+        got += lines[1:] if got and lines[0] == got[-1] else lines
     assert len(got) >= 140
-    assert got == wanted[: len(got)] or got[:400] == wanted
-    # told by a fresh start: the state of another bundle or none is not taken over
-    assert (tmp_path / "s" / SNAPSHOT).exists()
+    n = min(len(got), len(wanted))
+    assert got[:n] == wanted[:n]
 
 
 def test_ctrl_c_saves_and_ends(bundle_folder, file_of_bars, tmp_path):
@@ -158,8 +155,7 @@ def test_ctrl_c_saves_and_ends(bundle_folder, file_of_bars, tmp_path):
     start = 1_517_184_000_000  # after the file's last bar
     bar = {"open": 15000, "high": 15001, "low": 14999, "close": 15000, "volume": 1, "quote_volume": 15000, "trades": 3}
     for minute in range(3):
-        process.stdin.write(json.dumps({"open_time": start + 60_000 * minute, **bar}) + "\n")
-    process.stdin.write("no bar\n")
+        process.stdin.write("no bar\n" + json.dumps({"open_time": start + 60_000 * minute, **bar}) + "\n")
     process.stdin.flush()
     lines = [json.loads(next(process.stdout)) for _ in range(3)]
     process.send_signal(signal.SIGTERM)
@@ -204,6 +200,45 @@ def test_an_exchange_is_asked_after_each_close(history):
     assert [bar.open_time for bar in got] == wanted.tolist()
     assert exchange.now == pytest.approx(wanted[-1] / 1000 + 62, abs=2)
     assert exchange.asked < 60  # also while the missing minute is waited for
+
+
+def test_an_exchange_that_fails_is_asked_again(history):
+    past = history[1].rows(0, 10)
+    exchange = FakeExchange(past, past.open_time[1] / 1000)
+    answer, told = exchange.closed_since, []
+
+    def closed_since(start_ms):
+        if exchange.asked % 3 == 1:
+            exchange.asked += 1
+            raise TimeoutError("no answer")
+        return answer(start_ms)
+
+    exchange.closed_since = closed_since
+    source = from_exchange(
+        exchange, int(past.open_time[0]), 2.0, exchange.clock, exchange.sleep, (TimeoutError,), told.append
+    )
+    assert [next(source).open_time for _ in range(8)] == past.open_time[1:9].tolist()
+    assert set(told) == {"no answer"}
+    with pytest.raises(TimeoutError):
+        list(from_exchange(exchange, int(past.open_time[0]), 2.0, exchange.clock, exchange.sleep))
+
+
+def test_a_line_is_never_swallowed(bundle, history, tmp_path, monkeypatch):
+    """Killed after every step of the session: what follows starts at the last line told, or the one after it."""
+    monkeypatch.setattr("labelsearch.live.session.SAVE_EVERY", 2)
+    bars = list(bars_in(history[1].rows(0, 9)))
+    whole = list(session_of(bundle, history).run(bars))
+    told = []
+    for _ in range(20):
+        session = session_of(bundle, history, tmp_path)
+        first = [session.resumed] if session.resumed else []
+        rest = [bar for bar in bars if bar.open_time > session.last_ms]
+        more = list(islice(session.run(rest), 1))
+        session.journal._file and session.journal._file.close()
+        for line in first + more:
+            if not told or line != told[-1]:
+                told.append(line)
+    assert told == whole
 
 
 def test_other_sources(history):
