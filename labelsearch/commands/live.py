@@ -134,6 +134,11 @@ def _arriving(session: "Session", source: str, warm_up: Path | None) -> Iterable
         if session.fresh:
             if history is None:
                 history = bars.between(None, max(session.engine.start_ms, _warmed(bars, session.bundle)))
+                if len(history) == len(bars):
+                    raise BundleError(
+                        f"{rest}: none of its {len(bars)} bars comes after --start and the {session.bundle.warm_up} of "
+                        "the warm-up"
+                    )
             session.start(history)
         return sources.replay(bars, session.last_ms)
     if source == "stdin":
@@ -162,7 +167,8 @@ def _from_exchange(session: "Session", name: str, symbol: str, history: "Bars | 
         if session.fresh:
             now = exchange.clock_ms()
             if history is None:
-                history = exchange.bars(now - (bundle.warm_up + 2) * bundle.interval_ms, now)
+                since = min(session.engine.start_ms or now, now)
+                history = exchange.bars(since - (bundle.warm_up + 2) * bundle.interval_ms, now)
             session.start(history)
         last = session.last_ms
         known = exchange.clock_ms() - bundle.interval_ms if last is None else last

@@ -3,6 +3,7 @@
 A bar is written down before it is acted on. Lines are checksummed, so a torn last line is told from a whole one.
 """
 
+import fcntl
 import json
 import os
 import zlib
@@ -13,6 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from labelsearch.live.bundle import BundleError
 from labelsearch.live.feed import Bar
 
 SNAPSHOT, BARS = "snapshot.npz", "bars.jsonl"
@@ -25,11 +27,22 @@ class Journal:
     ----------
     folder : Path
         Made if it is not there.
+
+    Raises
+    ------
+    BundleError
+        If another process keeps its session there.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        self._lock = (folder / ".lock").open("w")  # held until the process ends or `close`
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise BundleError(f"{folder}: another session is kept there") from None
         self._file: BinaryIO | None = None
 
     def snapshot(self) -> dict[str, NDArray[Any]] | None:
@@ -70,11 +83,15 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self.folder / SNAPSHOT)
-        self.close()
+        self._close_list()
         self._file = (self.folder / BARS).open("wb")
 
     def close(self) -> None:
-        """Close the list of bars."""
+        """End the session; the folder is free for another."""
+        self._close_list()
+        self._lock.close()
+
+    def _close_list(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -80,6 +80,12 @@ def test_stdin_warms_up_by_itself(bundle_folder, bundle):
     assert "late: 2018-01-01 00:00" in got.stderr
 
 
+def test_a_file_that_is_too_short_is_told(bundle_folder, bars_file):
+    got = invoke("live", bundle_folder, "--source", f"replay:{bars_file}", "--start", "2019-01-01")
+    assert got.exit_code == 2
+    assert "comes after --start" in got.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

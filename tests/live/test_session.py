@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from labelsearch.live.bundle import load_bundle
+from labelsearch.live.bundle import BundleError, load_bundle
 from labelsearch.live.feed import Bar, bars_in
 from labelsearch.live.journal import BARS, SNAPSHOT, Journal
 from labelsearch.live.session import Session
@@ -77,8 +77,23 @@ def test_going_on_gives_the_same_lines(bundle, history, tmp_path, monkeypatch, e
         rest = [bar for bar in bars if bar.open_time > after]
         found += list(islice(session.run(rest), stop - taken))
         taken = stop
-        session.journal._file and session.journal._file.close()  # no `close`: as if killed
+        session.journal.close()  # the journal's, which saves nothing: as if killed
     assert found == whole[:55]
+
+
+def kept(folder):
+    journal = Journal(folder)
+    found = journal.bars()
+    journal.close()
+    return found
+
+
+def test_two_sessions_cannot_share_a_folder(bundle, history, tmp_path):
+    session = session_of(bundle, history, tmp_path)
+    with pytest.raises(BundleError, match="another session is kept there"):
+        Journal(tmp_path)
+    session.close()
+    Journal(tmp_path).close()
 
 
 def test_a_torn_journal_loses_the_torn_line_only(bundle, history, tmp_path):
@@ -86,15 +101,15 @@ def test_a_torn_journal_loses_the_torn_line_only(bundle, history, tmp_path):
     session = session_of(bundle, history, tmp_path)
     bars = list(bars_in(history[1].rows(0, 3)))
     list(session.run(bars))
-    session.journal._file.close()
+    session.journal.close()
     path = tmp_path / BARS
     whole = path.read_bytes()
     start = whole[:-1].rfind(b"\n") + 1
     for size in range(start, len(whole)):
         path.write_bytes(whole[:size])
-        assert [bar.open_time for bar in Journal(tmp_path).bars()] == [bar.open_time for bar in bars[:2]]
+        assert [bar.open_time for bar in kept(tmp_path)] == [bar.open_time for bar in bars[:2]]
     path.write_bytes(whole.replace(b"1", b"2", 1))
-    assert Journal(tmp_path).bars() == []
+    assert kept(tmp_path) == []
     path.write_bytes(whole[:-4])
     again = Session(bundle, 0, Journal(tmp_path))
     assert again.last_ms == bars[1].open_time
@@ -234,7 +249,7 @@ def test_a_line_is_never_swallowed(bundle, history, tmp_path, monkeypatch):
         first = [session.resumed] if session.resumed else []
         rest = [bar for bar in bars if bar.open_time > session.last_ms]
         more = list(islice(session.run(rest), 1))
-        session.journal._file and session.journal._file.close()
+        session.journal.close()
         for line in first + more:
             if not told or line != told[-1]:
                 told.append(line)
