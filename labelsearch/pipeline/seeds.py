@@ -77,6 +77,7 @@ def _repeat(context: Context, reseed: Reseed, base: dict[str, Event], bars: str)
     rows = context.rows("future")
     data = context.bars.rows(rows.start, rows.stop).digest()
     record_look(looks_ledger(context.folder), key, data, f"{context.folder.name}/seeds/{name}")
+    again.progress("tiers", 0, 1)
     write_atomically(folder / "tiers", partial(_write_tiers, again, _origin(base), key))
     again.progress("tiers", 1, 1)
 

@@ -139,6 +139,7 @@ def _write(context: Context, settings: dict[str, Any], folder: Path) -> None:
     """Judge, and write ``walk_forward.json`` and daily equity."""
     from labelsearch.pipeline.stages import ensembles
 
+    context.progress("walk-forward", 0, 3)
     lead, test = parts(context, settings["window"])
     tiers = context.experiment.tiers
     sizes = tuple(sorted(tiers.sizes, reverse=True))

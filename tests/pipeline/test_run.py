@@ -82,6 +82,11 @@ def test_two_workers_give_the_same_bits_as_one(tiny_run, tmp_path):
         tiny_run.experiment, tmp_path, tmp_path / "store", workers=2,
         progress=lambda stage, done, total: seen.setdefault(stage, []).append((done, total)),
     )  # fmt: skip
+    assert list(seen) == list(STAGE_NAMES)
+    for told in seen.values():  # from 0, so that rates count the time of the first unit too
+        assert told[0][0] == 0
+        assert told == sorted(told)
+        assert told[-1][0] == told[-1][1]
     assert seen["classifiers"][-1] == (18, 18)  # epochs: three labels, two trials, three epochs
     assert seen["search"][-1] == (300, 300)  # strategies
     assert contents(other) == contents(tiny_run)

@@ -159,6 +159,7 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
     score = population["score"].to_numpy()
     members = tiers(search_stage.ranking(context, population), sizes)
     best = params[members[sizes[0]]]
+    context.progress("ensembles", 0, 5)
     rows, _ = judge_window(context, "past", best, sizes, folder)
     context.progress("ensembles", 1, 5)
 

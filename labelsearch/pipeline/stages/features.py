@@ -174,6 +174,7 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
     """Write ``<label>.json``: the feature set, its separation power, its confirmation and picture histograms."""
     names = [label.name for label in context.experiment.label_kinds()]
     count = itertools.count(1)
+    context.progress("features", 0, len(names))
 
     def done(name: str, found: dict[str, Any]) -> None:
         (folder / f"{name}.json").write_text(json.dumps(found, indent=1))

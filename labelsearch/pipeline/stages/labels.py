@@ -52,6 +52,7 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
     labels = context.experiment.label_kinds()
     traded = traded_bars(context, "train", past.start)
     table, marked = [], []
+    context.progress("labels", 0, len(labels))
     for done, label in enumerate(labels):
         values = label_until(context, label, past.start)
         pd.DataFrame(values._asdict()).to_parquet(folder / f"{label.name}.parquet", compression="zstd")

@@ -33,6 +33,7 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
     outputs = {
         w: np.empty((r.stop - r.start, 2 * len(labels)), dtype=np.float32) for w, r in rows.items()
     }
+    context.progress("outputs", 0, len(labels))
     for index, label in enumerate(labels):
         feature_set = FeatureSet.from_dict(feature_stage.load(context, label.name)["feature_set"])
         network = load_network(context.stage("classifiers") / label.name)
