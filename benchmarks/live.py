@@ -18,7 +18,8 @@ import numpy as np
 from feature_space.feature_set import Feature, FeatureSet
 from feature_space.indicators import INDICATORS
 from feature_space.normalise import Normalisation
-from labelsearch.classifiers.inference import Classifier, Perceptron
+from labelsearch.classifiers.classifier import Classifier
+from labelsearch.classifiers.inference import Perceptron
 from labelsearch.live.bundle import Bundle, Tier
 from labelsearch.live.engine import Engine
 from labelsearch.live.feed import bars_in

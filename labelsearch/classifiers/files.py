@@ -7,7 +7,7 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from labelsearch.classifiers.inference import weight_files
+from labelsearch.classifiers.names import weight_files
 from labelsearch.classifiers.networks import Ensemble, build_network
 
 

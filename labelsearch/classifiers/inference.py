@@ -6,7 +6,7 @@ LLVM can vectorise. Needs neither torch nor its start-up time.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from labelsearch.classifiers.names import N_CLASSES
+from labelsearch.classifiers.names import N_CLASSES, weight_files
 
 LANES = 32  # rows side by side
 ALONE = 4  # rows up to which each goes by itself
@@ -109,13 +109,6 @@ def load_perceptron(folder: Path) -> Perceptron:
         numbers = sorted({int(name.split(".")[0]) for name in tensors})
         networks.append([(tensors[f"{k}.weight"], tensors[f"{k}.bias"]) for k in numbers])
     return Perceptron.of_layers(networks, description.get("temperature", 1.0))
-
-
-def weight_files(n_networks: int) -> list[str]:
-    """Names of the files of weights in the folder of a classifier."""
-    if n_networks == 1:
-        return ["weights.safetensors"]
-    return [f"weights_{k}.safetensors" for k in range(n_networks)]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -254,33 +247,3 @@ def forward_nb(matrix, rows, flat, sizes, n_networks, temperature, out):
         start = block * LANES
         stop = min(start + LANES, rows.size)
         block_nb(matrix, rows[start:stop], flat, sizes, n_networks, temperature, out[start:stop])
-
-
-class Classifier(NamedTuple):
-    """A classifier ready for use, of whatever kind.
-
-    Attributes
-    ----------
-    window : int
-        Bars that it sees at once.
-    probabilities : callable
-        ``probabilities(matrix, rows, origin)`` -> float32 (N, 3), as `labelsearch.classifiers.training.predict`.
-    """
-
-    window: int
-    probabilities: Callable[[NDArray[np.float32], NDArray[np.int64], int], NDArray[np.float32]]
-
-
-def load_classifier(folder: Path) -> Classifier:
-    """The classifier in a folder; loads torch only for those that are no multilayer perceptrons."""
-    if json.loads((folder / "network.json").read_text())["kind"] == "mlp":
-        perceptron = load_perceptron(folder)
-        return Classifier(1, lambda matrix, rows, origin: perceptron.probabilities(matrix, rows))
-    from labelsearch.classifiers.files import load_network
-    from labelsearch.classifiers.networks import window_of
-    from labelsearch.classifiers.training import predict
-
-    network = load_network(folder)
-    return Classifier(
-        window_of(network), lambda matrix, rows, origin: predict(network, matrix, rows, origin=origin)
-    )

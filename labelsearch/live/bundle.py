@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from feature_space.feature_set import FeatureSet
 from feature_space.own import file_sha256, load_indicators
-from labelsearch.classifiers.inference import Classifier, load_classifier
+from labelsearch.classifiers.classifier import Classifier, load_classifier
 from labelsearch.live.schema import FORMAT_VERSION, check
 
 MANIFEST = "manifest.json"

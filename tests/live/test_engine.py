@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from labelsearch.classifiers.inference import Classifier
+from labelsearch.classifiers.classifier import Classifier
 from labelsearch.classifiers.networks import build_network
 from labelsearch.classifiers.training import predict
 from labelsearch.delivery.export import export_bundle
