@@ -1,0 +1,292 @@
+"""What the documents show can be typed: commands are run on small things, those that cannot be run here are parsed."""
+
+import re
+import shlex
+import shutil
+import signal
+import tomllib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from labelsearch.commands import main
+from labelsearch.market.store import Store
+from labelsearch.market.synthetic import synthetic_bars
+from labelsearch.pipeline.presets import preset
+from tests.market.fetching.archive_server import rows, zipped
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MARKS = ("<!-- needs the internet -->", "<!-- runs until ctrl-C -->")
+FENCE = re.compile(r"^```(\w*)$")
+# Numbers that would take minutes.
+SMALLER = {"--search-seeds": "1", "--classifier-seeds": "0", "--repeats": "2", "--strategies": "40"}
+LEFT_OUT = ("..", "┏", "┃", "┡", "│", "└")  # what stands for more lines; tables, whose columns follow their figures
+ELSEWHERE = {"demo": "run whole by tests/test_demo.py"}
+
+
+class Step(NamedTuple):
+    """A command line, and the lines of output shown below it."""
+
+    command: str
+    shown: list[str]
+
+
+class Block(NamedTuple):
+    """A block of a page; a marked one is not run."""
+
+    line: int
+    marked: bool
+    steps: list[Step]
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """Blocks of shell commands: ```console with ``$`` before each, ```sh and ```bash without."""
+    lines = page.read_text().splitlines()
+    opened: int | None = None
+    for i, line in enumerate(lines):
+        fence = FENCE.match(line)
+        if fence is None:
+            continue
+        if opened is None:
+            opened = i
+            continue
+        kind = FENCE.match(lines[opened])[1]
+        if kind in ("console", "sh", "bash"):
+            found = steps(lines[opened + 1 : i], prompt=kind == "console")
+            yield Block(opened + 1, lines[opened - 1] in MARKS, found)
+        opened = None
+    assert opened is None, f"{page.name}: a block is not closed"
+
+
+def steps(lines: list[str], prompt: bool) -> list[Step]:
+    found: list[Step] = []
+    for line in lines:
+        if prompt and not line.startswith("$ "):
+            found[-1].shown.append(line)
+        elif line.strip():
+            found.append(Step(line.removeprefix("$ "), []))
+    return found
+
+
+def simple_commands(line: str) -> list[list[str]]:
+    """The words of each command of a line, which ``&&`` may join."""
+    found: list[list[str]] = [[]]
+    for word in shlex.split(line, comments=True):
+        assert word not in ("|", "<", ">", ";", "&"), f"cannot be tested: {line}"
+        if word == "&&":
+            found.append([])
+        else:
+            found[-1].append(word)
+    return found
+
+
+def parse(words: list[str], whole: bool = True) -> None:
+    """Let click judge a command line without running it; one that is not whole may lack arguments."""
+    command: click.Command = main
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        assert words[0] in command.commands, f"there is no command {words[0]}"
+        command, words = command.commands[words[0]], words[1:]
+    if isinstance(command, click.Group) and not words:
+        assert not whole, f"{command.name} is no command by itself"
+        return
+    try:
+        command.make_context(command.name, list(words))
+    except click.exceptions.Exit:
+        pass  # --help
+    except click.MissingParameter:
+        assert not whole, f"{command.name} lacks an argument"
+
+
+def extras() -> set[str]:
+    return set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
+
+
+@pytest.fixture(scope="module")
+def made(tiny_run, tmp_path_factory) -> Path:
+    """A folder with what pages take for granted: runs, bars in the store and in files, an experiment, a bundle."""
+    home = tmp_path_factory.mktemp("docs")
+    quick = preset("quick")
+    (home / "runs").mkdir()
+    shutil.copy(tiny_run.folder.parent / "looks.jsonl", home / "runs")
+    shutil.copytree(tiny_run.folder, home / "runs" / tiny_run.folder.name)
+    for name in (quick.run_id, replace(quick, name="demo").run_id, preset("paper").run_id, "other-00000000"):
+        shutil.copytree(tiny_run.folder, home / "runs" / name)
+    (home / "experiment.toml").write_text(tiny_run.experiment.to_toml())
+
+    day = synthetic_bars(1440, 1, start="2018-01-01", symbol="BTCUSDT")
+    (home / "BTCUSDT-1m-2018-01-01.zip").write_bytes(zipped("BTCUSDT-1m-2018-01-01.csv", rows(day)))
+    day.to_frame().reset_index().to_parquet(home / "btcusdt_1m.parquet")
+    Store(home / "store").add(synthetic_bars(8 * 1440, 2, start="2020-09-12", symbol="BTCUSDT"))
+    frame = synthetic_bars(8 * 1440, 3, start="2018-04-24").to_frame()
+    frame.to_parquet(home / "bars.parquet")
+    broken = frame.head(3).assign(high=[frame["high"].iloc[0], 1.0, frame["high"].iloc[2]])
+    broken.to_csv(home / "broken.csv")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        for command in ("run experiment.toml --workers 1", "export demo --out winners"):  # run: the null is done, too
+            assert CliRunner().invoke(main, command.split()).exit_code == 0
+    return home
+
+
+@pytest.fixture
+def home(made, tmp_path, monkeypatch) -> Iterator[Path]:
+    """A copy, to work in."""
+    shutil.copytree(made, tmp_path / "home")
+    monkeypatch.chdir(tmp_path / "home")
+    for name in ("LABELSEARCH_RUNS", "LABELSEARCH_STORE", "LABELSEARCH_ARCHIVE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    before = signal.getsignal(signal.SIGTERM)
+    yield tmp_path / "home"
+    signal.signal(signal.SIGTERM, before)
+
+
+def run_labelsearch(words: list[str], experiment: str) -> Result:
+    """Run one command line of a page on small things."""
+    name = words[0]
+    arguments = []
+    for before, word in zip(["", *words], words, strict=False):
+        found = sorted(path.name for path in Path().glob(word)) if "*" in word else []
+        arguments += found or [SMALLER.get(before, word)]
+    if any(option.name == "workers" for option in main.commands[name].params) and "--workers" not in words:
+        arguments += ["--workers", "1"]
+    if name == "export":
+        shutil.rmtree(words[words.index("--out") + 1], ignore_errors=True)
+    if name == "init":
+        Path("experiment.toml").unlink()
+    result = CliRunner().invoke(main, arguments)
+    if name == "init":
+        Path("experiment.toml").write_text(experiment)
+    return result
+
+
+def run_command(words: list[str], shown: list[str], experiment: str) -> str:
+    """Run one command of a page and give back what it printed."""
+    program, arguments = words[0], words[1:]
+    if program == "labelsearch":
+        if arguments[0] in ELSEWHERE:
+            parse(arguments)
+            return "\n".join(shown)
+        result = run_labelsearch(arguments, experiment)
+        refused = any(line.startswith("Error:") for line in shown)
+        assert result.exit_code == (2 if refused else 0), result.output
+        return result.output
+    if program == "ls":
+        return "\n".join(sorted(path.name for path in Path(*arguments).iterdir()))
+    if program == "python" and arguments[0] == "-c":
+        exec(compile(arguments[1], "<document>", "exec"), {})
+        return ""
+    check_other(words)
+    return "\n".join(shown)
+
+
+def check_other(words: list[str]) -> None:
+    """What is not run anywhere: it changes the environment or the shell that the tests run in."""
+    if words[0] == "make":
+        targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.M))
+        assert set(words[1:]) <= targets
+    elif words[:2] == ["pip", "install"]:
+        for extra in re.findall(r"labelsearch\[(.*?)\]", " ".join(words)):
+            assert extra in extras()
+    elif words[0] == "python" and words[1] != "-c":
+        assert (ROOT / words[1]).is_file()
+    else:
+        assert words == [".", ".venv/bin/activate"], f"neither run nor known: {shlex.join(words)}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_run(page, home, tiny_experiment):
+    for block in blocks(page):
+        for step in block.steps if not block.marked else ():
+            told = f"{page.name}, block at line {block.line}: {step.command}"
+            try:
+                commands = simple_commands(step.command)
+                printed = "\n".join(run_command(words, step.shown, tiny_experiment.to_toml()) for words in commands)
+            except (Exception, SystemExit) as error:
+                raise AssertionError(f"{told}: {error}") from error
+            if commands[0][0] == "ls":
+                assert " ".join(step.shown).split() == printed.split(), told
+                continue
+            starts = iter([line.split() for line in printed.splitlines() if line.strip()])
+            for line in step.shown:
+                if line.startswith(LEFT_OUT):
+                    continue
+                first = line.split()[0]
+                assert any(words[0] == first for words in starts), f"{told}: {first} is not printed, or not in order"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_marked_commands_parse(page):
+    for block in blocks(page):
+        for step in block.steps if block.marked else ():
+            for words in simple_commands(step.command):
+                if words[0] == "labelsearch":
+                    parse(words[1:])
+                else:
+                    check_other(words)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_in_sentences_parse(page):
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S)
+    for line in re.findall(r"`labelsearch\s([^`]*)`", text):
+        parse(shlex.split(line), whole=False)
+
+
+def test_examples_of_the_help_parse():
+    def walk(group: click.Group) -> Iterator[click.Command]:
+        for command in group.commands.values():
+            yield command
+            if isinstance(command, click.Group):
+                yield from walk(command)
+
+    examples = [
+        line.split(">")[0]
+        for command in walk(main)
+        for line in re.findall(r"^ +labelsearch (.*)$", (command.help or "").split("Example:")[-1], re.M)
+    ]
+    assert len(examples) > 30
+    for example in examples:
+        parse(shlex.split(example))
+
+
+def test_marks_stand_before_blocks():
+    for page in PAGES:
+        lines = page.read_text().splitlines()
+        for line, following in zip(lines, [*lines[1:], ""], strict=True):
+            if line.startswith("<!--"):
+                assert line in MARKS, f"{page.name}: {line}"
+                assert FENCE.match(following), f"{page.name}: {line} marks nothing"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CLI.md"], ids=lambda page: page.name)
+def test_folders_of_runs_have_their_names(page):
+    quick = preset("quick")
+    known = {quick.run_id, replace(quick, name="demo").run_id, preset("paper").run_id}
+    assert set(re.findall(r"\b(?:demo|quick|paper)-[0-9a-f]{8}\b", page.read_text())) <= known
+
+
+def test_the_commands_are_found():
+    found = {
+        words[1]
+        for page in PAGES
+        for block in blocks(page)
+        for step in block.steps
+        for words in simple_commands(step.command)
+        if words[0] == "labelsearch"
+    }
+    assert {"data", "init", "run", "compare", "null", "seeds", "export", "bundle", "signal", "live"} <= found
+
+
+@pytest.mark.parametrize(
+    "line", ["run", "run a b", "rum a", "run a --worked 2", "seeds a --search-seeds x", "runs", "data"]
+)
+def test_what_does_not_parse(line):
+    with pytest.raises((click.UsageError, AssertionError)):
+        parse(line.split())
