@@ -1,11 +1,12 @@
 """``labelsearch data``: bring bars in, look at what is there."""
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from labelsearch.commands.common import one_line_errors, store_option
+from labelsearch.commands.common import answer, json_option, one_line_errors, store_option
 from labelsearch.commands.fetch import fetch
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ data.add_command(fetch)
 @click.option("--symbol", required=True, help="Name to store the bars under.")
 @store_option
 @click.option("--replace", is_flag=True, help="Where a stored bar differs, take the new one.")
+@json_option
 @one_line_errors
-def import_(files: tuple[Path, ...], symbol: str, store: Path, replace: bool) -> None:
+def import_(files: tuple[Path, ...], symbol: str, store: Path, replace: bool, as_json: bool) -> None:
     """Read FILES of bars and add them to the store.
 
     FILES are Parquet, CSV, or zips of the exchange's kline archive, in any order; where they overlap they
@@ -42,10 +44,11 @@ def import_(files: tuple[Path, ...], symbol: str, store: Path, replace: bool) ->
 
     bars = read_all(files, symbol)
     added = Store(store).add(bars, replace=replace)
-    click.echo(
-        f"{symbol} {interval_name(bars.interval_ms)}: {added.new} bars added, "
-        f"{added.same} already there, {added.replaced} replaced"
-    )
+    interval = interval_name(bars.interval_ms)
+    if as_json:
+        answer(True, told={"symbol": symbol, "interval": interval, **vars(added)})
+        return
+    click.echo(f"{symbol} {interval}: {added.new} bars added, {added.same} already there, {added.replaced} replaced")
     if added.dropped:
         click.echo(f"left out, as not all bars have it: {', '.join(added.dropped)}")
 
@@ -53,8 +56,9 @@ def import_(files: tuple[Path, ...], symbol: str, store: Path, replace: bool) ->
 @data.command("check")
 @click.argument("names", metavar="FILE_OR_SYMBOL...", nargs=-1, required=True)
 @click.option("--symbol", help="Which symbol of a file that holds several.")
+@json_option
 @store_option
-def check_(names: tuple[str, ...], symbol: str | None, store: Path) -> None:
+def check_(names: tuple[str, ...], symbol: str | None, as_json: bool, store: Path) -> None:
     """Tell range, gaps, duplicates, quiet stretches and broken bars of files or stored symbols.
 
     Gaps and bars without volume are no fault: exchanges halt. The exit code is 2 where something could not be
@@ -71,6 +75,7 @@ def check_(names: tuple[str, ...], symbol: str | None, store: Path) -> None:
     from labelsearch.market.store import Store
 
     refusals = []
+    found = {}
     for name in names:
         try:
             if Path(name).is_file():
@@ -83,9 +88,13 @@ def check_(names: tuple[str, ...], symbol: str | None, store: Path) -> None:
             refusals.append(str(error))
             continue
         for title, report in reports:
-            click.echo("\n".join(_lines(title, report)))
+            found[title] = dataclasses.asdict(report)
+            if not as_json:
+                click.echo("\n".join(_lines(title, report)))
             if report.refusal:
                 refusals.append(report.refusal)
+    if as_json:
+        answer(True, told={"checked": found})
     for refusal in refusals:
         click.echo(f"Error: {refusal}", err=True)
     if refusals:
@@ -93,9 +102,10 @@ def check_(names: tuple[str, ...], symbol: str | None, store: Path) -> None:
 
 
 @data.command("list")
+@json_option
 @store_option
 @one_line_errors
-def list_(store: Path) -> None:
+def list_(as_json: bool, store: Path) -> None:
     """List the stored symbols with their ranges.
 
     \b
@@ -106,13 +116,18 @@ def list_(store: Path) -> None:
     from labelsearch.market.times import time_text
 
     held = Store(store)
-    contents = held.contents()
-    if not contents:
-        click.echo(f"{store} holds no bars")
-    for symbol, interval in contents:
+    rows = []
+    for symbol, interval in held.contents():
         bars = held.load(symbol, interval)
         first, last = time_text(int(bars.open_time[0])), time_text(int(bars.open_time[-1]))
-        click.echo(f"{symbol:<12} {interval:>3} {len(bars):>10,} bars  {first} .. {last}")
+        rows.append({"symbol": symbol, "interval": interval, "bars": len(bars), "first": first, "last": last})
+    if as_json:
+        answer(True, told={"stored": rows})
+        return
+    if not rows:
+        click.echo(f"{store} holds no bars")
+    for row in rows:
+        click.echo("{symbol:<12} {interval:>3} {bars:>10,} bars  {first} .. {last}".format(**row))
 
 
 def _lines(title: str, report: "Report", longest: int = 30) -> list[str]:

@@ -159,6 +159,23 @@ def test_list(folder: Path) -> None:
     assert run("list").output == "AAA           1m      1,500 bars  2018-01-01 00:00 .. 2018-01-02 00:59\n"
 
 
+def test_figures_as_json(folder: Path) -> None:
+    bars = synthetic_bars(1500, 1)
+    told = json.loads(run("import", write_csv(bars, "a.csv"), "--symbol", "AAA", "--json").stdout)
+    assert (told["symbol"], told["new"], told["same"], told["interval"]) == ("AAA", 1500, 0, "1m")
+    assert json.loads(run("list", "--json").stdout)["stored"] == [
+        {"symbol": "AAA", "interval": "1m", "bars": 1500, "first": "2018-01-01 00:00", "last": "2018-01-02 00:59"}
+    ]
+    found = json.loads(run("check", "AAA", "--json").stdout)["checked"]["AAA 1m"]
+    assert (found["rows"], found["gaps"], found["refusal"]) == (1500, [], None)
+    broken = Path(write_csv(bars, "b.csv")).read_text().splitlines()
+    Path("b.csv").write_text("\n".join([*broken, broken[-1]]))
+    result = run("check", "b.csv", "--json")
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["checked"]["b.csv"]["duplicates"] == 1
+    assert "duplicate time" in result.stderr
+
+
 @pytest.fixture
 def server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ArchiveServer]:
     """An archive with two days of hours; attempts follow each other at once."""
