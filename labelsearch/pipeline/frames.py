@@ -245,7 +245,7 @@ def judge_tiers(
     capital : str
         Rule by which capital is shared out among members.
     past : (outputs, bars), optional
-        What capital is shared out by; by default the window itself.
+        What capital is shared out by; rules other than ``equal`` need it.
     days : (str, str), optional
         First and last day of the window, for its length.
 
@@ -260,6 +260,8 @@ def judge_tiers(
     best = list(members[sizes[0]])
     if any(list(members[n]) != best[:n] for n in sizes):
         raise ValueError("a smaller tier must hold the first members of the larger")
+    if past is None and capital != "equal":
+        raise ValueError(f"capital {capital!r} is shared out by what is known before the window: give past")
     settings = settings or Search()
     seen, months = seen_by(outputs, bars, days)
     asked = search.make_problem(seen, months, settings, Score())

@@ -191,6 +191,7 @@ def test_what_does_not_fit_is_refused(bars, train, labels, kinds, strategies, ru
         "columns": lambda: labelsearch.search_strategies(seen.iloc[:, ::-1], past),
         "5 of 10,080 bars have no outputs": lambda: labelsearch.search_strategies(seen.iloc[5:], past),
         "first members": lambda: labelsearch.judge_tiers(strategies, {2: [0, 1], 1: [1]}, seen, past),
+        "give past": lambda: labelsearch.judge_tiers(strategies, {1: [0]}, seen, past, capital="universal"),
         "price 'open' is unknown": lambda: labelsearch.label_bars(train, kinds[0], price="open"),
     }
     for words, call in calls.items():
