@@ -18,7 +18,7 @@ from scipy.stats import spearmanr
 
 from feature_space.feature_set import FeatureSet
 from labelsearch.classifiers.files import load_network
-from labelsearch.classifiers.training import predict
+from labelsearch.classifiers.prediction import predict
 from labelsearch.pipeline.context import Context
 from labelsearch.pipeline.run import open_context
 from labelsearch.pipeline.stages import features as feature_stage

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from labelsearch.classifiers.networks import window_of
+from labelsearch.classifiers.prediction import predict
 from labelsearch.classifiers.scores import row_losses
-from labelsearch.classifiers.training import predict
 
 
 def stratified_rows(

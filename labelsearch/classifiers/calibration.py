@@ -7,8 +7,8 @@ from torch import nn
 
 from labelsearch.classifiers.dataset import Batches, Samples
 from labelsearch.classifiers.networks import window_of
+from labelsearch.classifiers.prediction import chunk_rows
 from labelsearch.classifiers.threads import one_thread
-from labelsearch.classifiers.training import chunk_rows
 
 LOG_LIMIT = 3.0  # temperatures from exp(-3) to exp(3)
 

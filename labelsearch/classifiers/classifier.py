@@ -19,7 +19,7 @@ class Classifier(NamedTuple):
     window : int
         Bars that it sees at once.
     probabilities : callable
-        ``probabilities(matrix, rows, origin)`` -> float32 (N, 3), as `labelsearch.classifiers.training.predict`.
+        ``probabilities(matrix, rows, origin)`` -> float32 (N, 3), as `labelsearch.classifiers.prediction.predict`.
     """
 
     window: int
@@ -33,7 +33,7 @@ def load_classifier(folder: Path) -> Classifier:
         return Classifier(1, lambda matrix, rows, origin: perceptron.probabilities(matrix, rows))
     from labelsearch.classifiers.files import load_network
     from labelsearch.classifiers.networks import window_of
-    from labelsearch.classifiers.training import predict
+    from labelsearch.classifiers.prediction import predict
 
     network = load_network(folder)
     return Classifier(

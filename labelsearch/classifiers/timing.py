@@ -9,8 +9,8 @@ from torch import nn
 
 from labelsearch.classifiers.dataset import Windows
 from labelsearch.classifiers.networks import window_of
+from labelsearch.classifiers.prediction import chunk_rows, predict
 from labelsearch.classifiers.threads import one_thread
-from labelsearch.classifiers.training import chunk_rows, predict
 
 
 def microseconds_per_bar(network: nn.Module, matrix: NDArray[np.float32], repeats: int = 50) -> dict[str, float]:

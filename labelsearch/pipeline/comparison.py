@@ -27,8 +27,8 @@ EVENT = "comparison"
 def compare_unit(task: tuple[Context, int, str], folder: Path) -> None:
     """Train one kind of network on one label; writes its weights, its figures and what it says about validation."""
     from labelsearch.classifiers.files import save_network
+    from labelsearch.classifiers.prediction import predict
     from labelsearch.classifiers.timing import microseconds_per_bar, parameter_count
-    from labelsearch.classifiers.training import predict
 
     context, index, network = task
     problem = load_problem(context, index)

@@ -147,7 +147,7 @@ def train_classifier(
         Nothing within its warm-up is trained on.
     """
     from labelsearch.classifiers.evaluation import evaluate
-    from labelsearch.classifiers.training import predict as probabilities
+    from labelsearch.classifiers.prediction import predict as probabilities
 
     matrix = matrix_of(features)
     values, traded = values_of(labels, features.index)
@@ -169,7 +169,7 @@ def train_classifier(
 
 def predict(classifier: Classifier, features: pd.DataFrame) -> pd.DataFrame:
     """Probabilities of ``buy``, ``neutral`` and ``sell``, float32, of every row of features."""
-    from labelsearch.classifiers.training import predict as probabilities
+    from labelsearch.classifiers.prediction import predict as probabilities
 
     return pd.DataFrame(probabilities(classifier.network, matrix_of(features)), features.index, list(CLASS_NAMES))
 

@@ -7,8 +7,8 @@ from torch import nn
 
 from labelsearch.classifiers.ablation import draw_shifts, shift_ablation, stratified_rows
 from labelsearch.classifiers.networks import build_network
+from labelsearch.classifiers.prediction import predict
 from labelsearch.classifiers.scores import row_losses
-from labelsearch.classifiers.training import predict
 
 
 def test_strata_are_equal_as_far_as_they_go():

@@ -7,7 +7,7 @@ import torch
 from labelsearch.classifiers.files import save_network
 from labelsearch.classifiers.inference import LANES, Perceptron, load_perceptron
 from labelsearch.classifiers.networks import Ensemble, build_network
-from labelsearch.classifiers.training import perceptron_of
+from labelsearch.classifiers.prediction import perceptron_of
 
 
 def network(seed: int, n_features: int = 28, **options):

@@ -6,13 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from labelsearch.classifiers import training
+from labelsearch.classifiers import prediction
 from labelsearch.classifiers.dataset import Batches, Samples, Windows
 from labelsearch.classifiers.explain import shap_values
 from labelsearch.classifiers.files import load_network, save_network
 from labelsearch.classifiers.names import NETWORK_NAMES
 from labelsearch.classifiers.networks import NETWORKS, Ensemble, build_network, positions, window_of
-from labelsearch.classifiers.training import TrainingSettings, predict, train_network
+from labelsearch.classifiers.prediction import predict
+from labelsearch.classifiers.training import TrainingSettings, train_network
 
 F, L, T = 5, 12, 300
 
@@ -39,8 +40,8 @@ def name(request):
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(training, "CHUNK", 64)
-    monkeypatch.setattr(training, "CHUNK_BARS", 64 * L)
+    monkeypatch.setattr(prediction, "CHUNK", 64)
+    monkeypatch.setattr(prediction, "CHUNK_BARS", 64 * L)
 
 
 def inputs(network: nn.Module, n: int) -> torch.Tensor:
@@ -120,8 +121,8 @@ def test_chunks_of_another_size(name, matrix, monkeypatch):
     """Matrix products of another size may round the last bit otherwise, no more."""
     network = build(name)
     whole = predict(network, matrix)
-    monkeypatch.setattr(training, "CHUNK", 50)
-    monkeypatch.setattr(training, "CHUNK_BARS", 50 * L)
+    monkeypatch.setattr(prediction, "CHUNK", 50)
+    monkeypatch.setattr(prediction, "CHUNK_BARS", 50 * L)
     np.testing.assert_allclose(predict(network, matrix), whole, rtol=1e-5)
 
 

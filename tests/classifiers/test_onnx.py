@@ -8,7 +8,7 @@ import pytest
 
 from labelsearch.classifiers.networks import NETWORKS, Ensemble, build_network
 from labelsearch.classifiers.onnx_file import write_onnx
-from labelsearch.classifiers.training import predict
+from labelsearch.classifiers.prediction import predict
 
 
 @pytest.mark.parametrize(("name", "several"), [("mlp", True), ("gru", False)])

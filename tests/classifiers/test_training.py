@@ -9,12 +9,13 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from labelsearch.classifiers import training
+from labelsearch.classifiers import prediction, training
 from labelsearch.classifiers.dataset import Samples
 from labelsearch.classifiers.explain import shap_values
 from labelsearch.classifiers.files import load_network, save_network
 from labelsearch.classifiers.networks import build_network
-from labelsearch.classifiers.training import TrainingSettings, predict, train_network, weighted_loss
+from labelsearch.classifiers.prediction import predict
+from labelsearch.classifiers.training import TrainingSettings, train_network, weighted_loss
 
 SETTINGS = TrainingSettings(n_trials=2, max_epochs=3, batch_size=128, seed=3)
 
@@ -124,7 +125,7 @@ def test_weighted_loss_by_hand():
 def test_a_row_does_not_depend_on_what_follows(tiny, monkeypatch):
     rng = np.random.default_rng(0)
     x = rng.uniform(-1, 1, (600, 4)).astype(np.float32)
-    monkeypatch.setattr(training, "CHUNK", 256)
+    monkeypatch.setattr(prediction, "CHUNK", 256)
     whole = predict(tiny, x)
     for stop in (1, 2, 255, 256, 257, 511, 599):
         assert predict(tiny, x[:stop]).tobytes() == whole[:stop].tobytes()
@@ -136,9 +137,9 @@ def test_a_row_does_not_depend_on_what_follows(tiny, monkeypatch):
 
 
 def test_full_chunks_too(tiny):
-    x = np.random.default_rng(0).uniform(-1, 1, (training.CHUNK + 3, 4)).astype(np.float32)
+    x = np.random.default_rng(0).uniform(-1, 1, (prediction.CHUNK + 3, 4)).astype(np.float32)
     whole = predict(tiny, x)
-    for stop in (1, 1000, training.CHUNK, training.CHUNK + 1):
+    for stop in (1, 1000, prediction.CHUNK, prediction.CHUNK + 1):
         assert predict(tiny, x[:stop]).tobytes() == whole[:stop].tobytes()
 
 

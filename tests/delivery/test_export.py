@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from feature_space.feature_set import FeatureSet
 from labelsearch.classifiers.files import load_network
-from labelsearch.classifiers.training import predict
+from labelsearch.classifiers.prediction import predict
 from labelsearch.commands import main
 from labelsearch.pipeline.stages import ensembles, outputs, search
 from strategies.simulate import final_value, simulate

@@ -7,7 +7,7 @@ import pytest
 
 from labelsearch.classifiers.classifier import Classifier
 from labelsearch.classifiers.networks import build_network
-from labelsearch.classifiers.training import predict
+from labelsearch.classifiers.prediction import predict
 from labelsearch.delivery.export import export_bundle
 from labelsearch.live.bundle import BundleError, load_bundle
 from labelsearch.live.engine import Engine

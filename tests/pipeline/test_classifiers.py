@@ -9,7 +9,7 @@ import pytest
 
 from labelsearch.classifiers.files import load_network
 from labelsearch.classifiers.networks import Ensemble
-from labelsearch.classifiers.training import predict
+from labelsearch.classifiers.prediction import predict
 from labelsearch.delivery import tables
 from labelsearch.pipeline.experiment import Experiment
 from labelsearch.pipeline.ledger import Ledger

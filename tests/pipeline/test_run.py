@@ -14,7 +14,7 @@ import pytest
 from feature_space.feature_set import FeatureSet
 from feature_space.indicators import Inputs
 from labelsearch.classifiers.files import load_network
-from labelsearch.classifiers.training import predict
+from labelsearch.classifiers.prediction import predict
 from labelsearch.labels.kinds import NEUTRAL
 from labelsearch.pipeline.experiment import Experiment
 from labelsearch.pipeline.ledger import Ledger, look_number

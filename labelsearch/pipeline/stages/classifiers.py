@@ -166,7 +166,7 @@ def train_unit(task: tuple[Context, int], folder: Path) -> None:
     from labelsearch.classifiers.evaluation import evaluate
     from labelsearch.classifiers.explain import mean_shap_values
     from labelsearch.classifiers.files import save_network
-    from labelsearch.classifiers.training import predict
+    from labelsearch.classifiers.prediction import predict
 
     context, index = task
     problem = load_problem(context, index)

@@ -25,7 +25,7 @@ class WindowOutputs(NamedTuple):
 def run(context: Context, folder: Path) -> dict[str, Any]:
     """Write ``past.npz`` and ``future.npz``."""
     from labelsearch.classifiers.files import load_network
-    from labelsearch.classifiers.training import predict
+    from labelsearch.classifiers.prediction import predict
 
     labels = context.experiment.label_kinds()
     rows = {w: context.rows(w) for w in ("past", "future")}

@@ -1,0 +1,68 @@
+"""Class probabilities of any network, the same bits for a row whatever rows go with it."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from labelsearch.classifiers.dataset import Windows
+from labelsearch.classifiers.inference import Perceptron
+from labelsearch.classifiers.networks import Ensemble, window_of
+from labelsearch.classifiers.threads import one_thread
+
+CHUNK = 8192  # rows of one inference call
+CHUNK_BARS = 32_768  # bars of all windows of one inference call together
+
+
+def chunk_rows(window: int) -> int:
+    """Rows of one inference call, so that its memory is bounded whatever the window."""
+    return CHUNK if window == 1 else max(1, CHUNK_BARS // window)
+
+
+def perceptron_of(network: nn.Module) -> Perceptron | None:
+    """The same classifier for `labelsearch.classifiers.inference`; None if it is no multilayer perceptron."""
+    members = list(network.members) if isinstance(network, Ensemble) else [network]
+    networks = []
+    for member in members:
+        if not isinstance(member, nn.Sequential):
+            return None
+        if not all(isinstance(layer, (nn.Linear, nn.ReLU, nn.Dropout)) for layer in member):
+            return None
+        linear = [layer for layer in member if isinstance(layer, nn.Linear)]
+        networks.append([(layer.weight.detach().numpy(), layer.bias.detach().numpy()) for layer in linear])
+    return Perceptron.of_layers(networks, network.temperature if isinstance(network, Ensemble) else 1.0)
+
+
+def predict(
+    network: nn.Module, matrix: NDArray[np.float32], rows: NDArray[np.int64] | None = None, *, origin: int = 0
+) -> NDArray[np.float32]:
+    """Class probabilities, float32 (N, 3), at some rows of the features (T, F); by default at all.
+
+    The probabilities of a row have the same bits whatever other rows are asked for. Multilayer perceptrons go through
+    `labelsearch.classifiers.inference`. Networks that see windows find them in the matrix, before each row; rows before
+    the first of the matrix are taken to equal the first. They go through torch on one thread in blocks of one size,
+    each row at a place of its block that its own number fixes, as matrix products may depend on it: ``origin`` is the
+    number of the matrix's first row, for matrices that begin elsewhere.
+    """
+    index = np.arange(matrix.shape[0]) if rows is None else np.asarray(rows, dtype=np.int64)
+    perceptron = perceptron_of(network)
+    if perceptron is not None:
+        return perceptron.probabilities(matrix, index)
+    window = window_of(network)
+    size = chunk_rows(window)
+    source = torch.from_numpy(matrix)
+    out = np.empty((len(index), 3), dtype=np.float32)
+    places = (index + origin) % size
+    order = np.argsort(places, kind="stable")
+    counts = np.bincount(places, minlength=size)
+    turn = np.empty(len(index), dtype=np.int64)  # rows of the same place take turns, a block each
+    turn[order] = np.arange(len(index)) - np.repeat(np.cumsum(counts) - counts, counts)
+    network.eval()
+    with one_thread(), torch.no_grad():
+        for block in range(counts.max(initial=0)):
+            wanted = np.flatnonzero(turn == block)
+            block_rows = torch.zeros(size, dtype=torch.int64)
+            block_rows[torch.from_numpy(places[wanted])] = torch.from_numpy(index[wanted])
+            seen = Windows(source, block_rows, window).gather() if window > 1 else source[block_rows]
+            out[wanted] = torch.softmax(network(seen), 1).numpy()[places[wanted]]
+    return out
