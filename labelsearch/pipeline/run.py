@@ -16,6 +16,7 @@ from labelsearch.pipeline.context import Context, Progress, silent
 from labelsearch.pipeline.experiment import Experiment
 from labelsearch.pipeline.ledger import Event, Ledger, record_look
 from labelsearch.pipeline.meter import Meter
+from labelsearch.pipeline.reuse import digest_files, take_over
 from labelsearch.pipeline.units import write_atomically
 
 
@@ -56,15 +57,6 @@ STAGES = (
     Stage("ensembles", ("outputs", "search"), ("score", "tiers"), looks_at_future=True, version=4),
 )
 STAGE_NAMES = tuple(stage.name for stage in STAGES)
-
-
-def _digest_files(folder: Path) -> str:
-    """SHA-256 over names and contents of all files of a folder."""
-    total = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        total.update(str(path.relative_to(folder)).encode() + b"\0")
-        total.update(hashlib.sha256(path.read_bytes()).digest())
-    return total.hexdigest()
 
 
 def done_events(ledger: Ledger) -> dict[str, Event]:
@@ -140,7 +132,7 @@ def _run_stage(stage: Stage, context: Context, ledger: Ledger, key: str) -> None
         "stage",
         stage=stage.name,
         key=key,
-        content=_digest_files(context.stage(stage.name)),
+        content=digest_files(context.stage(stage.name)),
         counts=counts,
         seconds=round(meter.seconds, 3),
         peak_mb=round(meter.peak_mb, 1),
@@ -158,7 +150,7 @@ def run_experiment(
     workers: int = 2,
     progress: Progress = silent,
 ) -> Context:
-    """Run all stages up to ``last``; those already done for the same inputs are skipped.
+    """Run all stages up to ``last``; those already done for the same inputs, by this or another run, are skipped.
 
     Parameters
     ----------
@@ -212,6 +204,11 @@ def run_stages(
         key = _key(stage, context, done, bars)
         finished = done.get(stage.name)
         if finished and finished["key"] == key and context.stage(stage.name).is_dir():
+            context.progress(stage.name, 0, 0)
+            continue
+        taken = None if context.reseed else take_over(stage.name, key, context.folder)
+        if taken:
+            ledger.append("stage", **{**taken, "time": int(time.time())})
             context.progress(stage.name, 0, 0)
             continue
         _run_stage(stage, context, ledger, key)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,6 +75,37 @@ def test_a_changed_section_redoes_only_what_depends_on_it(tiny_run, tmp_path):
     assert list(ensembles.load(context)["members"]) == ["10"]
     key = done_events(Ledger(context.folder / "ledger.jsonl"))["ensembles"]["key"]
     assert look_number(looks_ledger(context.folder), key) == (2, 2)
+
+
+def test_another_run_takes_over_what_does_not_depend_on_the_change(tiny_run, tmp_path, monkeypatch):
+    """Stages of a run beside it, by their keys; what is no longer as its ledger says is done again."""
+    shutil.copytree(tiny_run.folder, tmp_path / tiny_run.experiment.run_id)
+    shutil.copy(tiny_run.folder.parent / "looks.jsonl", tmp_path)
+    base = tiny_run.experiment.to_dict()
+    search = {**base["search"], "n_strategies": 200, "island_size": 100}
+    changed = Experiment.from_dict({**base, "name": "other", "search": search})
+    seen = []
+    context = run_experiment(changed, tmp_path, tiny_run.store, workers=1, progress=lambda s, d, n: seen.append((s, n)))
+    assert [s for s, n in seen if n == 0] == list(STAGE_NAMES[:4])
+    done = done_events(Ledger(context.folder / "ledger.jsonl"))
+    assert [done[name].get("run") for name in STAGE_NAMES] == [tiny_run.experiment.run_id] * 4 + [None] * 2
+    assert done["classifiers"]["counts"] == {"network_trials": 6}
+    for name in STAGE_NAMES[:4]:
+        for path in filter(Path.is_file, (tiny_run.folder / name).rglob("*")):
+            assert (context.folder / path.relative_to(tiny_run.folder)).read_bytes() == path.read_bytes()
+
+    # the same run again, from whole files and from one that has changed
+    again = Experiment.from_dict({**base, "name": "again", "search": search})
+    path = tmp_path / tiny_run.experiment.run_id / "labels" / "spoilt.json"
+    path.write_text("{}")
+    seen.clear()
+    third = run_experiment(again, tmp_path, tiny_run.store, last="labels", progress=lambda s, d, n: seen.append((s, n)))
+    assert done_events(Ledger(third.folder / "ledger.jsonl"))["labels"]["run"] == context.folder.name
+    shutil.rmtree(context.folder)
+    shutil.rmtree(third.folder)
+    run_experiment(again, tmp_path, tiny_run.store, last="labels", progress=lambda s, d, n: seen.append((s, n)))
+    assert seen[0] == ("labels", 0)
+    assert seen[-1][1] > 0
 
 
 def test_two_workers_give_the_same_bits_as_one(tiny_run, tmp_path):
