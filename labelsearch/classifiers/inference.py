@@ -5,6 +5,7 @@ followed live then trades as it did in the search. Rows go side by side in lanes
 LLVM can vectorise. Needs neither torch nor its start-up time.
 """
 
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,12 +53,12 @@ class Perceptron(NamedTuple):
         ValueError
             If the shapes do not fit each other, or the last layer has not three outputs.
         """
-        shapes = {tuple(weight.shape for weight, _ in layers) for layers in networks}
+        shapes = {tuple((weight.shape, bias.shape) for weight, bias in layers) for layers in networks}
         if len(shapes) != 1:
             raise ValueError("networks of one classifier must have one shape")
         (shape,) = shapes
-        sizes = [shape[0][1], *(outputs for outputs, _ in shape)]
-        if any(s != (b, a) for s, a, b in zip(shape, sizes, sizes[1:], strict=False)) or sizes[-1] != N_CLASSES:
+        sizes = [weight[-1] for weight, _ in shape[:1]] + [weight[0] for weight, _ in shape]
+        if shape != tuple(((b, a), (b,)) for a, b in itertools.pairwise(sizes)) or sizes[-1:] != [N_CLASSES]:
             raise ValueError(f"layers {shape} do not make a classifier")
         pairs = [pair for layers in networks for pair in layers]
         flat = np.concatenate([part.ravel() for weight, bias in pairs for part in (weight, bias)])
@@ -96,19 +97,33 @@ def load_perceptron(folder: Path) -> Perceptron:
     Raises
     ------
     ValueError
-        If it is no multilayer perceptron.
+        If it is no multilayer perceptron, or its weights are no finite float32 of the shapes that one has.
     """
-    from safetensors.numpy import load_file
-
     description = json.loads((folder / "network.json").read_text())
     if description["kind"] != "mlp":
         raise ValueError(f"{folder}: a network of kind {description['kind']}, not mlp")
     networks = []
     for path in weight_files(description.get("n_networks", 1)):
-        tensors = load_file(folder / path)
-        numbers = sorted({int(name.split(".")[0]) for name in tensors})
+        tensors = load_weights(folder / path)
+        numbers = sorted({int(name.split(".")[0]) for name in tensors if name[0].isdecimal()})
+        if set(tensors) != {f"{k}.{part}" for k in numbers for part in ("weight", "bias")}:
+            raise ValueError(f"{path} has not a weight and a bias for each layer")
         networks.append([(tensors[f"{k}.weight"], tensors[f"{k}.bias"]) for k in numbers])
-    return Perceptron.of_layers(networks, description.get("temperature", 1.0))
+    perceptron = Perceptron.of_layers(networks, description.get("temperature", 1.0))
+    if perceptron.n_features != description["n_features"]:
+        raise ValueError(f"weights of {perceptron.n_features} features, but n_features is {description['n_features']}")
+    return perceptron
+
+
+def load_weights(path: Path) -> dict[str, NDArray[np.float32]]:
+    """Tensors by name; ValueError unless they are finite float32."""
+    from safetensors.numpy import load_file
+
+    tensors = load_file(path)
+    for name, tensor in tensors.items():
+        if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
+            raise ValueError(f"{path.name}: {name} is not of finite float32")
+    return tensors
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

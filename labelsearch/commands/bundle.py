@@ -28,7 +28,7 @@ def verify(folder: Path, as_json: bool) -> None:
     Example:
       labelsearch bundle verify winners
     """
-    from labelsearch.live.bundle import verify_bundle
+    from labelsearch.live.verify import verify_bundle
 
     manifest = verify_bundle(folder)
     if as_json:

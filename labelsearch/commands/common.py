@@ -80,7 +80,7 @@ def one_line_errors(command: Command) -> Command:
         try:
             return command(*args, **kwargs)
         except (ValueError, OSError) as error:
-            from labelsearch.live.bundle import BundleError
+            from labelsearch.live.verify import BundleError
             from labelsearch.market.rules import BarError
             from labelsearch.pipeline.run import RunError
             from labelsearch.pipeline.schema import ExperimentError

@@ -47,8 +47,9 @@ def signal(bundle: Path, bars: Path, start: str | None, own: tuple[Path, ...], a
       labelsearch signal winners --bars BTCUSDT-1m.parquet
       labelsearch signal winners --bars BTCUSDT-1m.parquet --start 2020-01-04 --json
     """  # fmt: skip
-    from labelsearch.live.bundle import BundleError, load_bundle
+    from labelsearch.live.bundle import load_bundle
     from labelsearch.live.engine import Engine
+    from labelsearch.live.verify import BundleError
 
     engine = Engine(load_bundle(bundle, own), _start_ms(start))
     engine.start(_read(bars, engine.bundle))
@@ -125,7 +126,7 @@ def _interrupt(*_: object) -> None:
 def _arriving(session: "Session", source: str, warm_up: Path | None) -> Iterable[Any]:
     """Bars of the source after the last one taken; a session that does not go on takes its history first."""
     from labelsearch.live import sources
-    from labelsearch.live.bundle import BundleError
+    from labelsearch.live.verify import BundleError
 
     kind, _, rest = source.partition(":")
     history = _read(warm_up, session.bundle) if warm_up and session.fresh else None

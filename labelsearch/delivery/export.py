@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from labelsearch import __version__
-from labelsearch.live.bundle import MANIFEST, THRESHOLDS, verify_bundle
+from labelsearch.delivery.table import plain
+from labelsearch.live.bundle import THRESHOLDS
 from labelsearch.live.schema import FORMAT_VERSION, whole_schema
+from labelsearch.live.verify import MANIFEST, verify_bundle
 from labelsearch.pipeline.context import Context
 from labelsearch.pipeline.ledger import Ledger
 from labelsearch.pipeline.run import RunError, done_events
@@ -21,7 +23,7 @@ PAST_FIGURES = ("score", "monthly_return", "trades_per_month", "mean_position", 
 
 def _write_json(path: Path, data: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(data, indent=1))
+    path.write_text(json.dumps(plain(data), indent=1))
 
 
 def _strategies(context: Context, tier: int | None) -> dict[str, Any]:

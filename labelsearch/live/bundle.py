@@ -1,10 +1,9 @@
 """A bundle: the winners of a run as files, checked before use. Reads JSON and numbers, and executes nothing of it."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,13 +12,10 @@ from numpy.typing import NDArray
 from feature_space.feature_set import FeatureSet
 from feature_space.own import file_sha256, load_indicators
 from labelsearch.classifiers.classifier import Classifier, load_classifier
-from labelsearch.live.schema import FORMAT_VERSION, check
+from labelsearch.live.verify import MANIFEST, BundleError, read, verify_bundle
+from labelsearch.market.times import DAY_MS
 
-MANIFEST = "manifest.json"
-
-
-class BundleError(ValueError):
-    """A bundle that cannot be used, as one line."""
+THRESHOLDS = ("theta_buy", "theta_sell", "delta")
 
 
 class Tier(NamedTuple):
@@ -81,50 +77,8 @@ class Bundle:
         return max(classifier.window for classifier in self.classifiers)
 
 
-def verify_bundle(folder: Path) -> dict[str, Any]:
-    """Hold a bundle against its manifest and its JSON files against their schema.
-
-    Parameters
-    ----------
-    folder : Path
-        From `labelsearch.delivery.export.export_bundle`.
-
-    Returns
-    -------
-    dict
-        The manifest: ``format``, ``labelsearch`` version, ``run``, ``tier``, ``stages`` and ``sha256`` by file.
-
-    Raises
-    ------
-    BundleError
-        If there is no readable manifest, its format is unknown, or a file is missing, changed, not in the manifest,
-        outside the folder, or not what its schema says; the file is named.
-    """
-    manifest = _read_manifest(folder)
-    listed = manifest["sha256"]
-    for name in listed:
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts:
-            raise BundleError(f"{folder}: the manifest names {name}, which lies outside the bundle")
-    present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()} - {MANIFEST}
-    for name in sorted(present - set(listed)):
-        raise BundleError(f"{folder}: {name} is not in the manifest")
-    for name, digest in sorted(listed.items()):
-        path = folder / name
-        if path.is_symlink() or not path.is_file():
-            raise BundleError(f"{folder}: {name} is missing")
-        if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-            raise BundleError(f"{folder}: {name} has changed since it was exported")
-    for name in ("market.json", "strategies.json", "past.json"):
-        _read(folder, name)
-    for label in _read(folder, "labels.json"):
-        _read(folder, f"feature_sets/{label['name']}.json", "feature_sets/<label>.json")
-        _read(folder, f"classifiers/{label['name']}/network.json", "classifiers/<label>/network.json")
-    return manifest
-
-
 def load_bundle(folder: Path, own: Sequence[Path] = ()) -> Bundle:
-    """Read a bundle after `verify_bundle`.
+    """Read a bundle after `labelsearch.live.verify.verify_bundle`.
 
     Parameters
     ----------
@@ -138,28 +92,26 @@ def load_bundle(folder: Path, own: Sequence[Path] = ()) -> Bundle:
     BundleError
         As `verify_bundle`; own indicators that are needed and not given, or given and other; parts that do not fit.
     """
-    verify_bundle(folder)
-    market, labels, book = (_read(folder, name) for name in ("market.json", "labels.json", "strategies.json"))
+    manifest = verify_bundle(folder)
+    market, labels, book = (read(folder, name) for name in ("market.json", "labels.json", "strategies.json"))
+    if DAY_MS % market["interval_ms"]:
+        raise BundleError(f"{folder}: market.json: interval_ms: {market['interval_ms']} does not divide a day")
     _load_own(folder, market["own_indicators"], own)
     names = tuple(label["name"] for label in labels)
+    if len(set(names)) < len(names):
+        raise BundleError(f"{folder}: labels.json: a label is there twice")
     if book["outputs"] != [f"{name}:{side}" for name in names for side in ("buy", "sell")]:
         raise BundleError(f"{folder}: outputs of strategies.json are not those of labels.json")
-    from safetensors import SafetensorError
-
-    try:
-        sets = tuple(FeatureSet.from_dict(_read(folder, f"feature_sets/{name}.json", None)) for name in names)
-        classifiers = tuple(load_classifier(folder / "classifiers" / name) for name in names)
-    except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
-        raise BundleError(f"{folder}: {error}") from None
-    n_strategies = len(book["strategies"])
-    tiers = {int(n): _tier(folder, n, tier, n_strategies) for n, tier in book["tiers"].items()}
-    try:
-        params = [
-            [*(s["weights"][name] for name in book["outputs"]), *(s["thresholds"][n] for n in THRESHOLDS)]
-            for s in book["strategies"]
-        ]
-    except KeyError as error:
-        raise BundleError(f"{folder}: strategies.json: a strategy has no weight of {error}") from None
+    sets, classifiers = zip(*(_label(folder, name) for name in names), strict=True)
+    if len({s.normalisation for s in sets}) > 1:
+        raise BundleError(f"{folder}: feature_sets: normalisations differ")
+    needed = max(s.warm_up + c.window - 1 for s, c in zip(sets, classifiers, strict=True))
+    if market["warm_up"] < needed:
+        told = f"warm_up: {market['warm_up']} is less than the features need, {needed}"
+        raise BundleError(f"{folder}: market.json: {told}")
+    tiers = {int(n): _tier(folder, n, tier, len(book["strategies"])) for n, tier in book["tiers"].items()}
+    if not max(tiers) == len(book["strategies"]) == manifest["tier"]:
+        raise BundleError(f"{folder}: strategies.json: the largest tier is not all strategies, or not the manifest's")
     return Bundle(
         digest=hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
         symbol=market["symbol"],
@@ -170,7 +122,7 @@ def load_bundle(folder: Path, own: Sequence[Path] = ()) -> Bundle:
         labels=names,
         feature_sets=sets,
         classifiers=classifiers,
-        params=np.array(params, dtype=np.float64),
+        params=np.array([_strategy(folder, one, book["outputs"]) for one in book["strategies"]], dtype=np.float64),
         strategies=np.array([s["strategy"] for s in book["strategies"]], dtype=np.int64),
         rules={
             "fee": book["fee"],
@@ -183,15 +135,36 @@ def load_bundle(folder: Path, own: Sequence[Path] = ()) -> Bundle:
     )
 
 
-THRESHOLDS = ("theta_buy", "theta_sell", "delta")
+def _label(folder: Path, name: str) -> tuple[FeatureSet, Classifier]:
+    """Features and classifier of a label, which must be of as many features."""
+    from safetensors import SafetensorError
+
+    network = read(folder, f"classifiers/{name}/network.json", "classifiers/<label>/network.json")
+    try:
+        features = FeatureSet.from_dict(read(folder, f"feature_sets/{name}.json", "feature_sets/<label>.json"))
+        if len(features.features) != network["n_features"]:
+            raise ValueError(f"{len(features.features)} features, but its network takes {network['n_features']}")
+        return features, load_classifier(folder / "classifiers" / name)
+    except BundleError:
+        raise
+    except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
+        raise BundleError(f"{folder}: label {name}: " + " ".join(str(error).split())) from None
+
+
+def _strategy(folder: Path, one: dict[str, Any], outputs: list[str]) -> list[float]:
+    if set(one["weights"]) != set(outputs):
+        raise BundleError(f"{folder}: strategies.json: strategy {one['strategy']} has not one weight for each output")
+    return [*(one["weights"][name] for name in outputs), *(one["thresholds"][name] for name in THRESHOLDS)]
 
 
 def _tier(folder: Path, name: str, tier: dict[str, Any], n_strategies: int) -> Tier:
-    members = np.array(tier["members"], dtype=np.int64)
-    shares = np.array(tier["shares"], dtype=np.float64)
-    if len(shares) != len(members) or members.max() >= n_strategies or len(members) != int(name):
+    members, shares = tier["members"], tier["shares"]
+    fits = len(members) == len(set(members)) == len(shares) == int(name) and max(members) < n_strategies
+    if not fits:
         raise BundleError(f"{folder}: strategies.json: tier {name} does not fit the strategies")
-    return Tier(members, shares, float(tier["rate"]))
+    if abs(sum(shares) - 1.0) > 1e-9:
+        raise BundleError(f"{folder}: strategies.json: tier {name}: shares do not sum to 1")
+    return Tier(np.array(members, dtype=np.int64), np.array(shares, dtype=np.float64), float(tier["rate"]))
 
 
 def _load_own(folder: Path, needed: list[dict[str, str]], own: Sequence[Path]) -> None:
@@ -208,41 +181,4 @@ def _load_own(folder: Path, needed: list[dict[str, str]], own: Sequence[Path]) -
         try:
             load_indicators(given[one["sha256"]])
         except ValueError as error:
-            raise BundleError(str(error)) from None
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    try:
-        manifest = _json(folder, MANIFEST)
-    except FileNotFoundError:
-        raise BundleError(f"{folder} holds no bundle: {MANIFEST} is missing") from None
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT_VERSION:
-        found = manifest.get("format") if isinstance(manifest, dict) else None
-        raise BundleError(f"{folder}: format {found!r} of the bundle is unknown; this version reads {FORMAT_VERSION}")
-    _check(folder, manifest, MANIFEST, MANIFEST)
-    return manifest
-
-
-def _read(folder: Path, name: str, kind: str | None = "") -> Any:
-    """A JSON file, held against the schema of its kind: its own name by default, None for no check."""
-    try:
-        data = _json(folder, name)
-    except FileNotFoundError:
-        raise BundleError(f"{folder}: {name} is missing") from None
-    if kind is not None:
-        _check(folder, data, kind or name, name)
-    return data
-
-
-def _check(folder: Path, data: Any, kind: str, name: str) -> None:
-    try:
-        check(data, kind, f"{folder}: {name}")
-    except ValueError as error:
-        raise BundleError(str(error)) from None
-
-
-def _json(folder: Path, name: str) -> Any:
-    try:
-        return json.loads((folder / name).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BundleError(f"{folder}: {name} is not JSON: {error}") from None
+            raise BundleError(" ".join(str(error).split())) from None

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from feature_space.indicators import Inputs, make_inputs
 from feature_space.streaming import FeatureStream
 from labelsearch.live.account import Book, Standing
-from labelsearch.live.bundle import Bundle, BundleError
+from labelsearch.live.bundle import Bundle
 from labelsearch.live.feed import Bar, bars_in
+from labelsearch.live.verify import BundleError
 from labelsearch.market.bars import Bars
 from strategies.capital import Stretch
 from strategies.simulate import State, initial_state, simulate, simulate_paths

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from labelsearch.live.bundle import BundleError
 from labelsearch.live.feed import Bar
+from labelsearch.live.verify import BundleError
 
 SNAPSHOT, BARS = "snapshot.npz", "bars.jsonl"
 

@@ -19,31 +19,35 @@ def _object(text: str, optional: tuple[str, ...] = (), **fields: Schema) -> Sche
 
 def _map(text: str, each: Schema, names: str = ".+") -> Schema:
     """An object whose keys are names."""
-    return _field("object", text, patternProperties={f"^{names}$": each}, additionalProperties=False, minProperties=1)
+    more = {"patternProperties": {f"^{names}{_END}": each}, "additionalProperties": False, "minProperties": 1}
+    return _field("object", text, **more)
 
 
 def _list(text: str, each: Schema, **more: Any) -> Schema:
     return _field("array", text, items=each, **more)
 
 
-_SHA256 = _field("string", "SHA-256 in hex", pattern="^[0-9a-f]{64}$")
+_END = "$(?!\\n)"  # Python's $ also matches before a last newline
+_NAME = "[A-Za-z0-9][A-Za-z0-9_.+-]{0,199}"
+_WORDS = {"pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]{1,255}" + _END}  # nothing that steers a terminal
+_SHA256 = _field("string", "SHA-256 in hex", pattern="^[0-9a-f]{64}" + _END)
 _WHOLE = {"minimum": 0}
 _SHARE = {"minimum": 0, "exclusiveMaximum": 1}
 
 MANIFEST = _object(
     "What the bundle is, and the checksum of every other file.",
     format=_field("integer", f"version of the format; this is {FORMAT_VERSION}", const=FORMAT_VERSION),
-    labelsearch=_field("string", "version of labelsearch that wrote it"),
-    run=_field("string", "run it comes from"),
+    labelsearch=_field("string", "version of labelsearch that wrote it", **_WORDS),
+    run=_field("string", "run it comes from", **_WORDS),
     tier=_field("integer", "size of the largest tier in it", minimum=1),
     stages=_map("key of each stage of the run, by name", _field("string", "hash of all that the stage depends on")),
-    sha256=_map("checksum of every other file, by path", _SHA256),
+    sha256=_map("checksum of every other file, by path from the folder", _SHA256, f"{_NAME}(/{_NAME})*"),
 )
 
 MARKET = _object(
     "Which bars it was made for, and how many it needs before the first decision.",
-    symbol=_field("string", "symbol of the bars", minLength=1),
-    interval_ms=_field("integer", "length of a bar in milliseconds", minimum=1),
+    symbol=_field("string", "symbol of the bars", **_WORDS),
+    interval_ms=_field("integer", "length of a bar in milliseconds; divides a day", minimum=1000, multipleOf=1000),
     quote_volume=_field(
         "boolean", "true: the price of a bar is quote volume / volume; false: (high + low + close) / 3"
     ),
@@ -51,14 +55,15 @@ MARKET = _object(
     warm_up=_field(
         "integer",
         "bars before the first decision; an earlier start changes no raw indicator by more than 1e-6",
-        **_WHOLE,
+        minimum=0,
+        maximum=10_000_000,
     ),
     windows=_map(
         "windows of the run", _list("first and last day, UTC", _field("string", "date"), minItems=2, maxItems=2)
     ),
     own_indicators=_list(
         "the user's own indicators; the bundle does not hold their code, whoever follows it gives the files",
-        _object("one file", file=_field("string", "its name"), sha256=_SHA256),
+        _object("one file", file=_field("string", "its name", **_WORDS), sha256=_SHA256),
     ),
 )
 
@@ -84,7 +89,7 @@ STRATEGIES = _object(
             shares=_list("share of the capital at the start of each member", _field("number", "share", minimum=0)),
             rate=_field("number", "learning rate of the universal rule; 0 for the others", minimum=0),
         ),
-        "[0-9]+",
+        "[1-9][0-9]{0,8}",
     ),
     strategies=_list(
         "all strategies of the largest tier",
@@ -109,7 +114,7 @@ LABELS = _list(
     _object(
         "one label",
         name=_field(
-            "string", "name, as in outputs, feature_sets/ and classifiers/", pattern="^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
+            "string", "name, as in outputs, feature_sets/ and classifiers/", pattern=f"^{_NAME}{_END}", maxLength=100
         ),
         kind=_field("string", "kind of label"),
         options=_field("object", "its parameters", additionalProperties={"type": ["number", "string"]}),
@@ -125,7 +130,7 @@ FEATURE_SET = _object(
     normalisation=_object(
         "how an indicator becomes a feature in (-1, 1)",
         kind=_field("string", "train: divided by scale; local: by its trailing deviation", enum=["train", "local"]),
-        window=_field("integer", "bars of the trailing deviation", minimum=1),
+        window=_field("integer", "bars of the trailing deviation", minimum=2, maximum=1_000_000),
         gain=_field("number", "factor of the divisor", exclusiveMinimum=0),
     ),
     features=_list(
@@ -134,7 +139,7 @@ FEATURE_SET = _object(
             "one feature",
             name=_field("string", "indicator"),
             parameters=_list("its parameters", _field("integer", "parameter")),
-            scale=_field("number", "its standard deviation on train"),
+            scale=_field("number", "its standard deviation on train", minimum=0),
         ),
         minItems=1,
     ),
@@ -145,10 +150,20 @@ NETWORK = _object(
     "The network of one label; its weights are in the safetensors files beside it.",
     optional=("n_networks", "temperature"),
     kind=_field("string", "kind of network"),
-    n_features=_field("integer", "features of a bar", minimum=1),
-    options=_field("object", "its shape", additionalProperties={"type": "number"}),
-    n_networks=_field("integer", "networks whose probabilities are averaged; 1 if absent", minimum=1),
-    temperature=_field("number", "divisor of the log probabilities; 1 if absent", exclusiveMinimum=0),
+    n_features=_field("integer", "features of a bar", minimum=1, maximum=10_000),
+    options=_object(
+        "its shape",
+        optional=("window", "width", "depth", "heads", "dropout"),
+        window=_field("integer", "bars that it sees at once", minimum=2, maximum=100_000),
+        width=_field("integer", "units of a layer", minimum=1, maximum=100_000),
+        depth=_field("integer", "layers", minimum=1, maximum=100),
+        heads=_field("integer", "heads of attention", minimum=1, maximum=1000),
+        dropout=_field("number", "share of units left out while it was trained", **_SHARE),
+    ),
+    n_networks=_field("integer", "networks whose probabilities are averaged; 1 if absent", minimum=1, maximum=1000),
+    temperature=_field(
+        "number", "divisor of the log probabilities; 1 if absent", minimum=1e-3, maximum=1e3
+    ),
 )
 
 PAST = _object(
@@ -195,7 +210,10 @@ def check(data: Any, kind: str, where: str) -> None:
     """
     import jsonschema
 
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(FILES[kind]).iter_errors(data))
+    draft = jsonschema.Draft202012Validator
+    types = draft.TYPE_CHECKER.redefine("integer", lambda _, x: type(x) is int)  # 5.0 is none
+    validator = jsonschema.validators.extend(draft, type_checker=types)(FILES[kind])
+    error = jsonschema.exceptions.best_match(validator.iter_errors(data))
     if error is not None:
         place = "/".join(map(str, error.absolute_path))
         raise ValueError(f"{where}{': ' + place if place else ''}: {error.message[:200]}")

@@ -2,16 +2,20 @@
 
 import hashlib
 import json
+import math
 import shutil
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from safetensors.numpy import load_file, save_file
 
 from labelsearch.commands import main
-from labelsearch.live.bundle import BundleError, load_bundle, verify_bundle
+from labelsearch.live.bundle import load_bundle
 from labelsearch.live.schema import reference
+from labelsearch.live.verify import BundleError, verify_bundle
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,13 +66,21 @@ def test_every_changed_or_missing_file_is_named(bundle):
 
 def test_what_does_not_belong_is_refused(bundle, tmp_path):
     (bundle / "extra.py").write_text("")
-    with pytest.raises(BundleError, match=r"extra\.py is not in the manifest"):
+    with pytest.raises(BundleError, match=r"'extra\.py' is not in the manifest"):
         verify_bundle(bundle)
     (bundle / "extra.py").unlink()
     labels = bundle / "labels.json"
     shutil.move(labels, tmp_path / "labels.json")
     labels.symlink_to(tmp_path / "labels.json")
-    with pytest.raises(BundleError, match=r"labels\.json is missing"):
+    with pytest.raises(BundleError, match=r"'labels\.json' is a link"):
+        verify_bundle(bundle)
+
+
+def test_a_folder_that_is_a_link_is_refused(bundle, tmp_path):
+    """Its files are those of the manifest, but lie outside."""
+    shutil.move(bundle / "classifiers", tmp_path / "elsewhere")
+    (bundle / "classifiers").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BundleError, match="'classifiers' is a link"):
         verify_bundle(bundle)
 
 
@@ -78,8 +90,11 @@ def test_what_does_not_belong_is_refused(bundle, tmp_path):
         (lambda m: {**m, "format": 99}, "format 99 of the bundle is unknown"),
         (lambda m: {k: v for k, v in m.items() if k != "format"}, "format None"),
         (lambda m: [], "format None"),
-        (lambda m: {**m, "sha256": {"../escape.json": "0" * 64}}, "outside the bundle"),
-        (lambda m: {**m, "sha256": {"/etc/passwd": "0" * 64}}, "outside the bundle"),
+        (lambda m: {**m, "sha256": {"../escape.json": "0" * 64}}, "'../escape.json' does not match"),
+        (lambda m: {**m, "sha256": {"/etc/passwd": "0" * 64}}, "'/etc/passwd' does not match"),
+        (lambda m: {**m, "sha256": {"a\n": "0" * 64}}, r"'a\\n' does not match"),
+        (lambda m: {**m, "sha256": {"labels.json": m["sha256"]["labels.json"]}}, "is not in the manifest"),
+        (lambda m: {**m, "run": "\x1b[2J"}, r"run: '\\x1b\[2J' does not match"),
         (lambda m: {**m, "sha256": ["a"]}, r"sha256: \['a'\] is not of type 'object'"),
         (lambda m: {**m, "more": 1}, "'more' was unexpected"),
     ],
@@ -126,6 +141,28 @@ def first_label(folder):
         ("feature_sets/{}.json", lambda d: d["normalisation"].update(kind="exec"), "kind: 'exec' is not one of"),
         ("classifiers/{}/network.json", lambda d: d.update(kind=3), "kind: 3 is not of type 'string'"),
         ("classifiers/{}/network.json", lambda d: d.update(kind="no_such"), "unknown network"),
+        ("strategies.json", lambda d: d["tiers"].update({"005": d["tiers"]["5"]}), "'005' does not match"),
+        ("strategies.json", lambda d: d["tiers"]["5"].update(shares=[0.4] * 5), "shares do not sum to 1"),
+        ("strategies.json", lambda d: d["tiers"]["5"].update(members=[0] * 5), "tier 5 does not fit"),
+        ("strategies.json", lambda d: d["tiers"].pop("20") and None, "the largest tier is not all strategies"),
+        ("strategies.json", lambda d: d.update(fee=math.nan), "NaN is no number"),
+        ("strategies.json", lambda d: d["strategies"][0].update(strategy=10**30), r"10+ is out of range"),
+        ("strategies.json", lambda d: d["strategies"][0]["weights"].update(more=1), "not one weight for each output"),
+        ("market.json", lambda d: d.update(warm_up=0), "warm_up: 0 is less than the features need"),
+        ("market.json", lambda d: d.update(interval_ms=7000), "7000 does not divide a day"),
+        ("market.json", lambda d: d.update(interval_ms=60_000.0), "60000.0 is not of type 'integer'"),
+        ("labels.json", lambda d: d.append(d[0]), "a label is there twice"),
+        ("feature_sets/{}.json", lambda d: d["features"].pop() and None, "27 features, but its network takes 28"),
+        ("feature_sets/{}.json", lambda d: d["normalisation"].update(window=10**12), "greater than the maximum"),
+        ("feature_sets/{}.json", lambda d: d["normalisation"].update(gain=2.5), "normalisations differ"),
+        ("classifiers/{}/network.json", lambda d: d["options"].update(depth=10**9), "greater than the maximum"),
+        ("classifiers/{}/network.json", lambda d: d.update(n_networks=10**9), "greater than the maximum"),
+        ("classifiers/{}/network.json", lambda d: d.update(kind="lstm"), "not those of the network"),
+        (
+            "classifiers/{}/network.json",
+            lambda d: d.update(kind="transformer", options={"width": 99_999, "heads": 2}),
+            "options of the network",
+        ),
     ],
 )
 def test_what_the_schema_or_the_parts_forbid_is_named(bundle, name, change, message):
@@ -134,6 +171,43 @@ def test_what_the_schema_or_the_parts_forbid_is_named(bundle, name, change, mess
     with pytest.raises(BundleError, match=message) as caught:
         load_bundle(bundle)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"a": 1, "a": 2}', "'a' is there twice"),
+        ("[1e999]", "1e999 is out of range"),
+        ("[" * 100_000, "nested too deeply"),
+        ("9" * 5000, "is out of range"),
+    ],
+)
+def test_json_that_says_too_much(bundle, text, message):
+    (bundle / "past.json").write_text(text)
+    sign(bundle)
+    with pytest.raises(BundleError, match=message):
+        verify_bundle(bundle)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: {},
+        lambda t: {name: tensor.astype(np.float64) for name, tensor in t.items()},
+        lambda t: {**t, "0.bias": t["0.bias"] * np.float32("nan")},
+        lambda t: {**t, "0.bias": t["0.bias"][1:].copy()},  # a kernel would read beyond the end
+        lambda t: {**t, "0.weight": t["0.weight"][:, 1:].copy()},
+        lambda t: {**t, "0.more": t["0.bias"]},
+        lambda t: {name: tensor for name, tensor in t.items() if name != "0.bias"},
+    ],
+)
+def test_weights_of_another_shape_or_kind_are_refused(bundle, change):
+    label = first_label(bundle)
+    path = bundle / "classifiers" / label / "weights.safetensors"
+    save_file(change(load_file(path)), path)
+    sign(bundle)
+    with pytest.raises(BundleError, match=label):
+        load_bundle(bundle)
 
 
 def test_weights_that_are_no_safetensors_are_refused(bundle):

@@ -9,9 +9,10 @@ from labelsearch.classifiers.classifier import Classifier
 from labelsearch.classifiers.networks import build_network
 from labelsearch.classifiers.prediction import predict
 from labelsearch.delivery.export import export_bundle
-from labelsearch.live.bundle import BundleError, load_bundle
+from labelsearch.live.bundle import load_bundle
 from labelsearch.live.engine import Engine
 from labelsearch.live.feed import Feed, bars_in
+from labelsearch.live.verify import BundleError
 from labelsearch.pipeline.stages import ensembles, outputs, search
 from strategies.simulate import simulate, simulate_paths
 

@@ -10,11 +10,12 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from labelsearch.live.bundle import BundleError, load_bundle
+from labelsearch.live.bundle import load_bundle
 from labelsearch.live.feed import Bar, bars_in
 from labelsearch.live.journal import BARS, SNAPSHOT, Journal
 from labelsearch.live.session import Session
 from labelsearch.live.sources import from_exchange, from_lines, replay
+from labelsearch.live.verify import BundleError
 
 
 @pytest.fixture(scope="module")
