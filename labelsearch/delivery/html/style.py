@@ -85,6 +85,12 @@ summary {{ cursor: pointer; margin: .6rem 0; }}
   nav button {{ margin: 0; flex: none; order: -1; }}
   main {{ padding: 1rem; }}
 }}
+@media screen and (max-width: 700px) {{
+  /* prose in columns would be a word wide here: one cell below the other */
+  .prose thead {{ display: none; }}
+  .prose tr {{ display: block; border-bottom: 1px solid var(--rule); padding: .3rem 0; }}
+  .prose td {{ display: block; border: 0; padding: .1rem 0; min-width: 0; white-space: normal; }}
+}}
 @media print {{
   @page {{ margin: 14mm; }}
   body {{ display: block; font-size: 10.5pt; }}
