@@ -145,7 +145,7 @@ def _arriving(session: "Session", source: str, warm_up: Path | None) -> Iterable
     if source == "stdin":
         if session.fresh:
             session.start(history)
-        return sources.from_lines(sys.stdin)
+        return sources.from_lines(sys.stdin.buffer)
     if kind == "ccxt" and rest.count(":") >= 1:
         name, _, symbol = rest.partition(":")
         return _from_exchange(session, name, symbol, history)

@@ -19,6 +19,7 @@ from labelsearch.market.rules import REQUIRED, BarError, faults
 from labelsearch.market.times import DAY_MS, time_text, to_ms
 
 LONGEST_GAP_MS = 31 * DAY_MS
+LARGEST = 1e18  # of prices and volumes, and of 1 / each: products and squares of what is larger overflow in features
 
 
 class FeedError(BarError):
@@ -128,14 +129,24 @@ class Feed:
         time = int(to_ms(pd.Series([raw["open_time"]]))[0])
         columns: dict[str, Any] = {}
         for name in self.needed:
-            try:
-                columns[name] = np.array([float(raw[name])])
-            except (TypeError, ValueError):
-                raise BarError(f"{name} is not a number") from None
+            columns[name] = np.array([_number(name, raw[name])])
         for fault in faults(columns):
             raise BarError(fault.rule)
+        for name, (value,) in columns.items():
+            if value > LARGEST or 0 < value < 1.0 / LARGEST:
+                raise BarError(f"{name} is out of range")
         numbers: dict[str, Any] = {name: float(values[0]) for name, values in columns.items()}
         return Bar(time - time % self.interval_ms, **numbers)
+
+
+def _number(name: str, value: Any) -> float:
+    text = isinstance(value, str) and value.isascii() and "_" not in value  # float() reads more than numbers
+    if text or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+        try:
+            return float(value)
+        except (ValueError, OverflowError):
+            pass
+    raise BarError(f"{name} is not a number")
 
 
 def bars_in(bars: Bars) -> Iterator[Bar]:

@@ -1,14 +1,15 @@
 """Where bars come from while they are followed: a file, a stream of lines, an exchange."""
 
-import json
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, Protocol
 
+from labelsearch.live import strict_json
 from labelsearch.live.feed import Bar, bars_in
 from labelsearch.market.bars import Bars
 
 PAUSE_S = 30.0
+LONGEST_LINE = 65_536  # bytes; no bar comes near, and what does not end must not fill the memory
 
 
 class Exchange(Protocol):
@@ -25,14 +26,17 @@ def replay(bars: Bars, after_ms: int | None) -> Iterator[Bar]:
     yield from bars_in(bars.between(None if after_ms is None else after_ms + 1, None))
 
 
-def from_lines(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+def from_lines(file: BinaryIO) -> Iterator[dict[str, Any]]:
     """A bar of each line of JSON; what is none comes out as one without columns, which the feed refuses by name."""
-    for line in lines:
-        if not line.strip():
+    while line := file.readline(LONGEST_LINE):
+        whole = line.endswith(b"\n") or len(line) < LONGEST_LINE
+        while len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+            line = file.readline(LONGEST_LINE)
+        if whole and not line.strip():
             continue
         try:
-            found = json.loads(line)
-        except json.JSONDecodeError:
+            found = strict_json.parse(line.decode()) if whole else None
+        except ValueError:
             found = None
         yield found if isinstance(found, dict) else {}
 

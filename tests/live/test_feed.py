@@ -62,6 +62,15 @@ def test_what_comes_again_or_too_late_is_dropped():
         ({"trades": None}, "missing trades"),
         ({"close": "cheap"}, "close is not a number"),
         ({"close": math.nan}, "close is not a finite number"),
+        ({"close": True}, "close is not a number"),
+        ({"close": "1_1"}, "close is not a number"),
+        ({"close": "١١"}, "close is not a number"),
+        ({"close": 10**400}, "close is not a number"),
+        ({"volume": 1e300}, "volume is out of range"),
+        ({"low": 1e-300}, "low is out of range"),
+        ({"open_time": True}, "neither numbers nor dates"),
+        ({"open_time": 10**400}, "cannot be read"),
+        ({"open_time": "2020-01-01T00:01:00+02:00"}, "is not in UTC"),
         ({"close": -1.0}, "close is not positive"),
         ({"high": 8.0}, "high is below low"),
         ({"close": 13.0}, r"close is outside \[low, high\]"),
@@ -87,6 +96,12 @@ def test_what_is_no_bar_at_all(raw):
     feed = Feed(60_000)
     assert feed.take(raw) == []
     assert feed.counts == Counts(refused=1)
+
+
+def test_numbers_may_be_strings():
+    """As many exchanges write them."""
+    (bar,) = Feed(60_000).take({**GOOD, "close": " 11.00 "})
+    assert bar.close == 11.0
 
 
 def test_a_long_gap_ends_the_session():

@@ -1,5 +1,6 @@
 """A session: lines, journal, and going on after a kill."""
 
+import io
 import json
 import os
 import signal
@@ -261,5 +262,16 @@ def test_other_sources(history):
     past = history[1].rows(0, 4)
     assert [bar.open_time for bar in replay(past, int(past.open_time[1]))] == past.open_time[2:].tolist()
     assert len(list(replay(past, None))) == 4
-    assert list(from_lines(['{"a": 1}\n', "\n", "[1]\n", "{\n"])) == [{"a": 1}, {}, {}]
     assert isinstance(next(replay(past, None)), Bar)
+
+
+def test_lines_that_are_no_json(monkeypatch):
+    """Each is told as one broken bar, however long; what follows is read."""
+    monkeypatch.setattr("labelsearch.live.sources.LONGEST_LINE", 64)
+    good = b'{"a": 1}\n'
+    for bad in (b"[1]\n", b"{\n", b"\xff\xfe\n", b"\0\n", b"[" * 63 + b"\n", b'{"a": NaN}\n', b'{"a": 1, "a": 2}\n',
+                b"x" * 64 + good, b"x" * 150 + good):  # fmt: skip
+        assert list(from_lines(io.BytesIO(good + bad + b"\n" + good))) == [{"a": 1}, {}, {"a": 1}]
+    assert list(from_lines(io.BytesIO(good + good.strip()))) == [{"a": 1}] * 2
+    assert list(from_lines(io.BytesIO(b""))) == []
+    assert list(from_lines(io.BytesIO(b"[" * 100_000))) == [{}]
