@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+# Two processes, a file of tests each: more would want more memory than a laptop has.
+PARALLEL := -n 2 --dist loadfile
 
 .PHONY: setup demo test test-slow lint bench clean
 
@@ -18,8 +20,8 @@ demo: $(STAMP)
 
 # The kernels once more as plain Python: compiled and interpreted code must agree with the same twins.
 test: $(STAMP)
-	$(BIN)/python -m pytest
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q tests/feature_space tests/labels
+	$(BIN)/python -m pytest $(PARALLEL)
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q $(PARALLEL) tests/feature_space tests/labels
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
