@@ -1,6 +1,7 @@
 """``labelsearch signal`` and ``live``: follow an exported bundle."""
 
 import json
+import math
 import signal as signals
 import sys
 from collections.abc import Iterable, Iterator
@@ -95,15 +96,19 @@ def live(
     from labelsearch.live.journal import Journal
     from labelsearch.live.session import Session
 
+    if not math.isfinite(capital):
+        raise click.BadParameter(f"{capital} is no amount of money", param_hint="'--capital'")
     signals.signal(signals.SIGTERM, _interrupt)
     session = Session(load_bundle(bundle, own), _start_ms(start), Journal(state) if state else None, capital)
     try:
         if session.resumed:
             _say(session.resumed)
-        arriving = _arriving(session, source, warm_up)
-        for n, line in enumerate(session.run(arriving), 1):
+        n_bars = 0
+        for line in session.run(_arriving(session, source, warm_up)):
             _say(line)
-            if n == limit:
+            session.told()
+            n_bars += "dropped" not in line
+            if n_bars == limit:
                 break
     except KeyboardInterrupt:
         pass
@@ -112,10 +117,12 @@ def live(
 
 
 def _say(line: dict[str, Any]) -> None:
+    from labelsearch.delivery.table import plain
+
     if "dropped" in line:
         click.echo(line["dropped"], err=True)
     else:
-        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.write(json.dumps(plain(line), allow_nan=False) + "\n")
         sys.stdout.flush()
 
 

@@ -89,8 +89,9 @@ class Engine:
             if len(rows) > 1:
                 rows[:-1] = rows[1:] if n else new  # the first bar stands for what came before it
             rows[-1] = new
-        warming = max(self.bundle.warm_up - n, 0)
-        if bar.filled or warming or bar.open_time < self.start_ms:
+        early = -((bar.open_time - self.start_ms) // self.bundle.interval_ms)  # bars before the start
+        warming = max(self.bundle.warm_up - n, early, 0)
+        if bar.filled or warming:
             return Step(bar, warming, np.empty(0), [], {})
         self.outputs = self._classify(bar.open_time // self.bundle.interval_ms)
         before, held, last = self.state, self.held, self._close or bar.open

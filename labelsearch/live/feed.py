@@ -95,7 +95,10 @@ class Feed:
         return self.take_bar(bar)
 
     def take_bar(self, bar: Bar) -> list[Bar]:
-        """As `take`, for a bar that keeps the rules."""
+        """As `take`, for a bar that keeps the rules; `FeedError` also if a column that must be there is not known."""
+        for name in self.needed:
+            if math.isnan(getattr(bar, name)):
+                raise FeedError(f"the bundle's features read {name}, which the bars lack")
         last, self.notice = self.last, ""
         filled: list[Bar] = []
         if last is not None:

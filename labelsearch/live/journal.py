@@ -6,6 +6,7 @@ A bar is written down before it is acted on. Lines are checksummed, so a torn la
 import fcntl
 import json
 import os
+import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,12 +47,15 @@ class Journal:
         self._file: BinaryIO | None = None
 
     def snapshot(self) -> dict[str, NDArray[Any]] | None:
-        """The last snapshot, None if there is none."""
+        """The last snapshot, None if there is none; `BundleError` if it is damaged."""
+        path = self.folder / SNAPSHOT
         try:
-            with np.load(self.folder / SNAPSHOT, allow_pickle=False) as file:
+            with np.load(path, allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
         except FileNotFoundError:
             return None
+        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, AttributeError) as error:
+            raise BundleError(f"{path}: damaged: {error}") from None
 
     def bars(self) -> list[Bar]:
         """Bars written down, oldest first; those before the snapshot may be among them."""

@@ -9,7 +9,8 @@ from labelsearch.live.account import Standing
 from labelsearch.live.bundle import Bundle
 from labelsearch.live.engine import Engine, Step
 from labelsearch.live.feed import Bar, Counts, Feed
-from labelsearch.live.journal import Journal
+from labelsearch.live.journal import SNAPSHOT, Journal
+from labelsearch.live.verify import BundleError
 from labelsearch.market.bars import Bars
 from labelsearch.market.times import iso_time
 
@@ -43,16 +44,21 @@ class Session:
         self.journal = journal
         self.resumed: Line | None = None  # the line of the last bar before the kill
         self._since = 0
+        self._whole = False  # False before the start, and from when a bar arrives until its line went out
         saved = journal.snapshot() if journal else None
         self.fresh = saved is None
         if journal is None or saved is None:
             return
-        self.engine.restore(saved)
+        try:
+            self.engine.restore(saved)
+            self.feed.counts = Counts(*saved["feed"].tolist())
+        except (KeyError, TypeError) as error:
+            raise BundleError(f"{journal.folder / SNAPSHOT}: {error} is missing: no snapshot of this version") from None
         self.feed.last = self.engine.last
-        self.feed.counts = Counts(*saved["feed"].tolist())
         for bar in journal.bars():
             if self.engine.last is None or bar.open_time > self.engine.last.open_time:
                 self.resumed = self._follow(self.feed.take_bar(bar))
+        self._whole = self.resumed is None
 
     @property
     def last_ms(self) -> int | None:
@@ -69,6 +75,7 @@ class Session:
                 self.engine.start_ms = int(history.open_time[-1]) + history.interval_ms
             self.engine.start(history)
             self.feed.last = self.engine.last
+        self._whole = True
         self.save()
 
     def run(self, arriving: Iterable[Mapping[str, Any] | Bar]) -> Iterator[Line]:
@@ -82,19 +89,27 @@ class Session:
         FeedError
             As `labelsearch.live.feed.Feed.take`.
         """
-        if self.resumed:
-            self.save()
+        if not self.fresh:
+            self.told()
+            self.save()  # also drops a torn line at the end of the journal
         for raw in arriving:
+            self._whole = False
             bars = self.feed.take_bar(raw) if isinstance(raw, Bar) else self.feed.take(raw)
             if not bars:
+                self._whole = True
                 yield {"dropped": self.feed.notice}
                 continue
             if self.journal:
                 self.journal.append(bars[-1])
             yield self._follow(bars)
+            self.told()
             self._since += 1
             if self._since >= SAVE_EVERY:
                 self.save()
+
+    def told(self) -> None:
+        """Say that the last line went out; asking `run` for the next one says so too."""
+        self._whole = True
 
     def _follow(self, bars: list[Bar]) -> Line:
         for bar in bars:
@@ -108,8 +123,13 @@ class Session:
             self.journal.save({**self.engine.snapshot(), "feed": np.array(self.feed.counts)})
 
     def close(self) -> None:
-        """Write a snapshot and end."""
-        self.save()
+        """Write a snapshot and end.
+
+        There is none of a session that has not started, or was stopped between a bar and its line: the journal has the
+        bar, and the next session tells the line.
+        """
+        if self._whole:
+            self.save()
         if self.journal:
             self.journal.close()
 

@@ -22,8 +22,8 @@ class Exchange(Protocol):
 
 
 def replay(bars: Bars, after_ms: int | None) -> Iterator[Bar]:
-    """The bars of a table that start after a time."""
-    yield from bars_in(bars.between(None if after_ms is None else after_ms + 1, None))
+    """The bars of a table that start after a time; those that are filled are missing."""
+    yield from bars_in(bars.present().between(None if after_ms is None else after_ms + 1, None))
 
 
 def from_lines(file: BinaryIO) -> Iterator[dict[str, Any]]:
@@ -65,7 +65,8 @@ def from_exchange(
     step = exchange.interval_ms
     while True:
         due = (after_ms + 2 * step) / 1000.0 + delay_s
-        sleep(max(due - clock(), delay_s))
+        # a clock that is wrong, or was set back, must not let bars pass
+        sleep(min(max(due - clock(), delay_s), step / 1000.0 + delay_s))
         try:
             found = exchange.closed_since(after_ms + step)
         except failures as error:

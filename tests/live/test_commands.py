@@ -73,7 +73,8 @@ def test_stdin_warms_up_by_itself(bundle_folder, bundle):
     """Without history the first bars are the warm-up, and lines say how many are left."""
     bar = {"open": 15000, "high": 15001, "low": 14999, "close": 15000, "volume": 1, "quote_volume": 15000, "trades": 3}
     given = [json.dumps({"open_time": 1_514_764_800_000 + 60_000 * k, **bar}) for k in range(3)]
-    got = invoke("live", bundle_folder, "--source", "stdin", input="\n".join([*given, given[0]]))
+    more = ("no bar", given[0], *given[2:])  # what is dropped does not count for --limit
+    got = invoke("live", bundle_folder, "--source", "stdin", "--limit", 3, input="\n".join([*given[:2], *more, "more"]))
     assert got.exit_code == 0
     lines = [json.loads(line) for line in got.stdout.splitlines()]
     assert [line["warming"] for line in lines] == [bundle.warm_up - k for k in range(3)]
@@ -101,6 +102,12 @@ def test_what_live_refuses(bundle_folder, arguments, message):
     assert got.exit_code == 2
     assert message in got.stderr
     assert got.stderr.count("\n") == 1
+
+
+def test_capital_is_finite(bundle_folder):
+    got = invoke("live", bundle_folder, "--source", "stdin", "--capital", "nan")
+    assert got.exit_code == 2
+    assert "nan is no amount of money" in got.stderr
 
 
 def test_what_signal_refuses(bundle_folder, bars_file, tmp_path, history):

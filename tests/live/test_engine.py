@@ -195,6 +195,16 @@ def test_warm_up(bundle, history):
     assert same_state(engine.state, bulk.state)
 
 
+def test_a_start_that_is_still_to_come(bundle, history):
+    """Once warm, the bars until then are those still needed."""
+    past = history[1]
+    engine = Engine(bundle, int(past.open_time[3]) - 1)
+    engine.start(history[0])
+    steps = follow(engine, past.rows(0, 5))
+    assert [step.warming for step in steps] == [3, 2, 1, 0, 0]
+    assert [step.outputs.size > 0 for step in steps] == [False, False, False, True, True]
+
+
 def test_a_later_history_changes_little(bundle, history):
     """What the warm-up promises: features that forgot where the series began."""
     before, past = history

@@ -1,5 +1,6 @@
 """A session: lines, journal, and going on after a kill."""
 
+import dataclasses
 import io
 import json
 import os
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from labelsearch.live.bundle import load_bundle
-from labelsearch.live.feed import Bar, bars_in
+from labelsearch.live.feed import Bar, FeedError, bars_in
 from labelsearch.live.journal import BARS, SNAPSHOT, Journal
 from labelsearch.live.session import Session
 from labelsearch.live.sources import from_exchange, from_lines, replay
@@ -88,6 +89,90 @@ def kept(folder):
     found = journal.bars()
     journal.close()
     return found
+
+
+def test_a_line_that_did_not_go_out_is_told_again(bundle, history, tmp_path):
+    """As when standard output is closed: the bar is in the journal, not in the snapshot."""
+    session = session_of(bundle, history, tmp_path)
+    running = session.run(bars_in(history[1].rows(0, 5)))
+    for _ in range(3):
+        next(running)
+        session.told()
+    lost = next(running)
+    session.close()
+    for _ in range(2):  # also if it is stopped again before that line
+        again = Session(bundle, 0, Journal(tmp_path))
+        assert again.resumed == lost
+        again.close()
+
+
+def test_stopped_inside_a_bar(bundle, history, tmp_path, monkeypatch):
+    """Nothing half done is saved: the next session has the same bits."""
+    bars = list(bars_in(history[1].rows(0, 40)))
+    whole = list(session_of(bundle, history).run(bars))
+    session = session_of(bundle, history, tmp_path)
+    classify, seen = session.engine._classify, []
+
+    def stopped(number):
+        seen.append(number)
+        if len(seen) == 30:
+            raise KeyboardInterrupt
+        return classify(number)
+
+    monkeypatch.setattr(session.engine, "_classify", stopped)
+    found = []
+    with pytest.raises(KeyboardInterrupt):
+        found.extend(session.run(bars))
+    session.close()
+    again = Session(bundle, 0, Journal(tmp_path))
+    found += [again.resumed, *again.run(bars[30:])]
+    assert found == whole
+    again.close()
+
+
+def test_a_session_that_never_started_leaves_nothing(bundle, tmp_path):
+    """A mistyped source must not become a session without history."""
+    Session(bundle, 0, Journal(tmp_path)).close()
+    again = Session(bundle, 5, Journal(tmp_path))
+    assert again.fresh
+    assert again.engine.start_ms == 5
+    again.close()
+
+
+def test_a_damaged_snapshot_is_named(bundle, history, tmp_path):
+    session = session_of(bundle, history, tmp_path)
+    session.close()
+    path = tmp_path / SNAPSHOT
+    whole = path.read_bytes()
+    other = io.BytesIO()
+    np.savez(other, a=np.zeros(1))
+    changed = whole[:5000] + bytes([whole[5000] ^ 255]) + whole[5001:]
+    for bad in (b"", b"PK\3\4", whole[:1000], whole[:-30], changed, b"\x93NUMPY", b"words", other.getvalue()):
+        path.write_bytes(bad)
+        journal = Journal(tmp_path)
+        with pytest.raises(BundleError, match=r"snapshot\.npz: ") as caught:
+            Session(bundle, 0, journal)
+        assert "\n" not in str(caught.value)
+        journal.close()
+
+
+def test_a_torn_line_takes_no_later_one_with_it(bundle, history, tmp_path):
+    session = session_of(bundle, history, tmp_path)
+    session.journal.close()
+    bars = list(bars_in(history[1].rows(0, 3)))
+    (tmp_path / BARS).write_bytes(b"0123 [15")  # killed while the first bar was written
+    session = Session(bundle, 0, Journal(tmp_path))
+    list(session.run(bars))
+    session.journal.close()
+    assert kept(tmp_path) == bars
+
+
+def test_bars_that_lack_a_column_end_the_session(bundle, history):
+    """A price of NaN would stay in recursive features for ever."""
+    session = session_of(bundle, history)
+    bare = next(bars_in(dataclasses.replace(history[1].rows(0, 1), quote_volume=None)))
+    with pytest.raises(FeedError, match="read quote_volume, which the bars lack"):
+        list(session.run([bare]))
 
 
 def test_two_sessions_cannot_share_a_folder(bundle, history, tmp_path):
@@ -219,6 +304,16 @@ def test_an_exchange_is_asked_after_each_close(history):
     assert exchange.asked < 60  # also while the missing minute is waited for
 
 
+def test_a_clock_that_is_set_back(history):
+    """Bars are waited for no longer than one lasts."""
+    past = history[1].rows(0, 40)
+    exchange = FakeExchange(past, past.open_time[5] / 1000)
+    slow = from_exchange(exchange, int(past.open_time[0]), 2.0, lambda: exchange.now - 86_400, exchange.sleep)
+    got = [next(slow) for _ in range(20)]
+    assert [bar.open_time for bar in got] == past.open_time[1:21].tolist()
+    assert exchange.now < past.open_time[22] / 1000 + 60
+
+
 def test_an_exchange_that_fails_is_asked_again(history):
     past = history[1].rows(0, 10)
     exchange = FakeExchange(past, past.open_time[1] / 1000)
@@ -262,6 +357,8 @@ def test_other_sources(history):
     past = history[1].rows(0, 4)
     assert [bar.open_time for bar in replay(past, int(past.open_time[1]))] == past.open_time[2:].tolist()
     assert len(list(replay(past, None))) == 4
+    holed = past._take(np.array([True, False, True, True])).on_grid()
+    assert [bar.open_time for bar in replay(holed, None)] == past.open_time[[0, 2, 3]].tolist()
     assert isinstance(next(replay(past, None)), Bar)
 
 
