@@ -95,9 +95,12 @@ def live(
     from labelsearch.live.bundle import load_bundle
     from labelsearch.live.journal import Journal
     from labelsearch.live.session import Session
+    from labelsearch.live.verify import BundleError
 
     if not math.isfinite(capital):
         raise click.BadParameter(f"{capital} is no amount of money", param_hint="'--capital'")
+    if state and bundle.resolve() in (state.resolve(), *state.resolve().parents):
+        raise BundleError(f"{state}: lies in the bundle, which would then be another: give a folder of its own")
     signals.signal(signals.SIGTERM, _interrupt)
     session = Session(load_bundle(bundle, own), _start_ms(start), Journal(state) if state else None, capital)
     try:

@@ -110,6 +110,14 @@ def test_capital_is_finite(bundle_folder):
     assert "nan is no amount of money" in got.stderr
 
 
+def test_a_session_is_not_kept_in_the_bundle(bundle_folder):
+    for state in (bundle_folder, bundle_folder / "classifiers" / "state"):
+        got = invoke("live", bundle_folder, "--source", "stdin", "--state", state)
+        assert got.exit_code == 2
+        assert "lies in the bundle" in got.stderr
+    load_bundle(bundle_folder)
+
+
 def test_what_signal_refuses(bundle_folder, bars_file, tmp_path, history):
     for arguments, message in (
         ((tmp_path, "--bars", bars_file), "holds no bundle"),
