@@ -52,8 +52,10 @@ class Session:
         try:
             self.engine.restore(saved)
             self.feed.counts = Counts(*saved["feed"].tolist())
-        except (KeyError, TypeError) as error:
-            raise BundleError(f"{journal.folder / SNAPSHOT}: {error} is missing: no snapshot of this version") from None
+        except BundleError:
+            raise
+        except (KeyError, TypeError, ValueError) as error:
+            raise BundleError(f"{journal.folder / SNAPSHOT}: no snapshot of this version: {error}") from None
         self.feed.last = self.engine.last
         for bar in journal.bars():
             if self.engine.last is None or bar.open_time > self.engine.last.open_time:
