@@ -12,6 +12,9 @@ import pytest
 from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 
+from labelsearch.classifiers.classifier import load_classifier
+from labelsearch.classifiers.files import save_network
+from labelsearch.classifiers.networks import Ensemble, build_network
 from labelsearch.commands import main
 from labelsearch.live.bundle import load_bundle
 from labelsearch.live.schema import reference
@@ -208,6 +211,21 @@ def test_weights_of_another_shape_or_kind_are_refused(bundle, change):
     sign(bundle)
     with pytest.raises(BundleError, match=label):
         load_bundle(bundle)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "bilstm", "gru", "tcn", "transformer"])
+def test_networks_of_every_kind_are_read(kind, tmp_path):
+    """Their shapes, held against the weights, are those that training saves; one weight less is refused."""
+    options = {"window": 8, "width": 16, "dropout": 0.1}
+    network = Ensemble([build_network(kind, 5, **options) for _ in range(2)], 1.5)
+    save_network(network, kind, options, 5, tmp_path)
+    assert load_classifier(tmp_path).window == 8
+    path = tmp_path / "weights_1.safetensors"
+    tensors = load_file(path)
+    tensors["head.weight"] = tensors["head.weight"][:, 1:].copy()
+    save_file(tensors, path)
+    with pytest.raises(ValueError, match=r"weights_1\.safetensors: weights are not those of the network"):
+        load_classifier(tmp_path)
 
 
 def test_weights_that_are_no_safetensors_are_refused(bundle):
