@@ -151,6 +151,8 @@ def _arriving(session: "Session", source: str, warm_up: Path | None) -> Iterable
                         "the warm-up"
                     )
             session.start(history)
+            if session.last_ms is not None and session.last_ms >= bars.open_time[-1]:
+                raise BundleError(f"{rest}: no bar after those of the warm-up")
         return sources.replay(bars, session.last_ms)
     if source == "stdin":
         if session.fresh:
@@ -216,6 +218,9 @@ def _table(engine: "Engine") -> "Table":
     last = engine.last
     assert last is not None
     standings = engine.standings()
+    began = time_text(engine.began)
+    seen = time_text(engine.bundle.chosen_until)
+    in_sample = f", in sample up to {seen}: the strategies were chosen there" if engine.in_sample else ""
     rows = tuple(
         (f"Top-{n}", f"{s.target:.3f}", f"{s.position:.3f}", f"{s.orders}", f"{s.equity:.4f}", f"{s.fills:.1f}")
         for n, s in standings.items()
@@ -224,13 +229,15 @@ def _table(engine: "Engine") -> "Table":
         f"Wanted after {time_text(last.open_time)} UTC",
         ("tier", "target", "position", "orders", "equity", "fills"),
         rows,
-        note=f"Close {last.close:g}. target and position: shares of equity, target from the next open on; equity: "
-        "since the start, in starting capital; orders: members that trade at the next open; fills: of the average "
-        "unit of capital.",
+        note=f"Close {last.close:g}; trading since {began}{in_sample}. target and position: shares of equity, target "
+        "from the next open on; equity: in starting capital; orders: members that trade at the next open; fills: of "
+        "the average unit of capital.",
         key="signal",
         data={
             "time": iso_time(last.open_time),
             "close": last.close,
+            "began": iso_time(engine.began),
+            "in_sample": engine.in_sample,
             "tiers": {f"Top-{n}": s._asdict() for n, s in standings.items()},
         },
     )

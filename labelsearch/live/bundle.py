@@ -13,7 +13,8 @@ from feature_space.feature_set import FeatureSet
 from feature_space.own import file_sha256, load_indicators
 from labelsearch.classifiers.classifier import Classifier, load_classifier
 from labelsearch.live.verify import MANIFEST, BundleError, read, verify_bundle
-from labelsearch.market.times import DAY_MS
+from labelsearch.market.rules import BarError
+from labelsearch.market.times import DAY_MS, parse_time
 
 THRESHOLDS = ("theta_buy", "theta_sell", "delta")
 
@@ -40,6 +41,8 @@ class Bundle:
         Columns of the bars that features read.
     warm_up : int
         Bars before the first decision.
+    chosen_until : int
+        End of past, ms since the epoch: what is traded before it was chosen with these very bars.
     labels : tuple of str
         Names, in the order of the outputs.
     feature_sets, classifiers : tuple
@@ -62,6 +65,7 @@ class Bundle:
     quote_volume: bool
     trades: bool
     warm_up: int
+    chosen_until: int
     labels: tuple[str, ...]
     feature_sets: tuple[FeatureSet, ...]
     classifiers: tuple[Classifier, ...]
@@ -119,6 +123,7 @@ def load_bundle(folder: Path, own: Sequence[Path] = ()) -> Bundle:
         quote_volume=market["quote_volume"],
         trades=market["trades"],
         warm_up=market["warm_up"],
+        chosen_until=_day_after(folder, market["windows"]),
         labels=names,
         feature_sets=sets,
         classifiers=classifiers,
@@ -149,6 +154,14 @@ def _label(folder: Path, name: str) -> tuple[FeatureSet, Classifier]:
         raise
     except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
         raise BundleError(f"{folder}: label {name}: " + " ".join(str(error).split())) from None
+
+
+def _day_after(folder: Path, windows: dict[str, list[str]]) -> int:
+    """End of past, ms since the epoch."""
+    try:
+        return parse_time(windows["past"][1]) + DAY_MS
+    except (KeyError, BarError):
+        raise BundleError(f"{folder}: market.json: windows: no last day of past") from None
 
 
 def _strategy(folder: Path, one: dict[str, Any], outputs: list[str]) -> list[float]:

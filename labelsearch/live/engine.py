@@ -62,6 +62,7 @@ class Engine:
         self.last: Bar | None = None
         self.state: State = initial_state(len(bundle.params))
         self.outputs = np.empty(0)
+        self.began = 0  # time of the first bar traded
         self._stream = FeatureStream(bundle.feature_sets)
         self._rows = [np.zeros((c.window, len(s.features)), dtype=np.float32) for c, s in self._pairs()]
         self._close = 0.0  # of the last traded bar since the start, 0 before it
@@ -71,6 +72,11 @@ class Engine:
 
     def _pairs(self) -> Any:
         return zip(self.bundle.classifiers, self.bundle.feature_sets, strict=True)
+
+    @property
+    def in_sample(self) -> bool:
+        """Whether some bars traded are those that the strategies were chosen with."""
+        return 0 < self.began < self.bundle.chosen_until
 
     @property
     def held(self) -> NDArray[np.float64]:
@@ -94,6 +100,7 @@ class Engine:
         if bar.filled or warming:
             return Step(bar, warming, np.empty(0), [], {})
         self.outputs = self._classify(bar.open_time // self.bundle.interval_ms)
+        self.began = self.began or bar.open_time
         before, held, last = self.state, self.held, self._close or bar.open
         self.state = simulate(
             self.bundle.params,
@@ -209,12 +216,13 @@ class Engine:
                 book.run(stretch, grid.open_time[part])
         if len(rows):
             self.outputs = outputs[-1]
+            self.began = int(grid.open_time[rows[0]])
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Everything that `restore` needs, as arrays for ``np.savez``."""
         found: dict[str, NDArray[Any]] = {
             "bundle": np.array(self.bundle.digest),
-            "start": np.array(self.start_ms),
+            "start": np.array([self.start_ms, self.began]),
             "n_bars": np.array(self.n_bars),
             "prices": np.array([self._close, self._price]),
             "outputs": self.outputs,
@@ -243,7 +251,8 @@ class Engine:
         def part(name: str) -> dict[str, NDArray[Any]]:
             return {key.removeprefix(name): value for key, value in saved.items() if key.startswith(name)}
 
-        self.start_ms, self.n_bars = int(saved["start"]), int(saved["n_bars"])
+        self.start_ms, self.began = saved["start"].tolist()
+        self.n_bars = int(saved["n_bars"])
         self._close, self._price = map(float, saved["prices"])
         self.outputs = saved["outputs"]
         if "last" in saved:

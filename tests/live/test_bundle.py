@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 
+from feature_space.indicators import BY_NAME
 from labelsearch.classifiers.classifier import load_classifier
 from labelsearch.classifiers.files import save_network
 from labelsearch.classifiers.networks import Ensemble, build_network
@@ -265,7 +266,12 @@ def test_own_indicators_run_only_from_the_file_that_is_given(tiny_run, bundle, t
     with pytest.raises(BundleError, match=r"needs your own indicators as in the run's mine\.py"):
         load_bundle(bundle, [other])
     assert not (tmp_path / "ran").exists()
-    load_bundle(bundle, [own])
+    known = dict(BY_NAME)
+    try:
+        load_bundle(bundle, [own])
+        assert set(BY_NAME) - set(known) == {"mine_bundle"}
+    finally:
+        BY_NAME.pop("mine_bundle", None)  # other tests look at all indicators
     assert (tmp_path / "ran").exists()
 
 

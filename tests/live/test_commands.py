@@ -41,6 +41,7 @@ def test_signal_is_where_the_engine_stands(bundle_folder, bars_file, history):
 
     *_, last = (engine.take(bar) for bar in bars_in(past.rows(0, 60)))
     assert found["time"] == "2018-01-22T00:59:00Z"
+    assert (found["began"], found["in_sample"]) == ("2018-01-22T00:00:00Z", True)
     for n, standing in last.tiers.items():
         assert found["tiers"][f"Top-{n}"]["target"] == pytest.approx(standing.target, rel=1e-12)
         assert found["tiers"][f"Top-{n}"]["orders"] == standing.orders
