@@ -16,17 +16,17 @@ from pathlib import Path
 import numpy as np
 
 from feature_space.feature_set import Feature, FeatureSet
-from feature_space.indicators import INDICATORS
+from feature_space.indicators import INDICATORS, make_inputs
 from feature_space.normalise import Normalisation
 from labelsearch.classifiers.classifier import Classifier
 from labelsearch.classifiers.inference import Perceptron
 from labelsearch.live.bundle import Bundle, Tier
-from labelsearch.live.engine import Engine
 from labelsearch.live.feed import bars_in
 from labelsearch.live.journal import Journal
 from labelsearch.live.session import Session
 from labelsearch.market.synthetic import synthetic_bars
 from strategies.linear import StrategySpace
+from strategies.simulate import simulate
 
 
 def make_bundle(seed: int, normalisation: Normalisation, width: int, depth: int, n_networks: int) -> Bundle:
@@ -95,16 +95,22 @@ def main() -> None:
         session.close()
 
     # The peer: features of the warm-up window in bulk for every bar.
-    peer = []
+    peer, state = [], None
     for k in range(args.peer_bars + 2):
         stop = first + 100 + k
         window = bars.rows(stop - bundle.warm_up - 1, stop)
         start = time.perf_counter()
-        engine = Engine(bundle)
-        engine.start(window)
+        inputs = make_inputs(window.vwap, window.high, window.low, window.close, window.volume, window.trades)
+        last = np.array([len(window) - 1])
+        outputs = np.concatenate(
+            [
+                classifier.probabilities(feature_set.matrix(inputs), last, 0)[0, ::2]
+                for classifier, feature_set in zip(bundle.classifiers, bundle.feature_sets, strict=True)
+            ]
+        )
+        prices = window.open[-1:], window.close[-1:]
+        state = simulate(bundle.params, outputs[None, :], *prices, **bundle.rules, state=state)
         peer.append(time.perf_counter() - start)
-        if engine.state.bars[0] != 1:
-            raise SystemExit("the peer traded another number of bars")
     p50, p99, worst = np.percentile(times, [50, 99, 100]) * 1e3
     peer50 = float(np.median(peer[2:])) * 1e3
     print(f"warm-up of {bundle.warm_up} bars, 8 x 28 features, 8 x 3 networks of 3 x 128, 100 strategies in 4 tiers")
