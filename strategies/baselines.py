@@ -7,9 +7,9 @@ months a day is taken here, with a decision once a day. Nothing was tuned.
 
 import numpy as np
 
-from strategies.capital import Account
 from strategies.ensemble import buy_and_hold
 from strategies.metrics import DAY_MS
+from strategies.pool import Account
 
 LOOKBACK_DAYS = 1
 SIGNAL_MAP = "clip"  # the signal is the output itself

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from strategies.budget import Problem
-from strategies.capital import Account, Pool, Stretch, invest
+from strategies.capital import invest
 from strategies.ensemble import TIER_SIZES, ranking
 from strategies.equity_grid import EquityGrid, equity_grid, returns_of
+from strategies.pool import Account, Pool, Stretch
 from strategies.ranking import criterion
 from strategies.simulate import State, initial_state, simulate, simulate_paths, take
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from labelsearch.live.bundle import Tier
 from labelsearch.market.times import DAY_MS
-from strategies.capital import Gradient, Pool, Stretch, part
+from strategies.capital import Gradient
+from strategies.pool import Pool, Stretch, part
 from strategies.simulate import State
 
 

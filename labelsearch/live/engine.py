@@ -18,7 +18,7 @@ from labelsearch.live.bundle import Bundle
 from labelsearch.live.feed import Bar, bars_in
 from labelsearch.live.verify import BundleError
 from labelsearch.market.bars import Bars
-from strategies.capital import Stretch
+from strategies.pool import Stretch
 from strategies.simulate import State, initial_state, simulate, simulate_paths
 
 BUY_AND_SELL = (0, 2)

@@ -25,9 +25,9 @@ from labelsearch.pipeline.stages import outputs as output_stage
 from labelsearch.pipeline.stages import search as search_stage
 from labelsearch.pipeline.units import write_atomically
 from strategies.budget import Problem
-from strategies.capital import Account
 from strategies.deflated_sharpe import block_weights
 from strategies.equity_grid import day_edges
+from strategies.pool import Account
 from strategies.walk_forward import follow, history, picks, replaced
 
 VERSION = 1  # raised when the code gives other results for the same inputs

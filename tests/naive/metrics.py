@@ -1,4 +1,4 @@
-"""Slow plain twins of `strategies.metrics` and of the account of `strategies.capital`."""
+"""Slow plain twins of `strategies.metrics` and of the account of `strategies.pool`."""
 
 import itertools
 import math

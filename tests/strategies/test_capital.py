@@ -6,19 +6,17 @@ from scipy.optimize import minimize
 
 from strategies.capital import (
     RULES,
-    Pool,
     clusters,
     day_returns,
-    from_start,
     gradient_bound,
     gradient_rate,
     gradient_weights,
     invest,
-    part,
     shares,
     weights_by_day,
 )
 from strategies.ensemble import combine
+from strategies.pool import Pool, from_start, part
 from strategies.simulate import simulate_paths
 from tests.naive import metrics as naive
 
@@ -232,7 +230,7 @@ def test_no_look_ahead(rule, stretch):
 
 def test_chunks_do_not_matter(stretch, monkeypatch):
     whole = invested("universal", stretch, returns(1))
-    monkeypatch.setattr("strategies.capital.CHUNK", 7)
+    monkeypatch.setattr("strategies.pool.CHUNK", 7)
     small = invested("universal", stretch, returns(1))
     for a, b in zip(whole, small, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)

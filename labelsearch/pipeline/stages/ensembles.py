@@ -15,10 +15,11 @@ from labelsearch.pipeline.stages import search as search_stage
 from strategies import baselines
 from strategies.baselines import market
 from strategies.budget import Problem, evaluate_population
-from strategies.capital import Account, Pool, from_start, gradient_rate, invest, shares
+from strategies.capital import gradient_rate, invest, shares
 from strategies.ensemble import tiers
 from strategies.equity_grid import day_edges, equity_grid, returns_of
 from strategies.metrics import measure
+from strategies.pool import Account, Pool, from_start
 from strategies.selection_bias import placebo_shift, rank_correlation, verdict
 from strategies.simulate import simulate_paths
 
