@@ -46,7 +46,7 @@ def main() -> None:
     equal = all(getattr(state, name).tobytes() == getattr(batch, name).tobytes() for name in batch._fields)
     p50, p99 = np.percentile(times, [50, 99]) * 1e3
     print(f"{len(bars)} bars, {int(batch.fills.sum())} fills, {session.feed.counts.missing} bars missing")
-    print(f"{len(bundle.params)} strategies, {len(bundle.labels)} classifiers: p50 {p50:.2f} ms, p99 {p99:.2f} ms a bar")
+    print(f"{len(bundle.params)} strategies, {len(bundle.labels)} labels: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
     if not equal:
         raise SystemExit("the state of the strategies differs from that of the search")
     print("the state of every strategy has the bits of the search")
