@@ -75,11 +75,6 @@ class Bundle:
     capital: str
     tiers: dict[int, Tier]
 
-    @property
-    def window(self) -> int:
-        """Bars that the classifier with the longest window sees at once."""
-        return max(classifier.window for classifier in self.classifiers)
-
 
 def load_bundle(folder: Path, own: Sequence[Path] = ()) -> Bundle:
     """Read a bundle after `labelsearch.live.verify.verify_bundle`.
