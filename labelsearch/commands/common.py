@@ -72,6 +72,12 @@ def refuse(error: Exception) -> NoReturn:
     raise SystemExit(BAD_INPUT)
 
 
+def fail(text: str) -> NoReturn:
+    """Print one line and leave with exit code 1: what was asked for was right."""
+    click.echo("Error: " + " ".join(text.split()), err=True)
+    raise SystemExit(FAILED)
+
+
 def one_line_errors(command: Command) -> Command:
     """Bad input ends a command with one line and exit code 2, not with a traceback."""
 

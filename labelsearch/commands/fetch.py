@@ -1,12 +1,11 @@
 """``labelsearch data fetch``: bars from the public archive or from an exchange into the store."""
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from labelsearch.commands.common import FAILED, json_option, one_line_errors, progress_bars, store_option
+from labelsearch.commands.common import answer, fail, json_option, one_line_errors, progress_bars, store_option
 
 if TYPE_CHECKING:
     from labelsearch.market.fetching.inflow import Fetched
@@ -68,11 +67,11 @@ def fetch(
                     held, Exchange(exchange, symbol, interval_ms), name, start_ms, stop_ms, progress
                 )
     except FetchError as error:
-        _fail(str(error))
-    click.echo(json.dumps(_summary(fetched), indent=1) if as_json else "\n".join(_fetched_lines(fetched)))
+        fail(str(error))
+    answer(as_json, lines=_fetched_lines(fetched), told=_summary(fetched) if as_json else None)
     if fetched.refused:
         more = f" (and {len(fetched.refused) - 1} more files)" if len(fetched.refused) > 1 else ""
-        _fail(f"refused {fetched.refused[0]}{more}")
+        fail(f"refused {fetched.refused[0]}{more}")
 
 
 def _range(start: str, end: str | None) -> tuple[int, int]:
@@ -92,12 +91,6 @@ def _range(start: str, end: str | None) -> tuple[int, int]:
     if start_ms >= stop_ms:
         raise BarError(f"--end {end} lies before --start {start}")
     return start_ms, stop_ms
-
-
-def _fail(text: str) -> NoReturn:
-    """Print one line and leave with exit code 1: what was asked for was right."""
-    click.echo("Error: " + " ".join(text.split()), err=True)
-    raise SystemExit(FAILED)
 
 
 def _fetched_lines(fetched: "Fetched", longest: int = 5) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labelsearch.commands.common import Command, answer, json_option, one_line_errors
+from labelsearch.commands.common import Command, answer, fail, json_option, one_line_errors
 
 if TYPE_CHECKING:
     from labelsearch.delivery.table import Table
@@ -189,8 +189,7 @@ def _from_exchange(session: "Session", name: str, symbol: str, history: "Bars | 
             exchange, known, failures=(FetchError,), tell=lambda text: click.echo(text, err=True)
         )
     except FetchError as error:
-        click.echo(f"Error: {error}", err=True)
-        raise SystemExit(1) from None
+        fail(str(error))
 
 
 def _connect(name: str, symbol: str, interval_ms: int) -> "Exchange":

@@ -19,7 +19,7 @@ from labelsearch.live.feed import Bar, bars_in
 from labelsearch.live.verify import BundleError
 from labelsearch.market.bars import Bars
 from strategies.pool import Stretch
-from strategies.simulate import State, initial_state, simulate, simulate_paths
+from strategies.simulate import State, initial_state, simulate_paths
 
 BUY_AND_SELL = (0, 2)
 BULK = 10_000  # bars at a time, so that the paths of all strategies fit in memory
@@ -99,24 +99,8 @@ class Engine:
         warming = max(self.bundle.warm_up - n, early, 0)
         if bar.filled or warming:
             return Step(bar, warming, np.empty(0), [], {})
-        self.outputs = self._classify(bar.open_time // self.bundle.interval_ms)
-        self.began = self.began or bar.open_time
-        before, held, last = self.state, self.held, self._close or bar.open
-        self.state = simulate(
-            self.bundle.params,
-            self.outputs[None, :],
-            np.array([bar.open]),
-            np.array([bar.close]),
-            **self.bundle.rules,
-            state=before,
-        )
-        self._close = bar.close
-        stretch = Stretch(
-            self.state.equity[None, :], self.held[None, :], np.array([bar.open]), np.array([bar.close]),
-            before.equity, held, last,
-        )  # fmt: skip
-        for book in self.books.values():
-            book.run(stretch, np.array([bar.open_time]))
+        before, outputs = self.state, self._classify(bar.open_time // self.bundle.interval_ms)
+        self._trade(outputs[None, :], *(np.array([x]) for x in (bar.open, bar.close, bar.open_time)))
         return Step(bar, 0, self.outputs, self._fills(before, bar), self.standings())
 
     def standings(self) -> dict[int, Standing]:
@@ -205,18 +189,23 @@ class Engine:
         """Trade some rows of a grid at once."""
         for first in range(0, len(rows), BULK):
             part = rows[first : first + BULK]
-            open_, close = grid.open[part], grid.close[part]
-            before, held, last = self.state, self.held, self._close or float(open_[0])
-            paths = simulate_paths(
-                self.bundle.params, outputs[first : first + BULK], open_, close, **self.bundle.rules, state=before
-            )
-            self.state, self._close = paths.state, float(close[-1])
-            stretch = Stretch(paths.equity, paths.position, open_, close, before.equity, held, last)
-            for book in self.books.values():
-                book.run(stretch, grid.open_time[part])
-        if len(rows):
-            self.outputs = outputs[-1]
-            self.began = int(grid.open_time[rows[0]])
+            self._trade(outputs[first : first + BULK], grid.open[part], grid.close[part], grid.open_time[part])
+
+    def _trade(
+        self,
+        outputs: NDArray[np.float64],
+        open_: NDArray[np.float64],
+        close: NDArray[np.float64],
+        open_time: NDArray[np.int64],
+    ) -> None:
+        """Take strategies and accounts through T traded bars; outputs (T, K), the others (T,)."""
+        self.began = self.began or int(open_time[0])
+        before, held, last = self.state, self.held, self._close or float(open_[0])
+        paths = simulate_paths(self.bundle.params, outputs, open_, close, **self.bundle.rules, state=before)
+        self.state, self.outputs, self._close = paths.state, outputs[-1], float(close[-1])
+        stretch = Stretch(paths.equity, paths.position, open_, close, before.equity, held, last)
+        for book in self.books.values():
+            book.run(stretch, open_time)
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Everything that `restore` needs, as arrays for ``np.savez``."""
