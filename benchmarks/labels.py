@@ -142,9 +142,7 @@ def main() -> None:
         differ = np.flatnonzero(got.classes != classes)
         if not (np.abs(np.abs(values[differ]) - label.class_edge) < 1e-9).all():
             raise SystemExit(f"{label.name}: the classes differ")
-        ours_s, peer_s = best_of(
-            args.repeats, lambda k=label: k.values(price, 1.0), lambda k=label: peer(price, k)
-        )
+        ours_s, peer_s = best_of(args.repeats, lambda k=label: k.values(price, 1.0), lambda k=label: peer(price, k))
         times.append((ours_s, peer_s))
         print(f"{label.name:32} {1e3 * ours_s:8.1f} {1e3 * peer_s:8.1f} {peer_s / ours_s:6.2f}")
     for label in FURTHER:

@@ -25,8 +25,8 @@ from labelsearch.live.feed import bars_in
 from labelsearch.live.journal import Journal
 from labelsearch.live.session import Session
 from labelsearch.market.synthetic import synthetic_bars
-from strategies.linear import StrategySpace
-from strategies.simulate import simulate
+from strategies.search.linear import StrategySpace
+from strategies.trade.simulate import simulate
 
 
 def make_bundle(seed: int, normalisation: Normalisation, width: int, depth: int, n_networks: int) -> Bundle:

@@ -13,7 +13,7 @@ from itertools import combinations
 import numba
 import numpy as np
 
-from strategies.overfitting import block_edges, cross_validate, return_sums
+from strategies.luck.overfitting import block_edges, cross_validate, return_sums
 
 
 def peer(returns: np.ndarray, edges: np.ndarray, halves: list[tuple[int, ...]]) -> np.ndarray:

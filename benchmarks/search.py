@@ -25,10 +25,10 @@ from numba import njit
 from vectorbt.portfolio import nb
 from vectorbt.portfolio.enums import SizeType
 
-from strategies.budget import Problem, evaluate_population
-from strategies.linear import StrategySpace
-from strategies.score import score
-from strategies.search import Population, SearchSettings, islands, merge, run_island
+from strategies.search.budget import Problem, evaluate_population
+from strategies.search.linear import StrategySpace
+from strategies.search.score import score
+from strategies.search.search import Population, SearchSettings, islands, merge, run_island
 
 FEE = 0.0005
 

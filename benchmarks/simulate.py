@@ -12,9 +12,9 @@ from collections.abc import Callable
 import numba
 import numpy as np
 
-from strategies.backtest import portfolio
-from strategies.linear import StrategySpace
-from strategies.simulate import final_value, simulate, simulate_paths
+from strategies.search.linear import StrategySpace
+from strategies.trade.backtest import portfolio
+from strategies.trade.simulate import final_value, simulate, simulate_paths
 
 FEE = 0.0005
 

@@ -47,9 +47,7 @@ class FeatureSet:
     def fit(self, inputs: Inputs, stop: int) -> "FeatureSet":
         """The same set with scales fitted on the first ``stop`` bars."""
         head = Inputs(*(column[:stop] for column in inputs))
-        features = (
-            Feature(f.name, f.parameters, self.normalisation.fit(f.raw(head))) for f in self.features
-        )
+        features = (Feature(f.name, f.parameters, self.normalisation.fit(f.raw(head))) for f in self.features)
         return FeatureSet(tuple(features), self.normalisation)
 
     @property
@@ -74,9 +72,7 @@ class FeatureSet:
         """As plain data for JSON."""
         return {
             "normalisation": vars(self.normalisation).copy(),
-            "features": [
-                {"name": f.name, "parameters": list(f.parameters), "scale": f.scale} for f in self.features
-            ],
+            "features": [{"name": f.name, "parameters": list(f.parameters), "scale": f.scale} for f in self.features],
             "warm_up": self.warm_up,
         }
 

@@ -60,6 +60,4 @@ class Normalisation:
         """Normalise raw values, float64 (T,)."""
         if self.kind == "train":
             return in_chunks(lambda part: squash_nb(part, np.full(part.size, self.gain * fitted)), [x], 0)
-        return in_chunks(
-            lambda part: squash_nb(part, self.gain * rolling_std_nb(part, self.window)), [x], self.window
-        )
+        return in_chunks(lambda part: squash_nb(part, self.gain * rolling_std_nb(part, self.window)), [x], self.window)

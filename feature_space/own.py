@@ -111,9 +111,7 @@ def _fault(indicator: Indicator, values: tuple[int, ...]) -> str:
     return ""
 
 
-def _same_in_parts(
-    indicator: Indicator, values: tuple[int, ...], inputs: Inputs, whole: Array, warm_up: int
-) -> bool:
+def _same_in_parts(indicator: Indicator, values: tuple[int, ...], inputs: Inputs, whole: Array, warm_up: int) -> bool:
     columns = indicator.columns_of(inputs)
     if indicator.start is None:
         for index in (whole.size - 1, whole.size - 2, whole.size - 99):

@@ -35,8 +35,7 @@ def parameter_grid(indicator: Indicator, n_values: int) -> list[tuple[int, ...]]
     dims = len(indicator.parameters)
     each = max(2, round(n_values ** (1.0 / dims)))
     axes = [
-        sorted({int(v) for v in np.rint(np.geomspace(low, high, each))})
-        for low, high in indicator.parameters.values()
+        sorted({int(v) for v in np.rint(np.geomspace(low, high, each))}) for low, high in indicator.parameters.values()
     ]
     return list(itertools.product(*axes))
 

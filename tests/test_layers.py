@@ -33,8 +33,8 @@ OURS = ("labelsearch", "feature_space", "strategies")
 ONLY_IN = {
     "click": ("labelsearch/commands/",),
     "rich": ("labelsearch/commands/",),
-    "vectorbt": ("strategies/backtest.py",),
-    "arch": ("strategies/superior_ability.py",),
+    "vectorbt": ("strategies/trade/backtest.py",),
+    "arch": ("strategies/luck/superior_ability.py",),
     "torch": ("labelsearch/classifiers/",),
     "pytorch_lightning": ("labelsearch/classifiers/",),
     "shap": ("labelsearch/classifiers/",),

@@ -51,9 +51,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     context = real_context()
     inputs = train_inputs(context)
-    middle = tuple(
-        Feature(i.name, tuple((low + high) // 2 for low, high in i.parameters.values())) for i in INDICATORS
-    )
+    middle = tuple(Feature(i.name, tuple((low + high) // 2 for low, high in i.parameters.values())) for i in INDICATORS)
     matrix = FeatureSet(middle, Normalisation("train")).fit(inputs, context.boundary).matrix(inputs)
     print("| label | variant | later loss | less plain | 95% interval | verdict | AUC | temperature | seconds |")
     print("| --- | --- | ---: | ---: | ---: | --- | ---: | ---: | ---: |")

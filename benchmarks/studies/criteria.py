@@ -64,9 +64,7 @@ def main() -> None:
         found = {
             "gaussian": select(candidates, cross, same, n_restarts=3, seed=1),
             "quantile": select(candidates, cross, same, n_restarts=3, seed=1, quantile=0.2),
-            "contrast": select(
-                candidates, cross, same, n_restarts=3, seed=1, contrast=(balanced_cross, balanced_same)
-            ),
+            "contrast": select(candidates, cross, same, n_restarts=3, seed=1, contrast=(balanced_cross, balanced_same)),
         }
         chosen = []
         for selection in found.values():

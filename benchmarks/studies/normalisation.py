@@ -23,9 +23,7 @@ def main() -> None:
     """Print a Markdown table: mean loss and its standard deviation over seeds."""
     context = real_context()
     inputs = train_inputs(context)
-    middle = tuple(
-        Feature(i.name, tuple((low + high) // 2 for low, high in i.parameters.values())) for i in INDICATORS
-    )
+    middle = tuple(Feature(i.name, tuple((low + high) // 2 for low, high in i.parameters.values())) for i in INDICATORS)
     parts = {label.name: labelled(context, label) for label in LABELS}
     print("| normalisation | " + " | ".join(parts) + " |")
     print("| --- |" + " ---: |" * len(parts))

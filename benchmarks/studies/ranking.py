@@ -23,10 +23,10 @@ from labelsearch.pipeline.context import Context
 from labelsearch.pipeline.run import open_context
 from labelsearch.pipeline.stages import features as feature_stage
 from labelsearch.pipeline.stages import search as search_stage
-from strategies.budget import Problem
-from strategies.equity_grid import EquityGrid, day_edges, equity_grid
-from strategies.ranking import CRITERIA, criterion
-from strategies.search import islands, merge, run_island
+from strategies.search.budget import Problem
+from strategies.search.search import islands, merge, run_island
+from strategies.tiers.ranking import CRITERIA, criterion
+from strategies.trade.equity_grid import EquityGrid, day_edges, equity_grid
 
 TRAILING, STEP = 60, 14  # days
 N_STRATEGIES = 10_000

@@ -18,7 +18,7 @@ from labelsearch.live.feed import bars_in
 from labelsearch.live.session import Session
 from labelsearch.pipeline.run import open_context
 from labelsearch.pipeline.stages import outputs
-from strategies.simulate import simulate
+from strategies.trade.simulate import simulate
 
 
 def main() -> None:

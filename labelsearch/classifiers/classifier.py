@@ -45,9 +45,7 @@ def load_classifier(folder: Path) -> Classifier:
 
     _check_weights(folder, description)
     network = load_network(folder)
-    return Classifier(
-        window_of(network), lambda matrix, rows, origin: predict(network, matrix, rows, origin=origin)
-    )
+    return Classifier(window_of(network), lambda matrix, rows, origin: predict(network, matrix, rows, origin=origin))
 
 
 def _check_weights(folder: Path, description: dict[str, Any]) -> None:

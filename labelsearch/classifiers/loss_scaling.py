@@ -32,9 +32,7 @@ def balance(value: NDArray[np.float64], classes: NDArray[np.int8]) -> float:
     return float(np.abs(value[~neutral]).sum() / neutral_shape(value[neutral]).sum())
 
 
-def loss_factors(
-    value: NDArray[np.float64], classes: NDArray[np.int8], a: float | None = None
-) -> NDArray[np.float64]:
+def loss_factors(value: NDArray[np.float64], classes: NDArray[np.int8], a: float | None = None) -> NDArray[np.float64]:
     """Factor w of every bar, mean 1; float64 (T,).
 
     ``a`` defaults to the balance of these bars; pass the fitted one to weigh later bars on the same scale.

@@ -41,9 +41,7 @@ class Module(pl.LightningModule):
         return self.loss(self.network(batch.features), batch.classes, batch.weights)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(
-            self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
-        )
+        return torch.optim.AdamW(self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
 
 
 def weighted_loss(network: nn.Module, samples: Samples) -> float:
@@ -162,9 +160,7 @@ def _ask(trial: optuna.Trial, settings: TrainingSettings) -> tuple[dict[str, Any
     return ({"window": settings.window, **options} if kind.windowed else options), optimiser
 
 
-def distributions(
-    network: str, parameters: dict[str, Any]
-) -> dict[str, optuna.distributions.BaseDistribution]:
+def distributions(network: str, parameters: dict[str, Any]) -> dict[str, optuna.distributions.BaseDistribution]:
     """Ranges that a trial's hyper-parameters were drawn from, by name."""
     trial = optuna.trial.FixedTrial(parameters)
     _ask(cast(optuna.Trial, trial), TrainingSettings(network=network))

@@ -14,12 +14,26 @@ if TYPE_CHECKING:
 
 @click.command()
 @run_argument
-@click.option("--strategies", type=click.IntRange(min=2), metavar="N", show_default="all",
-              help="Show so many strategies: half of them the best, the rest at random.")
-@click.option("--host", default="127.0.0.1", show_default=True,
-              help="Address to listen on. Whoever reaches it sees the run: there is no password.")
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535),
-              help="Port to listen on; 0 takes a free one.")
+@click.option(
+    "--strategies",
+    type=click.IntRange(min=2),
+    metavar="N",
+    show_default="all",
+    help="Show so many strategies: half of them the best, the rest at random.",
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on. Whoever reaches it sees the run: there is no password.",
+)
+@click.option(
+    "--port",
+    default=8080,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 takes a free one.",
+)
 @click.option("--no-browser", is_flag=True, help="Print the address and open nothing.")
 @runs_option
 @store_option

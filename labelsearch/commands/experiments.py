@@ -56,8 +56,13 @@ def _run_whole(experiment: "Experiment", store: Path, runs: Path, workers: int, 
 
 @click.command()
 @click.argument("path", default="experiment.toml", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--preset", type=click.Choice(["paper", "quick"]), default="paper", show_default=True,
-              help="Settings to start from.")
+@click.option(
+    "--preset",
+    type=click.Choice(["paper", "quick"]),
+    default="paper",
+    show_default=True,
+    help="Settings to start from.",
+)
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
 @one_line_errors
 def init(path: Path, preset: str, force: bool) -> None:
@@ -97,8 +102,13 @@ def run(experiment: Path, as_json: bool, store: Path, runs: Path, workers: int) 
 
 
 @click.command()
-@click.option("--edge", type=click.FloatRange(0.0, 1.0, max_open=True), default=0.1, show_default=True,
-              help="Per-bar Sharpe ratio of the planted drift; 0 plants nothing to find.")
+@click.option(
+    "--edge",
+    type=click.FloatRange(0.0, 1.0, max_open=True),
+    default=0.1,
+    show_default=True,
+    help="Per-bar Sharpe ratio of the planted drift; 0 plants nothing to find.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the market and of the search.")
 @json_option
 @runs_option

@@ -10,10 +10,16 @@ from labelsearch.commands.completion import complete_labels, run_argument
 
 @click.command()
 @run_argument
-@click.option("--label", required=True, shell_complete=complete_labels,
-              help="Name of the label, as the table of labels has it.")
-@click.option("--rows", default=300, show_default=True, type=click.IntRange(min=10),
-              help="Validation bars to explain, an equal part of each class as far as it goes.")
+@click.option(
+    "--label", required=True, shell_complete=complete_labels, help="Name of the label, as the table of labels has it."
+)
+@click.option(
+    "--rows",
+    default=300,
+    show_default=True,
+    type=click.IntRange(min=10),
+    help="Validation bars to explain, an equal part of each class as far as it goes.",
+)
 @json_option
 @runs_option
 @store_option

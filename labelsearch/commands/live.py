@@ -34,8 +34,13 @@ def _bundle_options(command: Command) -> Command:
 
 
 @click.command("signal")
-@click.option("--bars", required=True, type=click.Path(path_type=Path), metavar="FILE",
-              help="Parquet, CSV or zip of bars up to now, warm-up included.")
+@click.option(
+    "--bars",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Parquet, CSV or zip of bars up to now, warm-up included.",
+)
 @json_option
 @_bundle_options
 def signal(bundle: Path, bars: Path, start: str | None, own: tuple[Path, ...], as_json: bool) -> None:
@@ -63,12 +68,27 @@ def signal(bundle: Path, bars: Path, start: str | None, own: tuple[Path, ...], a
 
 @click.command()
 @click.option("--source", required=True, metavar="SOURCE", help="replay:FILE, stdin, or ccxt:EXCHANGE:SYMBOL.")
-@click.option("--warm-up", "warm_up", type=click.Path(path_type=Path), metavar="FILE",
-              help="Bars before the first one of the source.")
-@click.option("--state", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
-              help="Keep the session here, and go on from there.")
-@click.option("--capital", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True, metavar="MONEY",
-              help="What each tier's paper account starts with.")
+@click.option(
+    "--warm-up",
+    "warm_up",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Bars before the first one of the source.",
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Keep the session here, and go on from there.",
+)
+@click.option(
+    "--capital",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    metavar="MONEY",
+    help="What each tier's paper account starts with.",
+)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="End after N bars.")
 @_bundle_options
 def live(

@@ -10,8 +10,12 @@ from labelsearch.commands.common import answer, json_option, progress_bars, run_
 @click.command("compare-networks")
 @click.argument("experiment", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--label", required=True, help="Name of the label, as the table of labels has it.")
-@click.option("--networks", default="mlp,lstm,bilstm,gru,tcn,transformer", show_default=True,
-              help="Networks by name; the first is the one that the others are held against.")
+@click.option(
+    "--networks",
+    default="mlp,lstm,bilstm,gru,tcn,transformer",
+    show_default=True,
+    help="Networks by name; the first is the one that the others are held against.",
+)
 @json_option
 @run_options
 def compare_networks(

@@ -9,15 +9,19 @@ from labelsearch.commands.common import answer, json_option, progress_bars, run_
 
 @click.command("null")
 @click.argument("experiment", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--repeats", type=click.IntRange(min=1), default=100, show_default=True,
-              help="Searches on shifted outputs; one with the real timing is added.")
-@click.option("--strategies", type=click.IntRange(min=3), default=4000, show_default=True,
-              help="Strategies of each search.")
+@click.option(
+    "--repeats",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Searches on shifted outputs; one with the real timing is added.",
+)
+@click.option(
+    "--strategies", type=click.IntRange(min=3), default=4000, show_default=True, help="Strategies of each search."
+)
 @json_option
 @run_options
-def null(
-    experiment: Path, repeats: int, strategies: int, as_json: bool, store: Path, runs: Path, workers: int
-) -> None:
+def null(experiment: Path, repeats: int, strategies: int, as_json: bool, store: Path, runs: Path, workers: int) -> None:
     """Repeat search and tiers of EXPERIMENT on outputs shifted against the prices, and see where the real ones stand.
 
     Runs what comes before the search where it is not done yet. Repetitions done before are not done again, so a larger

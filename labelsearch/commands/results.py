@@ -82,8 +82,12 @@ def show_(run: str, as_json: bool, runs: Path, store: Path) -> None:
 
 @click.command()
 @click.argument("names", metavar="RUN...", nargs=-1, required=True, shell_complete=complete_runs)
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Also write a page with curves to FILE.",
-              metavar="FILE")
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write a page with curves to FILE.",
+    metavar="FILE",
+)
 @json_option
 @runs_option
 @store_option
@@ -130,8 +134,12 @@ def report(run: str, as_json: bool, runs: Path, store: Path) -> None:
 
 @click.command()
 @run_argument
-@click.option("--tier", type=int, shell_complete=complete_tiers,
-              help="Size of the tier to export, with the smaller ones it holds.  [default: the largest]")
+@click.option(
+    "--tier",
+    type=int,
+    shell_complete=complete_tiers,
+    help="Size of the tier to export, with the smaller ones it holds.  [default: the largest]",
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="New folder for the bundle.")
 @click.option("--onnx", is_flag=True, help="Also write each classifier as ONNX; needs labelsearch[onnx].")
 @json_option

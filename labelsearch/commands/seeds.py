@@ -9,10 +9,16 @@ from labelsearch.commands.common import answer, json_option, progress_bars, run_
 
 @click.command("seeds")
 @click.argument("experiment", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--search-seeds", type=click.IntRange(min=0), default=5, show_default=True,
-              help="Other seeds of the search alone.")
-@click.option("--classifier-seeds", type=click.IntRange(min=0), default=3, show_default=True,
-              help="Other seeds of the classifiers; the search is repeated on each.")
+@click.option(
+    "--search-seeds", type=click.IntRange(min=0), default=5, show_default=True, help="Other seeds of the search alone."
+)
+@click.option(
+    "--classifier-seeds",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    help="Other seeds of the classifiers; the search is repeated on each.",
+)
 @json_option
 @run_options
 def seeds(

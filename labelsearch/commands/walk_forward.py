@@ -9,12 +9,28 @@ from labelsearch.commands.common import answer, json_option, progress_bars, run_
 
 @click.command("walk-forward")
 @click.argument("experiment", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--window", type=click.Choice(["past", "future"]), default="past", show_default=True,
-              help="Trade the second half of past, or future: that is a counted look.")
-@click.option("--every", type=click.IntRange(min=1), default=14, show_default=True, metavar="DAYS",
-              help="Days from one pick to the next.")
-@click.option("--trailing", type=click.IntRange(min=2), metavar="DAYS", show_default="all that are known at first",
-              help="Days that a pick looks back.")
+@click.option(
+    "--window",
+    type=click.Choice(["past", "future"]),
+    default="past",
+    show_default=True,
+    help="Trade the second half of past, or future: that is a counted look.",
+)
+@click.option(
+    "--every",
+    type=click.IntRange(min=1),
+    default=14,
+    show_default=True,
+    metavar="DAYS",
+    help="Days from one pick to the next.",
+)
+@click.option(
+    "--trailing",
+    type=click.IntRange(min=2),
+    metavar="DAYS",
+    show_default="all that are known at first",
+    help="Days that a pick looks back.",
+)
 @json_option
 @run_options
 def walk_forward(

@@ -40,9 +40,7 @@ def overlap_table(context: Context) -> Table:
         rows.append((f"{i + 1} {entry['label']}", *cells))
     columns = tuple(str(i + 1) for i in range(len(rows)))
     note = "Percent of the row's action bars in train, buy and sell together, that the column's label marks alike."
-    return Table(
-        "Overlap of labels", ("label", *columns), tuple(rows), note=note, key="overlap", data=found["overlap"]
-    )
+    return Table("Overlap of labels", ("label", *columns), tuple(rows), note=note, key="overlap", data=found["overlap"])
 
 
 def feature_table(context: Context) -> Table:
@@ -85,10 +83,7 @@ def parameter_table(context: Context) -> Table:
     chosen = [
         features.load(context, label.name)["feature_set"]["features"] for label in context.experiment.label_kinds()
     ]
-    rows = [
-        (row[0]["name"], *(", ".join(map(str, f["parameters"])) for f in row))
-        for row in zip(*chosen, strict=True)
-    ]
+    rows = [(row[0]["name"], *(", ".join(map(str, f["parameters"])) for f in row)) for row in zip(*chosen, strict=True)]
     names = tuple(label.name for label in context.experiment.label_kinds())
     data = dict(zip(names, chosen, strict=True))
     return Table("Parameters", ("indicator", *names), tuple(rows), key="parameters", data=data)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from labelsearch.live.bundle import Tier
 from labelsearch.market.times import DAY_MS
-from strategies.capital import Gradient
-from strategies.pool import Pool, Stretch, part
-from strategies.simulate import State
+from strategies.trade.capital import Gradient
+from strategies.trade.pool import Pool, Stretch, part
+from strategies.trade.simulate import State
 
 
 class Standing(NamedTuple):

@@ -52,7 +52,7 @@ class Bundle:
     strategies : int64 (S,)
         Their rows in the run.
     rules : dict
-        fee, slippage, short and signal_map, as `strategies.simulate.simulate` takes them.
+        fee, slippage, short and signal_map, as `strategies.trade.simulate.simulate` takes them.
     capital : str
         Rule by which tiers share out capital.
     tiers : dict of int to Tier

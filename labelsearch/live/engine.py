@@ -18,8 +18,8 @@ from labelsearch.live.bundle import Bundle
 from labelsearch.live.feed import Bar, bars_in
 from labelsearch.live.verify import BundleError
 from labelsearch.market.bars import Bars
-from strategies.pool import Stretch
-from strategies.simulate import State, initial_state, simulate_paths
+from strategies.trade.pool import Stretch
+from strategies.trade.simulate import State, initial_state, simulate_paths
 
 BUY_AND_SELL = (0, 2)
 BULK = 10_000  # bars at a time, so that the paths of all strategies fit in memory

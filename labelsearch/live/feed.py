@@ -118,9 +118,7 @@ class Feed:
                 previous = previous.after(self.interval_ms)
                 filled.append(previous)
         self.last = bar
-        self.counts = self.counts._replace(
-            taken=self.counts.taken + 1, missing=self.counts.missing + len(filled)
-        )
+        self.counts = self.counts._replace(taken=self.counts.taken + 1, missing=self.counts.missing + len(filled))
         return [*filled, bar]
 
     def _bar(self, raw: Mapping[str, Any]) -> Bar:

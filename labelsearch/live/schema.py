@@ -161,9 +161,7 @@ NETWORK = _object(
         dropout=_field("number", "share of units left out while it was trained", **_SHARE),
     ),
     n_networks=_field("integer", "networks whose probabilities are averaged; 1 if absent", minimum=1, maximum=1000),
-    temperature=_field(
-        "number", "divisor of the log probabilities; 1 if absent", minimum=1e-3, maximum=1e3
-    ),
+    temperature=_field("number", "divisor of the log probabilities; 1 if absent", minimum=1e-3, maximum=1e3),
 )
 
 PAST = _object(

@@ -33,9 +33,7 @@ class Session:
         What each tier's account starts with, in the lines.
     """
 
-    def __init__(
-        self, bundle: Bundle, start_ms: int = 0, journal: Journal | None = None, capital: float = 1.0
-    ) -> None:
+    def __init__(self, bundle: Bundle, start_ms: int = 0, journal: Journal | None = None, capital: float = 1.0) -> None:
         self.bundle = bundle
         self.capital = capital
         self.engine = Engine(bundle, start_ms)

@@ -160,9 +160,7 @@ class Bars:
         return pd.DataFrame({name: getattr(self, name) for name in names}, index=self.index)
 
     @classmethod
-    def from_frame(
-        cls, frame: pd.DataFrame, symbol: str, interval_ms: int = 60_000, file: object = None
-    ) -> "Bars":
+    def from_frame(cls, frame: pd.DataFrame, symbol: str, interval_ms: int = 60_000, file: object = None) -> "Bars":
         """Check a table and make bars of it.
 
         Parameters

@@ -104,9 +104,7 @@ class Store:
         _sync_folder(path.parent)
         return path
 
-    def load(
-        self, symbol: str, interval: str = "1m", start_ms: int | None = None, stop_ms: int | None = None
-    ) -> Bars:
+    def load(self, symbol: str, interval: str = "1m", start_ms: int | None = None, stop_ms: int | None = None) -> Bars:
         """Read the bars that start in [`start_ms`, `stop_ms`); None leaves that side open.
 
         Raises
@@ -167,9 +165,7 @@ class Store:
         return added
 
 
-def merge(
-    parts: Sequence[Bars], replace: bool = False, files: Sequence[object] | None = None
-) -> tuple[Bars, int]:
+def merge(parts: Sequence[Bars], replace: bool = False, files: Sequence[object] | None = None) -> tuple[Bars, int]:
     """Join bars of one symbol in time order.
 
     Parameters

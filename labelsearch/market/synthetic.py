@@ -203,8 +203,7 @@ def _draw(n_bars: int, seed: int) -> _Noise:
     gap = moves * streams[1].standard_normal(n_bars) / np.sqrt(0.75)
     uniform = {3, 5, 6}
     rest = [
-        streams[i].random(n_bars) if i in uniform else streams[i].standard_normal(n_bars)
-        for i in (*range(2, 12), 15)
+        streams[i].random(n_bars) if i in uniform else streams[i].standard_normal(n_bars) for i in (*range(2, 12), 15)
     ]
     return _Noise(news, gap, *rest)
 

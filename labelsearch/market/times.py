@@ -124,9 +124,8 @@ def native_times(values: pd.Series, file: object = None) -> tuple[NDArray[np.int
     outside = ~(in_ms | in_us)
     if outside.any():
         i = int(outside.argmax())
-        rule = (
-            f"time {numbers[i]:.0f} is outside 2009-01-01..tomorrow, in milliseconds as in microseconds"
-            + _guess(numbers[i])
+        rule = f"time {numbers[i]:.0f} is outside 2009-01-01..tomorrow, in milliseconds as in microseconds" + _guess(
+            numbers[i]
         )
         raise BarError(rule, file, row_of(values, i))
     per_ms = 1 if len(numbers) == 0 or in_ms[0] else 1000
@@ -194,6 +193,7 @@ def _from_strings(values: pd.Series, file: object) -> NDArray[np.int64]:
     missing = stamps.isna().to_numpy()
     if missing.any():
         i = int(missing.argmax())
-        raise BarError(f"time {texts.iloc[i]!r} cannot be read: write ISO 8601, as 2020-01-01 00:00",
-                       file, row_of(values, i))
+        raise BarError(
+            f"time {texts.iloc[i]!r} cannot be read: write ISO 8601, as 2020-01-01 00:00", file, row_of(values, i)
+        )
     return _from_datetimes(stamps, file)

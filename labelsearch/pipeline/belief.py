@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from labelsearch.pipeline.context import Context
 from labelsearch.pipeline.ledger import Ledger
-from strategies.attribution import market_fit, mean_correlation, partial_rank_correlation, without_best_days
-from strategies.budget import Problem
-from strategies.deflated_sharpe import (
+from strategies.luck.attribution import market_fit, mean_correlation, partial_rank_correlation, without_best_days
+from strategies.luck.deflated_sharpe import (
     SharpeMoments,
     deflated_sharpe,
     effective_trials,
@@ -25,11 +24,7 @@ from strategies.deflated_sharpe import (
     sharpe_moments,
     sharpe_ratios,
 )
-from strategies.ensemble import buy_and_hold
-from strategies.equity_grid import EquityGrid, day_edges, equity_grid, log_returns_of, returns_of
-from strategies.linear import N_THRESHOLDS
-from strategies.metrics import DAY_MS, DAYS_A_YEAR
-from strategies.overfitting import (
+from strategies.luck.overfitting import (
     BlockSums,
     ScoreRule,
     cross_validate,
@@ -37,9 +32,14 @@ from strategies.overfitting import (
     return_sums,
     score_sums,
 )
-from strategies.selection_bias import rank_correlation, rank_interval
-from strategies.simulate import final_value, simulate
-from strategies.superior_ability import superior_ability
+from strategies.luck.selection_bias import rank_correlation, rank_interval
+from strategies.luck.superior_ability import superior_ability
+from strategies.search.budget import Problem
+from strategies.search.linear import N_THRESHOLDS
+from strategies.tiers.ensemble import buy_and_hold
+from strategies.tiers.metrics import DAY_MS, DAYS_A_YEAR
+from strategies.trade.equity_grid import EquityGrid, day_edges, equity_grid, log_returns_of, returns_of
+from strategies.trade.simulate import final_value, simulate
 
 RANK_BLOCK = 7  # days: returns of a week may hang together
 RANK_REPS = 500

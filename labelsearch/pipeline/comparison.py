@@ -85,9 +85,7 @@ def _check(context: Context, label: str, networks: tuple[str, ...]) -> int:
     return names.index(label)
 
 
-def compare_networks(
-    context: Context, label: str, networks: tuple[str, ...] = NETWORK_NAMES
-) -> dict[str, Any]:
+def compare_networks(context: Context, label: str, networks: tuple[str, ...] = NETWORK_NAMES) -> dict[str, Any]:
     """Train the named networks on a label and judge each on the same validation rows.
 
     Parameters

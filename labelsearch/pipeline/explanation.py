@@ -66,9 +66,7 @@ def _ablate(
     weights = factors[np.searchsorted(validation, judged)] * importance
     day = context.bars_per_day
     shifts = draw_shifts(span.stop - span.start, max(day, problem.block(day)), N_SHIFTS, rng)
-    loss, increase = shift_ablation(
-        network, problem.matrix, span, judged, classes[judged], weights, groups, shifts
-    )
+    loss, increase = shift_ablation(network, problem.matrix, span, judged, classes[judged], weights, groups, shifts)
     return {"loss": loss, "rows": _counts(problem, judged), "shifts": shifts.tolist()}, increase
 
 

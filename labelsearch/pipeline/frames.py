@@ -31,8 +31,8 @@ from labelsearch.pipeline.frame_checks import (
 from labelsearch.pipeline.sections import FeatureSpace, Network, Score, Search, Separation
 from labelsearch.pipeline.stages import classifiers, ensembles, search
 from labelsearch.pipeline.stages.features import TrainPart, choose_sets
-from strategies.ensemble import TIER_SIZES, tiers
-from strategies.search import islands, merge, run_island
+from strategies.search.search import islands, merge, run_island
+from strategies.tiers.ensemble import TIER_SIZES, tiers
 
 
 @dataclass(frozen=True)
@@ -213,9 +213,7 @@ def search_strategies(
     return search.to_frame(past, merge([run_island(task, past) for task in tasks]))
 
 
-def form_tiers(
-    strategies: pd.DataFrame, sizes: Sequence[int] = TIER_SIZES, by: str = "score"
-) -> dict[int, list[int]]:
+def form_tiers(strategies: pd.DataFrame, sizes: Sequence[int] = TIER_SIZES, by: str = "score") -> dict[int, list[int]]:
     """Rows of the best strategies by a column, best first, for each size of tier, largest first."""
     order = tuple(sorted(sizes, reverse=True))
     return {n: strategies.index[rows].tolist() for n, rows in tiers(strategies[by].to_numpy(), order).items()}

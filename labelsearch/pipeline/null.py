@@ -19,8 +19,8 @@ from labelsearch.pipeline.run import done_events, looks_ledger
 from labelsearch.pipeline.schema import ExperimentError
 from labelsearch.pipeline.stages import search as search_stage
 from labelsearch.pipeline.units import run_units, write_atomically
-from strategies.null import draw_shifts, p_value, search_and_judge, shifted
-from strategies.search import SearchSettings
+from strategies.search.search import SearchSettings
+from strategies.tiers.null import draw_shifts, p_value, search_and_judge, shifted
 
 VERSION = 1  # raised when the code gives other results for the same inputs
 MIN_SHIFT_DAYS = 10  # where the window is long enough: outputs forget within days

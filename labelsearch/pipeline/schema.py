@@ -75,9 +75,7 @@ def load_section(section: type[Section], data: Any, where: str) -> Section:
                 values[field.name] = _convert(kinds[field.name], data[field.name])
             except TypeError:
                 expected = _describe(kinds[field.name])
-                raise ExperimentError(
-                    f"{where}: {field.name} must be {expected}, not {data[field.name]!r}"
-                ) from None
+                raise ExperimentError(f"{where}: {field.name} must be {expected}, not {data[field.name]!r}") from None
         elif field.default is dataclasses.MISSING:
             raise ExperimentError(f"{where}: {field.name} is missing")
     try:

@@ -11,8 +11,8 @@ from labelsearch.classifiers.names import CALIBRATION_NAMES, LOSS_NAMES, NETWORK
 from labelsearch.labels.windows import Window, check_order
 from labelsearch.market.times import parse_interval
 from labelsearch.pipeline.schema import option, refuse_unknown
-from strategies.capital import RULES
-from strategies.ranking import CRITERIA
+from strategies.tiers.ranking import CRITERIA
+from strategies.trade.capital import RULES
 
 INTERVALS = ("1m", "5m", "15m", "1h")
 

@@ -101,7 +101,7 @@ def _write_tiers(context: Context, origin: str, key: str, folder: Path) -> None:
     """Figures of the tiers on past and future."""
     from labelsearch.pipeline.stages import ensembles
     from labelsearch.pipeline.stages import search as search_stage
-    from strategies.ensemble import tiers
+    from strategies.tiers.ensemble import tiers
 
     sizes = tuple(sorted(context.experiment.tiers.sizes, reverse=True))
     population = search_stage.load(context)

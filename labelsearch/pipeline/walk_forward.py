@@ -24,11 +24,11 @@ from labelsearch.pipeline.schema import ExperimentError
 from labelsearch.pipeline.stages import outputs as output_stage
 from labelsearch.pipeline.stages import search as search_stage
 from labelsearch.pipeline.units import write_atomically
-from strategies.budget import Problem
-from strategies.deflated_sharpe import block_weights
-from strategies.equity_grid import day_edges
-from strategies.pool import Account
-from strategies.walk_forward import follow, history, picks, replaced
+from strategies.luck.deflated_sharpe import block_weights
+from strategies.search.budget import Problem
+from strategies.tiers.walk_forward import follow, history, picks, replaced
+from strategies.trade.equity_grid import day_edges
+from strategies.trade.pool import Account
 
 VERSION = 1  # raised when the code gives other results for the same inputs
 WINDOWS = ("past", "future")
@@ -150,9 +150,7 @@ def _write(context: Context, settings: dict[str, Any], folder: Path) -> None:
     accounts: dict[str, Account] = {}
     picked = {}
     for step, (kind, every) in enumerate(((FIXED, None), (WALKING, settings["every"])), 2):
-        picked[kind] = picks(
-            known, lead.problem, sizes[0], every=every, n_days=settings["trailing"], by=tiers.ranking
-        )
+        picked[kind] = picks(known, lead.problem, sizes[0], every=every, n_days=settings["trailing"], by=tiers.ranking)
         found = follow(params, test.problem, test.edges, picked[kind], sizes=sizes, rule=tiers.capital)
         accounts |= {f"Top-{n} {kind}": account for n, account in found.items()}
         context.progress("walk-forward", step, 3)

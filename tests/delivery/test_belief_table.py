@@ -22,8 +22,6 @@ def test_deciles_cover_every_strategy_in_order_of_score(tiny_run):
         assert row[1:4] == tuple(f"{x:+.2f}" for x in expected)
 
 
-
-
 def rewritten(tiny_run, tmp_path, change):
     """The run with other figures of belief."""
     shutil.copytree(tiny_run.folder, tmp_path / "runs" / "changed")

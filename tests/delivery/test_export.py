@@ -12,7 +12,7 @@ from labelsearch.classifiers.files import load_network
 from labelsearch.classifiers.prediction import predict
 from labelsearch.commands import main
 from labelsearch.pipeline.stages import ensembles, outputs, search
-from strategies.simulate import final_value, simulate
+from strategies.trade.simulate import final_value, simulate
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +52,7 @@ def test_the_bundle_alone_trades_like_the_run(bundle, tiny_run):
         [[s["weights"][n] for n in book["outputs"]] + list(s["thresholds"].values()) for s in book["strategies"]]
     )
     costs = {"fee": book["fee"], "slippage": book["slippage"], "short": book["side"] == "both"}
-    values = final_value(
-        simulate(params, columns, seen.open, seen.close, **costs, signal_map=book["signal_map"])
-    )
+    values = final_value(simulate(params, columns, seen.open, seen.close, **costs, signal_map=book["signal_map"]))
     members = ensembles.load(tiny_run)["members"]["5"]
     assert [s["strategy"] for s in book["strategies"]] == members
     assert np.array_equal(values, search.load(tiny_run)["value"].to_numpy()[members])

@@ -14,9 +14,7 @@ SHAPES = ["walk", "constant", "no volume", "jump", "halt"]
 def settings(indicator, rng, n_random=2):
     """Both ends of every interval, and some settings between."""
     ends = list(itertools.product(*indicator.parameters.values()))
-    between = [
-        tuple(int(rng.integers(a, b + 1)) for a, b in indicator.parameters.values()) for _ in range(n_random)
-    ]
+    between = [tuple(int(rng.integers(a, b + 1)) for a, b in indicator.parameters.values()) for _ in range(n_random)]
     return [*ends, *between]
 
 

@@ -24,9 +24,7 @@ def test_equal_to_brute_force(n_features):
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (ROWS + 1, 3), (3, COLUMNS + 1), (2 * ROWS, COLUMNS)])
 def test_tiles_leave_no_pair_out(n, m):
     left, right = draw(n, 3, 1), draw(m, 3, 2)
-    assert np.array_equal(
-        all_pairs(left, right).counts, pair_counts(left, right, n_steps(3), 1 << SHIFT, N_BINS)
-    )
+    assert np.array_equal(all_pairs(left, right).counts, pair_counts(left, right, n_steps(3), 1 << SHIFT, N_BINS))
 
 
 @pytest.mark.parametrize("present", [(0, 1, 2), (0, 1), (1, 2), (0, 2)])

@@ -46,7 +46,7 @@ INDICATORS = [
               distance_nb, lambda k: 12 * k + 12, lambda close: (close,)),
 ]
 '''
-PLAIN = '''
+PLAIN = """
 import numpy as np
 from feature_space.indicators import Indicator
 
@@ -54,7 +54,7 @@ def kernel({arguments}):
 {body}
 
 INDICATORS = [Indicator({name!r}, "?", "trend", {{"k": (2, 9)}}, ("close",), kernel, lambda k: {warm_up}{start})]
-'''
+"""
 
 
 def plain(body, name="mine", warm_up="k + 1", arguments="close, k", start=""):

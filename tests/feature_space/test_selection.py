@@ -116,10 +116,7 @@ def test_figures_of_a_selection(problem):
 def test_more_restarts_are_no_worse_and_find_the_best(problem):
     candidates, cross, same = problem
     few = Candidates(candidates.features[:3], candidates.offsets[:4], candidates.values, candidates.position)
-    powers = [
-        brute_power(few, choice, cross)
-        for choice in itertools.product(*(range(len(g)) for g in few.features))
-    ]
+    powers = [brute_power(few, choice, cross) for choice in itertools.product(*(range(len(g)) for g in few.features))]
     found = select(few, cross, same, n_restarts=8, seed=0)
     np.testing.assert_allclose(found.power, max(powers), rtol=1e-3)
     assert np.median(powers) < max(powers) * 0.9  # else anything would do

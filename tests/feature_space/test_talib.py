@@ -19,6 +19,7 @@ from feature_space.indicators import BY_NAME, Inputs, make_inputs
 
 talib = pytest.importorskip("talib")
 
+
 def steps(x):
     return np.diff(x, prepend=x[:1])
 

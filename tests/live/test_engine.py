@@ -14,7 +14,7 @@ from labelsearch.live.engine import Engine
 from labelsearch.live.feed import Feed, bars_in
 from labelsearch.live.verify import BundleError
 from labelsearch.pipeline.stages import ensembles, outputs, search
-from strategies.simulate import simulate, simulate_paths
+from strategies.trade.simulate import simulate, simulate_paths
 
 
 def same_state(one, other):

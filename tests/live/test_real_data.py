@@ -13,7 +13,7 @@ from labelsearch.live.engine import Engine
 from labelsearch.live.session import Session
 from labelsearch.market.archive import read
 from labelsearch.market.times import parse_time
-from strategies.linear import StrategySpace
+from strategies.search.linear import StrategySpace
 
 N_STRATEGIES = 40
 

@@ -14,8 +14,7 @@ from labelsearch.market.bars import BarError, Bars
 
 Write = Callable[..., Path]
 HEADER = (
-    "open_time,open,high,low,close,volume,close_time,quote_volume,count,"
-    "taker_buy_volume,taker_buy_quote_volume,ignore"
+    "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore"
 )
 DAY = 86_400_000
 

@@ -115,9 +115,7 @@ def test_columns_that_only_one_side_has(store: Store, bars: Bars, frame: pd.Data
     assert store.load("TEST").digest() == plain.digest()
 
 
-def test_a_failed_write_leaves_the_old_file(
-    store: Store, bars: Bars, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_the_old_file(store: Store, bars: Bars, monkeypatch: pytest.MonkeyPatch) -> None:
     store.save(bars.rows(0, 5))
 
     def fail(table: object, file: object, **options: object) -> None:
@@ -180,9 +178,7 @@ def test_no_bars_are_not_stored(store: Store, bars: Bars) -> None:
 def test_merge_of_three(bars: Bars) -> None:
     merged, replaced = merge([bars.rows(6, 10), bars.rows(0, 7), bars.rows(3, 8)])
     assert (merged.digest(), replaced) == (bars.digest(), 0)
-    other = Bars(
-        "ELSE", 60_000, bars.open_time, bars.open, bars.high, bars.low, bars.close, bars.volume
-    )
+    other = Bars("ELSE", 60_000, bars.open_time, bars.open, bars.high, bars.low, bars.close, bars.volume)
     with pytest.raises(BarError, match="ELSE 1m bars do not go together with TEST 1m bars"):
         merge([bars, other])
     assert np.all(np.diff(merged.open_time) == 60_000)

@@ -184,9 +184,7 @@ def keltner(b, k):
         true_range.append(max(b.high[t] - b.low[t], abs(b.high[t] - before), abs(b.low[t] - before)))
     # the first bar has no close before; its own stands in, which lies between low and high
     spread, centre = wilder(true_range, k), ema(b.price, k)
-    return np.array(
-        [(p - c) / s if s > 1e-9 * p else 0.0 for p, c, s in zip(b.price, centre, spread, strict=True)]
-    )
+    return np.array([(p - c) / s if s > 1e-9 * p else 0.0 for p, c, s in zip(b.price, centre, spread, strict=True)])
 
 
 def log_quotient(a, b):
@@ -250,12 +248,9 @@ def money_flow(b, k):
 
 def chaikin(b, k):
     place = [
-        divide(2 * c - h - low, h - low) * v
-        for h, low, c, v in zip(b.high, b.low, b.close, b.volume, strict=True)
+        divide(2 * c - h - low, h - low) * v for h, low, c, v in zip(b.high, b.low, b.close, b.volume, strict=True)
     ]
-    return np.array(
-        [divide(total(p), total(v)) for p, v in zip(windows(place, k), windows(b.volume, k), strict=True)]
-    )
+    return np.array([divide(total(p), total(v)) for p, v in zip(windows(place, k), windows(b.volume, k), strict=True)])
 
 
 def force(b, k):

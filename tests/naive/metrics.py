@@ -1,4 +1,4 @@
-"""Slow plain twins of `strategies.metrics` and of the account of `strategies.pool`."""
+"""Slow plain twins of `strategies.tiers.metrics` and of the account of `strategies.trade.pool`."""
 
 import itertools
 import math

@@ -26,7 +26,7 @@ def trade(cash, quantity, target, price, fee, slippage=0.0, short=False):
 
 
 def simulate(row, outputs, open_, close, fee, signal_map="half", slippage=0.0, short=False):
-    """One strategy; a dict of what `strategies.simulate.State` holds, with a list of (bar, value) fills."""
+    """One strategy; a dict of what `strategies.trade.simulate.State` holds, with a list of (bar, value) fills."""
     weights, theta_buy, theta_sell, delta = row[:-3], row[-3], row[-2], row[-1]
     cash, quantity, pending = 1.0, 0.0, None
     fills, fees, positions, peak, drawdown, equity = [], 0.0, [], 1.0, 0.0, 1.0

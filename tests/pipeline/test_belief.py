@@ -15,9 +15,9 @@ from labelsearch.pipeline.experiment import Experiment
 from labelsearch.pipeline.ledger import Ledger
 from labelsearch.pipeline.run import done_events, run_experiment
 from labelsearch.pipeline.stages import ensembles, search
-from strategies.budget import Problem, evaluate_population
-from strategies.deflated_sharpe import SharpeMoments, deflated_sharpe, probabilistic_sharpe
-from strategies.linear import StrategySpace
+from strategies.luck.deflated_sharpe import SharpeMoments, deflated_sharpe, probabilistic_sharpe
+from strategies.search.budget import Problem, evaluate_population
+from strategies.search.linear import StrategySpace
 
 
 def test_figures_agree_with_the_other_files(tiny_run):

@@ -10,9 +10,9 @@ from labelsearch.delivery import tables
 from labelsearch.pipeline.experiment import Experiment
 from labelsearch.pipeline.run import run_experiment
 from labelsearch.pipeline.stages import ensembles, outputs, search
-from strategies.capital import RULES
-from strategies.ensemble import combine
-from strategies.simulate import simulate_paths
+from strategies.tiers.ensemble import combine
+from strategies.trade.capital import RULES
+from strategies.trade.simulate import simulate_paths
 
 
 def by_name(context):

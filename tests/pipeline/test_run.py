@@ -31,7 +31,7 @@ from labelsearch.pipeline.run import (
 )
 from labelsearch.pipeline.schema import ExperimentError
 from labelsearch.pipeline.stages import ensembles, features, labels, outputs, search
-from strategies.simulate import simulate_paths
+from strategies.trade.simulate import simulate_paths
 
 
 def contents(context) -> dict[str, str]:

@@ -9,7 +9,7 @@ from labelsearch.pipeline.experiment import Experiment
 from labelsearch.pipeline.run import run_experiment
 from labelsearch.pipeline.schema import ExperimentError
 from labelsearch.pipeline.stages import ensembles, search
-from strategies.ranking import CRITERIA
+from strategies.tiers.ranking import CRITERIA
 
 
 def with_sections(context, **sections):

@@ -64,9 +64,7 @@ def test_every_repetition_is_a_counted_look_and_counted_tries(repeated):
 
 def test_a_second_time_nothing_is_done(repeated):
     seen = []
-    context = Context(
-        repeated.experiment, repeated.folder, repeated.store, progress=lambda *told: seen.append(told)
-    )
+    context = Context(repeated.experiment, repeated.folder, repeated.store, progress=lambda *told: seen.append(told))
     before = looks_ledger(repeated.folder).path.read_bytes()
     found = seeds.run_seeds(context, search=2, classifier=0)
     assert seen == [(f"search-{i} {stage}", 0, 0) for i in (1, 2) for stage in ("search", "tiers")]
@@ -82,8 +80,12 @@ def test_the_same_seed_gives_the_tiers_of_the_run(repeated):
         assert [(row["tier"], row["window"]) for row in table] == [(row["tier"], row["window"]) for row in own]
         for row, other in zip(own, table, strict=True):
             assert (row == other) == (row["tier"] in ensembles.BASELINES)
-    again = Context(repeated.experiment, repeated.folder / "seeds" / "search-1", repeated.store,
-                    reseed=Reseed("search", 1, repeated.folder))
+    again = Context(
+        repeated.experiment,
+        repeated.folder / "seeds" / "search-1",
+        repeated.store,
+        reseed=Reseed("search", 1, repeated.folder),
+    )
     score = search.load(again)["score"]
     assert not score.equals(search.load(repeated)["score"])
 

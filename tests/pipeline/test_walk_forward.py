@@ -94,8 +94,18 @@ def test_what_cannot_be_walked(own, wrong):
 
 def test_command(own, tmp_path):
     (tmp_path / "tiny.toml").write_text(own.experiment.to_toml())
-    options = ["walk-forward", str(tmp_path / "tiny.toml"), "--every", "2", "--runs", str(own.folder.parent),
-               "--store", str(own.store), "--workers", "1"]
+    options = [
+        "walk-forward",
+        str(tmp_path / "tiny.toml"),
+        "--every",
+        "2",
+        "--runs",
+        str(own.folder.parent),
+        "--store",
+        str(own.store),
+        "--workers",
+        "1",
+    ]
     shown = CliRunner().invoke(main, options)
     assert shown.exit_code == 0, shown.output
     for words in ("Top-20", "picked anew", "momentum", "too good"):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from strategies.linear import StrategySpace
+from strategies.search.linear import StrategySpace
 
 
 class Market(NamedTuple):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from strategies.linear import StrategySpace
+from strategies.search.linear import StrategySpace
 
 WINDOWS = {"past": ("2020-01-04", "2020-05-06"), "future": ("2020-05-09", "2020-09-20")}
 
@@ -13,7 +13,7 @@ WINDOWS = {"past": ("2020-01-04", "2020-05-06"), "future": ("2020-05-09", "2020-
 @pytest.mark.parametrize("window", WINDOWS)
 def test_vectorbt_agrees_on_real_prices(market_data, window):
     """Outputs are made up: what is compared is bookkeeping, and nothing is learned of the window."""
-    from strategies.backtest import backtest
+    from strategies.trade.backtest import backtest
 
     first, last = WINDOWS[window]
     bars = pd.read_parquet(market_data / "btcusdt_1m.parquet", columns=["open_time", "open", "close"])

@@ -233,10 +233,7 @@ def _choice(choice: Choice) -> str:
     for i, blocks in enumerate(choice.entries.values()):
         inside = "\n".join(map(block_html, blocks))
         panels.append(f'<div class="panel"{" hidden" if i else ""}>{inside}</div>')
-    return (
-        f'<div class="choice"><label>{text(choice.title)} <select>{options}</select></label>'
-        f"{''.join(panels)}</div>"
-    )
+    return f'<div class="choice"><label>{text(choice.title)} <select>{options}</select></label>{"".join(panels)}</div>'
 
 
 def _tiles(tiles: Tiles) -> str:

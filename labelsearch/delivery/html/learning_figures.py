@@ -178,5 +178,3 @@ def _shap(name: str, found: dict[str, Any]) -> Figure:
     }  # fmt: skip
     caption = f"How far each feature moves the answer, right or wrong: the {len(order)} that move it most."
     return Figure(name, "What the classifier looks at", caption, data, layout, height=90 + 22 * len(order))
-
-

@@ -109,9 +109,7 @@ def _colours(values: pd.Series) -> list[float | None]:
     return numbers(np.quantile(values, (0.02, 0.98)), 3)
 
 
-def _coloured(
-    past: pd.DataFrame, chosen: list[NDArray[np.int64]], column: str, name: str, title: str
-) -> Variant:
+def _coloured(past: pd.DataFrame, chosen: list[NDArray[np.int64]], column: str, name: str, title: str) -> Variant:
     """Dots coloured by a column of past. Traces are two of dots and one of rings, for each panel."""
     low, high = _colours(past[column])
     changes: dict[str, Any] = {

@@ -178,9 +178,7 @@ def train_unit(task: tuple[Context, int], folder: Path) -> None:
     past_rows = np.flatnonzero(seen.settled[past] & ~context.bars.filled[past]) + past.start
     block = problem.block(context.bars_per_day)
     evaluation = {
-        name: evaluate(
-            predict(trained.network, problem.matrix, rows), truth.classes[rows], blocks=(rows, block)
-        )
+        name: evaluate(predict(trained.network, problem.matrix, rows), truth.classes[rows], blocks=(rows, block))
         for name, rows, truth in (("validation", validation, values), ("past", past_rows, seen))
     }
     shap, explainer = mean_shap_values(

@@ -12,16 +12,16 @@ from labelsearch.pipeline import belief
 from labelsearch.pipeline.context import Context
 from labelsearch.pipeline.stages import outputs as output_stage
 from labelsearch.pipeline.stages import search as search_stage
-from strategies import baselines
-from strategies.baselines import market
-from strategies.budget import Problem, evaluate_population
-from strategies.capital import gradient_rate, invest, shares
-from strategies.ensemble import tiers
-from strategies.equity_grid import day_edges, equity_grid, returns_of
-from strategies.metrics import measure
-from strategies.pool import Account, Pool, from_start
-from strategies.selection_bias import placebo_shift, rank_correlation, verdict
-from strategies.simulate import simulate_paths
+from strategies.luck.selection_bias import placebo_shift, rank_correlation, verdict
+from strategies.search.budget import Problem, evaluate_population
+from strategies.tiers import baselines
+from strategies.tiers.baselines import market
+from strategies.tiers.ensemble import tiers
+from strategies.tiers.metrics import measure
+from strategies.trade.capital import gradient_rate, invest, shares
+from strategies.trade.equity_grid import day_edges, equity_grid, returns_of
+from strategies.trade.pool import Account, Pool, from_start
+from strategies.trade.simulate import simulate_paths
 
 MARKET = "buy and hold"
 BASELINES = (MARKET, *baselines.OUTPUTS)
@@ -60,7 +60,7 @@ def judge(
     sizes : tuple of int
         Members of each tier.
     rule : str
-        One of ``strategies.capital.RULES``.
+        One of ``strategies.trade.capital.RULES``.
     known : (D, S) array
         Daily returns before the window, from which capital is shared out.
 
@@ -70,7 +70,7 @@ def judge(
     float
         Largest difference between vectorbt's equity and our simulator's.
     """
-    from strategies.backtest import backtest  # loads vectorbt
+    from strategies.trade.backtest import backtest  # loads vectorbt
 
     tested = backtest(
         params,
@@ -221,7 +221,7 @@ def capital_at_start(context: Context, tier: int) -> tuple[NDArray[np.float64], 
 
 def member_portfolio(context: Context, tier: int, window: str) -> Any:
     """The members of a tier in a window as a vectorbt Portfolio, a column each, by time and row of the population."""
-    from strategies.backtest import portfolio  # loads vectorbt
+    from strategies.trade.backtest import portfolio  # loads vectorbt
 
     asked = search_stage.problem(context, window)
     index = load(context)["members"][str(tier)]

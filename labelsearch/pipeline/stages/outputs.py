@@ -30,9 +30,7 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
     labels = context.experiment.label_kinds()
     rows = {w: context.rows(w) for w in ("past", "future")}
     origin = int(context.bars.open_time[0]) // context.experiment.data.interval_ms  # as it is when followed live
-    outputs = {
-        w: np.empty((r.stop - r.start, 2 * len(labels)), dtype=np.float32) for w, r in rows.items()
-    }
+    outputs = {w: np.empty((r.stop - r.start, 2 * len(labels)), dtype=np.float32) for w, r in rows.items()}
     context.progress("outputs", 0, len(labels))
     for index, label in enumerate(labels):
         feature_set = FeatureSet.from_dict(feature_stage.load(context, label.name)["feature_set"])
@@ -58,6 +56,4 @@ def run(context: Context, folder: Path) -> dict[str, Any]:
 def load(context: Context, window: str) -> WindowOutputs:
     """Outputs and prices of the traded bars of a window."""
     with np.load(context.stage("outputs") / f"{window}.npz") as file:
-        return WindowOutputs(
-            file["outputs"].astype(np.float64), file["open"], file["close"], file["open_time"]
-        )
+        return WindowOutputs(file["outputs"].astype(np.float64), file["open"], file["close"], file["open_time"])

@@ -13,12 +13,12 @@ from labelsearch.pipeline.context import Context
 from labelsearch.pipeline.sections import Score, Search
 from labelsearch.pipeline.stages import outputs as output_stage
 from labelsearch.pipeline.units import run_units, tell
-from strategies.budget import Problem, evaluate_population
-from strategies.equity_grid import day_edges, equity_grid
-from strategies.linear import StrategySpace
-from strategies.ranking import criterion
-from strategies.score import ScoreSettings
-from strategies.search import IslandResult, IslandTask, Population, SearchSettings, islands, merge, run_island
+from strategies.search.budget import Problem, evaluate_population
+from strategies.search.linear import StrategySpace
+from strategies.search.score import ScoreSettings
+from strategies.search.search import IslandResult, IslandTask, Population, SearchSettings, islands, merge, run_island
+from strategies.tiers.ranking import criterion
+from strategies.trade.equity_grid import day_edges, equity_grid
 
 
 def strategy_space(context: Context) -> StrategySpace:

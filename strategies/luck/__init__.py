@@ -1,0 +1,1 @@
+"""How much of a result can be luck: statistics on arrays alone."""

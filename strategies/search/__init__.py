@@ -1,0 +1,1 @@
+"""The space of strategies, its score, and the search over it."""

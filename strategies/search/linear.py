@@ -1,0 +1,100 @@
+"""Linear strategies: K weights and three thresholds, and the space they are drawn from.
+
+The signal is the desired long share of equity, in [0, 1]. That it is linear in the outputs, and the rule
+with three thresholds, are in Balcerak & Schmelzer 2020; the map into [0, 1] and the ranges of the parameters
+are our reconstruction.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from strategies.trade.kernels import CLIP, HALF, LOGISTIC
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+SIGNAL_MAPS = {"half": HALF, "clip": CLIP, "logistic": LOGISTIC}
+N_THRESHOLDS = 3
+
+
+def signal_map_code(name: str) -> int:
+    """Code of a signal map for the kernels; ValueError for a name that is none."""
+    if name not in SIGNAL_MAPS:
+        raise ValueError(f"signal map {name!r} is unknown, choose from {', '.join(SIGNAL_MAPS)}")
+    return SIGNAL_MAPS[name]
+
+
+@dataclass(frozen=True)
+class StrategySpace:
+    """Box of strategies: P = n_outputs + 3 parameters, each uniform between its bounds.
+
+    Parameters
+    ----------
+    n_outputs : int
+        K, the number of classifier outputs.
+    signal_map : str
+        How w.o becomes the desired share, see `signals`.
+    weight, theta_buy, theta_sell, delta : (low, high)
+        Bounds; the defaults are our reconstruction. The thresholds and delta are shares of equity.
+
+    Raises
+    ------
+    ValueError
+        If there is no output, a bound is reversed, or the signal map is unknown.
+    """
+
+    n_outputs: int
+    signal_map: str = "half"
+    weight: tuple[float, float] = (-1.0, 1.0)
+    theta_buy: tuple[float, float] = (0.5, 1.0)
+    theta_sell: tuple[float, float] = (0.0, 0.5)
+    delta: tuple[float, float] = (0.02, 0.3)
+
+    def __post_init__(self) -> None:
+        signal_map_code(self.signal_map)
+        if self.n_outputs < 1:
+            raise ValueError("a strategy needs at least one output")
+        for name in ("weight", "theta_buy", "theta_sell", "delta"):
+            low, high = getattr(self, name)
+            if not low <= high:
+                raise ValueError(f"bounds of {name} are reversed: {low} > {high}")
+
+    @property
+    def n_params(self) -> int:
+        """P, the number of parameters."""
+        return self.n_outputs + N_THRESHOLDS
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Parameter names in column order."""
+        return (*(f"w{k:02d}" for k in range(self.n_outputs)), "theta_buy", "theta_sell", "delta")
+
+    @property
+    def bounds(self) -> np.ndarray:
+        """Bounds (P, 2)."""
+        return np.array([self.weight] * self.n_outputs + [self.theta_buy, self.theta_sell, self.delta])
+
+    def sample(self, rng: np.random.Generator, n_strategies: int) -> np.ndarray:
+        """Uniform strategies (n_strategies, P)."""
+        low, high = self.bounds.T
+        return rng.uniform(low, high, size=(n_strategies, self.n_params))
+
+    def distributions(self) -> dict[str, "BaseDistribution"]:
+        """The same box for Optuna, by parameter name."""
+        from optuna.distributions import FloatDistribution
+
+        return {
+            name: FloatDistribution(float(low), float(high))
+            for name, (low, high) in zip(self.names, self.bounds, strict=True)
+        }
+
+    def from_optuna(self, params: Mapping[str, float]) -> np.ndarray:
+        """Parameter row (P,) of an Optuna trial; KeyError if a parameter is missing."""
+        return np.array([params[name] for name in self.names], dtype=np.float64)
+
+    def to_optuna(self, row: np.ndarray) -> dict[str, float]:
+        """Optuna parameters of a row (P,), as for ``study.enqueue_trial``; ValueError at a wrong length."""
+        return {name: float(value) for name, value in zip(self.names, row, strict=True)}

@@ -1,0 +1,1 @@
+"""Ensembles of the best strategies, how they are ranked and measured, and what they are compared with."""

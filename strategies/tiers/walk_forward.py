@@ -1,0 +1,162 @@
+"""Tiers picked anew every few days on the days just past, as Balcerak & Schmelzer 2020 propose, against tiers kept.
+
+All strategies run on all the time, as if on paper. Capital follows the ones that a tier holds: when they change, the
+net change of what the ensemble holds is traded at the next open. A pick is made at the end of a day, on data up to it.
+"""
+
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from strategies.search.budget import Problem
+from strategies.tiers.ensemble import TIER_SIZES, ranking
+from strategies.tiers.ranking import criterion
+from strategies.trade.capital import invest
+from strategies.trade.equity_grid import EquityGrid, equity_grid, returns_of
+from strategies.trade.pool import Account, Pool, Stretch
+from strategies.trade.simulate import State, initial_state, simulate, simulate_paths, take
+
+
+class History(NamedTuple):
+    """Two windows, one after the other, by days; strategies start the second one anew, from where their equity is."""
+
+    grid: EquityGrid  # (S, D + 1) over the days of both; equity is chained
+    edges: np.ndarray  # (D + 1,) bars so far
+    lead: int  # days of the first window
+    months: float  # of both together
+
+
+def history(
+    params: np.ndarray, lead: Problem, test: Problem, lead_edges: np.ndarray, test_edges: np.ndarray
+) -> History:
+    """Simulate all strategies once over both windows; edges are the rows that cut each window into days."""
+    first, second = equity_grid(params, lead, lead_edges), equity_grid(params, test, test_edges)
+    joined = EquityGrid(
+        np.hstack([first.equity, first.equity[:, -1:] * second.equity[:, 1:]]),
+        np.hstack([first.fills, first.fills[:, -1:] + second.fills[:, 1:]]),
+        np.hstack([first.position_sum, first.position_sum[:, -1:] + second.position_sum[:, 1:]]),
+    )
+    edges = np.r_[lead_edges, lead_edges[-1] + test_edges[1:]]
+    return History(joined, edges, len(lead_edges) - 1, lead.months + test.months)
+
+
+class Pick(NamedTuple):
+    """What is picked at the end of a day."""
+
+    day: int  # of the test window, at the start of which capital moves
+    members: np.ndarray  # rows of the strategies, best first
+    returns: np.ndarray  # (P, n) their daily returns over the trailing days
+
+
+def trailing(past: History, day: int, n_days: int) -> tuple[EquityGrid, np.ndarray, float]:
+    """Grid, edges and months of the ``n_days`` before a day of the test window, or of as many as there are."""
+    stop = past.lead + day
+    start = max(stop - n_days, 0)
+    grid = EquityGrid(*(field[:, start : stop + 1] for field in past.grid))
+    edges = past.edges[start : stop + 1] - past.edges[start]
+    return grid, edges, past.months * edges[-1] / past.edges[-1]
+
+
+def picks(
+    past: History,
+    problem: Problem,
+    n_best: int,
+    *,
+    every: int | None = 14,
+    n_days: int | None = None,
+    by: str = "score",
+) -> list[Pick]:
+    """The best strategies at the start of the test window, and again every few days.
+
+    Parameters
+    ----------
+    past : History
+        Both windows.
+    problem : Problem
+        Has the settings of the score.
+    n_best : int
+        Strategies to pick.
+    every : int, optional
+        Days from one pick to the next; None picks once.
+    n_days : int, optional
+        Days to look back; by default as many as the first window has.
+    by : str
+        A criterion of `strategies.tiers.ranking`.
+
+    Raises
+    ------
+    ValueError
+        If ``every`` is not positive or ``n_days`` is below two.
+    """
+    n_test = len(past.edges) - 1 - past.lead
+    if (every is not None and every < 1) or (n_days is not None and n_days < 2):
+        raise ValueError("picks need a day or more between them, and two or more to look back on")
+    found = []
+    for day in range(0, n_test, every or n_test):
+        grid, edges, months = trailing(past, day, n_days or past.lead)
+        members = ranking(criterion(by, grid, edges, months, problem.score))[:n_best]
+        found.append(Pick(day, members, returns_of(grid.equity[members]).T))
+    return found
+
+
+def follow(
+    params: np.ndarray,
+    test: Problem,
+    test_edges: np.ndarray,
+    picked: Sequence[Pick],
+    *,
+    sizes: Sequence[int] = TIER_SIZES,
+    rule: str = "equal",
+) -> dict[int, Account]:
+    """Accounts of tiers that hold the first ``n`` of each pick until the next.
+
+    Parameters
+    ----------
+    params : (S, P) array
+        All strategies.
+    test : Problem
+        The window, which strategies start flat.
+    test_edges : (D + 1,) array
+        Rows that cut it into days.
+    picked : sequence of Pick
+        By rising days, the first on day 0; each of at least the largest size.
+    sizes : sequence of int
+        Tiers.
+    rule : str
+        Capital rule, see `strategies.trade.capital`; shares are set at each pick, from the returns it was made on.
+    """
+    pools = {n: Pool(test.fee, test.slippage) for n in sizes}
+    union = np.unique(np.concatenate([pick.members for pick in picked]))
+    state = initial_state(len(union))
+    stops = [*(pick.day for pick in picked[1:]), len(test_edges) - 1]
+    for pick, stop in zip(picked, stops, strict=True):
+        edges = test_edges[pick.day : stop + 1]
+        where = np.searchsorted(union, pick.members)
+        stretch = _stretch(params[pick.members], test, edges, take(state, where))
+        for n in sizes:
+            invest(pools[n], rule, pick.returns[:, :n], stretch.first(n), edges - edges[0])
+        if stop < len(test_edges) - 1:
+            rows = slice(edges[0], edges[-1])
+            state = simulate(
+                params[union], test.outputs[rows], test.open[rows], test.close[rows], **test.rules, state=state
+            )
+    return {n: pool.account() for n, pool in pools.items()}
+
+
+def _stretch(params: np.ndarray, test: Problem, edges: np.ndarray, state: State) -> Stretch:
+    """Paths from where the strategies stand."""
+    rows = slice(edges[0], edges[-1])
+    paths = simulate_paths(params, test.outputs[rows], test.open[rows], test.close[rows], **test.rules, state=state)
+    close = float(test.close[edges[0] - 1] if edges[0] else test.open[0])
+    held = np.divide(state.quantity * close, state.equity, out=np.zeros(len(params)), where=state.equity > 0)
+    return Stretch(paths.equity, paths.position, test.open[rows], test.close[rows], state.equity, held, close)
+
+
+def replaced(picked: Sequence[Pick], n: int) -> float | None:
+    """Mean share of a tier's members that a pick puts in the place of others; None with a single pick."""
+    if len(picked) < 2:
+        return None
+    kept = [len(np.intersect1d(a.members[:n], b.members[:n])) / n for a, b in itertools.pairwise(picked)]
+    return 1.0 - float(np.mean(kept))

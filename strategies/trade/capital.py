@@ -1,0 +1,177 @@
+"""Capital of an ensemble: how much each strategy gets.
+
+Equal capital is Balcerak & Schmelzer 2020. Inverse volatility and one vote for near-duplicates fix shares at the start
+from returns known by then. The universal rule moves capital every day by the exponentiated gradient of Helmbold,
+Schapire, Singer & Warmuth 1998, which needs no assumption on how returns are distributed.
+"""
+
+import numpy as np
+
+from strategies.trade.pool import Pool, Stretch, part
+
+RULES = ("equal", "inverse_volatility", "redundancy", "universal")
+SAME = 0.9  # mean correlation of daily returns from which strategies count as one
+
+
+def shares(rule: str, past: np.ndarray) -> np.ndarray:
+    """Shares of capital (S,) at the start, from daily returns (D, S) known by then; they sum to 1.
+
+    ``equal`` and ``universal`` start with 1/S each. ``inverse_volatility``: in proportion to 1 / standard deviation;
+    what never moved gets nothing, unless nothing moved. ``redundancy``: near-duplicates share one vote, see `clusters`.
+
+    Raises
+    ------
+    ValueError
+        If the rule is unknown or there is no strategy.
+    """
+    if rule not in RULES:
+        raise ValueError(f"capital {rule!r} is unknown, choose from {', '.join(RULES)}")
+    n = past.shape[1]
+    if not n:
+        raise ValueError("no strategy to give capital to")
+    weight = np.ones(n)
+    if rule == "inverse_volatility" and len(past):
+        volatility = past.std(axis=0)
+        moved = volatility > 0
+        if moved.any():
+            weight = np.divide(1.0, volatility, out=np.zeros(n), where=moved)
+    if rule == "redundancy":
+        group = clusters(past)
+        weight = 1.0 / np.bincount(group)[group]
+    return weight / weight.sum()
+
+
+def clusters(returns: np.ndarray, same: float = SAME) -> np.ndarray:
+    """Number (S,) of the cluster of each strategy, by average linkage of the correlation of returns (D, S).
+
+    Two clusters are joined while the mean correlation of their pairs is ``same`` or more, so a chain of strategies
+    that change little by little is not taken for one, as it would be by single linkage. Strategies that never moved
+    are alike, and like no other.
+    """
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
+    n = returns.shape[1]
+    if n == 1 or not len(returns):
+        return np.zeros(n, dtype=np.int64)
+    centred = returns - returns.mean(axis=0)
+    length = np.linalg.norm(centred, axis=0)
+    unit = np.divide(centred, length, out=np.zeros_like(centred), where=length > 0)
+    correlation = unit.T @ unit
+    still = length == 0
+    correlation[np.ix_(still, still)] = 1.0
+    distance = np.maximum(1.0 - (correlation + correlation.T) / 2.0, 0.0)
+    np.fill_diagonal(distance, 0.0)
+    # 1e-12: rounding must not part what is exactly at the threshold
+    joined = fcluster(linkage(squareform(distance, checks=False), "average"), 1.0 - same + 1e-12, "distance")
+    return np.asarray(joined, dtype=np.int64) - 1
+
+
+def gradient_rate(past: np.ndarray, n_days: int) -> float:
+    """Learning rate that makes `gradient_bound` least if the next days are as wide as daily returns (D, S) of past.
+
+    sqrt(8 ln S / (n_days * mean of (largest / smallest growth of a day - 1)^2)); 0 where nothing differs.
+    """
+    spread = float(np.mean(_spread(past) ** 2)) if len(past) else 0.0
+    return float(np.sqrt(8.0 * np.log(past.shape[1]) / (n_days * spread))) if spread > 0 and n_days > 0 else 0.0
+
+
+def _spread(returns: np.ndarray) -> np.ndarray:
+    growth = np.maximum(1.0 + returns, 1e-300)
+    return growth.max(axis=1) / growth.min(axis=1) - 1.0
+
+
+def gradient_weights(returns: np.ndarray, rate: float) -> np.ndarray:
+    """Weights (D, S) at the start of each day by the exponentiated gradient of log wealth.
+
+    w[0] = 1/S; w[d+1] is in proportion to w[d] exp(rate * growth[d] / (w[d] . growth[d])). Row d depends on returns up
+    to day d - 1 only.
+
+    Parameters
+    ----------
+    returns : (D, S) array
+        Daily returns of the strategies.
+    rate : float
+        Learning rate; 0 keeps equal weights.
+    """
+    weights = np.empty(returns.shape)
+    gradient = Gradient(returns.shape[1], rate)
+    for d in range(len(returns)):
+        weights[d] = gradient.weights()
+        gradient.learn(returns[d])
+    return weights
+
+
+class Gradient:
+    """The exponentiated gradient a day at a time; ``power`` (S,) is all that it keeps."""
+
+    def __init__(self, n_strategies: int, rate: float) -> None:
+        self.rate = rate
+        self.power = np.zeros(n_strategies)
+
+    def weights(self) -> np.ndarray:
+        """Weights (S,) for the next day."""
+        weight = np.exp(self.power - self.power.max())
+        return weight / weight.sum()
+
+    def learn(self, returns: np.ndarray) -> None:
+        """Take the returns (S,) of a day."""
+        growth = np.maximum(1.0 + returns, 0.0)
+        mean = self.weights() @ growth
+        if mean > 0:
+            self.power += self.rate * growth / mean
+
+
+def gradient_bound(returns: np.ndarray, rate: float) -> float:
+    """How far log wealth can lie below that of the best constant weights in hindsight, before costs.
+
+    ln S / rate + rate / 8 * sum over days of (largest / smallest growth - 1)^2: the proof of Helmbold et al. 1998 with
+    Hoeffding's lemma on the range that each day has. The best single strategy is among the constant weights.
+    """
+    return float(np.log(returns.shape[1]) / rate + rate / 8.0 * (_spread(returns) ** 2).sum())
+
+
+def weights_by_day(rule: str, past: np.ndarray, returns: np.ndarray) -> np.ndarray:
+    """Target weights: (1, S) set once at the start, or (D, S) for each day if the rule moves capital.
+
+    Parameters
+    ----------
+    rule : str
+        One of ``RULES``.
+    past : (P, S) array
+        Daily returns before the first day.
+    returns : (D, S) array
+        Daily returns; row d of the result depends on rows before d only.
+    """
+    if rule == "universal":
+        return gradient_weights(returns, gradient_rate(past, len(returns)))
+    return shares(rule, past)[None, :]
+
+
+def day_returns(stretch: Stretch, edges: np.ndarray) -> np.ndarray:
+    """Returns (D, S) of the strategies from one edge to the next; edges (D + 1,) are rows, the first 0."""
+    levels = np.vstack([stretch.equity_before, stretch.equity[np.asarray(edges)[1:] - 1]])
+    before = levels[:-1]
+    return np.divide(np.diff(levels, axis=0), before, out=np.zeros_like(before), where=before > 0)
+
+
+def invest(pool: Pool, rule: str, past: np.ndarray, stretch: Stretch, edges: np.ndarray) -> None:
+    """Run a stretch of bars by a capital rule.
+
+    Parameters
+    ----------
+    pool : Pool
+        Takes the capital on from where it is.
+    rule : str
+        One of ``RULES``.
+    past : (P, S) array
+        Daily returns of the strategies before the stretch.
+    stretch : Stretch
+        The bars.
+    edges : (D + 1,) array
+        Rows that cut the stretch into days: 0 first, its length last.
+    """
+    weights = weights_by_day(rule, past, day_returns(stretch, edges))
+    starts = edges[:-1] if len(weights) > 1 else edges[:1]
+    for weight, start, stop in zip(weights, starts, (*starts[1:], edges[-1]), strict=True):
+        pool.run(weight, part(stretch, slice(int(start), int(stop))))

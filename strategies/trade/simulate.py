@@ -1,0 +1,211 @@
+"""The simulator: many strategies over the same bars, state in and state out.
+
+No look-ahead: row ``t`` decides at its close with ``outputs[t]``, and the order fills at the open of row
+``t + 1``. Rows are the bars present, so the next row is the next tradable bar. Cutting the series anywhere
+and carrying the state on gives the same bits as one run. The trading rule and the fee on traded value are
+Balcerak & Schmelzer 2020; that a full buy is capped by cash / (1 + fee) follows vectorbt's target-percent
+order.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from strategies.search.linear import N_THRESHOLDS, signal_map_code
+from strategies.trade import kernels
+
+
+class State(NamedTuple):
+    """Where S strategies stand after a bar; every field is (S,).
+
+    Money is in units of the starting cash. Amounts below 1e-12 count as nothing, as in vectorbt, so start
+    with cash of about 1 or more.
+    """
+
+    cash: np.ndarray
+    quantity: np.ndarray
+    pending: np.ndarray  # target share of the order that waits for the next row, NaN for none
+    fills: np.ndarray  # int64
+    traded: np.ndarray  # value bought and sold
+    fees: np.ndarray
+    position_sum: np.ndarray  # sum over bars of the share of equity held at the close, long or short
+    peak: np.ndarray  # highest equity so far
+    drawdown: np.ndarray  # largest fall from the peak, as a share of it
+    equity: np.ndarray  # at the last close
+    bars: np.ndarray  # int64
+
+
+class Paths(NamedTuple):
+    """Paths of a few strategies, (T, S) each, and the state after the last bar."""
+
+    equity: np.ndarray  # at the close
+    position: np.ndarray  # share of equity held at the close, below 0 if short
+    orders: np.ndarray  # target share at the row where the order fills, NaN for no order
+    state: State
+
+
+def initial_state(n_strategies: int, cash: float = 1.0) -> State:
+    """All cash, nothing held, nothing pending; ValueError unless cash is positive."""
+    if not cash > 0:
+        raise ValueError("starting cash must be positive")
+
+    def full(value: float) -> np.ndarray:
+        return np.full(n_strategies, float(value))
+
+    def count() -> np.ndarray:
+        return np.zeros(n_strategies, dtype=np.int64)
+
+    money = {"cash": full(cash), "quantity": full(0), "pending": full(np.nan), "equity": full(cash)}
+    totals = {"traded": full(0), "fees": full(0), "position_sum": full(0), "drawdown": full(0)}
+    return State(**money, **totals, peak=full(cash), fills=count(), bars=count())
+
+
+def flatten(state: State) -> State:
+    """The same equity, all in cash at the last close without a fee, and no order waiting; totals go on."""
+    return state._replace(
+        cash=state.equity.copy(),
+        quantity=np.zeros_like(state.quantity),
+        pending=np.full_like(state.pending, np.nan),
+    )
+
+
+def take(state: State, index: np.ndarray) -> State:
+    """State of the strategies in ``index``."""
+    return State(*(field[index] for field in state))
+
+
+def final_value(state: State) -> np.ndarray:
+    """Equity (S,) at the last close, what is held marked there and no closing fee taken."""
+    return state.equity
+
+
+def mean_position(state: State) -> np.ndarray:
+    """Mean share of equity held (S,), long or short, 0 before the first bar."""
+    return state.position_sum / np.maximum(state.bars, 1)
+
+
+def simulate(
+    params: np.ndarray,
+    outputs: np.ndarray,
+    open_: np.ndarray,
+    close: np.ndarray,
+    *,
+    fee: float = 0.0005,
+    slippage: float = 0.0,
+    short: bool = False,
+    signal_map: str = "half",
+    state: State | None = None,
+) -> State:
+    """Simulate S strategies over T bars; memory does not depend on T, and on S only through the state.
+
+    Parameters
+    ----------
+    params : (S, K + 3) array
+        K weights, theta_buy, theta_sell, delta.
+    outputs : (T, K) array
+        Classifier outputs known at each bar's close. A row with NaN decides nothing.
+    open_, close : (T,) array
+        Prices, finite and positive.
+    fee : float
+        Share of traded value, in [0, 1).
+    slippage : float
+        Share by which a fill is worse than the open, half the spread included, in [0, 1).
+    short : bool
+        Positions may be short: a signal of 0 wants all of equity short, 1/2 nothing, 1 all long. Lending costs nothing.
+    signal_map : {"half", "clip", "logistic"}
+        See `strategies.search.linear.signals`.
+    state : State, optional
+        Where to go on from; a fresh start with cash 1 by default. It is not changed.
+
+    Returns
+    -------
+    State
+        After the last bar; an order decided there waits in ``pending``.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit each other, or a price or the fee is out of range.
+    """
+    nothing = np.empty((0, 0))
+    return _run(params, _bars(params, outputs, open_, close, (fee, slippage), short, signal_map), state, (nothing,) * 3)
+
+
+def simulate_paths(
+    params: np.ndarray,
+    outputs: np.ndarray,
+    open_: np.ndarray,
+    close: np.ndarray,
+    *,
+    fee: float = 0.0005,
+    slippage: float = 0.0,
+    short: bool = False,
+    signal_map: str = "half",
+    state: State | None = None,
+) -> Paths:
+    """Simulate a few strategies and keep their paths, 24 bytes a strategy and bar; bits as `simulate`.
+
+    Parameters and errors as for `simulate`. An order that waits in ``state`` is in row 0 of ``orders``; the
+    one decided at the last bar is in none.
+    """
+    bars = _bars(params, outputs, open_, close, (fee, slippage), short, signal_map)
+    shape = (len(bars.close), len(params))
+    paths = (np.empty(shape), np.empty(shape), np.empty(shape))
+    return Paths(*paths, _run(params, bars, state, paths))
+
+
+def _bars(
+    params: np.ndarray,
+    outputs: np.ndarray,
+    open_: np.ndarray,
+    close: np.ndarray,
+    costs: tuple[float, float],
+    short: bool,
+    signal_map: str,
+) -> kernels.Bars:
+    outputs = np.ascontiguousarray(outputs, dtype=np.float64)
+    open_ = np.ascontiguousarray(open_, dtype=np.float64)
+    close = np.ascontiguousarray(close, dtype=np.float64)
+    if outputs.ndim != 2 or open_.shape != (len(outputs),) or close.shape != (len(outputs),):
+        raise ValueError(f"outputs {outputs.shape}, open {open_.shape} and close {close.shape} do not fit")
+    if params.ndim != 2 or params.shape[1] != outputs.shape[1] + N_THRESHOLDS:
+        raise ValueError(f"params {params.shape} do not fit {outputs.shape[1]} outputs and 3 thresholds")
+    for name, share in zip(("fee", "slippage"), costs, strict=True):
+        if not 0 <= share < 1:
+            raise ValueError(f"{name} must be in [0, 1), not {share}")
+    for name, price in (("open", open_), ("close", close)):
+        if not (np.isfinite(price).all() and (price > 0).all()):
+            row = int(np.flatnonzero(~(np.isfinite(price) & (price > 0)))[0])
+            raise ValueError(f"{name} price in row {row} is not a positive number: {price[row]}")
+    fee, slippage = map(float, costs)
+    return kernels.Bars(outputs, open_, close, fee, slippage, signal_map_code(signal_map), short)
+
+
+def _run(params: np.ndarray, bars: kernels.Bars, state: State | None, paths: tuple[np.ndarray, ...]) -> State:
+    if state is None:
+        state = initial_state(len(params))
+    if len(state.cash) != len(params):
+        raise ValueError(f"state is of {len(state.cash)} strategies, params of {len(params)}")
+    packed = np.empty((kernels.N_STATE, len(params)))
+    for row, name in _ROWS:
+        packed[row] = getattr(state, name)
+    wanted = paths[0].size > 0
+    params = np.ascontiguousarray(params, dtype=np.float64)
+    kernels.simulate_nb(params, packed, bars, kernels.Record(wanted, *paths))
+    after = {name: packed[row].copy() for row, name in _ROWS}
+    after["fills"] = after["fills"].astype(np.int64)
+    return State(**after, bars=state.bars + len(bars.close))
+
+
+_ROWS = (
+    (kernels.CASH, "cash"),
+    (kernels.QUANTITY, "quantity"),
+    (kernels.PENDING, "pending"),
+    (kernels.FILLS, "fills"),
+    (kernels.TRADED, "traded"),
+    (kernels.FEES, "fees"),
+    (kernels.POSITION_SUM, "position_sum"),
+    (kernels.PEAK, "peak"),
+    (kernels.DRAWDOWN, "drawdown"),
+    (kernels.EQUITY, "equity"),
+)

@@ -1,0 +1,89 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import kstest
+
+from strategies.search.budget import Problem, evaluate_population
+from strategies.search.linear import StrategySpace
+from strategies.search.search import SearchSettings, islands, merge, run_island
+from strategies.tiers.null import draw_shifts, p_value, search_and_judge, shifted
+
+SETTINGS = SearchSettings(n_strategies=24, island_size=24, sampler="random", batch=32, n_blocks=3, random_share=0.0)
+
+
+def market(rng: np.random.Generator, n_bars: int, edge: float) -> Problem:
+    """Outputs that wander, of which two know the sign of the next return as well as ``edge`` says."""
+    returns = rng.normal(0, 0.004, n_bars + 1)
+    noise = rng.normal(0, 1, (n_bars + 1, 4))
+    for t in range(1, n_bars + 1):
+        noise[t] += 0.8 * noise[t - 1]
+    known = np.sign(returns[1:])[:, None] * np.array([edge, -edge, 0.0, 0.0])
+    outputs = 1 / (1 + np.exp(-noise[1:] - known))
+    close = 100 * np.exp(np.cumsum(returns[:-1]))
+    return Problem(outputs, np.r_[100.0, close[:-1]], close, months=0.5, space=StrategySpace(4))
+
+
+def p_values(n_markets: int, repeats: int, edge: float) -> dict[str, np.ndarray]:
+    """p-values of each statistic on markets of their own."""
+    rows = []
+    for seed in range(n_markets):
+        rng = np.random.default_rng(seed)
+        past, future = market(rng, 300, edge), market(rng, 300, edge)
+        shifts = [np.r_[0, draw_shifts(300, repeats, 2 * seed + i)] for i in (0, 1)]
+        found = [
+            search_and_judge(shifted(past, a), shifted(future, b), replace(SETTINGS, seed=seed), (5,))
+            for a, b in zip(*shifts, strict=True)
+        ]
+        table = np.array([(f.best_score, f.tier_return[5], f.rank_correlation) for f in found])
+        rows.append([p_value(column[0], column[1:]) for column in table.T])
+    return dict(zip(("score", "tier", "rank"), np.array(rows).T, strict=True))
+
+
+def test_p_values_are_uniform_without_edge_and_small_with_one():
+    repeats = 9
+    for name, values in p_values(60, repeats, 0.0).items():
+        # spread within each step of 1/10, uniform p-values are uniform on (0, 1)
+        jitter = np.random.default_rng(0).uniform(0, 1 / (1 + repeats), values.size)
+        assert kstest(values - jitter, "uniform").pvalue > 0.01, name
+        assert 0.4 < values.mean() < 0.7, name
+    for name, values in p_values(8, repeats, 2.0).items():
+        assert values.mean() < 0.25, name
+
+
+def test_a_shift_moves_outputs_only_and_zero_changes_nothing():
+    problem = market(np.random.default_rng(1), 100, 0.0)
+    moved = shifted(problem, 30)
+    np.testing.assert_array_equal(moved.outputs[30:], problem.outputs[:-30])
+    np.testing.assert_array_equal(moved.outputs[:30], problem.outputs[-30:])
+    assert moved.close is problem.close
+    assert shifted(problem, 0) is problem
+
+
+def test_shifts_are_long_both_ways_and_a_longer_list_begins_with_a_shorter():
+    shifts = draw_shifts(1000, 500, 3, min_shift=200)
+    assert shifts.min() >= 200
+    assert shifts.max() <= 800
+    assert draw_shifts(1000, 500, 3).min() >= 100
+    np.testing.assert_array_equal(draw_shifts(1000, 20, 3, 200), shifts[:20])
+    with pytest.raises(ValueError, match="cannot be shifted"):
+        draw_shifts(100, 5, 0, min_shift=51)
+
+
+def test_found_is_what_the_pieces_give():
+    rng = np.random.default_rng(4)
+    past, future = market(rng, 400, 0.5), market(rng, 400, 0.5)
+    found = search_and_judge(past, future, SETTINGS, (10, 3))
+    params = merge([run_island(t, past) for t in islands(SETTINGS)]).params
+    score, value = evaluate_population(past, params)["score"], evaluate_population(future, params)["value"]
+    best = np.argsort(-score, kind="stable")
+    assert found.best_score == score.max()
+    for n in (10, 3):
+        assert found.tier_return[n] == pytest.approx(100 * (value[best[:n]].mean() ** 2 - 1))
+    flat = replace(future, outputs=np.full_like(future.outputs, np.nan))
+    assert search_and_judge(past, flat, SETTINGS, (3,)).rank_correlation == 0.0
+
+
+def test_p_value_by_hand():
+    assert p_value(2.0, np.array([1.0, 2.0, 3.0])) == 0.75
+    assert p_value(4.0, np.array([1.0, 2.0, 3.0])) == 0.25

@@ -1,0 +1,93 @@
+"""The simulator against vectorbt; slow to import, so alone in its file."""
+
+import numpy as np
+import pytest
+
+from strategies.search.linear import StrategySpace
+from strategies.tiers import baselines
+from strategies.trade.kernels import fill_nb
+from strategies.trade.simulate import simulate, simulate_paths
+
+
+@pytest.fixture(scope="module")
+def bt():
+    from strategies.trade import backtest
+
+    return backtest
+
+
+def eager(seed: int, n: int) -> np.ndarray:
+    """Strategies of which many trade often."""
+    space = StrategySpace(16, weight=(-2, 2), theta_buy=(0.45, 0.7), theta_sell=(0.3, 0.55), delta=(0.0, 0.1))
+    return space.sample(np.random.default_rng(seed), n)
+
+
+@pytest.mark.parametrize("short", [False, True])
+@pytest.mark.parametrize(("fee", "slippage"), [(0.0, 0.0), (0.0005, 0.0), (0.0005, 0.0003), (0.01, 0.002)])
+def test_vectorbt_agrees_to_the_last_fill(bt, make, market, fee, slippage, short):
+    params = np.vstack([make[1](20, 25), eager(21, 25)])
+    costs = {"fee": fee, "slippage": slippage, "short": short}
+    paths = simulate_paths(params, *market, **costs)
+    assert paths.state.fills.sum() > 2000
+    result = bt.backtest(params, *market, **costs, columns=20)
+    assert result.difference < 1e-9
+    np.testing.assert_allclose(result.equity[-1], simulate(params, *market, **costs).equity, rtol=1e-9)
+    records = bt.portfolio(paths.orders, market.open, market.close, fee, slippage, short).orders.values
+    quantity = np.zeros_like(paths.equity)
+    quantity[1:] = np.diff(paths.position * paths.equity / market.close[:, None], axis=0)
+    for col in range(50):
+        mine = records[records["col"] == col]
+        assert len(mine) == paths.state.fills[col]
+        # every fill moves what is held by vectorbt's size, on vectorbt's side
+        signed = np.where(mine["side"] == 0, mine["size"], -mine["size"])
+        np.testing.assert_allclose(quantity[mine["idx"], col], signed, rtol=1e-6, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("fee", "slippage", "short"), [(0.0, 0.0, False), (0.0005, 0.001, False), (0.01, 0.0, False), (0.0005, 0.001, True)]
+)
+def test_any_targets_fill_as_in_vectorbt(bt, make, fee, slippage, short):
+    """Targets no strategy would send, many of which change nothing, as all in again or out again."""
+    market = make[0](24, 1500)
+    rng = np.random.default_rng(25)
+    targets = rng.choice([0.0, 0.0, 0.5, 1.0, 1.0, -0.6 if short else 0.37], (1500, 6))
+    orders = np.where(rng.random((1500, 6)) < 0.4, targets, np.nan)
+    records = bt.portfolio(orders, market.open, market.close, fee, slippage, short).orders.values
+    for col in range(6):
+        cash, quantity, fills = 1.0, 0.0, []
+        for t in np.flatnonzero(~np.isnan(orders[:, col])):
+            cash, quantity, value, paid = fill_nb(cash, quantity, orders[t, col], market.open[t], fee, slippage, short)
+            if value > 0:
+                fills.append((t, value, paid))
+        mine = records[records["col"] == col]
+        assert len(fills) < (~np.isnan(orders[:, col])).sum() - 50
+        np.testing.assert_array_equal([t for t, _, _ in fills], mine["idx"])
+        np.testing.assert_allclose([v for _, v, _ in fills], mine["size"] * mine["price"], rtol=1e-9)
+        np.testing.assert_allclose([p for _, _, p in fills], mine["fees"], rtol=1e-9, atol=1e-15)
+
+
+def test_a_difference_is_an_error(bt, make, market, monkeypatch):
+    params = eager(22, 4)
+    other = simulate_paths(params, *market, fee=0.002)
+    monkeypatch.setattr(bt, "simulate_paths", lambda *_, **__: other)
+    with pytest.raises(ArithmeticError, match="differ"):
+        bt.backtest(params, *market, fee=0.0005)
+
+
+def test_a_tier_survives_near_ruin(bt, market):
+    """Churners at a high fee lose nearly all, and the two still agree while equity is above dust."""
+    params = eager(23, 8)
+    result = bt.backtest(params, *(x[:600] for x in market), fee=0.05, tolerance=1e-7)
+    assert result.equity[-1].min() < 0.2
+
+
+def test_baselines_fill_as_in_vectorbt(bt, make):
+    market = make[0](25, 3000)
+    time = 3_600_000 * np.arange(3000)
+    for outputs_of in baselines.OUTPUTS.values():
+        outputs = outputs_of(market.open, market.close, time)
+        result = bt.backtest(
+            baselines.PARAMS, outputs, market.open, market.close, fee=0.001, slippage=0.0005,
+            signal_map=baselines.SIGNAL_MAP,
+        )  # fmt: skip
+        assert result.fills[0] > 40

@@ -1,0 +1,254 @@
+"""Capital rules: shares, the universal rule's bound, and an account that pays for what it moves."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from strategies.tiers.ensemble import combine
+from strategies.trade.capital import (
+    RULES,
+    clusters,
+    day_returns,
+    gradient_bound,
+    gradient_rate,
+    gradient_weights,
+    invest,
+    shares,
+    weights_by_day,
+)
+from strategies.trade.pool import Pool, from_start, part
+from strategies.trade.simulate import simulate_paths
+from tests.naive import metrics as naive
+
+FEE, SLIPPAGE = 0.001, 0.0005
+EDGES = np.array([0, 150, 500, 501, 900])
+
+
+def traders(make, short):
+    """Paths of the first 7 strategies with more than 5 fills."""
+    market, params = make[0](4, 900), make[1](9, 60)
+    options = {"fee": FEE, "slippage": SLIPPAGE, "short": short}
+    fills = simulate_paths(params, *market, **options).state.fills
+    return simulate_paths(params[np.flatnonzero(fills > 5)[:7]], *market, **options)
+
+
+@pytest.fixture(params=[False, True], ids=["long", "both"])
+def short(request):
+    return request.param
+
+
+@pytest.fixture
+def stretch(make, short):
+    """900 bars of 7 strategies that trade, from a fresh start."""
+    market = make[0](4, 900)
+    paths = traders(make, short)
+    assert (paths.position.min() < -0.5) == short
+    return from_start(paths.equity, paths.position, market.open, market.close)
+
+
+def invested(rule, stretch, past, edges=EDGES, fee=FEE, slippage=SLIPPAGE):
+    pool = Pool(fee, slippage)
+    invest(pool, rule, past, stretch, edges)
+    return pool.account()
+
+
+def returns(seed, n_days=60, n=7, scale=0.02):
+    return np.random.default_rng(seed).normal(0.001, scale, (n_days, n))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_weights_are_shares_whatever_the_order(rule):
+    past, later = returns(1), returns(2)
+    past[:, 3] = 0.0  # never moved
+    past[:, 5] = past[:, 4]
+    order = np.random.default_rng(0).permutation(7)
+    weights = weights_by_day(rule, past, later)
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0)
+    assert (weights >= 0).all()
+    np.testing.assert_allclose(weights_by_day(rule, past[:, order], later[:, order]), weights[:, order], atol=1e-12)
+    assert len(weights) == (60 if rule == "universal" else 1)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_equal_strategies_are_the_single_one(rule, stretch):
+    one = from_start(stretch.equity[:, :1], stretch.position[:, :1], stretch.open, stretch.close)
+    five = from_start(*(np.repeat(x, 5, axis=1) for x in one[:2]), stretch.open, stretch.close)
+    got = invested(rule, five, np.repeat(returns(1)[:, :1], 5, axis=1))
+    np.testing.assert_allclose(got.equity, one.equity[:, 0], rtol=1e-12)
+    np.testing.assert_allclose(got.position, one.position[:, 0], rtol=1e-9, atol=1e-12)
+    assert got.moved == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_account_as_its_slow_twin(rule, stretch):
+    past = returns(5)
+    got = invested(rule, stretch, past)
+    weights = weights_by_day(rule, past, day_returns(stretch, EDGES))
+    starts = EDGES[:-1].tolist() if len(weights) > 1 else [0]
+    equity, traded = naive.account(
+        stretch.equity, stretch.position, stretch.open, stretch.close, starts, weights.tolist(), FEE, SLIPPAGE
+    )
+    np.testing.assert_allclose(got.equity, equity, rtol=1e-9)
+    np.testing.assert_allclose(got.traded, traded, rtol=1e-6, atol=1e-9)
+    assert (got.moved > 1e-4) == (rule == "universal")
+
+
+def test_wild_weights_as_their_slow_twin(stretch):
+    rng = np.random.default_rng(8)
+    weights = rng.dirichlet(np.full(7, 0.2), 4)
+    pool = Pool(FEE, SLIPPAGE)
+    for weight, start, stop in zip(weights, EDGES[:-1], EDGES[1:], strict=True):
+        pool.run(weight, part(stretch, slice(start, stop)))
+    got = pool.account()
+    equity, traded = naive.account(
+        stretch.equity, stretch.position, stretch.open, stretch.close, EDGES[:-1].tolist(), weights.tolist(),
+        FEE, SLIPPAGE,
+    )  # fmt: skip
+    np.testing.assert_allclose(got.equity, equity, rtol=1e-9)
+    np.testing.assert_allclose(got.traded, traded, rtol=1e-6, atol=1e-9)
+    assert got.moved > 0.2
+
+
+def test_equal_is_the_sum_of_the_curves(stretch, make, short):
+    got = invested("equal", stretch, returns(1))
+    wanted = combine(stretch.equity, stretch.position)
+    np.testing.assert_allclose(got.equity, wanted.equity, rtol=1e-12)
+    np.testing.assert_allclose(got.position, wanted.position, rtol=1e-9, atol=1e-12)
+    state = traders(make, short).state
+    assert got.fills == pytest.approx(state.fills.mean())
+    assert got.traded.sum() == pytest.approx(state.traded.mean())
+    assert got.traded.sum() * FEE == pytest.approx(state.fees.mean())
+
+
+def test_moving_capital_costs(stretch):
+    past = returns(1)
+    free = invested("universal", stretch, past, fee=0.0, slippage=0.0)
+    paid = invested("universal", stretch, past)
+    assert paid.moved > 0
+    # strategies paid their own costs already: what is missing is what the moves cost
+    assert free.equity[-1] - paid.equity[-1] == pytest.approx(paid.moved * (FEE + SLIPPAGE), rel=0.5)
+
+
+def test_inverse_volatility_by_hand():
+    past = np.array([[0.01, 0.04, 0.0], [-0.01, -0.04, 0.0]])
+    np.testing.assert_allclose(shares("inverse_volatility", past), [0.8, 0.2, 0.0])
+    np.testing.assert_allclose(shares("inverse_volatility", np.zeros((2, 4))), 0.25)
+    np.testing.assert_allclose(shares("inverse_volatility", np.empty((0, 4))), 0.25)
+
+
+def test_near_duplicates_share_a_vote():
+    a, b = returns(3, 300, 2).T
+    noise = returns(4, 300, 3, 0.001).T
+    past = np.column_stack([a, a + noise[0], b, a + noise[1], np.zeros(300), np.zeros(300)])
+    group = clusters(past)
+    assert group[0] == group[1] == group[3]
+    assert group[4] == group[5]
+    assert len(set(group)) == 3
+    np.testing.assert_allclose(shares("redundancy", past), np.array([1 / 9, 1 / 9, 1 / 3, 1 / 9, 1 / 6, 1 / 6]))
+    assert clusters(past[:, :1]).tolist() == [0]
+
+
+def test_a_chain_is_not_one_cluster():
+    """Neighbours are alike, the ends are not."""
+    x, y = returns(3, 4000, 2).T
+    angle = np.linspace(0, np.pi / 2, 7)
+    past = x[:, None] * np.cos(angle) + y[:, None] * np.sin(angle)
+    neighbours = [np.corrcoef(past[:, i], past[:, i + 1])[0, 1] for i in range(6)]
+    assert min(neighbours) > 0.9
+    assert len(set(clusters(past))) > 1
+
+
+def best_constant(x: np.ndarray) -> float:
+    """Log wealth of the best constant weights, a concave maximum."""
+    n = x.shape[1]
+    found = minimize(
+        lambda w: -np.log(x @ w).mean(), np.full(n, 1 / n), jac=lambda w: -(x / (x @ w)[:, None]).mean(axis=0),
+        bounds=[(0, 1)] * n, constraints={"type": "eq", "fun": lambda w: w.sum() - 1, "jac": np.ones_like},
+        method="SLSQP", options={"ftol": 1e-14, "maxiter": 500},
+    )  # fmt: skip
+    weight = np.maximum(found.x, 0)
+    return float(np.log(x @ (weight / weight.sum())).sum())
+
+
+def adversary(rate: float) -> np.ndarray:
+    """Punishes whatever weighs most, every day."""
+    rows = np.empty((0, 4))
+    for _ in range(80):
+        weight = gradient_weights(np.vstack([rows, np.zeros(4)]), rate)[-1]
+        row = np.full(4, 0.05)
+        row[np.argmax(weight)] = -0.05
+        rows = np.vstack([rows, row])
+    return rows
+
+
+@pytest.mark.parametrize("rate", [0.05, 1.0, 8.0, 40.0])
+@pytest.mark.parametrize("kind", ["calm", "wild", "trend", "swap", "adversary"])
+def test_universal_wealth_is_within_its_bound(kind, rate):
+    rng = np.random.default_rng(6)
+    later = {
+        "calm": lambda: rng.normal(0, 0.01, (200, 10)),
+        "wild": lambda: rng.uniform(-0.5, 1.0, (60, 5)),
+        "trend": lambda: rng.normal([0.01, 0.0, -0.01], 0.01, (150, 3)),
+        "swap": lambda: np.tile([[1.0, 0.0], [-0.5, 0.0]], (40, 1)),  # Cover's example: only rebalancing earns
+        "adversary": lambda: adversary(rate),
+    }[kind]()
+    weights = gradient_weights(later, rate)
+    wealth = np.log1p((weights * later).sum(axis=1)).sum()
+    best = best_constant(1 + later)
+    assert best >= np.log1p(later).sum(axis=0).max() - 1e-6
+    assert wealth >= best - gradient_bound(later, rate) - 1e-6
+
+
+def test_the_rate_makes_the_bound_least():
+    past = returns(7, 90, 20)
+    rate = gradient_rate(past, 90)
+    assert gradient_bound(past, rate) == pytest.approx(min(gradient_bound(past, rate * f) for f in (0.8, 1, 1.25)))
+    assert gradient_rate(np.zeros((5, 3)), 10) == gradient_rate(past[:, :1], 10) == 0.0
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_no_look_ahead(rule, stretch):
+    past = returns(5)
+    whole = invested(rule, stretch, past)
+    for cut in (1, 2, 3):
+        stop = EDGES[cut]
+        changed = stretch._replace(
+            equity=np.vstack([stretch.equity[:stop], stretch.equity[stop:] * np.linspace(0.5, 2.0, 7)]),
+            position=np.vstack([stretch.position[:stop], 1 - stretch.position[stop:]]),
+        )
+        other = invested(rule, changed, past)
+        np.testing.assert_array_equal(other.equity[:stop], whole.equity[:stop])
+        np.testing.assert_array_equal(other.traded[:stop], whole.traded[:stop])
+        assert other.equity[-1] != whole.equity[-1]
+    later = returns(2)
+    weights = weights_by_day("universal", past, later)
+    later[30:] = -later[30:]
+    other = weights_by_day("universal", past, later)
+    np.testing.assert_array_equal(other[:31], weights[:31])
+    assert (other[31:] != weights[31:]).any()
+
+
+def test_chunks_do_not_matter(stretch, monkeypatch):
+    whole = invested("universal", stretch, returns(1))
+    monkeypatch.setattr("strategies.trade.pool.CHUNK", 7)
+    small = invested("universal", stretch, returns(1))
+    for a, b in zip(whole, small, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def test_capital_of_a_ruined_strategy_stays_cash():
+    equity = np.array([[1.0, 0.0], [1.1, 0.0], [1.2, 0.0]])
+    stretch = from_start(equity, np.zeros((3, 2)), np.ones(3), np.ones(3))
+    pool = Pool()
+    for rows in (slice(0, 1), slice(1, 3)):
+        pool.run(np.array([0.5, 0.5]), part(stretch, rows))
+    np.testing.assert_allclose(pool.account().equity, [0.5, 0.525, 0.55])
+
+
+def test_what_does_not_fit():
+    with pytest.raises(ValueError, match="capital 'all' is unknown"):
+        shares("all", returns(1))
+    with pytest.raises(ValueError, match="no strategy"):
+        shares("equal", np.empty((5, 0)))
+    with pytest.raises(ValueError, match="do not fit"):
+        from_start(np.ones((3, 2)), np.ones((3, 1)), np.ones(3), np.ones(3))
