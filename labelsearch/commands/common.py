@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from labelsearch.delivery.table import Table
-    from labelsearch.pipeline.context import Progress
+    from labelsearch.delivery.tables.table import Table
+    from labelsearch.engine.run import Run
+    from labelsearch.engine.stage import Progress
+    from labelsearch.settings.experiment import Experiment
 
 Command = Callable[..., Any]
 
@@ -37,7 +39,7 @@ workers_option = click.option(
     default=os.cpu_count() or 1,
     show_default="number of processors",
     type=click.IntRange(min=1),
-    help="Processes to work with; the results do not depend on it.",
+    help="Worker processes; the results do not depend on it.",
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document of unrounded figures instead of text."
@@ -47,7 +49,7 @@ MACHINE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE)  # no fau
 
 
 class Commands(click.Group):
-    """The commands: what none of them foresaw ends with one line and exit code 1, ctrl-C with 130."""
+    """The commands; an unexpected error ends with one line and exit code 1, ctrl-C with 130."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; with LABELSEARCH_DEBUG set, errors keep their traceback."""
@@ -56,13 +58,13 @@ class Commands(click.Group):
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
             raise
         except KeyboardInterrupt:
-            click.echo("Interrupted. What is done is kept: the same command goes on from there.", err=True)
+            click.echo("Interrupted. Finished work is kept: run the same command again to continue.", err=True)
             raise SystemExit(INTERRUPTED) from None
         except Exception as error:
             if os.environ.get("LABELSEARCH_DEBUG"):
                 raise
-            told = " ".join(f"{type(error).__name__}: {error}".split())
-            click.echo(f"Error: {told} (LABELSEARCH_DEBUG=1 shows where)", err=True)
+            text = " ".join(f"{type(error).__name__}: {error}".split())
+            click.echo(f"Error: {text} (LABELSEARCH_DEBUG=1 prints the traceback)", err=True)
             raise SystemExit(FAILED) from None
 
 
@@ -73,7 +75,7 @@ def refuse(error: Exception) -> NoReturn:
 
 
 def fail(text: str) -> NoReturn:
-    """Print one line and leave with exit code 1: what was asked for was right."""
+    """Print one line and leave with exit code 1: the input was valid, something else failed."""
     click.echo("Error: " + " ".join(text.split()), err=True)
     raise SystemExit(FAILED)
 
@@ -86,14 +88,11 @@ def one_line_errors(command: Command) -> Command:
         try:
             return command(*args, **kwargs)
         except (ValueError, OSError) as error:
-            from labelsearch.live.verify import BundleError
-            from labelsearch.market.rules import BarError
-            from labelsearch.pipeline.run import RunError
-            from labelsearch.pipeline.schema import ExperimentError
+            from labelsearch.errors import LabelsearchError
 
             if isinstance(error, BrokenPipeError) or getattr(error, "errno", None) in MACHINE_FAULTS:
                 raise
-            if isinstance(error, (BarError, BundleError, ExperimentError, RunError, OSError)):
+            if isinstance(error, (LabelsearchError, OSError)):
                 refuse(error)
             raise
 
@@ -125,45 +124,46 @@ def answer(
     *,
     run: str = "",
     lines: Iterable[str] = (),
-    told: Mapping[str, object] | None = None,
+    named: Mapping[str, object] | None = None,
 ) -> None:
-    """Print what a command found.
+    """Print the results of a command.
 
     Parameters
     ----------
     as_json : bool
-        Print one JSON object: the run, what each table was made from under the table's key, and what is told. Else
-        the tables, the lines, and a line ``name: value`` for each thing told.
+        Print one JSON object: the run, the data of each table under its key, and the named values. Otherwise the
+        tables, the lines, and a line ``name: value`` for each named value.
     tables : iterable of Table
     run : str
         Name of the run, for JSON.
     lines : iterable of str
         Sentences for the terminal alone.
-    told : mapping of str to object
+    named : mapping of str to object
         Paths and the like.
     """
-    told = told or {}
+    named = named or {}
     if not as_json:
         for table in tables:
             show(table)
-        for line in (*lines, *(f"{name}: {value}" for name, value in told.items())):
+        for line in (*lines, *(f"{name}: {value}" for name, value in named.items())):
             click.echo(line)
         return
     import json
 
-    from labelsearch.delivery.table import document, plain
+    from labelsearch.delivery.tables.table import document
+    from labelsearch.results.codec import to_plain
 
-    found = {**({"run": run} if run else {}), **document(tables), **plain(dict(told))}
-    click.echo(json.dumps(found, indent=1, allow_nan=False))
+    printed = {**({"run": run} if run else {}), **document(tables), **{n: to_plain(x) for n, x in named.items()}}
+    click.echo(json.dumps(printed, indent=1, allow_nan=False))
 
 
 def report_files(folder: Path) -> dict[str, Path]:
-    """What is told of a written report."""
+    """Paths of a written report, by name."""
     return {"report": folder / "report.md", "page": folder / "report.html"}
 
 
 def run_options(command: Command) -> Command:
-    """Where bars and runs lie, how many processes, and one-line errors: for commands that work on a run."""
+    """Folders of bars and runs, number of processes, and one-line errors: for commands that work on a run."""
     for decorate in (one_line_errors, workers_option, runs_option, store_option):
         command = decorate(command)
     return command
@@ -171,7 +171,7 @@ def run_options(command: Command) -> Command:
 
 @contextmanager
 def progress_bars() -> Iterator["Progress"]:
-    """A bar per stage, with its rate and the time left, on a terminal's standard error; elsewhere nothing."""
+    """Progress bars on stderr, one per stage, with rate and time left; only on a terminal."""
     from datetime import timedelta
 
     from rich.console import Console
@@ -200,7 +200,7 @@ def progress_bars() -> Iterator["Progress"]:
 
     def progress(stage: str, done: int, total: int) -> None:
         if total == 0:
-            console.print(f"{stage}: done before", highlight=False)
+            console.print(f"{stage}: already done", highlight=False)
             return
         if stage not in tasks:
             tasks[stage] = bars.add_task(stage, total=total, completed=done, before=done)
@@ -208,3 +208,19 @@ def progress_bars() -> Iterator["Progress"]:
 
     with bars:
         yield progress
+
+
+@contextmanager
+def working_on(
+    experiment: "Experiment", runs: Path, store: Path, workers: int = 1, folder: Path | None = None
+) -> Iterator["Run"]:
+    """The locked run of an experiment, with progress bars; stderr names the user's own files that are executed."""
+    from labelsearch.stages.plan import open_run
+
+    for path in experiment.own:
+        click.echo(f"executing your own file {path}", err=True)
+    with (
+        progress_bars() as progress,
+        open_run(experiment, runs, store, workers=workers, progress=progress, folder=folder) as run,
+    ):
+        yield run

@@ -57,13 +57,11 @@ def dashboard(
         refuse(ImportError('optuna-dashboard is not installed: pip install "labelsearch[dashboard]"'))
     from optuna_dashboard import wsgi
 
-    from labelsearch.delivery.studies import studies
-    from labelsearch.pipeline.run import RunError, find_run, open_context
+    from labelsearch.delivery.optuna_studies import studies
+    from labelsearch.engine.run import find_run
+    from labelsearch.results.run import Results
 
-    context = open_context(find_run(run, runs), store)
-    if not (context.stage("search") / "strategies.parquet").is_file():
-        raise RunError(f"{context.folder} has no strategies yet; run it with: labelsearch search")
-    with _server(host, port, wsgi(studies(context, strategies))) as server:
+    with _server(host, port, wsgi(studies(Results(find_run(run, runs), store), strategies))) as server:
         address = f"http://{host}:{server.server_port}/dashboard/"
         if strategies:
             click.echo(f"strategies: {strategies:,} or as many as there are, half of them the best, the rest at random")

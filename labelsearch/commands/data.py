@@ -46,7 +46,7 @@ def import_(files: tuple[Path, ...], symbol: str, store: Path, replace: bool, as
     added = Store(store).add(bars, replace=replace)
     interval = interval_name(bars.interval_ms)
     if as_json:
-        answer(True, told={"symbol": symbol, "interval": interval, **vars(added)})
+        answer(True, named={"symbol": symbol, "interval": interval, **vars(added)})
         return
     click.echo(f"{symbol} {interval}: {added.new} bars added, {added.same} already there, {added.replaced} replaced")
     if added.dropped:
@@ -94,7 +94,7 @@ def check_(names: tuple[str, ...], symbol: str | None, as_json: bool, store: Pat
             if report.refusal:
                 refusals.append(report.refusal)
     if as_json:
-        answer(True, told={"checked": found})
+        answer(True, named={"checked": found})
     for refusal in refusals:
         click.echo(f"Error: {refusal}", err=True)
     if refusals:
@@ -122,7 +122,7 @@ def list_(as_json: bool, store: Path) -> None:
         first, last = time_text(int(bars.open_time[0])), time_text(int(bars.open_time[-1]))
         rows.append({"symbol": symbol, "interval": interval, "bars": len(bars), "first": first, "last": last})
     if as_json:
-        answer(True, told={"stored": rows})
+        answer(True, named={"stored": rows})
         return
     if not rows:
         click.echo(f"{store} holds no bars")

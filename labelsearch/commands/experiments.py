@@ -10,48 +10,48 @@ from labelsearch.commands.common import (
     answer,
     json_option,
     one_line_errors,
-    progress_bars,
     report_files,
     run_options,
     runs_option,
     workers_option,
+    working_on,
 )
 
 if TYPE_CHECKING:
-    from labelsearch.pipeline.context import Context
-    from labelsearch.pipeline.experiment import Experiment
+    from labelsearch.results.run import Results
+    from labelsearch.settings.experiment import Experiment
 
 experiment_argument = click.argument("experiment", type=click.Path(path_type=Path, dir_okay=False))
 
 
-def _run(experiment: "Experiment", last: str, store: Path, runs: Path, workers: int) -> "Context":
-    from labelsearch.pipeline.run import run_experiment
+def _run(experiment: "Experiment", last: str, store: Path, runs: Path, workers: int) -> "Results":
+    from labelsearch.results.run import Results
+    from labelsearch.stages.plan import STAGES
 
-    with progress_bars() as progress:
-        return run_experiment(experiment, runs, store, last=last, workers=workers, progress=progress)
+    with working_on(experiment, runs, store, workers) as run:
+        run.do(STAGES[last])
+    return Results(run.folder, store)
 
 
 def _run_whole(experiment: "Experiment", store: Path, runs: Path, workers: int, as_json: bool) -> None:
     """Run all stages and the null, write the report and print the tiers."""
-    from labelsearch.delivery.belief_table import belief_table
-    from labelsearch.delivery.null_table import null_table
     from labelsearch.delivery.report import write_report
-    from labelsearch.delivery.tables import tier_table
-    from labelsearch.pipeline.null import run_null
-    from labelsearch.pipeline.run import run_experiment
+    from labelsearch.delivery.tables.belief import belief_table
+    from labelsearch.delivery.tables.null import null_table
+    from labelsearch.delivery.tables.stages import tier_table
+    from labelsearch.results.run import Results
+    from labelsearch.stages.plan import STAGES
+    from labelsearch.studies import null
 
-    settings, found = experiment.null, None
-    with progress_bars() as progress:
-        context = run_experiment(experiment, runs, store, workers=workers, progress=progress)
+    settings = experiment.null
+    with working_on(experiment, runs, store, workers) as run:
+        run.do(STAGES["ensembles"])
         if settings.repeats:
-            found = run_null(context, settings.repeats, settings.n_strategies)
-    report = write_report(context)
-    answer(
-        as_json,
-        [tier_table(context), belief_table(context), *([null_table(found)] if found else [])],
-        run=context.folder.name,
-        told=report_files(report),
-    )
+            run.do(null.STAGE, repeats=settings.repeats, n_strategies=settings.n_strategies)
+    results = Results(run.folder, store)
+    report = write_report(results)
+    tables = [tier_table(results), belief_table(results), *([null_table(results.null)] if results.null else [])]
+    answer(as_json, tables, run=results.name, named=report_files(report))
 
 
 @click.command()
@@ -74,8 +74,8 @@ def init(path: Path, preset: str, force: bool) -> None:
     Example:
       labelsearch init experiment.toml --preset paper
     """  # fmt: skip
-    from labelsearch.pipeline.presets import preset as load_preset
-    from labelsearch.pipeline.schema import ExperimentError
+    from labelsearch.settings.presets import preset as load_preset
+    from labelsearch.settings.schema import ExperimentError
 
     if path.exists() and not force:
         raise ExperimentError(f"{path} exists already; --force overwrites it")
@@ -90,13 +90,13 @@ def init(path: Path, preset: str, force: bool) -> None:
 def run(experiment: Path, as_json: bool, store: Path, runs: Path, workers: int) -> None:
     """Run every stage of EXPERIMENT and print the ensemble tiers.
 
-    Stages that were done before for the same inputs are skipped; a run that was stopped goes on where it was.
+    Stages already done for the same inputs are skipped; an interrupted run continues where it stopped.
 
     \b
     Example:
       labelsearch run experiment.toml
     """
-    from labelsearch.pipeline.experiment import Experiment
+    from labelsearch.settings.experiment import Experiment
 
     _run_whole(Experiment.load(experiment), store, runs, workers, as_json)
 
@@ -124,7 +124,7 @@ def demo(edge: float, seed: int, as_json: bool, runs: Path, workers: int) -> Non
     """  # fmt: skip
     import dataclasses
 
-    from labelsearch.pipeline.presets import preset
+    from labelsearch.settings.presets import preset
 
     quick = preset("quick")
     data = dataclasses.replace(quick.data, edge=edge, market_seed=seed)
@@ -144,26 +144,26 @@ STAGE_HELP = {
 
 def _stage_command(name: str, text: str) -> click.Command:
     def command(experiment: Path, as_json: bool, store: Path, runs: Path, workers: int) -> None:
-        from labelsearch.delivery import belief_table, tables
-        from labelsearch.pipeline.experiment import Experiment
+        from labelsearch.delivery.tables import belief, stages
+        from labelsearch.settings.experiment import Experiment
 
-        context = _run(Experiment.load(experiment), name, store, runs, workers)
+        results = _run(Experiment.load(experiment), name, store, runs, workers)
         makers = {
-            "labels": (tables.label_table, tables.overlap_table),
-            "features": (tables.feature_table,),
-            "classifiers": (tables.classifier_table,),
-            "search": (tables.search_table,),
-            "ensembles": (tables.tier_table, belief_table.belief_table),
+            "labels": (stages.label_table, stages.overlap_table),
+            "features": (stages.feature_table,),
+            "classifiers": (stages.classifier_table,),
+            "search": (stages.search_table,),
+            "ensembles": (stages.tier_table, belief.belief_table),
         }
-        told = {"folder": context.stage(name)}
+        named = {"folder": results.folder / name}
         if name == "labels":
-            from labelsearch.delivery.label_plots import write_label_pictures
+            from labelsearch.delivery.pictures.labels import write_label_pictures
 
-            told["pictures"] = write_label_pictures(context)
-        answer(as_json, [make(context) for make in makers.get(name, ())], run=context.folder.name, told=told)
+            named["pictures"] = write_label_pictures(results)
+        answer(as_json, [make(results) for make in makers.get(name, ())], run=results.name, named=named)
 
     decorated: Command = experiment_argument(json_option(run_options(command)))
-    text += "\n\nRuns the stages before it where they are not done yet."
+    text += "\n\nRuns the stages before it first, unless they are done."
     return click.command(name, help=f"{text}\n\n\b\nExample:\n  labelsearch {name} experiment.toml")(decorated)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from labelsearch.commands.common import answer, json_option, one_line_errors, progress_bars, runs_option, store_option
+from labelsearch.commands.common import answer, json_option, one_line_errors, runs_option, store_option, working_on
 from labelsearch.commands.completion import complete_labels, run_argument
 
 
@@ -34,20 +34,22 @@ def explain(run: str, label: str, rows: int, as_json: bool, runs: Path, store: P
     Example:
       labelsearch explain demo --label threshold_0.6_60
     """  # fmt: skip
-    from labelsearch.delivery.explain_plots import write_explanation_pictures
-    from labelsearch.delivery.explain_table import family_effects_table, feature_effects_table, how_explained
-    from labelsearch.pipeline.explanation import explain_label
-    from labelsearch.pipeline.run import find_run, open_context
+    from labelsearch.delivery.pictures.explanation import write_explanation_pictures
+    from labelsearch.delivery.tables.explanation import family_effects_table, feature_effects_table, how_explained
+    from labelsearch.engine.run import find_run
+    from labelsearch.results.run import Results
+    from labelsearch.studies.explanation import STAGE
 
-    context = open_context(find_run(run, runs), store)
-    with progress_bars() as progress:
-        context.progress = progress
-        found, folder = explain_label(context, label, rows)
-    pictures = write_explanation_pictures(found, folder)
+    results = Results(find_run(run, runs), store)
+    with working_on(results.experiment, runs, store, folder=results.folder) as opened:
+        _ = results.classifiers  # refuses a run without them, instead of training them
+        done = opened.do(STAGE, label=label, n_rows=rows)
+    found = done.value
+    pictures = write_explanation_pictures(found, results.folder / "explanation_pictures" / label)
     answer(
         as_json,
-        [feature_effects_table(found), family_effects_table(found)],
-        run=context.folder.name,
-        lines=how_explained(found),
-        told={"figures": folder / "explanation.json", "pictures": pictures},
+        [feature_effects_table(found.figures), family_effects_table(found.figures)],
+        run=results.name,
+        lines=how_explained(found.figures),
+        named={"figures": done.folder / "explanation.json", "pictures": pictures},
     )

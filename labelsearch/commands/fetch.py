@@ -68,7 +68,7 @@ def fetch(
                 )
     except FetchError as error:
         fail(str(error))
-    answer(as_json, lines=_fetched_lines(fetched), told=_summary(fetched) if as_json else None)
+    answer(as_json, lines=_fetched_lines(fetched), named=_summary(fetched) if as_json else None)
     if fetched.refused:
         more = f" (and {len(fetched.refused) - 1} more files)" if len(fetched.refused) > 1 else ""
         fail(f"refused {fetched.refused[0]}{more}")

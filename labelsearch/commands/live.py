@@ -13,7 +13,7 @@ import click
 from labelsearch.commands.common import Command, answer, fail, json_option, one_line_errors
 
 if TYPE_CHECKING:
-    from labelsearch.delivery.table import Table
+    from labelsearch.delivery.tables.table import Table
     from labelsearch.live.bundle import Bundle
     from labelsearch.live.engine import Engine
     from labelsearch.live.session import Session
@@ -140,12 +140,12 @@ def live(
 
 
 def _say(line: dict[str, Any]) -> None:
-    from labelsearch.delivery.table import plain
+    from labelsearch.results.codec import to_plain
 
     if "dropped" in line:
         click.echo(line["dropped"], err=True)
     else:
-        sys.stdout.write(json.dumps(plain(line), allow_nan=False) + "\n")
+        sys.stdout.write(json.dumps(to_plain(line), allow_nan=False) + "\n")
         sys.stdout.flush()
 
 
@@ -231,7 +231,7 @@ def _read(path: Path, bundle: "Bundle") -> "Bars":
 
 
 def _table(engine: "Engine") -> "Table":
-    from labelsearch.delivery.table import Table
+    from labelsearch.delivery.tables.table import Table
     from labelsearch.market.times import iso_time, time_text
 
     last = engine.last

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from labelsearch.commands.common import answer, json_option, progress_bars, run_options
+from labelsearch.commands.common import answer, json_option, run_options, working_on
 
 
 @click.command("compare-networks")
@@ -23,21 +23,18 @@ def compare_networks(
 ) -> None:
     """Train several kinds of network on one label of EXPERIMENT, and compare them on the validation part of train.
 
-    All get the budget, the bars and the seeds of the experiment's [network] section. Runs labels and features where
-    they are not done yet. Networks trained before are not trained again.
+    All use the budget, the bars and the seeds of the experiment's [network] section. Runs labels and features first,
+    unless they are done. Networks already trained are kept.
 
     \b
     Example:
       labelsearch compare-networks experiment.toml --label threshold_1.2_60 --networks mlp,gru
     """  # fmt: skip
-    from labelsearch.delivery.network_table import network_table
-    from labelsearch.pipeline.comparison import compare_networks as compare
-    from labelsearch.pipeline.experiment import Experiment
-    from labelsearch.pipeline.run import run_experiment
+    from labelsearch.delivery.tables.networks import network_table
+    from labelsearch.settings.experiment import Experiment
+    from labelsearch.studies.comparison import STAGE, kinds_of
 
     names = tuple(name.strip() for name in networks.split(",") if name.strip())
-    loaded = Experiment.load(experiment)
-    with progress_bars() as progress:
-        context = run_experiment(loaded, runs, store, last="features", workers=workers, progress=progress)
-        found = compare(context, label, names)
-    answer(as_json, [network_table(found)], run=context.folder.name)
+    with working_on(Experiment.load(experiment), runs, store, workers) as run:
+        found = run.do(STAGE, label=label, networks=kinds_of(names))
+    answer(as_json, [network_table(found.value)], run=run.name)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from labelsearch.commands.common import answer, json_option, progress_bars, run_options
+from labelsearch.commands.common import answer, json_option, run_options, working_on
 
 
 @click.command("null")
@@ -24,20 +24,17 @@ from labelsearch.commands.common import answer, json_option, progress_bars, run_
 def null(experiment: Path, repeats: int, strategies: int, as_json: bool, store: Path, runs: Path, workers: int) -> None:
     """Repeat search and tiers of EXPERIMENT on outputs shifted against the prices, and see where the real ones stand.
 
-    Runs what comes before the search where it is not done yet. Repetitions done before are not done again, so a larger
-    number adds to a smaller. The real timing is a look at the future window, and counted as one.
+    Runs the stages before the search first, unless they are done. Repetitions already done are kept, so a larger number
+    adds to a smaller one. The repetition with the real timing is a look at the future window, and is counted as one.
 
     \b
     Example:
       labelsearch null experiment.toml --repeats 100
     """  # fmt: skip
-    from labelsearch.delivery.null_table import null_table
-    from labelsearch.pipeline.experiment import Experiment
-    from labelsearch.pipeline.null import run_null
-    from labelsearch.pipeline.run import run_experiment
+    from labelsearch.delivery.tables.null import null_table
+    from labelsearch.settings.experiment import Experiment
+    from labelsearch.studies.null import STAGE
 
-    loaded = Experiment.load(experiment)
-    with progress_bars() as progress:
-        context = run_experiment(loaded, runs, store, last="outputs", workers=workers, progress=progress)
-        found = run_null(context, repeats, strategies)
-    answer(as_json, [null_table(found)], run=context.folder.name)
+    with working_on(Experiment.load(experiment), runs, store, workers) as run:
+        found = run.do(STAGE, repeats=repeats, n_strategies=strategies)
+    answer(as_json, [null_table(found.value)], run=run.name)

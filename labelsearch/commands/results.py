@@ -9,7 +9,7 @@ from labelsearch.commands.common import answer, json_option, one_line_errors, re
 from labelsearch.commands.completion import complete_runs, complete_tiers, run_argument
 
 if TYPE_CHECKING:
-    from labelsearch.pipeline.context import Context
+    from labelsearch.results.run import Results
 
 
 @click.group()
@@ -28,16 +28,15 @@ def list_(as_json: bool, runs: Path) -> None:
     Example:
       labelsearch runs list
     """
-    from labelsearch.delivery.table import Table
-    from labelsearch.pipeline.ledger import Ledger
-    from labelsearch.pipeline.run import STAGE_NAMES, done_events, list_runs
+    from labelsearch.delivery.tables.table import Table
+    from labelsearch.engine.run import list_runs
+    from labelsearch.results.run import STAGE_NAMES, Results
 
     rows, data = [], []
     for folder in list_runs(runs):
-        done = done_events(Ledger(folder / "ledger.jsonl"))
-        last = [name for name in STAGE_NAMES if name in done][-1:]
+        done = Results(folder).done
         seconds = sum(event["seconds"] for event in done.values())
-        rows.append((folder.name, *(last or ["-"]), f"{len(done)}/{len(STAGE_NAMES)}", f"{seconds:.0f}"))
+        rows.append((folder.name, *(list(done)[-1:] or ["-"]), f"{len(done)}/{len(STAGE_NAMES)}", f"{seconds:.0f}"))
         data.append({"run": folder.name, "done": list(done), "of": len(STAGE_NAMES), "seconds": seconds})
     columns = ("run", "last stage", "stages", "seconds")
     answer(as_json, [Table("Runs", columns, tuple(rows), n_text=2, key="runs", data=data)])
@@ -56,28 +55,25 @@ def show_(run: str, as_json: bool, runs: Path, store: Path) -> None:
     Example:
       labelsearch runs show paper
     """
-    from labelsearch.delivery import belief_details, belief_table, tables
-    from labelsearch.pipeline.ledger import Ledger
-    from labelsearch.pipeline.run import done_events, find_run, open_context
+    from labelsearch.delivery.tables import belief, belief_details, stages
 
-    context = open_context(find_run(run, runs), store)
-    done = done_events(Ledger(context.folder / "ledger.jsonl"))
+    results = _results(run, runs, store)
     makers = {
-        "labels": [tables.label_table],
-        "features": [tables.feature_table, tables.parameter_table],
-        "classifiers": [tables.classifier_table],
-        "search": [tables.search_table],
+        "labels": [stages.label_table],
+        "features": [stages.feature_table, stages.parameter_table],
+        "classifiers": [stages.classifier_table],
+        "search": [stages.search_table],
         "ensembles": [
-            tables.tier_table,
-            belief_table.belief_table,
+            stages.tier_table,
+            belief.belief_table,
             belief_details.decile_table,
             belief_details.sharpe_table,
             belief_details.overfitting_table,
             belief_details.attribution_table,
         ],
     }
-    made = [make(context) for name in makers if name in done for make in makers[name]]
-    answer(as_json, [*made, tables.cost_table(context)], run=context.folder.name)
+    made = [make(results) for name in makers if name in results.done for make in makers[name]]
+    answer(as_json, [*made, stages.cost_table(results)], run=results.name)
 
 
 @click.command()
@@ -100,15 +96,14 @@ def compare(names: tuple[str, ...], html: Path | None, as_json: bool, runs: Path
       labelsearch compare paper-1a2b3c4d demo-5e6f7a8b
       labelsearch compare paper demo --html both.html
     """  # fmt: skip
-    from labelsearch.delivery.tables import comparison_table
-    from labelsearch.pipeline.run import find_run
+    from labelsearch.delivery.tables.stages import comparison_table
 
-    contexts = [_finished(find_run(name, runs), store) for name in names]
+    compared = [_finished(name, runs, store) for name in names]
     if html:
-        from labelsearch.delivery.html.compare_page import compare_page
+        from labelsearch.delivery.page.compare_page import compare_page
 
-        html.write_text(compare_page(contexts), encoding="utf-8")
-    answer(as_json, [comparison_table(contexts)], told={"page": html} if html else {})
+        html.write_text(compare_page(compared), encoding="utf-8")
+    answer(as_json, [comparison_table(compared)], named={"page": html} if html else {})
 
 
 @click.command()
@@ -125,11 +120,9 @@ def report(run: str, as_json: bool, runs: Path, store: Path) -> None:
       labelsearch report paper
     """
     from labelsearch.delivery.report import write_report
-    from labelsearch.pipeline.run import find_run
 
-    context = _finished(find_run(run, runs), store)
-    folder = write_report(context)
-    answer(as_json, run=context.folder.name, told=report_files(folder))
+    results = _finished(run, runs, store)
+    answer(as_json, run=results.name, named=report_files(write_report(results)))
 
 
 @click.command()
@@ -155,16 +148,25 @@ def export(run: str, tier: int | None, out: Path, onnx: bool, as_json: bool, run
       labelsearch export paper --tier 5 --out five --onnx
     """  # fmt: skip
     from labelsearch.delivery.export import export_bundle
-    from labelsearch.pipeline.run import find_run
 
-    context = _finished(find_run(run, runs), store)
-    answer(as_json, run=context.folder.name, told={"bundle": export_bundle(context, tier, out, onnx=onnx)})
+    results = _finished(run, runs, store)
+    for path in results.experiment.own:
+        click.echo(f"executing your own file {path}", err=True)
+    answer(as_json, run=results.name, named={"bundle": export_bundle(results, tier, out, onnx=onnx)})
 
 
-def _finished(folder: Path, store: Path) -> "Context":
-    from labelsearch.pipeline.run import RunError, open_context
+def _results(run: str, runs: Path, store: Path) -> "Results":
+    from labelsearch.engine.run import find_run
+    from labelsearch.results.run import Results
 
-    context = open_context(folder, store)
-    if not (context.stage("ensembles") / "tiers.json").is_file():
-        raise RunError(f"{folder} has no ensembles yet; finish it with: labelsearch run {folder}/experiment.toml")
-    return context
+    return Results(find_run(run, runs), store)
+
+
+def _finished(run: str, runs: Path, store: Path) -> "Results":
+    from labelsearch.engine.run import RunError
+
+    results = _results(run, runs, store)
+    if "ensembles" not in results.done:
+        again = f"labelsearch run {results.folder}/experiment.toml"
+        raise RunError(f"{results.folder} has no ensembles yet; to finish the run: {again}")
+    return results

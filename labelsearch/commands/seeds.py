@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from labelsearch.commands.common import answer, json_option, progress_bars, run_options
+from labelsearch.commands.common import answer, json_option, run_options, working_on
 
 
 @click.command("seeds")
@@ -26,22 +26,23 @@ def seeds(
 ) -> None:
     """Repeat EXPERIMENT with other seeds, and print how far its tiers move.
 
-    Runs the experiment first where it is not done yet. Repetitions done before are not done again. Each of them is a
-    further look at the future, and is counted as one.
+    Runs the experiment first, unless it is done. Repetitions already done are kept. Each repetition is a further look at
+    the future, and is counted as one.
 
     \b
     Example:
       labelsearch seeds experiment.toml --search-seeds 5 --classifier-seeds 3
     """
     from labelsearch.delivery.report import write_report
-    from labelsearch.delivery.seeds_table import seeds_table
-    from labelsearch.delivery.tables import tier_table
-    from labelsearch.pipeline.experiment import Experiment
-    from labelsearch.pipeline.run import run_experiment
-    from labelsearch.pipeline.seeds import run_seeds
+    from labelsearch.delivery.tables.seeds import seeds_table
+    from labelsearch.delivery.tables.stages import tier_table
+    from labelsearch.results.run import Results
+    from labelsearch.settings.experiment import Experiment
+    from labelsearch.studies.seeds import repeat_with_other_seeds
 
-    with progress_bars() as progress:
-        context = run_experiment(Experiment.load(experiment), runs, store, workers=workers, progress=progress)
-        run_seeds(context, search=search_seeds, classifier=classifier_seeds)
-    write_report(context)
-    answer(as_json, [tier_table(context), seeds_table(context)], run=context.folder.name)
+    loaded = Experiment.load(experiment)
+    with working_on(loaded, runs, store, workers) as run:
+        repeat_with_other_seeds(run, loaded.seed, loaded.search, search=search_seeds, classifier=classifier_seeds)
+    results = Results(run.folder, store)
+    write_report(results)
+    answer(as_json, [tier_table(results), seeds_table(results)], run=results.name)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from labelsearch.commands.common import answer, json_option, progress_bars, run_options
+from labelsearch.commands.common import answer, json_option, run_options, working_on
 
 
 @click.command("walk-forward")
@@ -45,20 +45,17 @@ def walk_forward(
 ) -> None:
     """Pick the tiers of EXPERIMENT anew every few days, and compare them with the fixed ones.
 
-    Runs what comes before the tiers where it is not done yet. Picks are from all strategies of the search, by their
-    last days; what a switch trades is paid for.
+    Runs the stages before the tiers first, unless they are done. Picks are made from all strategies of the search, by
+    their latest days; the costs of switching are paid.
 
     \b
     Example:
       labelsearch walk-forward experiment.toml --every 14 --trailing 60
     """  # fmt: skip
-    from labelsearch.delivery.walk_forward_table import walk_forward_table
-    from labelsearch.pipeline.experiment import Experiment
-    from labelsearch.pipeline.run import run_experiment
-    from labelsearch.pipeline.walk_forward import run_walk_forward
+    from labelsearch.delivery.tables.walk_forward import walk_forward_table
+    from labelsearch.settings.experiment import Experiment
+    from labelsearch.studies.walk_forward import STAGE
 
-    loaded = Experiment.load(experiment)
-    with progress_bars() as progress:
-        context = run_experiment(loaded, runs, store, last="search", workers=workers, progress=progress)
-        found = run_walk_forward(context, window=window, every=every, trailing=trailing)
-    answer(as_json, [walk_forward_table(found)], run=context.folder.name)
+    with working_on(Experiment.load(experiment), runs, store, workers) as run:
+        found = run.do(STAGE, window=window, every=every, trailing=trailing)
+    answer(as_json, [walk_forward_table(found.value)], run=run.name)

@@ -2,58 +2,57 @@
 
 import dataclasses
 import hashlib
-import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 from labelsearch import __version__
-from labelsearch.delivery.table import plain
+from labelsearch.engine.files import write_atomically, write_files
+from labelsearch.engine.run import RunError
 from labelsearch.live.bundle import THRESHOLDS
 from labelsearch.live.schema import FORMAT_VERSION, whole_schema
 from labelsearch.live.verify import MANIFEST, verify_bundle
-from labelsearch.pipeline.context import Context
-from labelsearch.pipeline.ledger import Ledger
-from labelsearch.pipeline.run import RunError, done_events
-from labelsearch.pipeline.stages import classifiers, ensembles, features, search
-from labelsearch.pipeline.units import write_atomically
+from labelsearch.results.codec import json_bytes, parse
+from labelsearch.results.run import Results
+from labelsearch.settings.own import file_sha256
 
-PAST_FIGURES = ("score", "monthly_return", "trades_per_month", "mean_position", "max_drawdown", "fills")
+PAST_FIGURES = (
+    "score", "monthly_return_pct", "trades_per_month", "mean_position_pct", "max_drawdown_share", "fills",
+)  # fmt: skip
 
 
-def _write_json(path: Path, data: Any) -> None:
+def _write_json(path: Path, data: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(plain(data), indent=1))
+    path.write_bytes(json_bytes(data))
 
 
-def _strategies(context: Context, tier: int | None) -> dict[str, Any]:
+def _strategies(results: Results, size: int | None) -> dict[str, object]:
     """The members of a tier, best first, and of the smaller ones among them, with what a trader needs to follow."""
-    members = {int(n): index for n, index in ensembles.load(context)["members"].items()}
-    tier = tier or max(members)
-    if tier not in members:
-        raise RunError(f"the run has no tier of {tier}; it has {', '.join(map(str, members))}")
-    place = {index: k for k, index in enumerate(members[tier])}
+    found, settings = results.ensembles, results.experiment.search
+    size = size or found.sizes[0]
+    if size not in found.members:
+        raise RunError(f"the run has no tier of {size}; it has {', '.join(map(str, found.sizes))}")
+    members = found.members[size]
+    place = {index: k for k, index in enumerate(members)}
     tiers = {}
-    for n, index in sorted(members.items(), reverse=True):
+    for n, index in sorted(found.members.items(), reverse=True):
         if set(index) <= set(place):
-            shares, rate = ensembles.capital_at_start(context, n)
-            tiers[str(n)] = {"members": [place[i] for i in index], "shares": shares.tolist(), "rate": rate}
-    space = search.strategy_space(context)
-    asked = context.experiment.search
-    outputs = [f"{label.name}:{side}" for label in context.experiment.label_kinds() for side in ("buy", "sell")]
-    frame = search.load(context).iloc[members[tier]]
+            capital = found.capital_at_start[n]
+            tiers[str(n)] = {"members": [place[i] for i in index], "shares": capital.shares, "rate": capital.rate}
+    outputs = [f"{name}:{side}" for name in results.labels.names for side in ("buy", "sell")]
+    weights = results.strategies.parameters[: len(outputs)]
+    frame = results.strategies.frame.iloc[list(members)]
     return {
-        "signal_map": space.signal_map,
-        "side": asked.side,
-        "fee": asked.fee,
-        "slippage": asked.slippage / 10_000.0,
+        "signal_map": settings.signal_map,
+        "side": settings.side,
+        "fee_share": settings.fee_share,
+        "slippage_share": settings.slippage_share,
         "outputs": outputs,
-        "capital": context.experiment.tiers.capital,
+        "capital": found.capital,
         "tiers": tiers,
         "strategies": [
             {
-                "strategy": int(index),
-                "weights": dict(zip(outputs, (float(row[n]) for n in space.names[: len(outputs)]), strict=True)),
+                "strategy": int(str(index)),
+                "weights": dict(zip(outputs, (float(row[n]) for n in weights), strict=True)),
                 "thresholds": {n: float(row[n]) for n in THRESHOLDS},
                 "past": {n: float(row[n]) for n in PAST_FIGURES},
             }
@@ -62,8 +61,8 @@ def _strategies(context: Context, tier: int | None) -> dict[str, Any]:
     }
 
 
-def _market(context: Context, warm_up: int) -> dict[str, Any]:
-    experiment, bars = context.experiment, context.bars
+def _market(results: Results, warm_up: int) -> dict[str, object]:
+    experiment, bars = results.experiment, results.bars
     return {
         "symbol": bars.symbol,
         "interval_ms": bars.interval_ms,
@@ -71,22 +70,52 @@ def _market(context: Context, warm_up: int) -> dict[str, Any]:
         "trades": bars.trades is not None,
         "warm_up": warm_up,
         "windows": {name: list(getattr(experiment.windows, name)) for name in experiment.windows.named},
-        "own_indicators": [
-            {"file": Path(path).name, "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest()}
-            for path in experiment.feature_space.own
-        ],
+        "own_files": [{"file": Path(path).name, "sha256": file_sha256(path)} for path in experiment.own],
     }
 
 
-def _past(context: Context) -> dict[str, Any]:
-    rows = [dict(row) for row in ensembles.load(context)["table"] if row["window"] == "past"]
+def _past(results: Results) -> dict[str, object]:
+    rows = [row for row in results.ensembles.rows if row.window == "past"]
     return {
-        "window": list(context.experiment.windows.past),
-        "tiers": {row["tier"]: {n: x for n, x in row.items() if n not in ("tier", "window")} for row in rows},
+        "window": list(results.experiment.windows.past),
+        "tiers": {row.name: row.figures for row in rows},
     }
 
 
-def export_bundle(context: Context, tier: int | None, out: Path, *, onnx: bool = False) -> Path:
+def _label(results: Results, name: str, given: dict[str, Any], folder: Path, onnx: bool) -> dict[str, object]:
+    """Write features and classifier of a label; its entry in ``labels.json``."""
+    feature_set = results.features.of(name).feature_set
+    _write_json(folder / "feature_sets" / f"{name}.json", feature_set.to_dict())
+    files = results.classifiers.networks[name]
+    target = folder / "classifiers" / name
+    write_files(files, target)
+    network = parse(_Network, files["network.json"])
+    if onnx:
+        from labelsearch.classifiers.files import network_from_files
+        from labelsearch.classifiers.onnx_file import write_onnx
+
+        try:
+            write_onnx(network_from_files(files), network.n_features, target / "classifier.onnx")
+        except ValueError as error:
+            raise RunError(str(error)) from None
+    return {
+        "name": name,
+        "kind": given["kind"],
+        "network": network.kind,
+        "warm_up": feature_set.warm_up + int(network.options.get("window", 1)) - 1,
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class _Network:
+    """What is read of ``network.json``."""
+
+    kind: str
+    n_features: int
+    options: dict[str, int | float | str]
+
+
+def export_bundle(results: Results, tier: int | None, out: Path, *, onnx: bool = False) -> Path:
     """Write the bundle of one tier, and of the smaller ones it holds, into the new folder ``out``.
 
     ``market.json``, ``labels.json``, ``strategies.json``, ``past.json``, ``feature_sets/<label>.json``,
@@ -96,8 +125,8 @@ def export_bundle(context: Context, tier: int | None, out: Path, *, onnx: bool =
 
     Parameters
     ----------
-    context : Context
-        The run, all stages done.
+    results : Results
+        Of a run with all stages done.
     tier : int or None
         Size of the tier; None for the largest.
     out : Path
@@ -111,47 +140,32 @@ def export_bundle(context: Context, tier: int | None, out: Path, *, onnx: bool =
     """
     if out.exists():
         raise RunError(f"{out} exists already")
-    strategies = _strategies(context, tier)
+    results.experiment.activate()
+    strategies = _strategies(results, tier)
 
     def write(folder: Path) -> None:
-        labels = []
-        for label, given in zip(context.experiment.label_kinds(), context.experiment.label, strict=True):
-            feature_set = features.load(context, label.name)["feature_set"]
-            _write_json(folder / "feature_sets" / f"{label.name}.json", feature_set)
-            target = folder / "classifiers" / label.name
-            target.mkdir(parents=True)
-            source = context.stage("classifiers") / label.name
-            for path in (source / "network.json", *sorted(source.glob("weights*.safetensors"))):
-                shutil.copy2(path, target / path.name)
-            network = json.loads((source / "network.json").read_text())
-            if onnx:
-                try:
-                    classifiers.write_onnx_file(context, label.name, target / "classifier.onnx")
-                except ValueError as error:
-                    raise RunError(str(error)) from None
-            labels.append(
-                {
-                    "name": label.name,
-                    "kind": given["kind"],
-                    "options": dataclasses.asdict(label),  # type: ignore[call-overload]
-                    "lookahead": label.lookahead,
-                    "network": network["kind"],
-                    "warm_up": feature_set["warm_up"] + network["options"].get("window", 1) - 1,
-                }
-            )
+        names = zip(results.experiment.label_kinds(), results.experiment.label, strict=True)
+        labels = [
+            {
+                **_label(results, label.name, given, folder, onnx),
+                "options": dataclasses.asdict(label),  # type: ignore[call-overload]
+                "lookahead": label.lookahead,
+            }
+            for label, given in names
+        ]
         _write_json(folder / "labels.json", labels)
         _write_json(folder / "strategies.json", strategies)
-        _write_json(folder / "market.json", _market(context, max(label["warm_up"] for label in labels)))
-        _write_json(folder / "past.json", _past(context))
+        _write_json(folder / "market.json", _market(results, max(int(str(label["warm_up"])) for label in labels)))
+        _write_json(folder / "past.json", _past(results))
         _write_json(folder / "schema.json", whole_schema())
-        (folder / "experiment.toml").write_text(context.experiment.to_toml())
+        (folder / "experiment.toml").write_text(results.experiment.to_toml())
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         manifest = {
             "format": FORMAT_VERSION,
             "labelsearch": __version__,
-            "run": context.folder.name,
-            "tier": len(strategies["strategies"]),
-            "stages": {n: e["key"] for n, e in done_events(Ledger(context.folder / "ledger.jsonl")).items()},
+            "run": results.name,
+            "tier": len(strategies["strategies"]),  # type: ignore[arg-type]
+            "stages": {name: event["key"] for name, event in results.done.items()},
             "sha256": {
                 path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
             },

@@ -1,0 +1,156 @@
+"""Units in processes of this machine."""
+
+import mmap
+import multiprocessing
+import pickle
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from labelsearch.engine.executors.base import TELLER, Unit, execute
+from labelsearch.engine.files import Files
+
+POLL_SECONDS = 0.5  # between looks at the steps of units at work
+IN_FLIGHT = 2  # tasks submitted per worker
+
+
+def nothing() -> None:
+    """No preparation."""
+
+
+@dataclass(frozen=True)
+class LocalExecutor:
+    """Runs units in this process (one worker) or in spawned processes (more).
+
+    Parameters
+    ----------
+    workers : int
+    prepare : callable
+        Picklable; called in each worker process before anything else is unpickled there.
+    """
+
+    workers: int = 1
+    prepare: Callable[[], None] = nothing
+
+    def results(
+        self,
+        unit: Unit,
+        tasks: Mapping[str, Any],
+        shared: Any,
+        steps: Mapping[str, int],
+        progress: Callable[[int], None],
+    ) -> Iterator[tuple[str, Files]]:
+        """As `labelsearch.engine.executors.base.Executor` says."""
+        if self.workers == 1 or len(tasks) <= 1:
+            yield from _here(unit, tasks, shared, steps, progress)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            spool(shared, Path(folder))
+            yield from self._in_processes(unit, tasks, Path(folder), steps, progress)
+
+    def _in_processes(
+        self,
+        unit: Unit,
+        tasks: Mapping[str, Any],
+        folder: Path,
+        steps: Mapping[str, int],
+        progress: Callable[[int], None],
+    ) -> Iterator[tuple[str, Files]]:
+        context = multiprocessing.get_context("spawn")
+        count = context.Value("q", 0)
+        others = set(multiprocessing.active_children())
+        workers = min(self.workers, len(tasks))
+        queue = iter(tasks.items())
+        with ProcessPoolExecutor(workers, context, _start, (count, self.prepare, folder)) as pool:
+            waiting: dict[Future[Files], str] = {}
+            try:
+                while True:
+                    for name, task in islice(queue, IN_FLIGHT * workers - len(waiting)):
+                        waiting[pool.submit(_run, unit, task, steps[name])] = name
+                    if not waiting:
+                        break
+                    finished, _ = wait(waiting, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+                    for future in finished:
+                        yield waiting.pop(future), future.result()
+                    progress(count.value)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for worker in set(multiprocessing.active_children()) - others:
+                    worker.terminate()  # its unit is done again next time
+                raise
+
+
+def _here(
+    unit: Unit, tasks: Mapping[str, Any], shared: Any, steps: Mapping[str, int], progress: Callable[[int], None]
+) -> Iterator[tuple[str, Files]]:
+    done = 0
+
+    def add(more: int) -> None:
+        nonlocal done
+        done += more
+        if more:
+            progress(done)
+
+    before = TELLER.add
+    for name, task in tasks.items():
+        TELLER.add = add
+        try:
+            files = execute(unit, task, shared, steps[name])
+        finally:
+            TELLER.add = before
+        yield name, files
+
+
+_shared: Any = None  # of a worker process
+
+
+def _start(count: Any, prepare: Callable[[], None], folder: Path) -> None:
+    global _shared
+    import numba
+
+    def add(steps: int) -> None:
+        with count.get_lock():
+            count.value += steps
+
+    numba.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ctrl-C ends a worker without a traceback
+    TELLER.add = add
+    prepare()
+    _shared = unspool(folder)
+
+
+def _run(unit: Unit, task: Any, steps: int) -> Files:
+    return execute(unit, task, _shared, steps)
+
+
+def spool(value: Any, folder: Path) -> None:
+    """Write a value for other processes of this machine: arrays go to a file that they map, so memory is shared."""
+    buffers: list[pickle.PickleBuffer] = []
+    text = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    sizes = []
+    with (folder / "buffers").open("wb") as file:
+        for buffer in buffers:
+            raw = buffer.raw()
+            sizes.append(raw.nbytes)
+            file.write(raw)
+            file.write(b"\0" * (-raw.nbytes % 64))  # arrays stay aligned
+    (folder / "value").write_bytes(pickle.dumps((text, sizes)))
+
+
+def unspool(folder: Path) -> Any:
+    """Inverse of `spool`; arrays are private copies on write, as read-only ones would be compiled for again."""
+    text, sizes = pickle.loads((folder / "value").read_bytes())
+    if not sum(sizes):
+        return pickle.loads(text, buffers=[bytearray() for _ in sizes])
+    with (folder / "buffers").open("rb") as file:
+        view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+    buffers, start = [], 0
+    for size in sizes:
+        buffers.append(view[start : start + size])
+        start += size + -size % 64
+    return pickle.loads(text, buffers=buffers)

@@ -1,0 +1,266 @@
+"""Run stages: each once for the same inputs, recorded in the ledger of its run."""
+
+import fcntl
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from labelsearch.engine.executors.base import Executor
+from labelsearch.engine.executors.local import LocalExecutor
+from labelsearch.engine.files import digest_files, write_atomically
+from labelsearch.engine.key import Code, digest
+from labelsearch.engine.ledger import Event, Ledger
+from labelsearch.engine.looks import record_look
+from labelsearch.engine.meter import Meter
+from labelsearch.engine.reuse import take_over
+from labelsearch.engine.stage import Progress, R, Stage, Stored, Work, keep_units
+from labelsearch.errors import LabelsearchError
+
+LEDGER, LOOKS = "ledger.jsonl", "looks.jsonl"
+
+
+class RunError(LabelsearchError):
+    """A run that cannot be used, as one line."""
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+def done_events(ledger: Ledger) -> dict[str, Event]:
+    """Latest record of each finished stage, by name."""
+    return {event["stage"]: event for event in ledger.events("stage")}
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Only one process works on a run; a killed one leaves no lock behind.
+
+    Raises
+    ------
+    RunError
+        If another process does.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"{folder} is in use by another process") from None
+        yield
+
+
+@dataclass(frozen=True)
+class Run:
+    """A folder of results, and how more of them are made.
+
+    Attributes
+    ----------
+    folder : Path
+    stages : mapping of str to Stage
+        All stages that others may declare as inputs.
+    values : mapping of str to object
+        Sections and resolved values by name; read only where a stage declares them.
+    code : Code
+        What of the source code is part of a key.
+    executor : Executor
+    progress : callable
+        Told the stage, its steps done and its steps in all; (0, 0) for one that was done before.
+    base : Run, optional
+        A run whose results with equal keys are used in place.
+    """
+
+    folder: Path
+    stages: Mapping[str, Stage[Any, Any]]
+    values: Mapping[str, object]
+    code: Code
+    executor: Executor = field(default_factory=LocalExecutor)
+    progress: Progress = silent
+    base: "Run | None" = None
+
+    @cached_property
+    def _done(self) -> dict[str, Stored[Any]]:
+        """Results of this process."""
+        return {}
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The record of this run."""
+        return Ledger(self.folder / LEDGER)
+
+    @cached_property
+    def looks(self) -> Ledger:
+        """The record of looks at future windows, shared by all runs of a folder."""
+        return self.base.looks if self.base else Ledger(self.folder.parent / LOOKS)
+
+    @property
+    def name(self) -> str:
+        """Name of the folder, below that of the run it belongs to."""
+        return f"{self.base.name}/{self.folder.parent.name}/{self.folder.name}" if self.base else self.folder.name
+
+    def branch(self, name: str, **values: object) -> "Run":
+        """The same run with other values, in a folder within it; its progress bears the name of that folder."""
+        folder = self.folder / name
+
+        def progress(stage: str, done: int, total: int) -> None:
+            self.progress(f"{folder.name} {stage}", done, total)
+
+        return replace(self, folder=folder, values=Overlay(values, self.values), progress=progress, base=self)
+
+    def do(self, stage: Stage[Any, R], **given: object) -> Stored[R]:
+        """The result of a stage; it and the stages it needs are run where they are not done yet for the same inputs.
+
+        Parameters
+        ----------
+        stage : Stage
+        given : object
+            Values of fields of its inputs that the run itself does not have, as the arguments of a study.
+
+        Raises
+        ------
+        LabelsearchError
+            If the stage refuses its inputs.
+        """
+        if not given and stage.name in self._done:
+            return self._done[stage.name]
+        names = [f.name for f in fields(stage.inputs)]
+        inputs = stage.inputs(**{n: given[n] if n in given else self._value(stage, n) for n in names})
+        handed = {f.name: digest(getattr(inputs, f.name)) for f in fields(stage.inputs)}
+        code = self.code.digest_of(stage.run.__module__)
+        key = digest([stage.name, code, handed])
+        done = self.finished(stage, key)
+        if done is None and not stage.study and not self.base:
+            event = take_over(stage.name, key, self.folder)
+            if event:
+                self.ledger.append("stage", **{**event, "time": int(time.time())})
+                done = self.finished(stage, key)
+        if done is None:
+            unit_key = digest([stage.name, code, {n: d for n, d in handed.items() if n not in stage.extent}])
+            done = self._run(stage, inputs, key, unit_key)
+        elif self.folder in done.folder.parents:
+            self.progress(stage.name, 0, 0)
+        if not given:
+            self._done[stage.name] = done
+        return done
+
+    def _value(self, stage: Stage[Any, Any], name: str) -> object:
+        if name in self.stages:
+            return self.do(self.stages[name])
+        try:
+            return self.values[name]
+        except KeyError:
+            raise RunError(f"stage {stage.name} declares {name!r}, which nothing provides") from None
+
+    def finished(self, stage: Stage[Any, R], key: str) -> Stored[R] | None:
+        """The result of a key, from this run or its base, if its files are still there."""
+        for event in reversed(self.ledger.events("stage")):
+            if (event["stage"], event["key"]) == (stage.name, key):
+                folder = self.folder / event["folder"]
+                if folder.is_dir() and (stage.study or self._is_latest(event)):
+                    return Stored(stage.result, folder, event["content"])
+        return self.base.finished(stage, key) if self.base else None
+
+    def _is_latest(self, event: Event) -> bool:
+        """Whether the folder of a stage holds this result and no later one."""
+        return done_events(self.ledger)[event["stage"]]["key"] == event["key"]
+
+    def _run(self, stage: Stage[Any, R], inputs: Any, key: str, unit_key: str) -> Stored[R]:
+        units = self.folder / ".units" / (f"{stage.name}-{unit_key[:12]}" if stage.study else stage.name)
+        keep_units(units, unit_key)
+        data = stage.looks_at(inputs)
+        if data is not None:
+            record_look(self.looks, key, data, self.name)
+        target = Path("studies", stage.name, key[:12]) if stage.study else Path(stage.name)
+        work = Work(self.executor, units, partial(self.progress, stage.name))
+        with Meter() as meter:
+            result = stage.run(inputs, work)
+            write_atomically(self.folder / target, result.save)
+        needs = {f.name: x.content for f in fields(inputs) if isinstance(x := getattr(inputs, f.name), Stored)}
+        content = digest_files(self.folder / target)
+        self.ledger.append(
+            "stage",
+            stage=stage.name,
+            key=key,
+            content=content,
+            folder=target.as_posix(),
+            needs=needs,
+            counts=dict(result.trial_counts) if not stage.extent else self._new_counts(result, units.name, work.used),
+            units={"folder": units.name, "names": work.used} if stage.extent else None,
+            seconds=round(meter.seconds, 3),
+            peak_mb=round(meter.peak_mb, 1),
+            time=int(time.time()),
+        )
+        if not stage.extent:
+            shutil.rmtree(units)
+        return Stored(stage.result, self.folder / target, content)
+
+    def _new_counts(self, result: Any, units: str, used: list[str]) -> dict[str, int]:
+        """Trials of units that no earlier result has entered."""
+        events = [event["units"] for event in self.ledger.events("stage") if event["units"]]
+        entered = {name for event in events if event["folder"] == units for name in event["names"]}
+        total: Counter[str] = Counter()
+        for name in used:
+            if name not in entered:
+                total.update(result.unit_counts(name))
+        return dict(total)
+
+
+class Overlay(Mapping[str, object]):
+    """Some values in front of others, each read only when it is asked for."""
+
+    def __init__(self, front: Mapping[str, object], back: Mapping[str, object]) -> None:
+        self.front, self.back = front, back
+
+    def __getitem__(self, name: str) -> object:
+        return self.front[name] if name in self.front else self.back[name]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from {**dict.fromkeys(self.front), **dict.fromkeys(self.back)}
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+def current_events(folder: Path, name: str) -> list[Event]:
+    """Records of a study, oldest first, that were made from the results that the run holds now."""
+    ledger = Ledger(folder / LEDGER)
+    done = done_events(ledger)
+    return [
+        event
+        for event in ledger.events("stage")
+        if event["stage"] == name
+        and (folder / event["folder"]).is_dir()
+        and all(done[need]["content"] == content for need, content in event["needs"].items() if need in done)
+    ]
+
+
+def list_runs(runs: Path) -> list[Path]:
+    """Run folders, oldest first."""
+    if not runs.is_dir():
+        return []
+    folders = [path for path in runs.iterdir() if (path / LEDGER).is_file()]
+    return sorted(folders, key=lambda path: ((path / LEDGER).stat().st_mtime, path.name))
+
+
+def find_run(name: str, runs: Path) -> Path:
+    """Folder of a run by path, full id, or unambiguous start of an id.
+
+    Raises
+    ------
+    RunError
+        If there is none, or more than one.
+    """
+    if (Path(name) / LEDGER).is_file():
+        return Path(name)
+    matching = [path for path in list_runs(runs) if path.name.startswith(name)]
+    exact = [path for path in matching if path.name == name]
+    if len(exact or matching) == 1:
+        return (exact or matching)[0]
+    known = ", ".join(path.name for path in list_runs(runs)) or "none"
+    raise RunError(f"{'no' if not matching else 'more than one'} run matches {name!r}; known runs: {known}")

@@ -1,0 +1,1 @@
+"""A run, and each of its stages, as pandas objects for a notebook."""

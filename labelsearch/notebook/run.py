@@ -1,0 +1,152 @@
+"""A finished run as pandas objects, to carry on with in a notebook."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from labelsearch.engine.run import RunError
+from labelsearch.labels.base import CLASS_NAMES
+from labelsearch.results.outputs import WINDOWS
+from labelsearch.results.run import STAGE_NAMES, Results
+from labelsearch.settings.experiment import Experiment
+from strategies.trade.simulate import simulate_paths
+
+if TYPE_CHECKING:
+    from vectorbt import Portfolio
+
+
+class Run:
+    """What a finished run holds; everything is read when it is asked for.
+
+    Parameters
+    ----------
+    results : Results
+        Of a run with all stages done.
+    """
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+
+    def __repr__(self) -> str:
+        return f"Run({self._results.name!r})"
+
+    @property
+    def experiment(self) -> Experiment:
+        """The settings."""
+        return self._results.experiment
+
+    @property
+    def label_names(self) -> list[str]:
+        """Names of the labels, in the order of the outputs."""
+        return list(self._results.labels.names)
+
+    @cached_property
+    def bars(self) -> pd.DataFrame:
+        """Bars of the three windows on the grid; ``filled`` marks those that were missing."""
+        b = self._results.bars
+        names = ("open", "high", "low", "close", "volume", "quote_volume", "trades", "vwap", "filled")
+        known = {name: getattr(b, name) for name in names}
+        return pd.DataFrame({name: column for name, column in known.items() if column is not None}, index=b.index)
+
+    def label(self, name: str) -> pd.DataFrame:
+        """Value in [-1, 1], class (0 buy, 1 neutral, 2 sell) and last row used, of every bar before past."""
+        self._check(name, self.label_names, "label")
+        values = self._results.labels.values[name]
+        return pd.DataFrame(values._asdict(), index=self.bars.index[: len(values.value)])
+
+    @cached_property
+    def feature_sets(self) -> pd.DataFrame:
+        """Parameters and scale of every feature; index label and indicator."""
+        rows = [
+            {"label": entry.label, "indicator": f.name, "parameters": f.parameters, "scale": f.scale}
+            for entry in self._results.features.chosen
+            for f in entry.feature_set.features
+        ]
+        return pd.DataFrame(rows).set_index(["label", "indicator"])
+
+    @cached_property
+    def classifiers(self) -> pd.DataFrame:
+        """Validation loss, and AUC, precision and recall of each class on validation and past, a row per label."""
+        rows = {}
+        for entry in self._results.classifiers.figures:
+            row: dict[str, float | None] = {"validation_loss": entry.validation_loss, "n_action": entry.n_action}
+            for window in ("validation", "past"):
+                for side in CLASS_NAMES:
+                    scores = entry.on(window).side(side)
+                    for figure in ("auc", "precision", "recall"):
+                        row[f"{window}_{side}_{figure}"] = getattr(scores, figure)
+            rows[entry.label] = row
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    def outputs(self, window: str) -> pd.DataFrame:
+        """Buy and sell probabilities on the traded bars of ``past`` or ``future``; columns label and side."""
+        self._check(window, WINDOWS, "window")
+        seen = self._results.outputs.window(window)
+        columns = pd.MultiIndex.from_product([self.label_names, ["buy", "sell"]], names=["label", "side"])
+        return pd.DataFrame(seen.outputs, index=_times(seen.open_time), columns=columns)
+
+    @cached_property
+    def strategies(self) -> pd.DataFrame:
+        """Every strategy, pruned ones too: parameters, past figures, and future figures with ``future_`` before."""
+        return pd.concat([self._results.strategies.frame, self._results.ensembles.future.add_prefix("future_")], axis=1)
+
+    @cached_property
+    def tiers(self) -> pd.DataFrame:
+        """Figures of every tier and baseline; index tier and window."""
+        rows = [row.flat() for row in self._results.ensembles.rows]
+        return pd.DataFrame(rows).drop(columns="size").set_index(["tier", "window"])
+
+    def members(self, tier: int) -> list[int]:
+        """Rows of `strategies` in a tier, by its size, best first."""
+        found = self._results.ensembles.members
+        self._check(str(tier), list(map(str, found)), "tier")
+        return list(found[tier])
+
+    def curves(self, window: str) -> pd.DataFrame:
+        """Equity and position of every tier and baseline at each traded bar of a window."""
+        self._check(window, WINDOWS, "window")
+        return self._results.ensembles.curves[window].frame()
+
+    def portfolio(self, tier: int, window: str) -> "Portfolio":
+        """The members of a tier in a window as a vectorbt Portfolio, a column each; some 17 MB a column."""
+        from strategies.trade.backtest import portfolio  # loads vectorbt
+
+        self._check(window, WINDOWS, "window")
+        members, strategies = self.members(tier), self._results.strategies
+        seen, rules = self._results.outputs.window(window), self.experiment.search.rules()
+        paths = simulate_paths(strategies.params[members], seen, rules)
+        columns = pd.Index(members, name="strategy")
+        return portfolio(paths.orders, seen, rules, index=_times(seen.open_time), columns=columns)
+
+    @staticmethod
+    def _check(name: str, known: tuple[str, ...] | list[str], what: str) -> None:
+        if name not in known:
+            raise ValueError(f"no {what} {name!r}; there are {', '.join(known)}")
+
+
+def _times(milliseconds: object) -> pd.DatetimeIndex:
+    return pd.to_datetime(milliseconds, unit="ms", utc=True)
+
+
+def open_run(path: str | Path, store: str | Path = "store") -> Run:
+    """Open a finished run. No code of the run is executed.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder of the run.
+    store : str or Path
+        Folder of imported bars; not read for generated markets.
+
+    Raises
+    ------
+    RunError
+        If there is no run in the folder, or a stage of it is not done.
+    """
+    results = Results(Path(path), Path(store))
+    for stage in STAGE_NAMES:
+        if stage not in results.done:
+            raise RunError(f"{path}: stage {stage} is not done")
+    return Run(results)

@@ -1,1 +1,0 @@
-"""The run: experiment file, stages and ledger."""

@@ -1,0 +1,1 @@
+"""What stages and studies return: frozen dataclasses that write themselves into a folder and read themselves back."""

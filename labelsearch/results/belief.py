@@ -1,0 +1,117 @@
+"""How far a ranking can be believed: figures of the ensembles stage."""
+
+from dataclasses import dataclass
+
+from strategies.luck.deflated_sharpe import SharpeMoments, deflated_sharpe
+from strategies.luck.superior_ability import SuperiorAbility
+
+
+@dataclass(frozen=True)
+class RankInterval:
+    """Spearman's rho of past score and future return over n strategies, with a 95% interval over blocks of days.
+
+    It has no p-value: near-duplicates hold little more evidence than one of them, so a naive one would be far too small.
+    """
+
+    rho: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class RankBelief:
+    """Does past score rank future return, over all strategies and over those of positive score?"""
+
+    block_days: int
+    n_reps: int
+    all: RankInterval | None
+    positive: RankInterval | None
+    partial: float | None  # given mean position and trades a month
+
+
+@dataclass(frozen=True)
+class TierSharpe:
+    """Sharpe ratio of a tier on past, a day's, with what its error depends on."""
+
+    moments: SharpeMoments
+    annual: float
+    probabilistic: float | None
+
+
+@dataclass(frozen=True)
+class Deflated:
+    """Deflated Sharpe ratio three ways, from the strictest to the mildest.
+
+    ``all``: the published formula with every try counted. ``different``: as many tries as there are different
+    strategies. ``luck``: these, and the tries' ratios as far apart as chance alone puts them, 1 / (days - 1): losses to
+    fees, which spread them further, do not count as luck.
+    """
+
+    all: float
+    different: float
+    luck: float
+
+
+@dataclass(frozen=True)
+class SharpeBelief:
+    """Sharpe ratios of the tiers on past, and the tries behind them."""
+
+    n_trials: int
+    n_effective: float
+    variance: float  # of the ratios of all tries
+    tiers: dict[int, TierSharpe]
+
+    def deflated(self, n_trials: int) -> dict[int, Deflated]:
+        """By tier, with ``n_trials`` tries in all; tiers with fewer than two days are left out."""
+        return {
+            size: Deflated(
+                deflated_sharpe(tier.moments, n_trials, self.variance),
+                deflated_sharpe(tier.moments, self.n_effective, self.variance),
+                deflated_sharpe(tier.moments, self.n_effective, 1.0 / (tier.moments.n - 1)),
+            )
+            for size, tier in self.tiers.items()
+            if tier.moments.n > 1
+        }
+
+
+@dataclass(frozen=True)
+class SplitsBelief:
+    """What cross-validated choices came to; shares are of splits."""
+
+    pbo: float  # probability of backtest overfitting
+    slope: float
+    loss_share: float
+    n_blocks: int
+    n_splits: int
+    logit: dict[str, float]  # by quantile
+
+
+@dataclass(frozen=True)
+class TierSources:
+    """Where the result of a tier in a window comes from."""
+
+    tier: int
+    window: str
+    alpha_pct_a_year: float | None
+    alpha_t: float | None
+    beta: float | None
+    beta_t: float | None
+    total_return_pct: float
+    without_fee_pct: float
+    without_best_fortnight_pct: float | None
+    best_fortnight: str | None  # its first day
+    weight_correlation: float | None  # mean over pairs of members
+    return_correlation: float | None
+
+
+@dataclass(frozen=True)
+class Belief:
+    """All of it. By window: ``past`` or ``future``."""
+
+    days: dict[str, int]
+    rank: RankBelief
+    sharpe: SharpeBelief
+    overfitting: dict[str, SplitsBelief] | None  # by statistic; None where the window is too short
+    superior: dict[str, SuperiorAbility | None]
+    tiers: tuple[TierSources, ...]

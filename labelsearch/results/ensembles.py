@@ -1,0 +1,201 @@
+"""Result of the ensembles stage, and rows of figures that studies share with it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from labelsearch.results.belief import Belief
+from labelsearch.results.codec import OnDisk, json_bytes, parse
+from labelsearch.results.outputs import WINDOWS
+from strategies.tiers.metrics import Metrics
+
+MARKET = "buy and hold"
+
+
+def tier_name(size: int) -> str:
+    """What a tier is called."""
+    return f"Top-{size}"
+
+
+@dataclass(frozen=True)
+class AccountRow:
+    """Figures of a tier or a baseline in a window."""
+
+    name: str
+    size: int | None  # members of a tier; None for a baseline
+    window: str
+    figures: Metrics
+
+    def flat(self) -> dict[str, object]:
+        """One record."""
+        return {"tier": self.name, "size": self.size, "window": self.window, **self.figures._asdict()}
+
+
+def find_row(rows: Sequence[AccountRow], window: str, size: int | None, name: str = MARKET) -> AccountRow:
+    """The row of a tier by size, or of a baseline by name; KeyError without it."""
+    for row in rows:
+        if row.window == window and row.size == size and (size is not None or row.name == name):
+            return row
+    raise KeyError((window, size, name))
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Equity and position of N accounts at the close of T bars.
+
+    Attributes
+    ----------
+    names : tuple of str
+    open_time : (T,) array of int64
+        Milliseconds since the epoch.
+    equity, position : (T, N) array
+        In starting capital, and as a share of equity.
+    """
+
+    names: tuple[str, ...]
+    open_time: NDArray[np.int64]
+    equity: NDArray[np.float64]
+    position: NDArray[np.float64]
+
+    def frame(self) -> pd.DataFrame:
+        """Columns ``<name> equity`` and ``<name> position``, by time in UTC."""
+        columns = {}
+        for k, name in enumerate(self.names):
+            columns[f"{name} equity"], columns[f"{name} position"] = self.equity[:, k], self.position[:, k]
+        return pd.DataFrame(columns, index=self.index)
+
+    @property
+    def index(self) -> pd.DatetimeIndex:
+        """Times of the bars in UTC."""
+        return pd.DatetimeIndex(self.open_time.astype("datetime64[ms]"), tz="UTC", name="open_time")
+
+
+@dataclass(frozen=True)
+class RankOrder:
+    """Spearman's rho of past score and future return, over all strategies and those of positive score."""
+
+    all: float
+    positive: float | None
+    n_positive: int
+
+
+@dataclass(frozen=True)
+class PlaceboTest:
+    """Share of circular shifts of the outputs under which a tier does as well, by size of the tier."""
+
+    n_shifts: int
+    p_value: dict[int, float]
+
+
+@dataclass(frozen=True)
+class TierCapital:
+    """How capital is shared out among the members of a tier after past.
+
+    ``rate`` is the learning rate of the universal rule for a stretch as long as past; 0 for the others.
+    """
+
+    shares: tuple[float, ...]
+    rate: float
+
+
+@dataclass(frozen=True)
+class Ensembles:
+    """The tiers and what they did.
+
+    Attributes
+    ----------
+    members : dict of int to tuple of int
+        Rows of the strategies, best first, by size of the tier, the largest first.
+    capital : str
+        Rule by which capital was shared out.
+    capital_at_start : dict of int to TierCapital
+    n_strategies : int
+    rows : tuple of AccountRow
+        Past first.
+    ranks : RankOrder
+    placebo : PlaceboTest
+    verdict : str
+    belief : Belief
+    future : DataFrame
+        Figures of every strategy on future, in the order of the search.
+    curves : mapping of str to Curves
+        By window.
+    """
+
+    members: dict[int, tuple[int, ...]]
+    capital: str
+    capital_at_start: dict[int, TierCapital]
+    n_strategies: int
+    rows: tuple[AccountRow, ...]
+    ranks: RankOrder
+    placebo: PlaceboTest
+    verdict: str
+    belief: Belief
+    future: pd.DataFrame = field(repr=False)
+    curves: Mapping[str, Curves] = field(repr=False)
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """Sizes of the tiers, the largest first."""
+        return tuple(self.members)
+
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """Names of the baselines, the market first."""
+        return tuple(dict.fromkeys(row.name for row in self.rows if row.size is None))
+
+    @property
+    def trial_counts(self) -> dict[str, int]:
+        """Nothing is tried."""
+        return {}
+
+    def row(self, window: str, size: int | None, name: str = MARKET) -> AccountRow:
+        """See `find_row`."""
+        return find_row(self.rows, window, size, name)
+
+    def save(self, folder: Path) -> None:
+        """Write ``tiers.json``, ``future.parquet`` and ``curves_<window>.npz``."""
+        plain = {name: getattr(self, name) for name in _Plain.__dataclass_fields__}
+        (folder / "tiers.json").write_bytes(json_bytes(plain))
+        self.future.to_parquet(folder / "future.parquet", compression="zstd")
+        save_curves(self.curves, folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Inverse of `save`; curves are read when they are asked for."""
+        plain = parse(_Plain, (folder / "tiers.json").read_bytes())
+        future = pd.read_parquet(folder / "future.parquet")
+        return cls(**vars(plain), future=future, curves=OnDisk(WINDOWS, partial(load_curves, folder)))
+
+
+@dataclass(frozen=True)
+class _Plain:
+    members: dict[int, tuple[int, ...]]
+    capital: str
+    capital_at_start: dict[int, TierCapital]
+    n_strategies: int
+    rows: tuple[AccountRow, ...]
+    ranks: RankOrder
+    placebo: PlaceboTest
+    verdict: str
+    belief: Belief
+
+
+def save_curves(curves: Mapping[str, Curves], folder: Path) -> None:
+    """Write ``curves_<window>.npz``."""
+    for window, found in curves.items():
+        arrays = {name: getattr(found, name) for name in ("open_time", "equity", "position")}
+        np.savez_compressed(folder / f"curves_{window}.npz", names=np.array(found.names), **arrays)
+
+
+def load_curves(folder: Path, window: str) -> Curves:
+    """Inverse of `save_curves` for one window."""
+    with np.load(folder / f"curves_{window}.npz", allow_pickle=False) as file:
+        names = tuple(map(str, file["names"]))
+        return Curves(names, file["open_time"], file["equity"], file["position"])

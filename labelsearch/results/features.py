@@ -1,0 +1,69 @@
+"""Result of the features stage."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from feature_space.feature_set import FeatureSet
+from labelsearch.results.codec import json_bytes, parse
+
+
+@dataclass(frozen=True)
+class DistanceHistograms:
+    """Counts of L1 distances in equal bins on [0, top], of pairs across classes and within them."""
+
+    top: float
+    cross: tuple[int, ...]
+    same: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class LaterPower:
+    """Separation power on the validation part of train, which did not choose."""
+
+    power: float
+    low: float  # 95% interval
+    high: float
+    power_random: float  # mean of random feature sets
+    p_value: float  # share of circular shifts of the label that do as well
+
+
+@dataclass(frozen=True)
+class ChosenFeatures:
+    """The feature set of one label, and how far it holds the classes apart."""
+
+    label: str
+    power: float
+    power_random: float
+    cross_class_mass: float  # of pairs near zero
+    same_class_mass: float
+    n_evaluations: int
+    histogram: DistanceHistograms
+    feature_set: FeatureSet
+    confirmation: LaterPower
+    power_exact: float | None = None  # over all pairs
+
+
+@dataclass(frozen=True)
+class FeatureSets:
+    """The feature set of every label, in order."""
+
+    chosen: tuple[ChosenFeatures, ...]
+
+    def of(self, label: str) -> ChosenFeatures:
+        """That of a label by name; KeyError without one."""
+        return {entry.label: entry for entry in self.chosen}[label]
+
+    @property
+    def trial_counts(self) -> dict[str, int]:
+        """Feature sets that were scored."""
+        return {"feature_sets_scored": sum(entry.n_evaluations for entry in self.chosen)}
+
+    def save(self, folder: Path) -> None:
+        """Write ``features.json``."""
+        (folder / "features.json").write_bytes(json_bytes(self))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Inverse of `save`."""
+        return parse(cls, (folder / "features.json").read_bytes())

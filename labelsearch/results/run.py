@@ -1,0 +1,173 @@
+"""The results of a run, read when they are asked for. Opening a run executes no code of its user."""
+
+import tomllib
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from labelsearch.engine.ledger import Event, Ledger
+from labelsearch.engine.looks import Look, look_number
+from labelsearch.engine.run import LEDGER, LOOKS, RunError, current_events, done_events
+from labelsearch.engine.stage import Result
+from labelsearch.market.bars import Bars
+from labelsearch.results.classifiers import Classifiers
+from labelsearch.results.ensembles import Ensembles
+from labelsearch.results.features import FeatureSets
+from labelsearch.results.labels import LabelSeries
+from labelsearch.results.outputs import Outputs
+from labelsearch.results.search import Strategies
+from labelsearch.results.studies import Explanation, NullResult, SeedsResult, WalkForward
+from labelsearch.settings.bars import load_bars
+from labelsearch.settings.experiment import Experiment
+
+R = TypeVar("R", bound=Result)
+STAGE_NAMES = ("labels", "features", "classifiers", "outputs", "search", "ensembles")
+
+
+class Results:
+    """What a run holds.
+
+    Parameters
+    ----------
+    folder : Path
+    store : Path
+        Folder of imported bars; read for `bars` alone.
+
+    Raises
+    ------
+    RunError
+        If there is no run in the folder; later, if a result is asked for whose stage is not done.
+    """
+
+    def __init__(self, folder: Path, store: Path = Path("store")) -> None:
+        if not (folder / "experiment.toml").is_file():
+            raise RunError(f"{folder} holds no run")
+        self.folder, self.store = folder, store
+        self.ledger = Ledger(folder / LEDGER)
+
+    @property
+    def name(self) -> str:
+        """Name of the folder."""
+        return self.folder.name
+
+    @cached_property
+    def experiment(self) -> Experiment:
+        """The settings."""
+        return Experiment.load(self.folder / "experiment.toml")
+
+    @property
+    def done(self) -> dict[str, Event]:
+        """The latest record of each finished stage, in order."""
+        events = done_events(self.ledger)
+        return {name: events[name] for name in STAGE_NAMES if name in events}
+
+    def _load(self, stage: str, kind: type[R]) -> R:
+        if stage not in self.done:
+            again = f"labelsearch {stage} {self.folder}/experiment.toml"
+            raise RunError(f"{self.folder} has no {stage} yet; to compute them: {again}")
+        return kind.load(self.folder / self.done[stage]["folder"])
+
+    @cached_property
+    def labels(self) -> LabelSeries:
+        """Of the labels stage."""
+        return self._load("labels", LabelSeries)
+
+    @cached_property
+    def features(self) -> FeatureSets:
+        """Of the features stage."""
+        return self._load("features", FeatureSets)
+
+    @cached_property
+    def classifiers(self) -> Classifiers:
+        """Of the classifiers stage."""
+        return self._load("classifiers", Classifiers)
+
+    @cached_property
+    def outputs(self) -> Outputs:
+        """Of the outputs stage."""
+        return self._load("outputs", Outputs)
+
+    @cached_property
+    def strategies(self) -> Strategies:
+        """Of the search stage."""
+        return self._load("search", Strategies)
+
+    @cached_property
+    def ensembles(self) -> Ensembles:
+        """Of the ensembles stage."""
+        return self._load("ensembles", Ensembles)
+
+    def _studies(self, name: str, kind: type[R]) -> list[R]:
+        """All results of a study that belong to what the run holds now, oldest first."""
+        return [kind.load(self.folder / event["folder"]) for event in current_events(self.folder, name)]
+
+    @cached_property
+    def null(self) -> NullResult | None:
+        """The latest null, None without one."""
+        return next(iter(reversed(self._studies("null", NullResult))), None)
+
+    @cached_property
+    def seeds(self) -> SeedsResult:
+        """Tables with other seeds; empty without any."""
+        return next(iter(reversed(self._studies("seeds", SeedsResult))), SeedsResult())
+
+    @cached_property
+    def walk_forwards(self) -> list[WalkForward]:
+        """Every walk forward, oldest first."""
+        return self._studies("walk-forward", WalkForward)
+
+    @cached_property
+    def explanations(self) -> dict[str, Explanation]:
+        """The latest explanation of each label that has one."""
+        return {found.figures.label: found for found in self._studies("explanation", Explanation)}
+
+    @cached_property
+    def bars(self) -> Bars:
+        """All bars of the three windows, on the grid."""
+        return load_bars(self.experiment, self.store)
+
+    def rows(self, window: str) -> slice:
+        """Grid rows of a window."""
+        return self.experiment.windows.named[window].rows(self.bars.open_time)
+
+    @property
+    def look(self) -> Look | None:
+        """Which look at its future window the ensembles were; None where that is not on record."""
+        return look_number(Ledger(self.folder.parent / LOOKS), self.done["ensembles"]["key"])
+
+    @property
+    def trial_counts(self) -> dict[str, int]:
+        """Trials behind the ensembles by kind, those of compared networks among them."""
+        total: dict[str, int] = {}
+        for event in (*self.done.values(), *(e for e in self.ledger.events("stage") if e["stage"] == "comparison")):
+            for name, count in event["counts"].items():
+                total[name] = total.get(name, 0) + count
+        return total
+
+    @property
+    def counted_strategies(self) -> int:
+        """Strategies tried so far on this past window of these bars, by every run of the folder and its other seeds.
+
+        Each search counts once.
+        """
+        own = _past_of(self.folder)
+        counts = {}
+        root = self.folder.parent
+        for path in (*root.glob(f"*/{LEDGER}"), *root.glob(f"*/seeds/*/{LEDGER}")):
+            run = path.parent if path.parent.parent == root else path.parents[2]
+            if _past_of(run) == own:
+                for event in Ledger(path).events("stage"):
+                    if event["stage"] == "search":
+                        counts[event["key"]] = event["counts"]["strategy_trials"]
+        return max(sum(counts.values()), self.ensembles.belief.sharpe.n_trials)
+
+
+def _past_of(folder: Path) -> tuple[object, ...] | None:
+    """What the past window of a run shows: its bars and its days."""
+    path = folder / "experiment.toml"
+    if not path.is_file():
+        return None
+    settings = tomllib.loads(path.read_text())
+    data = settings.get("data", {})
+    bars = tuple(data.get(name) for name in ("source", "symbol", "interval", "edge", "market_seed"))
+    return (*bars, *settings.get("windows", {}).get("past", ()))

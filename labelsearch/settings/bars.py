@@ -1,0 +1,35 @@
+"""The bars of an experiment."""
+
+from pathlib import Path
+
+from labelsearch.labels.spans import DAY_MS
+from labelsearch.market.bars import Bars
+from labelsearch.market.store import Store
+from labelsearch.market.synthetic import synthetic_bars
+from labelsearch.settings.experiment import Experiment
+from labelsearch.settings.schema import ExperimentError
+
+
+def load_bars(experiment: Experiment, store: Path) -> Bars:
+    """Bars from the start of train to the end of future, on a dense grid.
+
+    Raises
+    ------
+    ExperimentError
+        If the stored bars do not reach from the first to the last day of the windows.
+    """
+    data, windows = experiment.data, experiment.windows.named
+    start, stop = windows["train"].start_ms, windows["future"].stop_ms
+    if data.source == "synthetic":
+        n_bars = (stop - start) // data.interval_ms
+        return synthetic_bars(
+            n_bars, data.market_seed, edge=data.edge, start=experiment.windows.train[0], symbol=data.symbol
+        )
+    bars = Store(store).load(data.symbol, data.interval, start, stop)
+    if len(bars) == 0 or bars.open_time[0] >= start + DAY_MS or bars.open_time[-1] < stop - DAY_MS:
+        have = f"{bars.index[0]:%Y-%m-%d} to {bars.index[-1]:%Y-%m-%d}" if len(bars) else "none"
+        raise ExperimentError(
+            f"the windows need bars from {experiment.windows.train[0]} to {experiment.windows.future[1]}, "
+            f"but the store has {have} of them for {data.symbol}"
+        )
+    return bars.on_grid()

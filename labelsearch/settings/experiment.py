@@ -1,0 +1,275 @@
+"""An experiment: one TOML file in, one frozen and validated object out, and its hash."""
+
+# ruff: noqa: RUF009 - the sections are frozen, so one may serve as the default of all
+
+import dataclasses
+import hashlib
+import json
+import re
+import shutil
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labelsearch.labels.kinds import KINDS, Label, make_label
+from labelsearch.labels.spans import check_order
+from labelsearch.settings.own import activate, file_sha256
+from labelsearch.settings.schema import (
+    ExperimentError,
+    Plain,
+    dump_line,
+    dump_section,
+    dump_value,
+    load_section,
+    refuse_unknown,
+)
+from labelsearch.settings.sections import (
+    Data,
+    FeatureSpace,
+    Labels,
+    Network,
+    Null,
+    Search,
+    Separation,
+    Tiers,
+    Windows,
+)
+from strategies.search.score import SCORES, Score, make_score
+
+# kind, options: five threshold labels of Balcerak & Schmelzer (2020); the extrema ones are our reconstruction
+DEFAULT_LABELS: tuple[Plain, ...] = (
+    {"kind": "threshold", "theta": 0.012, "horizon": 5},
+    {"kind": "threshold", "theta": 0.012, "horizon": 60},
+    {"kind": "threshold", "theta": 0.022, "horizon": 2},
+    {"kind": "threshold", "theta": 0.03, "horizon": 5},
+    {"kind": "threshold", "theta": 0.03, "horizon": 60},
+    {"kind": "extrema", "up": 1.0, "down": 0.1},
+    {"kind": "extrema", "up": 2.0, "down": 0.2},
+    {"kind": "extrema", "up": 4.0, "down": 0.4},
+)
+SECTIONS = {
+    "data": Data,
+    "windows": Windows,
+    "labels": Labels,
+    "feature_space": FeatureSpace,
+    "separation": Separation,
+    "network": Network,
+    "search": Search,
+    "tiers": Tiers,
+    "null": Null,
+}
+RATES = ("fixed", "volatility")
+SCORE_COMMON = {
+    "kind": "kind of score; the options below it are those of the kind",
+    "rate": "fixed, or volatility: the trades asked for, times volatility of past over that of train",
+}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything a run depends on besides the bars themselves.
+
+    Attributes
+    ----------
+    own : tuple of str
+        Python files of the user's own. They are executed by `activate` alone; until then, names that are not built in
+        are taken on trust.
+    score : dict
+        ``kind``, ``rate``, and options of the kind.
+    label : tuple of dict
+        ``kind`` and options of each label.
+    """
+
+    name: str = "experiment"
+    seed: int = 1
+    own: tuple[str, ...] = ()
+    data: Data = Data()
+    windows: Windows = Windows()
+    labels: Labels = Labels()
+    feature_space: FeatureSpace = FeatureSpace()
+    separation: Separation = Separation()
+    network: Network = Network()
+    search: Search = Search()
+    score: Plain = dataclasses.field(default_factory=dict)
+    tiers: Tiers = Tiers()
+    null: Null = Null()
+    label: tuple[Plain, ...] = DEFAULT_LABELS
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", self.name):
+            raise ExperimentError(f"name {self.name!r} may hold letters, digits, dots, dashes and underscores only")
+        if len({Path(path).name for path in self.own}) != len(self.own):
+            raise ExperimentError("own: two files have the same name")
+        if max(self.tiers.sizes) > self.search.n_strategies:
+            raise ExperimentError("[tiers]: the largest tier has more strategies than [search] searches")
+        if self.null.repeats and max(self.tiers.sizes) > self.null.n_strategies:
+            raise ExperimentError("[null]: n_strategies is smaller than the largest tier")
+        object.__setattr__(self, "score", _with_defaults(self.score))
+        if self.score["rate"] not in RATES:
+            raise ExperimentError(f"[score]: rate = {self.score['rate']!r} is unknown; known are {', '.join(RATES)}")
+        if not self.own:
+            self.check_names()
+
+    def check_names(self) -> None:
+        """Raise `ExperimentError` for any name that is neither built in nor active, or options that do not fit."""
+        for section in ("feature_space", "network", "tiers"):
+            try:
+                getattr(self, section).check_names()
+            except ValueError as error:
+                raise ExperimentError(f"[{section}]: {error}") from error
+        self.make_score()
+        labels = self.label_kinds()
+        names = [label.name for label in labels]
+        if not names or len(set(names)) != len(names):
+            raise ExperimentError("[[label]]: at least one label is needed, and no two alike")
+        longest = max((label.lookahead or 0) for label in labels)
+        try:
+            check_order(self.windows.named, longest * self.data.interval_ms)
+        except ValueError as error:
+            raise ExperimentError(f"[windows]: {error}") from error
+
+    def activate(self) -> None:
+        """Execute the user's own files, and check all names against what they define.
+
+        Raises
+        ------
+        OwnFileError, ExperimentError
+        """
+        activate(self.own)
+        self.check_names()
+
+    def label_kinds(self) -> tuple[Label, ...]:
+        """The labels, in order; strategies have a buy and a sell weight for each."""
+        return tuple(_make_label(data, f"[[label]] {i + 1}") for i, data in enumerate(self.label))
+
+    def make_score(self) -> Score:
+        """The score, not yet paced by volatility."""
+        options = {name: value for name, value in self.score.items() if name not in SCORE_COMMON}
+        try:
+            return make_score(self.score["kind"], **options)
+        except ValueError as error:
+            raise ExperimentError(f"[score]: {error}") from error
+
+    def _content(self) -> Plain:
+        """All settings; files by name and content, so that it does not matter where they lie."""
+        return {**self.to_dict(), "own": [[Path(path).name, file_sha256(path)] for path in self.own]}
+
+    def to_dict(self) -> Plain:
+        """All settings as plain data."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all settings."""
+        return hashlib.sha256(json.dumps(self._content(), sort_keys=True).encode()).hexdigest()
+
+    @property
+    def run_id(self) -> str:
+        """Name of the run folder."""
+        return f"{self.name}-{self.digest[:8]}"
+
+    @classmethod
+    def from_dict(cls, data: Plain, where: str = "experiment") -> "Experiment":
+        """Build and validate from TOML data.
+
+        Raises
+        ------
+        ExperimentError
+            One line that names the file, the section and the key.
+        """
+        refuse_unknown(data, ["name", "seed", "own", *SECTIONS, "score", "label"], where)
+        values: Plain = {
+            name: load_section(kind, data[name], f"{where}: [{name}]")
+            for name, kind in SECTIONS.items()
+            if name in data
+        }
+        for key, kind in (("name", str), ("seed", int)):
+            if key in data:
+                if not isinstance(data[key], kind) or isinstance(data[key], bool):
+                    raise ExperimentError(f"{where}: {key} must be {'text' if kind is str else 'a whole number'}")
+                values[key] = data[key]
+        if "own" in data:
+            if not isinstance(data["own"], (list, tuple)) or not all(isinstance(path, str) for path in data["own"]):
+                raise ExperimentError(f"{where}: own must be a list of file names")
+            values["own"] = tuple(data["own"])
+        if "score" in data:
+            if not isinstance(data["score"], dict):
+                raise ExperimentError(f"{where}: [score]: expected a table")
+            values["score"] = dict(data["score"])
+        if "label" in data:
+            if not isinstance(data["label"], (list, tuple)):
+                raise ExperimentError(f"{where}: write labels as [[label]] tables")
+            values["label"] = tuple(data["label"])
+        try:
+            return cls(**values)
+        except ExperimentError as error:
+            raise ExperimentError(f"{where}: {error}") from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Experiment":
+        """Read an experiment file; raises `ExperimentError` as one line."""
+        try:
+            data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ExperimentError(f"{path}: no such file") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ExperimentError(f"{path}: not TOML: {error}") from None
+        if isinstance(data.get("own"), list):
+            folder = Path(path).resolve().parent
+            data["own"] = [str(folder / own) if isinstance(own, str) else own for own in data["own"]]
+        return cls.from_dict(data, str(path))
+
+    def save(self, folder: Path) -> "Experiment":
+        """Write ``experiment.toml`` and the user's own files into a folder; returns the experiment that lies there."""
+        for own in map(Path, self.own):
+            if own.parent != folder.resolve():
+                shutil.copyfile(own, folder / own.name)
+        (folder / "experiment.toml").write_text(self.to_toml())
+        return Experiment.load(folder / "experiment.toml")
+
+    def to_toml(self) -> str:
+        """The experiment as a commented TOML file, for a folder that holds the user's own files too."""
+        parts = [
+            "# An experiment of labelsearch. Every key is optional; the values here are those in force.",
+            f"name = {dump_value(self.name)}\nseed = {self.seed}\n"
+            + dump_line("own", [Path(path).name for path in self.own], "Python files of your own, beside this one"),
+        ]
+        for name, kind in SECTIONS.items():
+            if name == "tiers":
+                parts.append(self._score_toml())
+            parts.append(f"# {kind.__doc__}\n[{name}]\n{dump_section(getattr(self, name))}")
+        kinds = (f"#   {kind}: {', '.join(f.name for f in dataclasses.fields(made))}" for kind, made in KINDS.items())
+        parts.append("# Kinds of label and their options:\n" + "\n".join(kinds))
+        for label in self.label:
+            lines = (f"{key} = {dump_value(value)}" for key, value in label.items())
+            parts.append("[[label]]\n" + "\n".join(lines))
+        return "\n\n".join(parts) + "\n"
+
+    def _score_toml(self) -> str:
+        """The section of the score, with all options of its kind where the kind is known here."""
+        kind = SCORES.get(self.score["kind"])
+        options = dataclasses.fields(kind) if kind else ()  # type: ignore[arg-type]
+        texts = {**SCORE_COMMON, **{option.name: option.metadata.get("help", "") for option in options}}
+        lines = (dump_line(name, value, texts.get(name, "")) for name, value in self.score.items())
+        doc = (kind.__doc__ or "").splitlines()[0] if kind else "A score of your own."
+        return f"# {doc}\n[score]\n" + "\n".join(lines)
+
+
+def _with_defaults(score: Plain) -> Plain:
+    """Options of a score, with the defaults of a built-in kind, so that naming a default changes no hash."""
+    known = {"kind": "paper", "rate": "fixed", **score}
+    kind = SCORES.get(known["kind"])
+    if kind is None or kind.origin:
+        return known
+    defaults = {option.name: option.default for option in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    return {"kind": known["kind"], "rate": known["rate"], **defaults, **score}
+
+
+def _make_label(data: object, where: str) -> Label:
+    if not isinstance(data, dict) or "kind" not in data:
+        raise ExperimentError(f"{where}: expected a table with a kind")
+    try:
+        return make_label(data["kind"], **{k: v for k, v in data.items() if k != "kind"})
+    except ValueError as error:
+        raise ExperimentError(f"{where}: {error}") from error

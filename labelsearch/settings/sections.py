@@ -1,0 +1,254 @@
+"""Sections of an experiment: every default and every range, written once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from feature_space.indicators import BY_NAME, Indicator
+from feature_space.normalise import Normalisation
+from labelsearch.classifiers.kinds import CALIBRATION_NAMES, LOSS_NAMES, NETWORKS
+from labelsearch.labels.spans import Span, check_order
+from labelsearch.market.times import parse_interval
+from labelsearch.settings.schema import option, refuse_unknown
+from strategies.search.islands import SearchSettings
+from strategies.search.linear import StrategySpace
+from strategies.tiers.ranking import RANKINGS
+from strategies.trade.capital import CAPITAL_RULES
+from strategies.trade.rules import TradingRules
+
+DEFAULT_RULES = TradingRules()
+INTERVALS = ("1m", "5m", "15m", "1h")
+
+
+def _one_of(name: str, value: str, known: Iterable[str]) -> None:
+    if value not in list(known):
+        raise ValueError(f"{name} = {value!r} is unknown; known are {', '.join(known)}")
+
+
+def _positive(**values: float) -> None:
+    for name, value in values.items():
+        if not value > 0:
+            raise ValueError(f"{name} must be positive, not {value}")
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where the bars come from."""
+
+    source: str = option("store", "store: imported bars; synthetic: a generated market")
+    symbol: str = option("BTCUSDT", "symbol in the store")
+    interval: str = option("1m", "length of a bar")
+    edge: float = option(0.0, "synthetic only: per-bar Sharpe ratio of the planted drift, 0 plants none")
+    market_seed: int = option(1, "synthetic only: seed of the generated market")
+
+    def __post_init__(self) -> None:
+        _one_of("source", self.source, ("store", "synthetic"))
+        _one_of("interval", self.interval, INTERVALS)
+        if self.source == "synthetic" and self.interval != "1m":
+            raise ValueError("a synthetic market has an interval of 1m")
+        if not 0.0 <= self.edge < 1.0:
+            raise ValueError(f"edge must lie in [0, 1), not {self.edge}")
+
+    @property
+    def interval_ms(self) -> int:
+        return parse_interval(self.interval)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Three windows of whole UTC days, first and last day included."""
+
+    train: tuple[str, str] = option(("2018-01-01", "2019-12-31"), "labels, features and classifiers are fitted here")
+    past: tuple[str, str] = option(("2020-01-04", "2020-05-05"), "strategies are searched and ranked here")
+    future: tuple[str, str] = option(("2020-05-09", "2020-09-19"), "for the final table alone; every look is counted")
+    validation_share: float = option(0.2, "last part of train that classifiers are validated on")
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.validation_share < 1.0:
+            raise ValueError("validation_share must lie between 0 and 1")
+        check_order(self.named, 0)
+
+    @property
+    def named(self) -> dict[str, Span]:
+        """The windows by name, in time order."""
+        return {name: Span.of_days(*getattr(self, name)) for name in ("train", "past", "future")}
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What all labels share."""
+
+    price: str = option("close", "price that labels read: close or vwap")
+
+    def __post_init__(self) -> None:
+        _one_of("price", self.price, ("close", "vwap"))
+
+
+@dataclass(frozen=True)
+class FeatureSpace:
+    """Indicators and their normalisation."""
+
+    indicators: tuple[str, ...] = option((), "names of indicators to use; empty: all, your own included")
+    normalisation: str = option("train", "train: fixed scale fitted before validation; local: trailing window")
+    window: int = option(1440, "bars of the trailing window of a local scale")
+    gain: float = option(1.0, "factor on the scale before the arctangent")
+
+    def __post_init__(self) -> None:
+        _positive(window=self.window, gain=self.gain)
+        self.normaliser()
+
+    def check_names(self) -> None:
+        """Raise `ExperimentError` for an indicator that is not known."""
+        refuse_unknown(self.indicators, list(BY_NAME), "indicators")
+
+    def normaliser(self) -> Normalisation:
+        """How an indicator becomes a feature."""
+        return Normalisation(self.normalisation, self.window, self.gain)
+
+    def chosen(self) -> tuple[Indicator, ...]:
+        """The indicators, in order; without names all that are known."""
+        return tuple(BY_NAME[name] for name in self.indicators or BY_NAME)
+
+
+@dataclass(frozen=True)
+class Separation:
+    """Search for the feature set of each label."""
+
+    n_pairs: int = option(100_000, "cross-class pairs of bars per label")
+    n_values: int = option(8, "parameter settings per indicator")
+    n_restarts: int = option(3, "coordinate searches from random starts")
+    n_shifts: int = option(199, "circular shifts of the label behind the p-value of each set")
+    exact: bool = option(False, "also count all cross-class pairs of the chosen set: minutes on two years of minutes")
+    criterion: str = option("gaussian", "near zero by gaussian or 20% quantile; contrast: cross against same class")
+
+    def __post_init__(self) -> None:
+        _positive(n_pairs=self.n_pairs, n_values=self.n_values, n_restarts=self.n_restarts, n_shifts=self.n_shifts)
+        _one_of("criterion", self.criterion, ("gaussian", "quantile", "contrast"))
+
+
+@dataclass(frozen=True)
+class Network:
+    """One classifier per label."""
+
+    kind: str = option("mlp", f"one of {', '.join(NETWORKS)}, or your own")
+    window: int = option(32, "bars of the trailing window that all kinds but mlp see")
+    loss: str = option("cross_entropy", f"{' or '.join(LOSS_NAMES)}; ensloss: a random calibrated loss in each batch")
+    n_seeds: int = option(3, "networks of the best hyper-parameters whose probabilities are averaged")
+    calibration: str = option("none", "none, or temperature: fitted on the first half of validation")
+    n_neutral: int = option(100_000, "neutral bars sampled for training; all action bars are kept")
+    n_trials: int = option(9, "Optuna trials per label")
+    max_epochs: int = option(9, "epochs of a full trial; Hyperband stops poor ones earlier")
+    batch_size: int = option(4096, "samples per gradient step")
+    device: str = option("cpu", "Lightning accelerator: cpu, gpu or auto")
+
+    def check_names(self) -> None:
+        """Raise `ValueError` for a kind that is not known."""
+        _one_of("kind", self.kind, NETWORKS)
+
+    def __post_init__(self) -> None:
+        _one_of("loss", self.loss, LOSS_NAMES)
+        _one_of("calibration", self.calibration, CALIBRATION_NAMES)
+        _one_of("device", self.device, ("cpu", "gpu", "auto"))
+        _positive(n_seeds=self.n_seeds)
+        if self.window < 2:
+            raise ValueError(f"window must be at least 2 bars, not {self.window}")
+        _positive(
+            n_neutral=self.n_neutral, n_trials=self.n_trials, max_epochs=self.max_epochs, batch_size=self.batch_size
+        )
+
+
+@dataclass(frozen=True)
+class Search:
+    """Strategies and the search over their parameters."""
+
+    n_strategies: int = option(SearchSettings.n_strategies, "strategies searched, pruned ones included")
+    island_size: int = option(
+        SearchSettings.island_size, "trials of one independent Optuna study; 500 suits tpe, which slows as they grow"
+    )
+    sampler: str = option(SearchSettings.sampler, "cmaes with restarts, tpe, qmc or random")
+    random_share: float = option(
+        SearchSettings.random_share, "share of the strategies at random, to keep the full spectrum"
+    )
+    budget: str = option(SearchSettings.budget, "Hyperband budget: blocks spread over the past window, or its prefix")
+    signal_map: str = option("half", "half: clip(1/2 + w.o, 0, 1); clip: clip(w.o, 0, 1); logistic")
+    side: str = option("long", "long; both: positions may be short, a signal of 1/2 wants none")
+    fee_share: float = option(DEFAULT_RULES.fee_share, "fee as a share of the traded value")
+    slippage_share: float = option(
+        DEFAULT_RULES.slippage_share, "share by which a fill is worse than the open, half the spread included"
+    )
+    weight: tuple[float, float] = option(StrategySpace.weight, "range of the weights")
+    theta_buy: tuple[float, float] = option(StrategySpace.theta_buy, "range of the buy threshold")
+    theta_sell: tuple[float, float] = option(StrategySpace.theta_sell, "range of the sell threshold")
+    delta: tuple[float, float] = option(StrategySpace.delta, "range of the smallest change of position")
+
+    def __post_init__(self) -> None:
+        _one_of("side", self.side, ("long", "both"))
+        for name in ("weight", "theta_buy", "theta_sell", "delta"):
+            low, high = getattr(self, name)
+            if not low < high:
+                raise ValueError(f"{name} needs a lower end below its upper end")
+        if not self.fee_share < 0.1 or not self.slippage_share < 0.1:
+            raise ValueError("fee_share and slippage_share must lie below 0.1")
+        self.rules()
+        self.settings(0)
+
+    def rules(self) -> TradingRules:
+        """Costs, side and signal map, as the simulator takes them."""
+        return TradingRules.of(
+            fee_share=self.fee_share,
+            slippage_share=self.slippage_share,
+            short=self.side == "both",
+            signal_map=self.signal_map,
+        )
+
+    def space(self, n_outputs: int) -> StrategySpace:
+        """Parameters of a strategy: a weight for each output, and three thresholds."""
+        return StrategySpace(n_outputs, self.weight, self.theta_buy, self.theta_sell, self.delta)
+
+    def settings(self, seed: int) -> SearchSettings:
+        """Settings of the islands."""
+        return SearchSettings(
+            n_strategies=self.n_strategies,
+            island_size=min(self.island_size, self.n_strategies),
+            sampler=self.sampler,
+            random_share=self.random_share,
+            budget=self.budget,
+            seed=seed,
+        )
+
+
+@dataclass(frozen=True)
+class Tiers:
+    """Ensembles of the best strategies by past score."""
+
+    sizes: tuple[int, ...] = option((100, 20, 10, 5), "strategies in each tier")
+    ranking: str = option("score", f"best on past by one of {', '.join(RANKINGS)}, or your own")
+    capital: str = option("equal", f"shared out by one of {', '.join(CAPITAL_RULES)}, or your own")
+    n_shifts: int = option(199, "circular shifts of the outputs behind the placebo p-value")
+
+    def __post_init__(self) -> None:
+        if not self.sizes or min(self.sizes) < 1 or len(set(self.sizes)) != len(self.sizes):
+            raise ValueError("sizes must be different positive numbers")
+        _positive(n_shifts=self.n_shifts)
+
+    def check_names(self) -> None:
+        """Raise `ValueError` for a ranking or a rule that is not known."""
+        _one_of("ranking", self.ranking, RANKINGS)
+        _one_of("capital", self.capital, CAPITAL_RULES)
+
+    @property
+    def descending(self) -> tuple[int, ...]:
+        """Sizes, the largest first."""
+        return tuple(sorted(self.sizes, reverse=True))
+
+
+@dataclass(frozen=True)
+class Null:
+    """Search and tiers repeated on shifted outputs at the end of a run; `labelsearch null` repeats them more often."""
+
+    repeats: int = option(19, "searches on shifted outputs; 0 for none")
+    n_strategies: int = option(1000, "strategies of each")
+
+    def __post_init__(self) -> None:
+        if self.repeats < 0:
+            raise ValueError("repeats must not be negative")
+        _positive(n_strategies=self.n_strategies)

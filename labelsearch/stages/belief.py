@@ -1,0 +1,198 @@
+"""How far a ranking can be believed: computed with every ensemble. Everything here is deterministic for a run.
+
+Tries that other runs made on the same past window are counted when the figures are shown, since they may come later.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelsearch.results.belief import (
+    Belief,
+    RankBelief,
+    RankInterval,
+    SharpeBelief,
+    SplitsBelief,
+    TierSharpe,
+    TierSources,
+)
+from labelsearch.results.search import Strategies
+from labelsearch.stages.seeds import Seeds
+from strategies.luck.attribution import market_fit, mean_correlation, partial_rank_correlation, without_best_days
+from strategies.luck.deflated_sharpe import effective_trials, probabilistic_sharpe, sharpe_moments, sharpe_ratios
+from strategies.luck.overfitting import BlockSums, cross_validate, n_blocks_for, return_sums, score_sums
+from strategies.luck.resample import rank_correlation, rank_interval
+from strategies.luck.superior_ability import SuperiorAbility, superior_ability
+from strategies.search.problem import SearchProblem
+from strategies.tiers.ensemble import buy_and_hold
+from strategies.tiers.metrics import DAYS_A_YEAR
+from strategies.trade.equity_grid import EquityGrid, equity_grid, log_returns_of, returns_of
+from strategies.trade.rules import N_THRESHOLDS
+from strategies.trade.simulate import final_value, simulate
+
+RANK_BLOCK = 7  # days: returns of a week may hang together
+RANK_REPS = 500
+SUPERIOR_REPS = 1000
+SUPERIOR_SAMPLE = 2000  # strategies of the past test beside the tiers: memory goes with strategies x samples
+FORTNIGHT = 14
+LOGIT_QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+Members = Mapping[int, NDArray[np.int64]]
+
+
+class WindowDays(NamedTuple):
+    """A window by days: strategies as `EquityGrid`, the market's returns, and the bars so far at each edge."""
+
+    grid: EquityGrid
+    market: NDArray[np.float64]  # (D,) simple returns of buy and hold
+    edges: NDArray[np.int64]  # (D + 1,)
+    first: NDArray[np.datetime64]  # (D,) the days
+
+    @classmethod
+    def of(cls, problem: SearchProblem, params: NDArray[np.float64]) -> "WindowDays":
+        """Simulate strategies and the market, and keep the ends of days."""
+        window = problem.window
+        edges = window.day_edges
+        market = buy_and_hold(window, problem.rules).equity
+        closes = np.r_[1.0, market[edges[1:] - 1]]
+        grid = equity_grid(params, window, problem.rules)
+        return cls(grid, closes[1:] / closes[:-1] - 1.0, edges, window.days)
+
+
+def judge_belief(
+    problems: Mapping[str, SearchProblem],
+    days: Mapping[str, WindowDays],
+    strategies: Strategies,
+    members: Members,
+    seeds: Seeds,
+) -> Belief:
+    """All figures of belief.
+
+    Parameters
+    ----------
+    problems, days : mapping of str
+        By window, ``past`` and ``future``.
+    strategies : Strategies
+        All that were tried.
+    members : mapping of int to array
+        Rows of each tier, best first.
+    seeds : Seeds
+    """
+    params = strategies.params
+    past, future = days["past"], days["future"]
+    best = members[max(members)]
+    rng = np.random.default_rng(seeds("belief", "sample"))
+    sample = rng.choice(len(params), size=min(SUPERIOR_SAMPLE, len(params)), replace=False)
+    return Belief(
+        days={window: len(found.first) for window, found in days.items()},
+        rank=_rank(strategies, log_returns_of(future.grid.equity), seeds),
+        sharpe=_sharpe(past, members, seeds),
+        overfitting=_overfitting(past, problems["past"]),
+        superior={
+            "past": _superior(past, np.union1d(sample, best), seeds),
+            "future": _superior(future, best, seeds),
+        },
+        tiers=tuple(
+            row for window, found in days.items() for row in _sources(window, found, problems[window], params, members)
+        ),
+    )
+
+
+def _rank(strategies: Strategies, future: NDArray[np.float64], seeds: Seeds) -> RankBelief:
+    """Rank correlation of past score with future return, with intervals over blocks of future days."""
+    score = strategies.score
+    earned = future.sum(axis=1)
+
+    def among(chosen: NDArray[np.bool_]) -> RankInterval | None:
+        if chosen.sum() < 3:
+            return None
+        seed = seeds("belief", "rank")
+        low, high = rank_interval(score[chosen], future[chosen], block=RANK_BLOCK, n_reps=RANK_REPS, seed=seed)
+        return RankInterval(rank_correlation(score[chosen], earned[chosen]), low, high, int(chosen.sum()))
+
+    controls = strategies.frame[["mean_position_pct", "trades_per_month"]].to_numpy()
+    return RankBelief(
+        RANK_BLOCK,
+        RANK_REPS,
+        among(np.ones(len(score), dtype=np.bool_)),
+        among(score > 0),
+        partial_rank_correlation(score, earned, controls),
+    )
+
+
+def _tier_returns(found: WindowDays, index: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Daily returns of strategies held together, equal capital at the start."""
+    return returns_of(found.grid.equity[index].mean(axis=0, keepdims=True))[0]
+
+
+def _sharpe(past: WindowDays, members: Members, seeds: Seeds) -> SharpeBelief:
+    """Sharpe ratio of each tier on past, with what is needed to deflate it."""
+    returns = returns_of(past.grid.equity)
+    tiers = {}
+    for n, index in members.items():
+        moments = sharpe_moments(_tier_returns(past, index))
+        psr = probabilistic_sharpe(moments) if moments.n > 1 else None
+        tiers[n] = TierSharpe(moments, moments.sharpe * DAYS_A_YEAR**0.5, psr)
+    n_effective = effective_trials(returns, seed=seeds("belief", "tries"))
+    return SharpeBelief(len(returns), n_effective, float(sharpe_ratios(returns).var()), tiers)
+
+
+def _overfitting(past: WindowDays, problem: SearchProblem) -> dict[str, SplitsBelief] | None:
+    """Probability of backtest overfitting by Sharpe ratio, mean return and the score; None if too few days."""
+    if n_blocks_for(len(past.first)) < 2:
+        return None
+    returns = returns_of(past.grid.equity)
+    blocks: dict[str, BlockSums] = {
+        "sharpe": return_sums(returns, "sharpe"),
+        "mean": return_sums(returns, "mean"),
+        "score": score_sums(past.grid, past.edges, problem.window.months, problem.score),
+    }
+    result = {}
+    for name, sums in blocks.items():
+        o = cross_validate(sums)
+        logit = dict(zip(map(str, LOGIT_QUANTILES), np.quantile(o.logit, LOGIT_QUANTILES).tolist(), strict=True))
+        result[name] = SplitsBelief(o.pbo, o.slope, o.loss, o.n_blocks, len(o.logit), logit)
+    return result
+
+
+def _superior(found: WindowDays, index: NDArray[np.int64], seeds: Seeds) -> SuperiorAbility | None:
+    """Is any of these strategies better than buy and hold?"""
+    return superior_ability(
+        log_returns_of(found.grid.equity[index]),
+        np.log1p(found.market),
+        n_reps=SUPERIOR_REPS,
+        seed=seeds("belief", "superior"),
+    )
+
+
+def _sources(
+    window: str, found: WindowDays, problem: SearchProblem, params: NDArray[np.float64], members: Members
+) -> list[TierSources]:
+    """Where the result of each tier comes from."""
+    best = members[max(members)]
+    free = simulate(params[best], problem.window, problem.rules.without_fee())
+    rows = []
+    for n, index in members.items():
+        returns = _tier_returns(found, index)
+        fit = market_fit(returns, found.market)
+        growth = float(found.grid.equity[index, -1].mean())
+        # equity of a tier that is gone stays gone
+        rest = without_best_days(np.log(np.maximum(1.0 + returns, 1e-300)), FORTNIGHT)
+        rows.append(
+            TierSources(
+                tier=n,
+                window=window,
+                alpha_pct_a_year=None if fit is None else 100.0 * DAYS_A_YEAR * fit.alpha,
+                alpha_t=None if fit is None else fit.alpha_t,
+                beta=None if fit is None else fit.beta,
+                beta_t=None if fit is None else fit.beta_t,
+                total_return_pct=100.0 * (growth - 1.0),
+                without_fee_pct=100.0 * (float(final_value(free)[:n].mean()) - 1.0),
+                without_best_fortnight_pct=None if rest is None else 100.0 * (rest.growth - 1.0),
+                best_fortnight=None if rest is None else str(found.first[rest.start]),
+                weight_correlation=mean_correlation(params[index, :-N_THRESHOLDS]),
+                return_correlation=mean_correlation(returns_of(found.grid.equity[index])),
+            )
+        )
+    return rows

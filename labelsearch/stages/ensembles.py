@@ -1,0 +1,225 @@
+"""Stage: tiers of the best strategies by past score, judged on past and on future."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from labelsearch.engine.stage import Stage, Stored, Work
+from labelsearch.results.ensembles import (
+    MARKET,
+    AccountRow,
+    Curves,
+    Ensembles,
+    PlaceboTest,
+    RankOrder,
+    TierCapital,
+    tier_name,
+)
+from labelsearch.results.outputs import WINDOWS, Outputs
+from labelsearch.results.search import Strategies
+from labelsearch.settings.sections import Tiers
+from labelsearch.stages.belief import WindowDays, judge_belief
+from labelsearch.stages.seeds import Seeds
+from strategies.luck.placebo import placebo_shift, verdict
+from strategies.luck.resample import rank_correlation
+from strategies.search.linear import StrategySpace
+from strategies.search.problem import SearchProblem, evaluate_population
+from strategies.search.score import Score
+from strategies.tiers import baselines
+from strategies.tiers.baselines import baseline_account, market
+from strategies.tiers.ensemble import tiers
+from strategies.tiers.metrics import measure
+from strategies.tiers.ranking import PastRecord, Ranking, criterion
+from strategies.trade.capital import CAPITAL_RULES, CapitalRule, gradient_rate, invest, shares
+from strategies.trade.equity_grid import returns_of
+from strategies.trade.pool import Account, Pool, from_start
+from strategies.trade.rules import TradingRules
+from strategies.trade.window import TradingWindow
+
+
+@dataclass(frozen=True)
+class EnsembleInputs:
+    """All that the stage may know."""
+
+    tiers: Tiers
+    ranking: Ranking
+    capital_rule: CapitalRule
+    space: StrategySpace
+    rules: TradingRules
+    score: Score
+    future_bars: str  # hash of the bars of future
+    outputs: Stored[Outputs]
+    search: Stored[Strategies]
+    seeds: Seeds
+
+
+class Choice(NamedTuple):
+    """The chosen strategies of a run."""
+
+    members: dict[int, NDArray[np.int64]]  # rows by size of the tier, best first, the largest first
+    params: NDArray[np.float64]  # (n, P) of the largest tier
+    known: NDArray[np.float64]  # (D, n) their daily returns on past
+
+
+class Judge:
+    """Forms tiers of all strategies and trades them in both windows; each window is simulated once.
+
+    Parameters
+    ----------
+    problems : mapping of str to SearchProblem
+        By window.
+    strategies : Strategies
+    settings : Tiers
+    """
+
+    def __init__(self, problems: Mapping[str, SearchProblem], strategies: Strategies, settings: Tiers) -> None:
+        self.problems, self.strategies, self.settings = problems, strategies, settings
+
+    @classmethod
+    def of(cls, inputs: EnsembleInputs) -> "Judge":
+        """From the inputs of the stage, or of one that has the same fields."""
+        windows = {name: inputs.outputs.value.window(name) for name in WINDOWS}
+        problems = {n: SearchProblem(w, inputs.space, inputs.rules, inputs.score) for n, w in windows.items()}
+        return cls(problems, inputs.search.value, inputs.tiers)
+
+    @cached_property
+    def past_days(self) -> WindowDays:
+        """All strategies on past, by days."""
+        return WindowDays.of(self.problems["past"], self.strategies.params)
+
+    @cached_property
+    def choice(self) -> Choice:
+        """Tiers by the ranking of the settings."""
+        past, grid = self.problems["past"], self.past_days.grid
+        values = self.strategies.score
+        if self.settings.ranking != "score":
+            record = PastRecord(grid, self.past_days.edges, past.window.months, past.score)
+            values = criterion(self.settings.ranking, record)
+        members = tiers(values, self.settings.descending)
+        best = members[self.settings.descending[0]]
+        return Choice(members, self.strategies.params[best], returns_of(grid.equity[best]).T)
+
+    def accounts(self, window: str) -> dict[str, Account]:
+        """Accounts of all tiers and baselines in a window, by name."""
+        problem, choice = self.problems[window], self.choice
+        return trade(problem.window, problem.rules, choice, self.settings.capital)
+
+    def rows(self, window: str, accounts: Mapping[str, Account]) -> tuple[AccountRow, ...]:
+        """Their figures."""
+        problem = self.problems[window]
+        return describe(accounts, problem.window, problem.rules, window, tuple(self.choice.members))
+
+
+def trade(window: TradingWindow, rules: TradingRules, choice: Choice, capital: str) -> dict[str, Account]:
+    """Trade tiers and baselines over a window, in vectorbt, which must agree with the simulator.
+
+    Parameters
+    ----------
+    window : TradingWindow
+    rules : TradingRules
+    choice : Choice
+    capital : str
+        Name of a rule of `strategies.trade.capital.CAPITAL_RULES`.
+    """
+    from strategies.trade.backtest import backtest  # loads vectorbt
+
+    tested = backtest(choice.params, window, rules)
+    whole = from_start(tested.equity, tested.position, window)
+    accounts = {}
+    for n in choice.members:
+        pool = Pool(rules)
+        invest(pool, capital, choice.known[:, :n], whole.first(n), window.day_edges)
+        accounts[tier_name(n)] = pool.account()
+    return accounts | baseline_accounts(window, rules)
+
+
+def baseline_accounts(window: TradingWindow, rules: TradingRules) -> dict[str, Account]:
+    """The market, and rules that need no labels, at the same costs."""
+    others = {name: baseline_account(name, window, rules) for name in baselines.OUTPUTS}
+    return {MARKET: market(window, rules), **others}
+
+
+def describe(
+    accounts: Mapping[str, Account], window: TradingWindow, rules: TradingRules, name: str, sizes: tuple[int, ...]
+) -> tuple[AccountRow, ...]:
+    """Figures of each account in a window of some name; the market must be among them."""
+    size_of = {tier_name(n): n for n in sizes}
+    against = accounts[MARKET].equity
+    return tuple(
+        AccountRow(account_name, size_of.get(account_name), name, measure(account, window, rules, against))
+        for account_name, account in accounts.items()
+    )
+
+
+def to_curves(accounts: Mapping[str, Account], window: TradingWindow) -> Curves:
+    """Equity and position of each account at each bar."""
+    columns = list(accounts.values())
+    equity, position = (np.column_stack([getattr(a, name) for a in columns]) for name in ("equity", "position"))
+    return Curves(tuple(accounts), window.open_time, equity, position)
+
+
+def capital_at_start(rule: str, known: NDArray[np.float64], sizes: tuple[int, ...]) -> dict[int, TierCapital]:
+    """How each tier shares out capital after past, from daily returns (D, n) on past."""
+    found = {}
+    for n in sizes:
+        past = known[:, :n]
+        rate = gradient_rate(past, len(past)) if CAPITAL_RULES[rule].learns else 0.0
+        found[n] = TierCapital(tuple(shares(rule, past).tolist()), rate)
+    return found
+
+
+def rank_order(score: NDArray[np.float64], later: NDArray[np.float64]) -> RankOrder:
+    """How far past scores (S,) rank later returns (S,)."""
+    positive = score > 0
+    among = rank_correlation(score[positive], later[positive]) if positive.sum() > 2 else None
+    return RankOrder(rank_correlation(score, later), among, int(positive.sum()))
+
+
+def run(inputs: EnsembleInputs, work: Work) -> Ensembles:
+    """Form the tiers, judge them, and judge how far that can be believed."""
+    judge, settings = Judge.of(inputs), inputs.tiers
+    future = judge.problems["future"]
+    work.progress(0, 5)
+    past_accounts = judge.accounts("past")
+    work.progress(1, 5)
+    later = evaluate_population(future, judge.strategies.params)
+    work.progress(2, 5)
+    future_accounts = judge.accounts("future")
+    work.progress(3, 5)
+    choice = judge.choice
+    placebo = placebo_shift(
+        choice.params,
+        future.window,
+        future.rules,
+        sizes=settings.descending,
+        n_shifts=settings.n_shifts,
+        seed=inputs.seeds("placebo"),
+    )
+    work.progress(4, 5)
+    days = {"past": judge.past_days, "future": WindowDays.of(future, judge.strategies.params)}
+    belief = judge_belief(judge.problems, days, judge.strategies, choice.members, inputs.seeds)
+    work.progress(5, 5)
+    return Ensembles(
+        members={n: tuple(index.tolist()) for n, index in choice.members.items()},
+        capital=settings.capital,
+        capital_at_start=capital_at_start(settings.capital, choice.known, settings.descending),
+        n_strategies=len(judge.strategies.frame),
+        rows=judge.rows("past", past_accounts) + judge.rows("future", future_accounts),
+        ranks=rank_order(judge.strategies.score, later["monthly_return_pct"]),
+        placebo=PlaceboTest(settings.n_shifts, dict(placebo.p_value)),
+        verdict=verdict(placebo.p_value),
+        belief=belief,
+        future=pd.DataFrame(later),
+        curves={
+            "past": to_curves(past_accounts, judge.problems["past"].window),
+            "future": to_curves(future_accounts, future.window),
+        },
+    )
+
+
+STAGE = Stage("ensembles", EnsembleInputs, Ensembles, run, looks_at=lambda inputs: inputs.future_bars)

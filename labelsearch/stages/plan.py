@@ -1,0 +1,206 @@
+"""The plan of a run: its stages, and where the values that they declare come from."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from feature_space.feature_set import warm_up_of
+from labelsearch.classifiers.kinds import network_kind
+from labelsearch.engine.executors.local import LocalExecutor
+from labelsearch.engine.key import Code
+from labelsearch.engine.run import Run, locked, silent
+from labelsearch.engine.stage import Progress, Stage
+from labelsearch.market.bars import Bars
+from labelsearch.settings.bars import load_bars
+from labelsearch.settings.experiment import Experiment
+from labelsearch.settings.own import activate
+from labelsearch.stages import classifiers, ensembles, features, labels, outputs, search
+from labelsearch.stages.search import spread
+from labelsearch.stages.seeds import Seeds
+from strategies.search.islands import SearchSettings
+from strategies.search.linear import StrategySpace
+from strategies.search.score import Score
+from strategies.tiers.ranking import RANKINGS
+from strategies.trade.capital import CAPITAL_RULES
+
+STAGES: dict[str, Stage[Any, Any]] = {
+    stage.name: stage
+    for stage in (labels.STAGE, features.STAGE, classifiers.STAGE, outputs.STAGE, search.STAGE, ensembles.STAGE)
+}
+# what moves or describes results without computing them is no part of a key
+CODE = Code(("labelsearch", "feature_space", "strategies"), ("labelsearch.engine", "labelsearch.settings"))
+
+
+class RunValues(Mapping[str, object]):
+    """Everything that a stage may declare besides results, each resolved when it is first asked for.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Activated.
+    store : Path
+        Folder of imported bars.
+    """
+
+    def __init__(self, experiment: Experiment, store: Path) -> None:
+        self.experiment, self.store = experiment, store
+
+    def __getitem__(self, name: str) -> object:
+        if name not in _NAMES:
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_NAMES)
+
+    def __len__(self) -> int:
+        return len(_NAMES)
+
+    @cached_property
+    def bars(self) -> Bars:
+        """All bars of the three windows, on the grid."""
+        return load_bars(self.experiment, self.store)
+
+    def __getattr__(self, name: str) -> object:
+        """Sections and windows of the experiment, by their names."""
+        if name in _WINDOWS:
+            return self.experiment.windows.named[name]
+        if name in _SECTIONS:
+            return getattr(self.experiment, name)
+        raise AttributeError(name)
+
+    @cached_property
+    def train_bars(self) -> Bars:
+        """Bars of train alone."""
+        return self.bars.rows(0, self._rows("train").stop)
+
+    @cached_property
+    def bars_before_future(self) -> Bars:
+        """Bars before the future window."""
+        return self.bars.rows(0, self._rows("future").start)
+
+    @cached_property
+    def future_bars(self) -> str:
+        """Hash of the bars of future, by which looks at it are counted."""
+        rows = self._rows("future")
+        return self.bars.rows(rows.start, rows.stop).digest()
+
+    def _rows(self, window: str) -> slice:
+        return self.experiment.windows.named[window].rows(self.bars.open_time)
+
+    @property
+    def boundary(self) -> int:
+        """First validation row of train."""
+        train = self._rows("train")
+        share = 1.0 - self.experiment.windows.validation_share
+        return train.start + int((train.stop - train.start) * share)
+
+    interval_ms = property(lambda self: self.experiment.data.interval_ms)
+    normalisation = property(lambda self: self.experiment.feature_space.normaliser())
+    candidates = property(lambda self: self.experiment.feature_space.chosen())
+    warm_up = property(lambda self: warm_up_of(self.candidates, self.normalisation))
+    network_kind = property(lambda self: network_kind(self.experiment.network.kind))
+    network_budget = property(lambda self: replace(self.experiment.network, kind=""))
+    label_kinds = property(lambda self: self.experiment.label_kinds())
+    label_price = property(lambda self: self.experiment.labels.price)
+    rules = property(lambda self: self.experiment.search.rules())
+    ranking = property(lambda self: RANKINGS[self.experiment.tiers.ranking])
+    capital_rule = property(lambda self: CAPITAL_RULES[self.experiment.tiers.capital])
+    seeds = classifier_seeds = property(lambda self: Seeds(self.experiment.seed))
+
+    @property
+    def space(self) -> StrategySpace:
+        """Parameters of a strategy: a weight for each output, and three thresholds."""
+        return self.experiment.search.space(2 * len(self.experiment.label))
+
+    @property
+    def search_settings(self) -> SearchSettings:
+        """Settings of the islands, seeded by the experiment."""
+        return self.experiment.search.settings(Seeds(self.experiment.seed)("search"))
+
+    @property
+    def score(self) -> Score:
+        """The score, paced by the volatility of past over that of train where the experiment says so."""
+        score = self.experiment.make_score()
+        if self.experiment.score["rate"] == "fixed":
+            return score
+        past, train = (self._volatility(window) for window in ("past", "train"))
+        return score.paced(past / train)
+
+    def _volatility(self, window: str) -> float:
+        """Standard deviation of the log returns between the traded bars of a window."""
+        rows = self._rows(window)
+        return spread(self.bars.close[rows][~self.bars.filled[rows]])
+
+
+_WINDOWS = ("train", "past", "future")
+_SECTIONS = ("separation", "network", "tiers")
+_NAMES = (
+    *_WINDOWS,
+    *_SECTIONS,
+    *(name for name in vars(RunValues) if not name.startswith("_")),
+)
+
+
+@contextmanager
+def open_run(
+    experiment: Experiment,
+    runs: Path,
+    store: Path,
+    *,
+    workers: int = 2,
+    progress: Progress = silent,
+    folder: Path | None = None,
+) -> Iterator[Run]:
+    """The run of an experiment, locked; the user's own files are executed.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    runs, store : Path
+        Folder of runs, and of imported bars.
+    workers : int
+        Processes for the units of a stage; no result depends on it.
+    progress : callable
+        Called with the stage, its steps done and its steps in all; (0, 0) for one that was done before.
+    folder : Path, optional
+        Of a run that lies elsewhere than in ``runs`` under its own id.
+
+    Raises
+    ------
+    RunError
+        If another process works on the run.
+    OwnFileError, ExperimentError
+        As `labelsearch.settings.experiment.Experiment.activate`.
+    """
+    experiment.activate()
+    folder = folder or runs / experiment.run_id
+    with locked(folder):
+        saved = experiment.save(folder)
+        saved.activate()
+        executor = LocalExecutor(workers, partial(activate, saved.own))
+        yield Run(folder, STAGES, RunValues(saved, store), CODE, executor, progress)
+
+
+def run_experiment(
+    experiment: Experiment,
+    runs: Path,
+    store: Path,
+    *,
+    last: str = "ensembles",
+    workers: int = 2,
+    progress: Progress = silent,
+) -> Path:
+    """Run all stages up to ``last``; arguments and errors as for `open_run`.
+
+    Returns
+    -------
+    Path
+        The folder of the run.
+    """
+    with open_run(experiment, runs, store, workers=workers, progress=progress) as run:
+        run.do(STAGES[last])
+    return run.folder

@@ -1,0 +1,1 @@
+"""Studies of a run: stages like any other, with arguments of their own."""
