@@ -20,8 +20,8 @@ SAME = 0.9  # mean correlation of daily returns from which strategies count as o
 class CapitalRule(NamedTuple):
     """A way to divide capital among S strategies, a row of `CAPITAL_RULES`.
 
-    ``shares`` gives non-negative weights (S,) in proportion to the capital at the start, from daily returns (D, S) known
-    by then; D may be 0. With ``learns`` they must be equal, and capital moves every day by the exponentiated gradient.
+    ``shares`` gives non-negative weights (S,) in proportion to the capital at the start, from daily returns (D, S)
+    known by then; D may be 0. With ``learns`` they must be equal, and capital moves every day by the exponentiated gradient.
     """
 
     name: str
