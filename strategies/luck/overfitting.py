@@ -189,22 +189,16 @@ def judge_nb(inside: np.ndarray, outside: np.ndarray, found: np.ndarray, column:
 
 
 def splits(blocks: BlockSums, score: Score, member: np.ndarray, found: np.ndarray) -> None:
-    """As `splits_nb` by any score: chunks of splits as products of membership (C / 2, B) and block sums."""
-    for start in range(0, len(member), CHUNK):
-        sides = [side.astype(np.float64) for side in (member[start : start + CHUNK], ~member[start : start + CHUNK])]
-        sums = [np.einsum("cb,mbs->cms", side, blocks.sums, optimize=True) for side in sides]
-        for row in range(len(sides[0])):
-            values = [
-                _judged(score, side[row], length, blocks.months)
-                for side, length in zip(sums, (side[row] @ blocks.length for side in sides), strict=True)
-            ]
-            judge_nb(values[0], values[1], found, 2 * (start + row))
-            judge_nb(values[1], values[0], found, 2 * (start + row) + 1)
-
-
-def _judged(score: Score, sums: np.ndarray, length: float, months: float) -> np.ndarray:
-    """Score (S,) from sums (3, S) over ``length`` bars of so many months each."""
-    return score.pieces(Record(np.exp(sums[0]), sums[1], sums[2] / length, float(length * months)))["score"]
+    """As `splits_nb`, by any score."""
+    for row, inside in enumerate(member):
+        values = []
+        for chosen in (inside, ~inside):
+            growth, fills, held = blocks.sums[:, chosen].sum(axis=1)
+            length = float(blocks.length[chosen].sum())
+            record = Record(np.exp(growth), fills, held / length, length * blocks.months)
+            values.append(score.pieces(record)["score"])
+        judge_nb(values[0], values[1], found, 2 * row)
+        judge_nb(values[1], values[0], found, 2 * row + 1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", parallel=True)

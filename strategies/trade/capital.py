@@ -21,7 +21,8 @@ class CapitalRule(NamedTuple):
     """A way to divide capital among S strategies, a row of `CAPITAL_RULES`.
 
     ``shares`` gives non-negative weights (S,) in proportion to the capital at the start, from daily returns (D, S)
-    known by then; D may be 0. With ``learns`` they must be equal, and capital moves every day by the exponentiated gradient.
+    known by then; D may be 0. With ``learns`` they must be equal, and capital moves every day by the exponentiated
+    gradient.
     """
 
     name: str
