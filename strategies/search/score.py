@@ -7,6 +7,7 @@ reconstruction.
 
 import dataclasses
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -127,8 +128,9 @@ def prove_score(kind: type[Score]) -> None:
     changes; the record is left unchanged.
     """
     what = f"score {getattr(kind, 'kind', kind)!r}"
-    if not (dataclasses.is_dataclass(kind) and kind.__dataclass_params__.frozen):  # type: ignore[attr-defined]
-        raise ValueError(f"{what} must be a frozen dataclass")
+    frozen = dataclasses.is_dataclass(kind) and kind.__dataclass_params__.frozen
+    if not frozen or not isinstance(getattr(kind, "kind", None), str):
+        raise ValueError(f"{what} must be a frozen dataclass with a name ``kind``")
     rng = np.random.default_rng(0)
     growth, fills, held = rng.lognormal(0.0, 0.3, 40), rng.integers(0, 200, 40), rng.random(40)
     growth[0], fills[:2], held[:2] = 0.0, 0, 0.0
@@ -143,6 +145,10 @@ def prove_score(kind: type[Score]) -> None:
         raise ValueError(f"{what} must give a piece 'score', and none of {', '.join(COMMON)}; it gives {names}")
     for score in scores:
         for name in names:
-            values = proved_values(f"{what}: {name}", lambda s=score, n=name: s.pieces(record)[n], 40, record[:3])
-            if not np.allclose(score.pieces(shuffled)[name], values[order], rtol=1e-9):
+            values = proved_values(f"{what}: {name}", partial(_piece, score, name, record), 40, record[:3])
+            if not np.allclose(_piece(score, name, shuffled), values[order], rtol=1e-9):
                 raise ValueError(f"{what}: {name} of a strategy depends on the order of the strategies")
+
+
+def _piece(score: Score, name: str, record: Record) -> np.ndarray:
+    return score.pieces(record)[name]

@@ -6,6 +6,7 @@ serves every ranking and every window. Which one foretells best is measured, see
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -145,10 +146,11 @@ def prove_ranking(row: Ranking) -> None:
     values must stay.
     """
     what = f"ranking {row.name!r}"
-    one, other = _made_record(1), _made_record(2)
-    inputs = (*one.grid, one.edges)
-    values = proved_values(what, lambda: row.values(one), len(one.grid.equity), inputs)
-    if not np.allclose(values, row.values(other), rtol=1e-6, atol=1e-9):
+    values, others = (
+        proved_values(what, partial(row.values, record), len(record.grid.equity), (*record.grid, record.edges))
+        for record in (_made_record(1), _made_record(2))
+    )
+    if not np.allclose(values, others, rtol=1e-6, atol=1e-9):
         raise ValueError(f"{what} depends on more than the days given: on levels at their start, or on later days")
 
 

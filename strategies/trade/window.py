@@ -51,8 +51,8 @@ class TradingWindow(NamedTuple):
     def rows(self, rows: slice) -> "TradingWindow":
         """The bars from one row to a later one; months in proportion to the number of bars."""
         start, stop, _ = rows.indices(len(self.close))
-        arrays = (x[rows] for x in self[:-1])
-        return TradingWindow(*arrays, self.months * (stop - start) / len(self.close))
+        months = self.months * (stop - start) / len(self.close)
+        return TradingWindow(self.outputs[rows], self.open[rows], self.close[rows], self.open_time[rows], months)
 
     def shifted(self, shift: int) -> "TradingWindow":
         """The same bars with outputs moved ``shift`` bars later, in a circle."""
