@@ -138,7 +138,7 @@ def prove_score(kind: type[Score]) -> None:
     shuffled = Record(growth[order], fills[order], held[order], 1.7)
     try:
         scores = (kind(), kind().paced(2.0))
-        names = list(scores[0].pieces(record))
+        names = list(scores[0].pieces(shuffled))
     except Exception as error:  # whatever a user's class may raise
         raise ValueError(f"{what}: {type(error).__name__}: {' '.join(str(error).split())}") from error
     if "score" not in names or set(names) & set(COMMON):

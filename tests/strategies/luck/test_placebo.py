@@ -2,8 +2,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from strategies.luck.selection_bias import placebo_shift, rank_correlation, rank_interval, verdict
+from strategies.luck.placebo import draw_shifts, p_value, placebo_shift, shift_floor, verdict
 from strategies.search.linear import StrategySpace
+from strategies.trade.rules import TradingRules
+from strategies.trade.window import TradingWindow
+
+FREE = TradingRules(0.0)
 
 
 def window(rng, n_bars=400, n_outputs=4, knows=0.0):
@@ -14,23 +18,20 @@ def window(rng, n_bars=400, n_outputs=4, knows=0.0):
     outputs = (outputs + np.roll(outputs, 1, axis=0)) / 2
     if knows:
         outputs[:, 0] = (returns[1:] > 0) * knows
-    return outputs, np.r_[100.0, close[:-1]], close
+    return TradingWindow.of(outputs, np.r_[100.0, close[:-1]], close, 60_000 * np.arange(n_bars), 1.0)
 
 
-def p_values(seed, knows=0.0, **options):
+def p_values(seed, knows=0.0):
     rng = np.random.default_rng(seed)
     space = StrategySpace(4, theta_buy=(0.5, 0.6), theta_sell=(0.4, 0.5), delta=(0.0, 0.05))
     params = space.sample(rng, 8)
     if knows:
         params[:, :4] = [1.0, 0.0, 0.0, 0.0]
         params[:, 0] -= 0.01 * np.arange(8)
-        outputs, open_, close = window(rng, knows=knows)
-        outputs[:, 0] -= knows / 2
-    else:
-        outputs, open_, close = window(rng)
-    return placebo_shift(
-        params, outputs, open_, close, sizes=(8, 2), n_shifts=39, seed=seed, fee=0.0, **options
-    ).p_value
+    traded = window(rng, knows=knows)
+    if knows:
+        traded.outputs[:, 0] -= knows / 2
+    return placebo_shift(params, traded, FREE, sizes=(8, 2), n_shifts=39, seed=seed).p_value
 
 
 def test_p_is_uniform_where_outputs_know_nothing():
@@ -52,28 +53,28 @@ def test_p_is_minimal_where_an_output_knows_the_next_return():
 
 def test_shifts_keep_their_distance_and_repeat():
     rng = np.random.default_rng(3)
-    outputs, open_, close = window(rng)
+    traded = window(rng)
     params = StrategySpace(4).sample(rng, 3)
-    a = placebo_shift(params, outputs, open_, close, sizes=(3, 1), n_shifts=50, min_shift=90, seed=7)
-    b = placebo_shift(params, outputs, open_, close, sizes=(3, 1), n_shifts=50, min_shift=90, seed=7)
+    a = placebo_shift(params, traded, TradingRules(), sizes=(3, 1), n_shifts=50, min_shift=90, seed=7)
+    b = placebo_shift(params, traded, TradingRules(), sizes=(3, 1), n_shifts=50, min_shift=90, seed=7)
     np.testing.assert_array_equal(a.shifts, b.shifts)
     np.testing.assert_array_equal(a.null[3], b.null[3])
     assert len(set(a.shifts)) == 50
     assert a.shifts.min() >= 90
     assert a.shifts.max() <= 310
-    short = placebo_shift(params, outputs, open_, close, sizes=(1,), n_shifts=300, seed=7)
+    short = placebo_shift(params, traded, TradingRules(), sizes=(1,), n_shifts=300, seed=7)
     assert short.shifts.min() >= 40
     assert short.shifts.max() <= 360
 
 
 def test_bad_requests_are_refused():
     rng = np.random.default_rng(3)
-    outputs, open_, close = window(rng)
+    traded = window(rng)
     params = StrategySpace(4).sample(rng, 3)
     with pytest.raises(ValueError, match="tiers"):
-        placebo_shift(params, outputs, open_, close, sizes=(4,))
+        placebo_shift(params, traded, FREE, sizes=(4,), n_shifts=9, seed=0)
     with pytest.raises(ValueError, match="shifts"):
-        placebo_shift(params, outputs, open_, close, sizes=(3,), min_shift=200, n_shifts=2)
+        placebo_shift(params, traded, TradingRules(), sizes=(3,), min_shift=200, n_shifts=2, seed=0)
 
 
 def test_verdict_corrects_for_tiers():
@@ -84,53 +85,31 @@ def test_verdict_corrects_for_tiers():
         verdict({})
 
 
-def test_rank_correlation():
-    got = rank_correlation(np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 4.0, 9.0, 16.0]))
-    assert got.rho == pytest.approx(1.0)
-    with pytest.raises(ValueError, match="three"):
-        rank_correlation(np.ones(2), np.ones(2))
-
-
-def test_rank_interval_covers_the_true_correlation_and_narrows():
-    """Strategies differ in drift alone; an interval that resampled strategies would be far too narrow."""
-    rng = np.random.default_rng(7)
-    shared = rng.normal(size=(400, 3))  # near-duplicates: three ideas, held in 400 mixtures
-    widths, hits = [], 0
-    for trial in range(40):
-        days = rng.normal(0, 1, (3, 60))
-        score = shared[:, 0]
-        low, high = rank_interval(score, shared @ days, n_reps=200, seed=trial)
-        hits += low <= 0.0 <= high  # no drift: the expected correlation is 0
-        widths.append(high - low)
-    assert hits >= 30
-    assert np.mean(widths) > 0.5
-    certain = rank_interval(shared[:, 0], shared[:, :1] + rng.normal(0, 1e-3, (400, 60)), seed=1)
-    assert certain[0] > 0.99
-    short = rank_interval(shared[:, 0], shared @ rng.normal(0, 1, (3, 2)), seed=1)
-    assert -1 <= short[0] <= short[1] <= 1
-
-
-def test_rank_interval_is_that_of_plain_resampling():
-    rng = np.random.default_rng(8)
-    score, returns = rng.normal(size=30), rng.normal(size=(30, 20))
-    drawn = np.random.default_rng(3)
-    starts = drawn.integers(0, 20, size=(50, 4))
-    rhos = []
-    for row in starts:
-        days = [(s + k) % 20 for s in row for k in range(6)][:20]
-        rhos.append(stats.spearmanr(score, returns[:, days].sum(axis=1)).statistic)
-    got = rank_interval(score, returns, block=6, n_reps=50, level=0.9, seed=3)
-    np.testing.assert_allclose(got, np.quantile(rhos, [0.05, 0.95]), atol=1e-12)
-    with pytest.raises(ValueError, match="rank correlation"):
-        rank_interval(score[:5], returns)
-
-
 def test_placebo_pays_slippage():
     rng = np.random.default_rng(3)
-    outputs, open_, close = window(rng)
+    traded = window(rng)
     params = StrategySpace(4, theta_buy=(0.5, 0.6), theta_sell=(0.4, 0.5), delta=(0.0, 0.05)).sample(rng, 3)
-    options = {"sizes": (3,), "n_shifts": 20, "fee": 0.0, "seed": 7}
-    free = placebo_shift(params, outputs, open_, close, **options)
-    dear = placebo_shift(params, outputs, open_, close, slippage=0.001, **options)
+    options = {"sizes": (3,), "n_shifts": 20, "seed": 7}
+    free = placebo_shift(params, traded, FREE, **options)
+    dear = placebo_shift(params, traded, TradingRules(0.0, 0.001), **options)
     assert dear.real[3] < free.real[3]
     assert (dear.null[3] < free.null[3]).all()
+
+
+def test_shifts_are_long_both_ways_and_a_longer_list_begins_with_a_shorter():
+    shifts = draw_shifts(1000, 500, 3, min_shift=200)
+    assert shifts.min() >= 200
+    assert shifts.max() <= 800
+    assert draw_shifts(1000, 500, 3).min() >= 100
+    np.testing.assert_array_equal(draw_shifts(1000, 20, 3, 200), shifts[:20])
+    with pytest.raises(ValueError, match="100 bars cannot be shifted by 51"):
+        draw_shifts(100, 5, 0, min_shift=51)
+
+
+def test_shift_floor():
+    assert (shift_floor(1000), shift_floor(1001), shift_floor(1000, 300)) == (100, 101, 300)
+
+
+def test_p_value_by_hand():
+    assert p_value(2.0, np.array([1.0, 2.0, 3.0])) == 0.75
+    assert p_value(4.0, np.array([1.0, 2.0, 3.0])) == 0.25

@@ -223,7 +223,7 @@ def test_a_block_starts_flat_and_sees_only_its_own_bars():
     growth = np.ones(9)
     for block in (0, 9, 18):
         rows = slice(spending.edges[block], spending.edges[block + 1])
-        growth *= simulate(params, problem.outputs[rows], problem.open[rows], problem.close[rows]).equity
+        growth *= simulate(params, problem.window.rows(rows), problem.rules).equity
     np.testing.assert_allclose(spending.state.equity, growth, rtol=1e-12)
 
 
