@@ -25,15 +25,22 @@ from numba import njit
 from vectorbt.portfolio import nb
 from vectorbt.portfolio.enums import SizeType
 
-from strategies.search.budget import Problem, evaluate_population
+from strategies.search.islands import Population, SearchSettings, islands, merge, run_island
 from strategies.search.linear import StrategySpace
-from strategies.search.score import score
-from strategies.search.search import Population, SearchSettings, islands, merge, run_island
+from strategies.search.problem import SearchProblem, evaluate_population
+from strategies.search.score import PaperScore, Record
+from strategies.trade.rules import TradingRules
+from strategies.trade.window import TradingWindow
 
-FEE = 0.0005
+RULES = TradingRules(fee_share=0.0005)
 
 
-def made_problem(n_bars: int, n_outputs: int = 16, seed: int = 0) -> Problem:
+def on_window(window: TradingWindow) -> SearchProblem:
+    """The default space and score on a window."""
+    return SearchProblem(window, StrategySpace(window.outputs.shape[1]), RULES, PaperScore())
+
+
+def made_problem(n_bars: int, n_outputs: int = 16, seed: int = 0) -> SearchProblem:
     """Random-walk prices with two regimes of drift, and outputs that know them a little."""
     rng = np.random.default_rng(seed)
     drift = 2e-5 * np.sign(np.sin(np.arange(n_bars) / 700.0))
@@ -41,15 +48,16 @@ def made_problem(n_bars: int, n_outputs: int = 16, seed: int = 0) -> Problem:
     walk = np.cumsum(rng.normal(0, 0.05, (n_bars, n_outputs)), axis=0)
     knows = np.where(np.arange(n_outputs) % 2, -1.0, 1.0) * np.r_[drift[1:], 0.0][:, None] / 2e-5
     outputs = 1 / (1 + np.exp(2 - 1.5 * np.sin(walk) - 0.3 * knows))
-    return Problem(outputs, np.r_[9000.0, close[:-1]], close, months=n_bars / 43_830, space=StrategySpace(n_outputs))
+    time = 60_000 * np.arange(n_bars)
+    return on_window(TradingWindow.of(outputs, np.r_[9000.0, close[:-1]], close, time, n_bars / 43_830))
 
 
-def saved_problem(path: Path) -> Problem:
+def saved_problem(path: Path) -> SearchProblem:
     """Outputs and prices that a run wrote, ``outputs/past.npz``."""
     with np.load(path) as file:
         outputs, open_, close, time_ms = (file[n] for n in ("outputs", "open", "close", "open_time"))
     months = (time_ms[-1] - time_ms[0]) / 86_400_000 / (365.25 / 12)
-    return Problem(outputs.astype(np.float64), open_, close, months=months, space=StrategySpace(outputs.shape[1]))
+    return on_window(TradingWindow.of(outputs, open_, close, time_ms, months))
 
 
 @njit
@@ -66,9 +74,9 @@ def order_nb(c, open_, signal, theta_buy, theta_sell, delta, fee):
     return nb.order_nothing_nb()
 
 
-def plain_loop(problem: Problem, seconds: float) -> np.ndarray:
+def plain_loop(problem: SearchProblem, seconds: float) -> np.ndarray:
     """Seconds of each trial of the loop a quant would write, (n, 2): sampler, and simulation with its score."""
-    space = problem.space
+    space, window = problem.space, problem.window
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=0))
     took: list[tuple[float, float]] = []
     began = time.perf_counter()
@@ -77,16 +85,21 @@ def plain_loop(problem: Problem, seconds: float) -> np.ndarray:
         trial = study.ask(space.distributions())
         asked = time.perf_counter()
         row = space.from_optuna(trial.params)
-        signal = np.clip(0.5 + problem.outputs @ row[:-3], 0.0, 1.0)
+        signal = np.clip(0.5 + window.outputs @ row[:-3], 0.0, 1.0)
         folio = vbt.Portfolio.from_order_func(
-            problem.close, order_nb, problem.open, signal, *row[-3:], FEE, init_cash=1.0, use_numba=True, freq="1min"
+            window.close,
+            order_nb,
+            window.open,
+            signal,
+            *row[-3:],
+            RULES.fee_share,
+            init_cash=1.0,
+            use_numba=True,
+            freq="1min",
         )
         position = folio.asset_value() / folio.value()
-        result = score(
-            np.array([folio.final_value()]), np.array([folio.orders.count()]), np.array([position.mean()]),
-            problem.months,
-        )  # fmt: skip
-        study.tell(trial, float(result.score[0]))
+        figures = (np.array([x]) for x in (folio.final_value(), folio.orders.count(), position.mean()))
+        study.tell(trial, float(problem.score.pieces(Record(*figures, window.months))["score"][0]))
         took.append((asked - start, time.perf_counter() - asked))
     return np.array(took[1:])  # the first one compiles
 
@@ -115,14 +128,14 @@ def sampler_seconds(space: StrategySpace, sizes: list[int], repeats: int = 5) ->
     return medians
 
 
-def search(problem: Problem, settings: SearchSettings, workers: int) -> Population:
+def search(problem: SearchProblem, settings: SearchSettings, workers: int) -> Population:
     """All islands, in processes."""
     tasks = islands(settings)
     with ProcessPoolExecutor(min(workers, len(tasks)), get_context("spawn")) as pool:
         return merge(list(pool.map(run_island, tasks, [problem] * len(tasks))))
 
 
-def reached(problem: Problem, population: Population) -> dict[str, float]:
+def reached(problem: SearchProblem, population: Population) -> dict[str, float]:
     """Best and hundredth best score over the whole window."""
     best = np.sort(evaluate_population(problem, population.params)["score"])[::-1]
     return {"best": round(float(best[0]), 2), "hundredth": round(float(best[99]), 2)}
@@ -160,7 +173,7 @@ def main() -> None:
         "random": reached(problem, random),
         "tpe_1000": reached(problem, search(problem, small, 1)),
     }
-    print(f"{len(problem.close):,} bars, {n:,} strategies, {found.n_pruned:,} pruned")
+    print(f"{len(problem.window.close):,} bars, {n:,} strategies, {found.n_pruned:,} pruned")
     print(f"labelsearch {ours:8.1f} s on {args.workers} cores, {searched:.1f} s of it the search; all run in full")
     grows = ", ".join(f"{1e3 * s:.0f} ms at {size:,}" for size, s in zip(sizes, sampling, strict=True))
     print(f"plain loop  {peer:8.0f} s: {1e3 * simulation:.0f} ms a simulation, and a proposal takes {grows}")
@@ -169,7 +182,7 @@ def main() -> None:
     result = {
         "benchmark": "search", "ours": round(ours, 1), "peer": round(peer), "ratio": round(peer / ours, 1),
         "unit": "seconds for all strategies, the peer's extrapolated", "peer_name": "Optuna TPE, vectorbt per trial",
-        "strategies": n, "bars": len(problem.close), "workers": args.workers, "cpu_count": os.cpu_count(),
+        "strategies": n, "bars": len(problem.window.close), "workers": args.workers, "cpu_count": os.cpu_count(),
         "peer_trials": len(took), "peer_simulation_s": round(simulation, 4),
         "peer_proposal_s": dict(zip(map(str, sizes), (round(s, 4) for s in sampling), strict=True)),
         "scores": quality, "source": "a run" if args.outputs else "made up",

@@ -14,18 +14,20 @@ import numpy as np
 
 from strategies.search.linear import StrategySpace
 from strategies.trade.backtest import portfolio
+from strategies.trade.rules import TradingRules
 from strategies.trade.simulate import final_value, simulate, simulate_paths
+from strategies.trade.window import TradingWindow
 
-FEE = 0.0005
+RULES = TradingRules(fee_share=0.0005)
 
 
-def make_window(n_bars: int, n_outputs: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def make_window(n_bars: int, n_outputs: int, seed: int) -> TradingWindow:
     """Random-walk prices and outputs that wander in [0, 1]."""
     rng = np.random.default_rng(seed)
     close = 9000 * np.exp(np.cumsum(rng.normal(0, 8e-4, n_bars)))
     walk = np.cumsum(rng.normal(0, 0.05, (n_bars, n_outputs)), axis=0)
     outputs = 1 / (1 + np.exp(2 - 2 * np.sin(walk)))
-    return outputs, np.r_[9000.0, close[:-1]], close
+    return TradingWindow.of(outputs, np.r_[9000.0, close[:-1]], close, 60_000 * np.arange(n_bars), n_bars / 43_830)
 
 
 def best_of(repeats: int, work: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:
@@ -48,17 +50,17 @@ def main() -> None:
 
     window = make_window(args.bars, 16, seed=0)
     params = StrategySpace(16).sample(np.random.default_rng(1), args.strategies)
-    _, open_, close = window
-    orders = simulate_paths(params, *window, fee=FEE).orders
+    orders = simulate_paths(params, window, RULES).orders
 
     def ours() -> np.ndarray:
-        return final_value(simulate(params, *window, fee=FEE))
+        return final_value(simulate(params, window, RULES))
 
     def peer() -> np.ndarray:
-        return np.asarray(portfolio(orders, open_, close, FEE).final_value())
+        return np.asarray(portfolio(orders, window, RULES).final_value())
 
-    simulate(params, *(x[:500] for x in window), fee=FEE)  # compile both
-    np.asarray(portfolio(orders[:500], open_[:500], close[:500], FEE).final_value())
+    few = window.rows(slice(0, 500))
+    simulate(params, few, RULES)  # compile both
+    np.asarray(portfolio(orders[:500], few, RULES).final_value())
     our_time, our_value = best_of(args.repeats, ours)
     threads = numba.get_num_threads()
     numba.set_num_threads(1)  # vectorbt uses one thread, so that figure is here too

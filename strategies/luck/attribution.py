@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from strategies.trade.correlation import unit_rows
+
 
 class MarketFit(NamedTuple):
     """Returns explained by the market's: alpha a period, beta, and their t-values."""
@@ -82,9 +84,8 @@ def without_best_days(log_returns: np.ndarray, n_days: int = 14) -> WithoutBest 
 
 def mean_correlation(rows: np.ndarray) -> float | None:
     """Mean correlation of all pairs of rows (S, D); rows that do not vary are left out, None below two."""
-    centred = rows - rows.mean(axis=1, keepdims=True)
-    length = np.linalg.norm(centred, axis=1)
-    unit = centred[length > 0] / length[length > 0, None]
+    unit = unit_rows(rows)
+    unit = unit[unit.any(axis=1)]
     n = len(unit)
     if n < 2:
         return None

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from strategies.luck.resample import block_weights
+from strategies.trade.correlation import unit_rows
+
 EULER_GAMMA = 0.5772156649015329
 
 
@@ -113,13 +116,9 @@ def effective_trials(returns: np.ndarray, *, block: int = 7, n_reps: int = 200, 
     n_strategies, n_days = returns.shape
     if n_days < 3:
         return 1.0
-    centred = returns - returns.mean(axis=1, keepdims=True)
-    # the deviation of the whole window: one that traded on two days alone has none in windows without them
-    length = np.linalg.norm(centred, axis=1, keepdims=True)
-    varies = length > 1e-9 * np.linalg.norm(returns, axis=1, keepdims=True)
-    unit = np.divide(centred, length, out=np.zeros_like(centred), where=varies)
-    rng = np.random.default_rng(seed)
-    weight = block_weights(rng, n_days, block, n_reps)
+    # the length over the whole window: one that traded on two days alone has none in windows without them
+    unit = unit_rows(returns, least=1e-9)
+    weight = block_weights(np.random.default_rng(seed), n_days, block, n_reps)
     best = np.empty(n_reps)
     for first in range(0, n_reps, 50):  # bounds memory
         best[first : first + 50] = (weight[first : first + 50] @ unit.T).max(axis=1)
@@ -129,11 +128,3 @@ def effective_trials(returns: np.ndarray, *, block: int = 7, n_reps: int = 200, 
         middle = (low + high) / 2
         low, high = (middle, high) if expected_maximum(np.exp(middle), 1.0) < seen else (low, middle)
     return float(np.exp(high))
-
-
-def block_weights(rng: np.random.Generator, n_days: int, block: int, n_reps: int) -> np.ndarray:
-    """How often each day comes (n_reps, n_days) in windows resampled by circular blocks of days."""
-    block = max(min(block, n_days // 3), 1)
-    starts = rng.integers(0, n_days, size=(n_reps, -(-n_days // block)))
-    days = ((starts[:, :, None] + np.arange(block)) % n_days).reshape(n_reps, -1)[:, :n_days]
-    return np.stack([np.bincount(row, minlength=n_days) for row in days]).astype(np.float64)

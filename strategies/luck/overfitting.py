@@ -12,19 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, prange
 
+from strategies.search.score import PaperScore, Record, Score, paper_score
+from strategies.trade.equity_grid import EquityGrid
+
 SHARPE, MEAN, SCORE = 0, 1, 2
 STATISTICS = {"sharpe": SHARPE, "mean": MEAN, "score": SCORE}
 MOST_BLOCKS = 16
 CHUNK = 64  # pairs of splits that one thread takes at once
-
-
-class ScoreRule(NamedTuple):
-    """What `strategies.search.score.score` needs beside the sums; months for each unit of `BlockSums.length`."""
-
-    months: float = 1.0
-    target_trades: float = 0.0
-    target_position: float = 0.0
-    position_weight: float = 0.0
 
 
 class BlockSums(NamedTuple):
@@ -36,7 +30,8 @@ class BlockSums(NamedTuple):
     sums: np.ndarray  # (M, B, S)
     length: np.ndarray  # (B,) terms of each sum
     statistic: int
-    rule: ScoreRule = ScoreRule()
+    score: Score | None = None
+    months: float = 1.0  # of one term, for the score
 
 
 class Overfitting(NamedTuple):
@@ -83,26 +78,28 @@ def return_sums(returns: np.ndarray, statistic: str = "sharpe", n_blocks: int | 
 
 
 def score_sums(
-    equity: np.ndarray, fills: np.ndarray, position_sum: np.ndarray, bars: np.ndarray, rule: ScoreRule,
-    n_blocks: int | None = None,
-) -> BlockSums:  # fmt: skip
-    """Sums for the score, from what `strategies.trade.equity_grid.EquityGrid` has at the ends of days, (S, D + 1).
+    grid: EquityGrid, edges: np.ndarray, months: float, score: Score, n_blocks: int | None = None
+) -> BlockSums:
+    """Sums for a score.
 
     Parameters
     ----------
-    equity, fills, position_sum : (S, D + 1) array
-        As in the grid.
-    bars : (D + 1,) array
-        Bars so far, the edges of the grid.
-    rule : ScoreRule
-        Its ``months`` are those of one bar.
+    grid : EquityGrid
+        (S, D + 1) at the edges of days.
+    edges : (D + 1,) array
+        Rows of the edges, the first 0.
+    months : float
+        Length of the window in calendar months.
+    score : Score
+        How strategies are judged.
     n_blocks : int, optional
         As many as fit by default.
     """
-    edges = _checked_edges(len(bars) - 1, n_blocks)
-    growth = np.log(np.maximum(equity, 1e-300))
-    sums = np.stack([np.ascontiguousarray(np.diff(x[:, edges], axis=1).T) for x in (growth, fills, position_sum)])
-    return BlockSums(sums, np.diff(np.asarray(bars)[edges]).astype(np.float64), SCORE, rule)
+    cuts = _checked_edges(len(edges) - 1, n_blocks)
+    growth = np.log(np.maximum(grid.equity, 1e-300))
+    fields = (growth, grid.fills, grid.position_sum)
+    sums = np.stack([np.ascontiguousarray(np.diff(x[:, cuts], axis=1).T) for x in fields])
+    return BlockSums(sums, np.diff(np.asarray(edges)[cuts]).astype(np.float64), SCORE, score, months / edges[-1])
 
 
 def _checked_edges(n_days: int, n_blocks: int | None) -> np.ndarray:
@@ -134,7 +131,12 @@ def cross_validate(blocks: BlockSums) -> Overfitting:
     for row, half in zip(member, halves, strict=True):
         row[list(half)] = True
     found = np.empty((3, 2 * len(member)))
-    splits_nb(blocks.sums, blocks.length, blocks.statistic, np.array(blocks.rule), member, found)
+    score = blocks.score
+    if score is None or type(score) is PaperScore:
+        options = () if score is None else (score.target_trades, score.target_position_pct, score.position_weight)
+        splits_nb(blocks.sums, blocks.length, blocks.statistic, np.array([blocks.months, *options]), member, found)
+    else:
+        splits(blocks, score, member, found)
     rank, inside, outside = found
     n_strategies = blocks.sums.shape[2]
     logit = np.log(rank / (n_strategies + 1 - rank))
@@ -146,7 +148,10 @@ def cross_validate(blocks: BlockSums) -> Overfitting:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def statistic_nb(sums: np.ndarray, length: float, statistic: int, rule: np.ndarray, out: np.ndarray) -> None:
-    """Statistic of S strategies from sums (M, S) over ``length`` terms, into ``out`` (S,); rule as `ScoreRule`."""
+    """Statistic of S strategies from sums (M, S) over ``length`` terms, into ``out`` (S,).
+
+    ``rule`` holds the months of a term and the options of `strategies.search.score.PaperScore`.
+    """
     if statistic == SHARPE:
         for s in range(out.size):
             mean = sums[0, s] / length
@@ -161,9 +166,8 @@ def statistic_nb(sums: np.ndarray, length: float, statistic: int, rule: np.ndarr
         months = length * rule[0]
         for s in range(out.size):
             earned = 100.0 * (np.exp(sums[0, s] / months) - 1.0)
-            trades = max(rule[1] - sums[1, s] / months, 0.0)
-            position = max(rule[2] - 100.0 * sums[2, s] / length, 0.0)
-            out[s] = earned - trades - rule[3] * position
+            position = 100.0 * sums[2, s] / length
+            out[s] = paper_score(earned, sums[1, s] / months, position, rule[1], rule[2], rule[3])[0]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -182,6 +186,19 @@ def judge_nb(inside: np.ndarray, outside: np.ndarray, found: np.ndarray, column:
     found[0, column] = below + (same + 1) / 2
     found[1, column] = inside[best]
     found[2, column] = value
+
+
+def splits(blocks: BlockSums, score: Score, member: np.ndarray, found: np.ndarray) -> None:
+    """As `splits_nb`, by any score."""
+    for row, inside in enumerate(member):
+        values = []
+        for chosen in (inside, ~inside):
+            growth, fills, held = blocks.sums[:, chosen].sum(axis=1)
+            length = float(blocks.length[chosen].sum())
+            record = Record(np.exp(growth), fills, held / length, length * blocks.months)
+            values.append(score.pieces(record)["score"])
+        judge_nb(values[0], values[1], found, 2 * row)
+        judge_nb(values[1], values[0], found, 2 * row + 1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", parallel=True)

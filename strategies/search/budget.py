@@ -1,77 +1,16 @@
-"""What the search spends: a problem to solve, and its window in blocks so that a part stands for the whole.
+"""The budget of the search: a window cut into blocks, so that a part stands for the whole.
 
 The paper searches by Bayesian optimisation with HyperBand (Balcerak & Schmelzer 2020) and does not say what
 the budget is. Ours is a reconstruction: the window is cut into blocks, taken in an order that spreads any
 first few of them over the whole window. A prefix would judge all strategies by the window's first weeks.
 """
 
-from dataclasses import dataclass, field
-from typing import Any
-
 import numpy as np
 
-from strategies.search.linear import StrategySpace
-from strategies.search.score import Score, ScoreSettings, score
-from strategies.trade.simulate import State, final_value, flatten, initial_state, mean_position, simulate, take
+from strategies.search.problem import SearchProblem, record_of
+from strategies.trade.simulate import flatten, initial_state, simulate, take
 
 BUDGETS = ("blocks", "prefix")
-
-
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """One window to search on; plain arrays, so it pickles.
-
-    Parameters
-    ----------
-    outputs : (T, K) array
-        Classifier outputs known at each bar's close.
-    open, close : (T,) array
-        Prices, finite and positive.
-    months : float
-        Length of the window in calendar months.
-    space : StrategySpace
-        The strategies and their signal map.
-    fee, slippage : float
-        Costs of a fill, as shares of the traded value and of the price.
-    short : bool
-        Positions may be short, see `strategies.trade.simulate.simulate`.
-    score : ScoreSettings
-        What the score asks for.
-
-    Raises
-    ------
-    ValueError
-        If the arrays do not fit each other or the space, or months is not positive.
-    """
-
-    outputs: np.ndarray
-    open: np.ndarray
-    close: np.ndarray
-    months: float
-    space: StrategySpace
-    fee: float = 0.0005
-    slippage: float = 0.0
-    short: bool = False
-    score: ScoreSettings = field(default_factory=ScoreSettings)
-
-    def __post_init__(self) -> None:
-        n_bars = len(self.outputs)
-        if self.outputs.shape != (n_bars, self.space.n_outputs):
-            raise ValueError(f"outputs {self.outputs.shape} do not fit {self.space.n_outputs} outputs")
-        if self.open.shape != (n_bars,) or self.close.shape != (n_bars,):
-            raise ValueError(f"open {self.open.shape} and close {self.close.shape} do not fit {n_bars} bars")
-        if not self.months > 0:
-            raise ValueError(f"months must be positive, not {self.months}")
-
-    @property
-    def rules(self) -> dict[str, Any]:
-        """What a simulation needs besides parameters and bars, as keyword arguments: costs, side and signal map."""
-        return {
-            "fee": self.fee,
-            "slippage": self.slippage,
-            "short": self.short,
-            "signal_map": self.space.signal_map,
-        }
 
 
 def block_order(n_blocks: int, base: int, budget: str = "blocks") -> np.ndarray:
@@ -110,11 +49,11 @@ class Spending:
     ``prefix`` the state goes on, and all blocks together are the whole window.
     """
 
-    def __init__(self, problem: Problem, params: np.ndarray, n_blocks: int, base: int, budget: str) -> None:
+    def __init__(self, problem: SearchProblem, params: np.ndarray, n_blocks: int, base: int, budget: str) -> None:
         self.problem = problem
         self.params = params
         self.order = block_order(n_blocks, base, budget)
-        self.edges = np.linspace(0, len(problem.close), n_blocks + 1).astype(np.int64)
+        self.edges = np.linspace(0, len(problem.window.close), n_blocks + 1).astype(np.int64)
         self.restart = budget == "blocks"
         self.state = initial_state(len(params))
         self.n_spent = 0
@@ -124,57 +63,13 @@ class Spending:
         problem = self.problem
         for block in self.order[self.n_spent : n_blocks]:
             rows = slice(self.edges[block], self.edges[block + 1])
-            self.state = simulate(
-                self.params,
-                problem.outputs[rows],
-                problem.open[rows],
-                problem.close[rows],
-                **problem.rules,
-                state=flatten(self.state) if self.restart else self.state,
-            )
+            before = flatten(self.state) if self.restart else self.state
+            self.state = simulate(self.params, problem.window.rows(rows), problem.rules, before)
         self.n_spent = n_blocks
-        months = problem.months * self.state.bars[0] / len(problem.close)
-        return score_of(self.state, months, problem.score).score
+        months = problem.window.months * self.state.bars[0] / len(problem.window.close)
+        return problem.score.pieces(record_of(self.state, months))["score"]
 
     def keep(self, index: np.ndarray) -> None:
         """Go on with the strategies in ``index`` only."""
         self.params = self.params[index]
         self.state = take(self.state, index)
-
-
-def score_of(state: State, months: float, settings: ScoreSettings) -> Score:
-    """Score of strategies that started with cash 1, over ``months`` calendar months."""
-    return score(final_value(state), state.fills, mean_position(state), months, settings)
-
-
-def evaluate_population(problem: Problem, params: np.ndarray) -> dict[str, np.ndarray]:
-    """Simulate every strategy in full on the whole window, without blocks.
-
-    Parameters
-    ----------
-    problem : Problem
-        The window.
-    params : (S, P) array
-        The strategies.
-
-    Returns
-    -------
-    dict of (S,) arrays
-        ``value`` (final over initial equity), ``fees`` and ``traded`` (in starting cash), ``fills``,
-        ``max_drawdown`` (share of the peak), and the pieces of `strategies.search.score.Score`, in percent.
-    """
-    state = simulate(
-        params,
-        problem.outputs,
-        problem.open,
-        problem.close,
-        **problem.rules,
-    )
-    return {
-        "value": final_value(state),
-        "fees": state.fees,
-        "traded": state.traded,
-        "fills": state.fills,
-        "max_drawdown": state.drawdown,
-        **score_of(state, problem.months, problem.score)._asdict(),
-    }

@@ -1,8 +1,8 @@
 """Linear strategies: K weights and three thresholds, and the space they are drawn from.
 
 The signal is the desired long share of equity, in [0, 1]. That it is linear in the outputs, and the rule
-with three thresholds, are in Balcerak & Schmelzer 2020; the map into [0, 1] and the ranges of the parameters
-are our reconstruction.
+with three thresholds, are in Balcerak & Schmelzer 2020; the map into [0, 1], see
+`strategies.trade.rules.TradingRules`, and the ranges of the parameters are our reconstruction.
 """
 
 from collections.abc import Mapping
@@ -11,20 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from strategies.trade.kernels import CLIP, HALF, LOGISTIC
+from strategies.trade.rules import N_THRESHOLDS
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
-
-SIGNAL_MAPS = {"half": HALF, "clip": CLIP, "logistic": LOGISTIC}
-N_THRESHOLDS = 3
-
-
-def signal_map_code(name: str) -> int:
-    """Code of a signal map for the kernels; ValueError for a name that is none."""
-    if name not in SIGNAL_MAPS:
-        raise ValueError(f"signal map {name!r} is unknown, choose from {', '.join(SIGNAL_MAPS)}")
-    return SIGNAL_MAPS[name]
 
 
 @dataclass(frozen=True)
@@ -35,26 +25,22 @@ class StrategySpace:
     ----------
     n_outputs : int
         K, the number of classifier outputs.
-    signal_map : str
-        How w.o becomes the desired share, see `signals`.
     weight, theta_buy, theta_sell, delta : (low, high)
         Bounds; the defaults are our reconstruction. The thresholds and delta are shares of equity.
 
     Raises
     ------
     ValueError
-        If there is no output, a bound is reversed, or the signal map is unknown.
+        If there is no output or a bound is reversed.
     """
 
     n_outputs: int
-    signal_map: str = "half"
     weight: tuple[float, float] = (-1.0, 1.0)
     theta_buy: tuple[float, float] = (0.5, 1.0)
     theta_sell: tuple[float, float] = (0.0, 0.5)
     delta: tuple[float, float] = (0.02, 0.3)
 
     def __post_init__(self) -> None:
-        signal_map_code(self.signal_map)
         if self.n_outputs < 1:
             raise ValueError("a strategy needs at least one output")
         for name in ("weight", "theta_buy", "theta_sell", "delta"):

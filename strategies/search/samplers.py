@@ -107,7 +107,7 @@ class RestartedCma(BaseSampler):
 def make_sampler(
     name: str, seed: int, distributions: Mapping[str, BaseDistribution], arguments: Mapping[str, Any]
 ) -> BaseSampler:
-    """Sampler of a name in `strategies.search.search.SAMPLERS`, with its arguments besides the seed."""
+    """Sampler of a name in `strategies.search.islands.SAMPLERS`, with its arguments besides the seed."""
     if name == "cmaes":
         return RestartedCma(distributions, seed, **arguments)
     if name == "tpe":

@@ -1,88 +1,154 @@
-"""The score of a strategy: monthly return less two penalties, all in percent.
+"""The score of a strategy, and the registry of scores.
 
-That the score is return less a penalty on too few transactions and one on too small a position is Balcerak &
-Schmelzer 2020, in words; the target position is our reconstruction.
+The paper's score is the monthly return less two penalties, all in percent. That it is return less a penalty on too few
+transactions and one on too small a position is Balcerak & Schmelzer 2020, in words; the target position is our
+reconstruction.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
+import dataclasses
+from dataclasses import dataclass, field
+from functools import partial
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
+from numba.extending import register_jitable
+
+from strategies.trade.registry import enter, find, proved_values
+
+# Columns that `strategies.search.problem.evaluate_population` gives whatever the score.
+COMMON = (
+    "value", "fees", "traded", "fills", "max_drawdown_share",
+    "monthly_return_pct", "trades_per_month", "mean_position_pct",
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class ScoreSettings:
-    """What the score asks for.
-
-    Parameters
-    ----------
-    target_trades : float
-        Transactions a month below which each missing one costs one percent.
-    target_position : float
-        Mean position, in percent of equity, below which missing points cost.
-    position_weight : float
-        Cost of each missing point of mean position.
-    """
-
-    target_trades: float = 30.0
-    target_position: float = 20.0
-    position_weight: float = 0.5
-
-
-class Score(NamedTuple):
-    """The score and its pieces, (S,) each, in percent, and what they were made from."""
-
-    score: np.ndarray
-    monthly_return: np.ndarray
-    trade_penalty: np.ndarray
-    position_penalty: np.ndarray
-    trades_per_month: np.ndarray
-    mean_position: np.ndarray  # percent of equity
-
-
-def monthly_return(growth: np.ndarray | float, months: float) -> np.ndarray:
+def monthly_return_pct(growth: np.ndarray | float, months: float) -> np.ndarray:
     """Compound monthly return in percent of ``growth`` = final value / initial value; -100 at ruin."""
     return np.asarray(100.0 * (np.maximum(growth, 0.0) ** (1.0 / months) - 1.0))
 
 
-def score(
-    growth: np.ndarray,
-    fills: np.ndarray,
-    mean_position: np.ndarray,
-    months: float,
-    settings: ScoreSettings | None = None,
-) -> Score:
-    """Score strategies: S = MR - TP - MCIP.
+class Record(NamedTuple):
+    """Results of S strategies over a window, from which a score is made."""
 
-    Parameters
-    ----------
-    growth : (S,) array
-        Final value over initial value.
-    fills : (S,) array
-        Number of transactions filled.
-    mean_position : (S,) array
-        Mean over bars of the share of equity held, in [0, 1].
-    months : float
-        Length of the window in calendar months.
-    settings : ScoreSettings, optional
-        Targets and weights.
+    growth: np.ndarray  # (S,) final value over initial value
+    fills: np.ndarray  # (S,) transactions
+    mean_position: np.ndarray  # (S,) mean over bars of the share of equity held, long or short, in [0, 1]
+    months: float  # length of the window in calendar months
 
-    Returns
-    -------
-    Score
-        All pieces in percent. NaN in, NaN out.
+    @property
+    def monthly_return_pct(self) -> np.ndarray:
+        """Compound monthly return (S,) in percent."""
+        return monthly_return_pct(self.growth, self.months)
 
-    Raises
-    ------
-    ValueError
-        If months is not positive.
+    @property
+    def trades_per_month(self) -> np.ndarray:
+        """Transactions a month (S,)."""
+        return self.fills / self.months
+
+    @property
+    def mean_position_pct(self) -> np.ndarray:
+        """Mean position (S,) in percent of equity."""
+        return 100.0 * self.mean_position
+
+
+class Score(Protocol):
+    """A frozen dataclass whose fields are the options of the score; a subclass of this need not define ``paced``."""
+
+    kind: ClassVar[str]
+    origin: ClassVar[str] = ""  # the user's file that it comes from
+
+    def pieces(self, record: Record) -> dict[str, np.ndarray]:
+        """``score`` and whatever else is worth a column, (S,) each, finite for a finite record."""
+        ...
+
+    def paced(self, pace: float) -> "Score":
+        """The score with the transactions asked for times ``pace``; itself if it asks for none."""
+        return self
+
+
+@register_jitable
+def paper_score(earned, trades, position, target_trades, target_position, position_weight):
+    """The paper's score, trade penalty and position penalty in percent: of arrays, and of numbers in kernels.
+
+    Arguments are the monthly return in percent, transactions a month, mean position in percent of equity, and the
+    options of `PaperScore`.
     """
-    if not months > 0:
-        raise ValueError(f"months must be positive, not {months}")
-    settings = settings or ScoreSettings()
-    rate = np.asarray(fills) / months
-    position = 100.0 * np.asarray(mean_position, dtype=np.float64)
-    earned = monthly_return(np.asarray(growth, dtype=np.float64), months)
-    trade_penalty = np.maximum(settings.target_trades - rate, 0.0)
-    position_penalty = settings.position_weight * np.maximum(settings.target_position - position, 0.0)
-    return Score(earned - trade_penalty - position_penalty, earned, trade_penalty, position_penalty, rate, position)
+    trade_penalty = np.maximum(target_trades - trades, 0.0)
+    position_penalty = position_weight * np.maximum(target_position - position, 0.0)
+    return earned - trade_penalty - position_penalty, trade_penalty, position_penalty
+
+
+@dataclass(frozen=True)
+class PaperScore(Score):
+    """Monthly return less a penalty on too few transactions and one on too small a position, in percent."""
+
+    kind: ClassVar[str] = "paper"
+    target_trades: float = field(
+        default=30.0, metadata={"help": "transactions a month below which each missing one costs 1%"}
+    )
+    target_position_pct: float = field(
+        default=20.0, metadata={"help": "mean position, in percent of equity, below which missing points cost"}
+    )
+    position_weight: float = field(default=0.5, metadata={"help": "cost of each missing point of mean position, in %"})
+
+    def pieces(self, record: Record) -> dict[str, np.ndarray]:
+        """``score``, ``trade_penalty_pct`` and ``position_penalty_pct``; NaN in, NaN out."""
+        figures = (record.monthly_return_pct, record.trades_per_month, record.mean_position_pct)
+        found = paper_score(*figures, self.target_trades, self.target_position_pct, self.position_weight)
+        return dict(zip(("score", "trade_penalty_pct", "position_penalty_pct"), found, strict=True))
+
+    def paced(self, pace: float) -> "PaperScore":
+        """Targets ``pace`` times as many transactions."""
+        return dataclasses.replace(self, target_trades=self.target_trades * pace)
+
+
+SCORES: dict[str, type[Score]] = {PaperScore.kind: PaperScore}
+
+
+def make_score(kind: str, **options: float) -> Score:
+    """Score of a kind with some of its options; ValueError for an unknown kind or option, with the known ones."""
+    made = find(SCORES, kind, "score")
+    known = [f.name for f in dataclasses.fields(made)]  # type: ignore[arg-type]
+    for name in options:
+        if name not in known:
+            raise ValueError(f"score {kind!r} has no option {name!r}, choose from {', '.join(known) or 'none'}")
+    return made(**options)
+
+
+def register_score(kind: type[Score]) -> None:
+    """Prove a kind of score and add it to `SCORES`; ValueError if it fails or its name is taken."""
+    prove_score(kind)
+    enter(SCORES, kind.kind, kind, "score")
+
+
+def prove_score(kind: type[Score]) -> None:
+    """Raise a ValueError of one line unless a score with its default options holds what every score must.
+
+    Its pieces are one finite float64 a strategy, the same at every call, and follow the strategies when their order
+    changes; the record is left unchanged.
+    """
+    what = f"score {getattr(kind, 'kind', kind)!r}"
+    frozen = dataclasses.is_dataclass(kind) and kind.__dataclass_params__.frozen
+    if not frozen or not isinstance(getattr(kind, "kind", None), str):
+        raise ValueError(f"{what} must be a frozen dataclass with a name ``kind``")
+    rng = np.random.default_rng(0)
+    growth, fills, held = rng.lognormal(0.0, 0.3, 40), rng.integers(0, 200, 40), rng.random(40)
+    growth[0], fills[:2], held[:2] = 0.0, 0, 0.0
+    record, order = Record(growth, fills, held, 1.7), rng.permutation(40)
+    shuffled = Record(growth[order], fills[order], held[order], 1.7)
+    try:
+        scores = (kind(), kind().paced(2.0))
+        names = list(scores[0].pieces(shuffled))
+    except Exception as error:  # whatever a user's class may raise
+        raise ValueError(f"{what}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+    if "score" not in names or set(names) & set(COMMON):
+        raise ValueError(f"{what} must give a piece 'score', and none of {', '.join(COMMON)}; it gives {names}")
+    for score in scores:
+        for name in names:
+            values = proved_values(f"{what}: {name}", partial(_piece, score, name, record), 40, record[:3])
+            if not np.allclose(_piece(score, name, shuffled), values[order], rtol=1e-9):
+                raise ValueError(f"{what}: {name} of a strategy depends on the order of the strategies")
+
+
+def _piece(score: Score, name: str, record: Record) -> np.ndarray:
+    return score.pieces(record)[name]

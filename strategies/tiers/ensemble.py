@@ -1,22 +1,10 @@
-"""Ensembles: the best strategies by past score, with equal capital each.
-
-Top-100, 20, 10 and 5 are Balcerak & Schmelzer 2020; that equity curves are summed, without rebalancing
-between strategies, is our reconstruction.
-"""
+"""Tiers: the best strategies by past score. Top-100, 20, 10 and 5 are Balcerak & Schmelzer 2020."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 TIER_SIZES = (100, 20, 10, 5)
-
-
-class Curve(NamedTuple):
-    """Equity, 1 at the start, and the share of it held; (T,) each, at each bar's close."""
-
-    equity: np.ndarray
-    position: np.ndarray
 
 
 def ranking(score: np.ndarray) -> np.ndarray:
@@ -50,37 +38,3 @@ def tiers(score: np.ndarray, sizes: Sequence[int] = TIER_SIZES) -> dict[int, np.
         if not 1 <= n <= len(order):
             raise ValueError(f"a tier of {n} cannot be taken from {len(order)} strategies")
     return {n: order[:n] for n in sizes}
-
-
-def combine(equity: np.ndarray, position: np.ndarray, initial: float = 1.0) -> Curve:
-    """Equal capital at the start in each strategy, then left alone.
-
-    Parameters
-    ----------
-    equity, position : (T, S) array
-        Equity and the share of it held by each strategy.
-    initial : float
-        Equity of each strategy before the first bar.
-
-    Returns
-    -------
-    Curve
-        Mean of the normalised curves; value held by all over equity of all.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ or there is no strategy.
-    """
-    if equity.shape != position.shape or equity.ndim != 2 or not equity.shape[1]:
-        raise ValueError(f"equity {equity.shape} and position {position.shape} do not fit")
-    total = equity.sum(axis=1)
-    held = (equity * position).sum(axis=1)
-    share = np.divide(held, total, out=np.zeros_like(held), where=total > 0)
-    return Curve(total / (initial * equity.shape[1]), share)
-
-
-def buy_and_hold(open_: np.ndarray, close: np.ndarray, fee: float = 0.0005) -> Curve:
-    """All in at the first open, the fee taken from the cash, and held; prices (T,)."""
-    equity = np.asarray(close, dtype=np.float64) / (open_[0] * (1.0 + fee))
-    return Curve(equity, np.ones(len(equity)))

@@ -4,55 +4,53 @@ from typing import NamedTuple
 
 import numpy as np
 
-from strategies.search.score import monthly_return
+from strategies.search.score import monthly_return_pct
+from strategies.trade.pool import Account
+from strategies.trade.rules import TradingRules
+from strategies.trade.window import DAY_MS, TradingWindow, day_edges
 
-DAY_MS = 86_400_000
 DAYS_A_YEAR = 365  # the market never closes
 MONTHS_A_YEAR = 12
 
 
 class Metrics(NamedTuple):
-    """What a curve did over a window; shares in percent. None where a ratio has nothing to divide by."""
+    """Figures of an account over a window. None where a ratio has nothing to divide by."""
 
-    total_return: float
-    monthly_return: float
-    volatility: float  # a year, of daily returns
+    total_return_pct: float
+    monthly_return_pct: float  # compound
+    volatility_pct: float  # a year, of daily returns
     sharpe: float  # a year, of daily returns, without a riskless rate
     sortino: float | None
     calmar: float | None
-    max_drawdown: float
+    max_drawdown_pct: float
     recovery_days: float | None
-    matched_return: float | None
+    matched_return_pct: float | None
     trades_per_month: float
-    mean_position: float  # long or short
-    invested: float  # share of bars with something held
-    turnover: float  # value traded a month, in equities
-    fees: float  # of the starting capital
+    mean_position_pct: float  # long or short
+    invested_pct: float  # share of bars with something held
+    turnover_per_month: float  # value traded, in equities
+    fees_pct: float  # of the starting capital
     beta: float | None
 
 
-def daily_returns(equity: np.ndarray, time_ms: np.ndarray, initial: float = 1.0) -> np.ndarray:
-    """Returns (D,) from the close of one UTC day present to the next, the first from ``initial``.
+def daily_returns(equity: np.ndarray, open_time: np.ndarray) -> np.ndarray:
+    """Returns (D,) from the close of one UTC day present to the next, the first from equity 1.
 
     Parameters
     ----------
     equity : (T,) array
         Equity at each bar's close.
-    time_ms : (T,) array
-        Opening times of the bars, rising.
-    initial : float
-        Equity before the first bar.
+    open_time : (T,) array
+        Opening times of the bars in ms since the epoch, rising.
 
     Raises
     ------
     ValueError
         If the arrays differ in length or are empty.
     """
-    if len(equity) != len(time_ms) or not len(equity):
-        raise ValueError(f"{len(equity)} values of equity do not fit {len(time_ms)} times")
-    day = np.asarray(time_ms) // DAY_MS
-    last = np.flatnonzero(np.r_[day[1:] != day[:-1], True])
-    closes = np.r_[initial, np.asarray(equity, dtype=np.float64)[last]]
+    if len(equity) != len(open_time):
+        raise ValueError(f"{len(equity)} values of equity do not fit {len(open_time)} times")
+    closes = np.r_[1.0, np.asarray(equity, dtype=np.float64)[day_edges(open_time)[1:] - 1]]
     return closes[1:] / closes[:-1] - 1.0
 
 
@@ -76,18 +74,18 @@ def sortino(returns: np.ndarray) -> float | None:
     return float(np.mean(returns)) / downside * DAYS_A_YEAR**0.5 if downside > 0 else None
 
 
-def max_drawdown(equity: np.ndarray, initial: float = 1.0) -> float:
-    """Largest fall from a peak, as a share of it, the start counted as a peak."""
-    curve = np.r_[initial, equity]
+def max_drawdown(equity: np.ndarray) -> float:
+    """Largest fall from a peak, as a share of it, the start at 1 counted as a peak."""
+    curve = np.r_[1.0, equity]
     return float(np.max(1.0 - curve / np.maximum.accumulate(curve)))
 
 
-def recovery_days(equity: np.ndarray, time_ms: np.ndarray, initial: float = 1.0) -> float | None:
-    """Days from the bottom of the largest fall until equity is back at the peak before it.
+def recovery_days(equity: np.ndarray, open_time: np.ndarray) -> float | None:
+    """Days from the bottom of the largest fall until equity is back at the peak before it, the start at 1 counted.
 
     0 without a fall; None if it is not back at the end of the window.
     """
-    curve = np.r_[initial, equity]
+    curve = np.r_[1.0, equity]
     peaks = np.maximum.accumulate(curve)
     falls = 1.0 - curve / peaks
     bottom = int(np.argmax(falls))
@@ -96,7 +94,7 @@ def recovery_days(equity: np.ndarray, time_ms: np.ndarray, initial: float = 1.0)
     back = np.flatnonzero(curve[bottom:] >= peaks[bottom])
     if not len(back):
         return None
-    return float(time_ms[bottom + back[0] - 1] - time_ms[bottom - 1]) / DAY_MS
+    return float(open_time[bottom + back[0] - 1] - open_time[bottom - 1]) / DAY_MS
 
 
 def calmar(growth: float, drawdown: float, months: float) -> float | None:
@@ -123,62 +121,43 @@ def market_beta(returns: np.ndarray, market: np.ndarray) -> float | None:
     return float(centred @ returns) / square if square > 0 else None
 
 
-def measure(
-    equity: np.ndarray,
-    position: np.ndarray,
-    time_ms: np.ndarray,
-    *,
-    months: float,
-    fills: float,
-    traded: np.ndarray | None = None,
-    fee: float = 0.0,
-    market: np.ndarray | None = None,
-    initial: float = 1.0,
-) -> Metrics:
-    """Describe one curve.
+def measure(account: Account, window: TradingWindow, rules: TradingRules, market: np.ndarray | None = None) -> Metrics:
+    """Describe an account that started with equity 1.
 
     Parameters
     ----------
-    equity, position : (T,) array
-        Equity and the share of it held, below 0 if short, at each bar's close.
-    time_ms : (T,) array
-        Opening times of the bars.
-    months : float
-        Length of the window in calendar months.
-    fills : float
-        Transactions; for an ensemble those of the average unit of capital.
-    traded : (T,) array, optional
-        Value bought and sold in each bar; nothing by default.
-    fee : float
-        Share of the traded value.
+    account : Account
+        Curves over the window.
+    window : TradingWindow
+        Its times and months.
+    rules : TradingRules
+        The fee.
     market : (T,) array, optional
         Equity of the market, for what is measured against it; None there by default.
-    initial : float
-        Equity before the first bar, also of the market.
     """
-    growth = float(equity[-1]) / initial
-    returns = daily_returns(equity, time_ms, initial)
-    drawdown = max_drawdown(equity, initial)
-    traded = np.zeros(len(equity)) if traded is None else traded
-    moved = np.divide(traded, equity, out=np.zeros(len(equity)), where=equity > 0)
+    equity, months = account.equity, window.months
+    growth = float(equity[-1])
+    returns = daily_returns(equity, window.open_time)
+    drawdown = max_drawdown(equity)
+    moved = np.divide(account.traded, equity, out=np.zeros(len(equity)), where=equity > 0)
     matched = beta = None
     if market is not None:
-        held = daily_returns(market, time_ms, initial)
+        held = daily_returns(market, window.open_time)
         matched, beta = matched_return(returns, held), market_beta(returns, held)
     return Metrics(
-        total_return=100.0 * (growth - 1.0),
-        monthly_return=float(monthly_return(growth, months)),
-        volatility=100.0 * volatility(returns),
+        total_return_pct=100.0 * (growth - 1.0),
+        monthly_return_pct=float(monthly_return_pct(growth, months)),
+        volatility_pct=100.0 * volatility(returns),
         sharpe=sharpe(returns),
         sortino=sortino(returns),
         calmar=calmar(growth, drawdown, months),
-        max_drawdown=100.0 * drawdown,
-        recovery_days=recovery_days(equity, time_ms, initial),
-        matched_return=None if matched is None else 100.0 * matched,
-        trades_per_month=float(fills) / months,
-        mean_position=100.0 * float(np.mean(np.abs(position))),
-        invested=100.0 * float(np.mean(np.asarray(position) != 0)),
-        turnover=float(moved.sum()) / months,
-        fees=100.0 * fee * float(traded.sum()) / initial,
+        max_drawdown_pct=100.0 * drawdown,
+        recovery_days=recovery_days(equity, window.open_time),
+        matched_return_pct=None if matched is None else 100.0 * matched,
+        trades_per_month=float(account.fills) / months,
+        mean_position_pct=100.0 * float(np.mean(np.abs(account.position))),
+        invested_pct=100.0 * float(np.mean(np.asarray(account.position) != 0)),
+        turnover_per_month=float(moved.sum()) / months,
+        fees_pct=100.0 * rules.fee_share * float(account.traded.sum()),
         beta=beta,
     )

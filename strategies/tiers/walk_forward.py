@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from strategies.search.budget import Problem
+from strategies.search.problem import SearchProblem
+from strategies.search.score import Score
 from strategies.tiers.ensemble import TIER_SIZES, ranking
-from strategies.tiers.ranking import criterion
+from strategies.tiers.ranking import PastRecord, criterion
 from strategies.trade.capital import invest
 from strategies.trade.equity_grid import EquityGrid, equity_grid, returns_of
-from strategies.trade.pool import Account, Pool, Stretch
-from strategies.trade.simulate import State, initial_state, simulate, simulate_paths, take
+from strategies.trade.pool import Account, Holdings, Pool
+from strategies.trade.simulate import held_share, initial_state, simulate, simulate_paths, take
 
 
 class History(NamedTuple):
@@ -26,47 +27,41 @@ class History(NamedTuple):
     edges: np.ndarray  # (D + 1,) bars so far
     lead: int  # days of the first window
     months: float  # of both together
+    score: Score
 
 
-def history(
-    params: np.ndarray, lead: Problem, test: Problem, lead_edges: np.ndarray, test_edges: np.ndarray
-) -> History:
-    """Simulate all strategies once over both windows; edges are the rows that cut each window into days."""
-    first, second = equity_grid(params, lead, lead_edges), equity_grid(params, test, test_edges)
+def history(params: np.ndarray, lead: SearchProblem, test: SearchProblem) -> History:
+    """Simulate all strategies once over both windows; the score is that of ``lead``."""
+    first, second = (equity_grid(params, problem.window, problem.rules) for problem in (lead, test))
     joined = EquityGrid(
         np.hstack([first.equity, first.equity[:, -1:] * second.equity[:, 1:]]),
         np.hstack([first.fills, first.fills[:, -1:] + second.fills[:, 1:]]),
         np.hstack([first.position_sum, first.position_sum[:, -1:] + second.position_sum[:, 1:]]),
     )
-    edges = np.r_[lead_edges, lead_edges[-1] + test_edges[1:]]
-    return History(joined, edges, len(lead_edges) - 1, lead.months + test.months)
+    edges = lead.window.day_edges
+    joined_edges = np.r_[edges, edges[-1] + test.window.day_edges[1:]]
+    return History(joined, joined_edges, len(edges) - 1, lead.window.months + test.window.months, lead.score)
 
 
 class Pick(NamedTuple):
-    """What is picked at the end of a day."""
+    """Strategies picked at the end of a day."""
 
     day: int  # of the test window, at the start of which capital moves
     members: np.ndarray  # rows of the strategies, best first
     returns: np.ndarray  # (P, n) their daily returns over the trailing days
 
 
-def trailing(past: History, day: int, n_days: int) -> tuple[EquityGrid, np.ndarray, float]:
-    """Grid, edges and months of the ``n_days`` before a day of the test window, or of as many as there are."""
+def trailing(past: History, day: int, n_days: int) -> PastRecord:
+    """Record of the ``n_days`` before a day of the test window, or of as many as there are."""
     stop = past.lead + day
     start = max(stop - n_days, 0)
     grid = EquityGrid(*(field[:, start : stop + 1] for field in past.grid))
     edges = past.edges[start : stop + 1] - past.edges[start]
-    return grid, edges, past.months * edges[-1] / past.edges[-1]
+    return PastRecord(grid, edges, past.months * edges[-1] / past.edges[-1], past.score)
 
 
 def picks(
-    past: History,
-    problem: Problem,
-    n_best: int,
-    *,
-    every: int | None = 14,
-    n_days: int | None = None,
-    by: str = "score",
+    past: History, n_best: int, *, every: int | None = 14, n_days: int | None = None, by: str = "score"
 ) -> list[Pick]:
     """The best strategies at the start of the test window, and again every few days.
 
@@ -74,8 +69,6 @@ def picks(
     ----------
     past : History
         Both windows.
-    problem : Problem
-        Has the settings of the score.
     n_best : int
         Strategies to pick.
     every : int, optional
@@ -83,7 +76,7 @@ def picks(
     n_days : int, optional
         Days to look back; by default as many as the first window has.
     by : str
-        A criterion of `strategies.tiers.ranking`.
+        A name in `strategies.tiers.ranking.RANKINGS`.
 
     Raises
     ------
@@ -95,16 +88,15 @@ def picks(
         raise ValueError("picks need a day or more between them, and two or more to look back on")
     found = []
     for day in range(0, n_test, every or n_test):
-        grid, edges, months = trailing(past, day, n_days or past.lead)
-        members = ranking(criterion(by, grid, edges, months, problem.score))[:n_best]
-        found.append(Pick(day, members, returns_of(grid.equity[members]).T))
+        record = trailing(past, day, n_days or past.lead)
+        members = ranking(criterion(by, record))[:n_best]
+        found.append(Pick(day, members, returns_of(record.grid.equity[members]).T))
     return found
 
 
 def follow(
     params: np.ndarray,
-    test: Problem,
-    test_edges: np.ndarray,
+    test: SearchProblem,
     picked: Sequence[Pick],
     *,
     sizes: Sequence[int] = TIER_SIZES,
@@ -116,10 +108,8 @@ def follow(
     ----------
     params : (S, P) array
         All strategies.
-    test : Problem
+    test : SearchProblem
         The window, which strategies start flat.
-    test_edges : (D + 1,) array
-        Rows that cut it into days.
     picked : sequence of Pick
         By rising days, the first on day 0; each of at least the largest size.
     sizes : sequence of int
@@ -127,31 +117,24 @@ def follow(
     rule : str
         Capital rule, see `strategies.trade.capital`; shares are set at each pick, from the returns it was made on.
     """
-    pools = {n: Pool(test.fee, test.slippage) for n in sizes}
+    pools = {n: Pool(test.rules) for n in sizes}
     union = np.unique(np.concatenate([pick.members for pick in picked]))
     state = initial_state(len(union))
-    stops = [*(pick.day for pick in picked[1:]), len(test_edges) - 1]
+    close = float(test.window.open[0])
+    day_edges = test.window.day_edges
+    stops = [*(pick.day for pick in picked[1:]), len(day_edges) - 1]
     for pick, stop in zip(picked, stops, strict=True):
-        edges = test_edges[pick.day : stop + 1]
-        where = np.searchsorted(union, pick.members)
-        stretch = _stretch(params[pick.members], test, edges, take(state, where))
+        edges = day_edges[pick.day : stop + 1]
+        window = test.window.rows(slice(edges[0], edges[-1]))
+        before = take(state, np.searchsorted(union, pick.members))
+        paths = simulate_paths(params[pick.members], window, test.rules, before)
+        held = held_share(before, close)
+        holdings = Holdings(window, paths.equity, paths.position, before.equity, held, close)
         for n in sizes:
-            invest(pools[n], rule, pick.returns[:, :n], stretch.first(n), edges - edges[0])
-        if stop < len(test_edges) - 1:
-            rows = slice(edges[0], edges[-1])
-            state = simulate(
-                params[union], test.outputs[rows], test.open[rows], test.close[rows], **test.rules, state=state
-            )
+            invest(pools[n], rule, pick.returns[:, :n], holdings.first(n), edges - edges[0])
+        if stop < len(day_edges) - 1:
+            state, close = simulate(params[union], window, test.rules, state), float(window.close[-1])
     return {n: pool.account() for n, pool in pools.items()}
-
-
-def _stretch(params: np.ndarray, test: Problem, edges: np.ndarray, state: State) -> Stretch:
-    """Paths from where the strategies stand."""
-    rows = slice(edges[0], edges[-1])
-    paths = simulate_paths(params, test.outputs[rows], test.open[rows], test.close[rows], **test.rules, state=state)
-    close = float(test.close[edges[0] - 1] if edges[0] else test.open[0])
-    held = np.divide(state.quantity * close, state.equity, out=np.zeros(len(params)), where=state.equity > 0)
-    return Stretch(paths.equity, paths.position, test.open[rows], test.close[rows], state.equity, held, close)
 
 
 def replaced(picked: Sequence[Pick], n: int) -> float | None:

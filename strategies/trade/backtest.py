@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import vectorbt as vbt
 
+from strategies.trade.rules import TradingRules
 from strategies.trade.simulate import Paths, initial_state, simulate_paths
+from strategies.trade.window import TradingWindow
 
 INITIAL = 1.0
 
@@ -33,7 +35,7 @@ EXPLICIT = {
 
 
 class Backtest(NamedTuple):
-    """What vectorbt makes of the strategies, and how far the simulator is from it."""
+    """vectorbt's equity and fills of the strategies, and the difference to the simulator's."""
 
     equity: np.ndarray  # (T, S) at each close, 1 at the start
     position: np.ndarray  # (T, S) share of equity held, from the simulator
@@ -44,14 +46,9 @@ class Backtest(NamedTuple):
 
 def backtest(
     params: np.ndarray,
-    outputs: np.ndarray,
-    open_: np.ndarray,
-    close: np.ndarray,
+    window: TradingWindow,
+    rules: TradingRules,
     *,
-    fee: float = 0.0005,
-    slippage: float = 0.0,
-    short: bool = False,
-    signal_map: str = "half",
     columns: int = 8,
     tolerance: float = 1e-9,
 ) -> Backtest:
@@ -59,7 +56,7 @@ def backtest(
 
     Parameters
     ----------
-    params, outputs, open_, close, fee, slippage, short, signal_map
+    params, window, rules
         As for `strategies.trade.simulate.simulate`.
     columns : int
         Strategies given to vectorbt at once; it takes some 50 bytes a strategy and bar.
@@ -79,11 +76,8 @@ def backtest(
     parts = []
     for first in range(0, len(params), columns):
         chunk = params[first : first + columns]
-        state = initial_state(len(chunk), INITIAL)
-        paths = simulate_paths(
-            chunk, outputs, open_, close, fee=fee, slippage=slippage, short=short, signal_map=signal_map, state=state
-        )
-        parts.append(_compare(paths, portfolio(paths.orders, open_, close, fee, slippage, short)))
+        paths = simulate_paths(chunk, window, rules, initial_state(len(chunk), INITIAL))
+        parts.append(_compare(paths, portfolio(paths.orders, window, rules)))
     result = Backtest(
         equity=np.concatenate([p.equity for p in parts], axis=1),
         position=np.concatenate([p.position for p in parts], axis=1),
@@ -102,28 +96,26 @@ def backtest(
 
 def portfolio(
     orders: np.ndarray,
-    open_: np.ndarray,
-    close: np.ndarray,
-    fee: float,
-    slippage: float = 0.0,
-    short: bool = False,
+    window: TradingWindow,
+    rules: TradingRules,
+    *,
     index: pd.Index | None = None,
     columns: pd.Index | None = None,
 ) -> vbt.Portfolio:
     """vectorbt portfolio of target-percent orders (T, S), NaN for none, filled at the open of their row.
 
-    With an ``index`` (T,) and ``columns`` (S,) it speaks of times and strategies by name.
+    ``index`` (T,) and ``columns`` (S,) label its times and strategies.
     """
     size = np.ascontiguousarray(orders)
-    shown = np.broadcast_to(close[:, None], size.shape)
+    shown = np.broadcast_to(window.close[:, None], size.shape)
     return vbt.Portfolio.from_orders(
         close=shown if index is None else pd.DataFrame(shown, index=index, columns=columns),
         size=size,
         size_type="targetpercent",
-        direction="both" if short else "longonly",
-        price=open_[:, None],
-        fees=fee,
-        slippage=slippage,
+        direction="both" if rules.short else "longonly",
+        price=window.open[:, None],
+        fees=rules.fee_share,
+        slippage=rules.slippage_share,
         init_cash=INITIAL,
         max_orders=max(int((~np.isnan(size)).sum()), 1),
         freq="1min",

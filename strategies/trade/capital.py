@@ -5,40 +5,104 @@ from returns known by then. The universal rule moves capital every day by the ex
 Schapire, Singer & Warmuth 1998, which needs no assumption on how returns are distributed.
 """
 
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
 import numpy as np
 
-from strategies.trade.pool import Pool, Stretch, part
+from strategies.trade.correlation import unit_rows
+from strategies.trade.pool import Holdings, Pool
+from strategies.trade.registry import enter, find, proved_values
 
-RULES = ("equal", "inverse_volatility", "redundancy", "universal")
 SAME = 0.9  # mean correlation of daily returns from which strategies count as one
 
 
-def shares(rule: str, past: np.ndarray) -> np.ndarray:
-    """Shares of capital (S,) at the start, from daily returns (D, S) known by then; they sum to 1.
+class CapitalRule(NamedTuple):
+    """A way to divide capital among S strategies, a row of `CAPITAL_RULES`.
 
-    ``equal`` and ``universal`` start with 1/S each. ``inverse_volatility``: in proportion to 1 / standard deviation;
-    what never moved gets nothing, unless nothing moved. ``redundancy``: near-duplicates share one vote, see `clusters`.
+    ``shares`` gives non-negative weights (S,) in proportion to the capital at the start, from daily returns (D, S)
+    known by then; D may be 0. With ``learns`` they must be equal, and capital moves every day by the exponentiated
+    gradient.
+    """
+
+    name: str
+    explanation: str
+    shares: Callable[[np.ndarray], np.ndarray]
+    learns: bool = False
+    origin: str = ""  # the user's file that it comes from
+
+
+def _equal(past: np.ndarray) -> np.ndarray:
+    return np.ones(past.shape[1])
+
+
+def _inverse_volatility(past: np.ndarray) -> np.ndarray:
+    volatility = past.std(axis=0) if len(past) else np.zeros(past.shape[1])
+    moved = volatility > 0
+    return np.divide(1.0, volatility, out=np.zeros_like(volatility), where=moved) if moved.any() else _equal(past)
+
+
+def _redundancy(past: np.ndarray) -> np.ndarray:
+    group = clusters(past)
+    return 1.0 / np.bincount(group)[group]
+
+
+CAPITAL_RULES = {
+    rule.name: rule
+    for rule in (
+        CapitalRule("equal", "the same for each strategy", _equal),
+        CapitalRule(
+            "inverse_volatility",
+            "in proportion to 1 / standard deviation; nothing for what never moved, unless nothing moved",
+            _inverse_volatility,
+        ),
+        CapitalRule("redundancy", "near-duplicates share one vote", _redundancy),
+        CapitalRule("universal", "equal at first, then moved every day by exponentiated gradient", _equal, learns=True),
+    )
+}
+
+
+def shares(rule_name: str, past: np.ndarray) -> np.ndarray:
+    """Shares of capital (S,) at the start, from daily returns (D, S) known by then; they sum to 1.
 
     Raises
     ------
     ValueError
-        If the rule is unknown or there is no strategy.
+        If the rule is unknown, there is no strategy, or a user's rule gives a weight that is no share.
     """
-    if rule not in RULES:
-        raise ValueError(f"capital {rule!r} is unknown, choose from {', '.join(RULES)}")
-    n = past.shape[1]
-    if not n:
+    rule = find(CAPITAL_RULES, rule_name, "capital rule")
+    if not past.shape[1]:
         raise ValueError("no strategy to give capital to")
-    weight = np.ones(n)
-    if rule == "inverse_volatility" and len(past):
-        volatility = past.std(axis=0)
-        moved = volatility > 0
-        if moved.any():
-            weight = np.divide(1.0, volatility, out=np.zeros(n), where=moved)
-    if rule == "redundancy":
-        group = clusters(past)
-        weight = 1.0 / np.bincount(group)[group]
-    return weight / weight.sum()
+    return _normalised(rule.name, rule.shares(past))
+
+
+def _normalised(name: str, weight: np.ndarray) -> np.ndarray:
+    total = weight.sum()
+    if not (weight.min() >= 0 and 0 < total < np.inf):
+        raise ValueError(f"capital rule {name!r} must give weights of 0 or more, not all 0")
+    return weight / total
+
+
+def register_capital_rule(row: CapitalRule) -> None:
+    """Prove a rule and add it to `CAPITAL_RULES`; ValueError if it fails or its name is taken."""
+    prove_capital_rule(row)
+    enter(CAPITAL_RULES, row.name, row, "capital rule")
+
+
+def prove_capital_rule(row: CapitalRule) -> None:
+    """Raise a ValueError of one line unless a rule gives shares whatever the past.
+
+    Pasts are varied returns, constant ones, a single strategy and no day at all.
+    """
+    varied = np.random.default_rng(0).normal(0.001, 0.02, (60, 7))
+    for past in (varied, np.zeros((60, 7)), varied[:, :1], varied[:0]):
+        past = past.copy()
+        what = f"capital rule {row.name!r} on returns {past.shape}"
+        weight = proved_values(what, partial(row.shares, past), past.shape[1], [past])
+        if row.learns and np.ptp(weight):
+            raise ValueError(f"capital rule {row.name!r} learns, so its shares at the start must be equal")
+        _normalised(row.name, weight)
 
 
 def clusters(returns: np.ndarray, same: float = SAME) -> np.ndarray:
@@ -54,11 +118,9 @@ def clusters(returns: np.ndarray, same: float = SAME) -> np.ndarray:
     n = returns.shape[1]
     if n == 1 or not len(returns):
         return np.zeros(n, dtype=np.int64)
-    centred = returns - returns.mean(axis=0)
-    length = np.linalg.norm(centred, axis=0)
-    unit = np.divide(centred, length, out=np.zeros_like(centred), where=length > 0)
-    correlation = unit.T @ unit
-    still = length == 0
+    unit = unit_rows(returns.T)
+    correlation = unit @ unit.T
+    still = ~unit.any(axis=1)
     correlation[np.ix_(still, still)] = 1.0
     distance = np.maximum(1.0 - (correlation + correlation.T) / 2.0, 0.0)
     np.fill_diagonal(distance, 0.0)
@@ -137,41 +199,41 @@ def weights_by_day(rule: str, past: np.ndarray, returns: np.ndarray) -> np.ndarr
     Parameters
     ----------
     rule : str
-        One of ``RULES``.
+        A name in `CAPITAL_RULES`.
     past : (P, S) array
         Daily returns before the first day.
     returns : (D, S) array
         Daily returns; row d of the result depends on rows before d only.
     """
-    if rule == "universal":
+    if find(CAPITAL_RULES, rule, "capital rule").learns:
         return gradient_weights(returns, gradient_rate(past, len(returns)))
     return shares(rule, past)[None, :]
 
 
-def day_returns(stretch: Stretch, edges: np.ndarray) -> np.ndarray:
+def day_returns(holdings: Holdings, edges: np.ndarray) -> np.ndarray:
     """Returns (D, S) of the strategies from one edge to the next; edges (D + 1,) are rows, the first 0."""
-    levels = np.vstack([stretch.equity_before, stretch.equity[np.asarray(edges)[1:] - 1]])
+    levels = np.vstack([holdings.equity_before, holdings.equity[np.asarray(edges)[1:] - 1]])
     before = levels[:-1]
     return np.divide(np.diff(levels, axis=0), before, out=np.zeros_like(before), where=before > 0)
 
 
-def invest(pool: Pool, rule: str, past: np.ndarray, stretch: Stretch, edges: np.ndarray) -> None:
-    """Run a stretch of bars by a capital rule.
+def invest(pool: Pool, rule: str, past: np.ndarray, holdings: Holdings, edges: np.ndarray) -> None:
+    """Run a pool over a window by a capital rule.
 
     Parameters
     ----------
     pool : Pool
         Takes the capital on from where it is.
     rule : str
-        One of ``RULES``.
+        A name in `CAPITAL_RULES`.
     past : (P, S) array
-        Daily returns of the strategies before the stretch.
-    stretch : Stretch
-        The bars.
+        Daily returns of the strategies before the window.
+    holdings : Holdings
+        The strategies over the window.
     edges : (D + 1,) array
-        Rows that cut the stretch into days: 0 first, its length last.
+        Rows that cut the window into days: 0 first, its length last.
     """
-    weights = weights_by_day(rule, past, day_returns(stretch, edges))
+    weights = weights_by_day(rule, past, day_returns(holdings, edges))
     starts = edges[:-1] if len(weights) > 1 else edges[:1]
     for weight, start, stop in zip(weights, starts, (*starts[1:], edges[-1]), strict=True):
-        pool.run(weight, part(stretch, slice(int(start), int(stop))))
+        pool.run(weight, holdings.rows(slice(int(start), int(stop))))

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from strategies.search.budget import Problem
-from strategies.tiers.metrics import DAY_MS
+from strategies.trade.rules import TradingRules
 from strategies.trade.simulate import initial_state, simulate
+from strategies.trade.window import TradingWindow
 
 
 class EquityGrid(NamedTuple):
@@ -20,31 +20,21 @@ class EquityGrid(NamedTuple):
     position_sum: np.ndarray  # sum so far over bars of the share of equity held
 
 
-def day_edges(time_ms: np.ndarray) -> np.ndarray:
-    """Rows (D + 1,) that cut bars into the UTC days present: 0, and one past the last bar of each day.
-
-    Raises
-    ------
-    ValueError
-        If there are no bars.
-    """
-    if not len(time_ms):
-        raise ValueError("no bars to cut into days")
-    day = np.asarray(time_ms) // DAY_MS
-    return np.r_[0, np.flatnonzero(day[1:] != day[:-1]) + 1, len(day)]
-
-
-def equity_grid(params: np.ndarray, problem: Problem, edges: np.ndarray) -> EquityGrid:
+def equity_grid(
+    params: np.ndarray, window: TradingWindow, rules: TradingRules, edges: np.ndarray | None = None
+) -> EquityGrid:
     """Simulate strategies up to each edge.
 
     Parameters
     ----------
     params : (S, K + 3) array
         The strategies.
-    problem : Problem
-        The window and its costs.
-    edges : (D + 1,) array
-        Rising rows, the first 0; column d is the state after row ``edges[d] - 1``.
+    window : TradingWindow
+        The bars.
+    rules : TradingRules
+        Costs, side and signal map.
+    edges : (D + 1,) array, optional
+        Rising rows, the first 0; column d is the state after row ``edges[d] - 1``. The window's days by default.
 
     Returns
     -------
@@ -56,30 +46,17 @@ def equity_grid(params: np.ndarray, problem: Problem, edges: np.ndarray) -> Equi
     ValueError
         If the edges do not rise from 0 within the window.
     """
-    edges = np.asarray(edges)
-    if not len(edges) or edges[0] != 0 or (np.diff(edges) < 1).any() or edges[-1] > len(problem.close):
-        raise ValueError(f"edges must rise from 0 to at most {len(problem.close)}")
+    edges = window.day_edges if edges is None else np.asarray(edges)
+    if not len(edges) or edges[0] != 0 or (np.diff(edges) < 1).any() or edges[-1] > len(window.close):
+        raise ValueError(f"edges must rise from 0 to at most {len(window.close)}")
     state = initial_state(len(params))
     grid = EquityGrid(*(np.empty((len(params), len(edges))) for _ in EquityGrid._fields))
     for column, stop in enumerate(edges):
         if column:
-            rows = slice(edges[column - 1], stop)
-            state = simulate(
-                params,
-                problem.outputs[rows],
-                problem.open[rows],
-                problem.close[rows],
-                **problem.rules,
-                state=state,
-            )
+            state = simulate(params, window.rows(slice(edges[column - 1], stop)), rules, state)
         for name in EquityGrid._fields:
             getattr(grid, name)[:, column] = getattr(state, name)
     return grid
-
-
-def equity_at(params: np.ndarray, problem: Problem, edges: np.ndarray) -> np.ndarray:
-    """Equity (S, D + 1) of `equity_grid`."""
-    return equity_grid(params, problem, edges).equity
 
 
 def returns_of(equity: np.ndarray) -> np.ndarray:

@@ -13,11 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, prange
 
+from strategies.trade.rules import HALF, LOGISTIC, TradingRules
+from strategies.trade.window import TradingWindow
+
 LANES = 32  # strategies side by side; with 16, LLVM's interleaved loops no longer fit and run scalar
 SERIAL = 4096  # strategies times bars below which threads would cost more than they save
 BLOCK = 128  # bars whose signals are computed ahead of the walk; any value gives the same bits
-
-HALF, CLIP, LOGISTIC = 0, 1, 2
 
 # Tolerances of vectorbt's `utils.math_`; amounts below ABS_TOL count as nothing there, so they do here.
 REL_TOL = 1e-9
@@ -30,22 +31,7 @@ THETA_BUY, THETA_SELL, DELTA, POSITION = range(10, 14)
 N_ROWS = 14
 
 
-class Bars(NamedTuple):
-    """What all strategies see: outputs (T, K), open and close (T,), costs as shares, the signal map's code.
-
-    ``short`` lets positions go below 0: a signal of 0 then wants all of equity short, 1/2 nothing, 1 all long.
-    """
-
-    outputs: np.ndarray
-    open: np.ndarray
-    close: np.ndarray
-    fee: float
-    slippage: float
-    signal_map: int
-    short: bool
-
-
-class Record(NamedTuple):
+class PathBuffers(NamedTuple):
     """Where the paths of each strategy go, (T, S) each, or (0, 0) each when ``wanted`` is false."""
 
     wanted: bool
@@ -215,27 +201,31 @@ def record_lanes_nb(lanes: np.ndarray, row: int, t: int, first: int, out: np.nda
 
 
 @njit(cache=True)
-def walk_lanes_nb(lanes: np.ndarray, weights: np.ndarray, bars: Bars, record: Record, first: int) -> None:
-    """Walk one group of lanes through all bars."""
-    n_bars = bars.close.shape[0]
+def walk_lanes_nb(
+    lanes: np.ndarray, weights: np.ndarray, window: TradingWindow, rules: TradingRules, paths: PathBuffers, first: int
+) -> None:
+    """Walk one group of lanes through all window."""
+    n_bars = window.close.shape[0]
     signals = np.empty(BLOCK * LANES)
     n_orders = 1  # the state may carry a pending order in: look once
     for start in range(0, n_bars, BLOCK):
         stop = min(start + BLOCK, n_bars)
-        signals_nb(bars.outputs[start:stop], weights, bars.signal_map, signals)
+        signals_nb(window.outputs[start:stop], weights, rules.signal_map, signals)
         for t in range(start, stop):
-            if record.wanted:
-                record_lanes_nb(lanes, PENDING, t, first, record.orders)
+            if paths.wanted:
+                record_lanes_nb(lanes, PENDING, t, first, paths.orders)
             if n_orders > 0:
-                fill_lanes_nb(lanes, bars.open[t], bars.fee, bars.slippage, bars.short)
-            n_orders = decide_lanes_nb(lanes, signals, (t - start) * LANES, bars.close[t], bars.short)
-            if record.wanted:
-                record_lanes_nb(lanes, EQUITY, t, first, record.equity)
-                record_lanes_nb(lanes, POSITION, t, first, record.position)
+                fill_lanes_nb(lanes, window.open[t], rules.fee_share, rules.slippage_share, rules.short)
+            n_orders = decide_lanes_nb(lanes, signals, (t - start) * LANES, window.close[t], rules.short)
+            if paths.wanted:
+                record_lanes_nb(lanes, EQUITY, t, first, paths.equity)
+                record_lanes_nb(lanes, POSITION, t, first, paths.position)
 
 
 @njit(cache=True)
-def walk_group_nb(params: np.ndarray, state: np.ndarray, bars: Bars, record: Record, group: int) -> None:
+def walk_group_nb(
+    params: np.ndarray, state: np.ndarray, window: TradingWindow, rules: TradingRules, paths: PathBuffers, group: int
+) -> None:
     """Load one group of strategies into lanes, walk it, and store its state."""
     n_strategies = params.shape[0]
     n_outputs = params.shape[1] - 3
@@ -251,33 +241,39 @@ def walk_group_nb(params: np.ndarray, state: np.ndarray, bars: Bars, record: Rec
         lanes[THETA_BUY * LANES + lane] = params[s, n_outputs]
         lanes[THETA_SELL * LANES + lane] = params[s, n_outputs + 1]
         lanes[DELTA * LANES + lane] = params[s, n_outputs + 2]
-    walk_lanes_nb(lanes, weights, bars, record, first)
+    walk_lanes_nb(lanes, weights, window, rules, paths, first)
     for lane in range(min(LANES, n_strategies - first)):
         for row in range(N_STATE):
             state[row, first + lane] = lanes[row * LANES + lane]
 
 
 @njit(cache=True, parallel=True)
-def simulate_parallel_nb(params: np.ndarray, state: np.ndarray, bars: Bars, record: Record) -> None:
+def simulate_parallel_nb(
+    params: np.ndarray, state: np.ndarray, window: TradingWindow, rules: TradingRules, paths: PathBuffers
+) -> None:
     """Simulate params (S, K + 3), groups in parallel; ``state`` (N_STATE, S) is carried on in place."""
     for group in prange((params.shape[0] + LANES - 1) // LANES):
-        walk_group_nb(params, state, bars, record, group)
+        walk_group_nb(params, state, window, rules, paths, group)
 
 
 @njit(cache=True)
-def simulate_serial_nb(params: np.ndarray, state: np.ndarray, bars: Bars, record: Record) -> None:
+def simulate_serial_nb(
+    params: np.ndarray, state: np.ndarray, window: TradingWindow, rules: TradingRules, paths: PathBuffers
+) -> None:
     """As `simulate_parallel_nb`, in the calling thread."""
     for group in range((params.shape[0] + LANES - 1) // LANES):
-        walk_group_nb(params, state, bars, record, group)
+        walk_group_nb(params, state, window, rules, paths, group)
 
 
-def simulate_nb(params: np.ndarray, state: np.ndarray, bars: Bars, record: Record) -> None:
+def simulate_nb(
+    params: np.ndarray, state: np.ndarray, window: TradingWindow, rules: TradingRules, paths: PathBuffers
+) -> None:
     """As `simulate_parallel_nb`, but a single group, or few bars, run in the calling thread.
 
     A parallel region waits for all threads, idle ones too: on a busy machine that costs a time slice, some
     20 times what a short block takes to simulate.
     """
-    if params.shape[0] <= LANES or params.shape[0] * bars.close.shape[0] <= SERIAL:
-        simulate_serial_nb(params, state, bars, record)
+    if params.shape[0] <= LANES or params.shape[0] * window.close.shape[0] <= SERIAL:
+        simulate_serial_nb(params, state, window, rules, paths)
     else:
-        simulate_parallel_nb(params, state, bars, record)
+        simulate_parallel_nb(params, state, window, rules, paths)

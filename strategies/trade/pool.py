@@ -5,43 +5,38 @@ from typing import NamedTuple
 
 import numpy as np
 
-from strategies.tiers.ensemble import Curve
+from strategies.trade.rules import TradingRules
+from strategies.trade.window import TradingWindow
 
 CHUNK = 4096  # bars at a time: bounds memory
 LEAST = 1e-7  # trades below this share of equity are rounding
 
 
 class Account(NamedTuple):
-    """An ensemble's account: `strategies.tiers.ensemble.Curve`, and what it traded; (T,) each, in starting capital."""
+    """An ensemble's account; arrays are (T,), money in starting capital."""
 
-    equity: np.ndarray
-    position: np.ndarray
+    equity: np.ndarray  # at each bar's close
+    position: np.ndarray  # share of equity held at the close
     traded: np.ndarray  # value bought and sold in the bar
     fills: float  # of the average unit of capital, changes of weights among them
     moved: float  # value traded only because weights changed
 
-    @property
-    def curve(self) -> Curve:
-        """Equity and position alone."""
-        return Curve(self.equity, self.position)
 
+class Holdings(NamedTuple):
+    """Paths of S strategies over a window, and where they stood at the close before it."""
 
-class Stretch(NamedTuple):
-    """Some bars of S strategies, and where they stood at the close before."""
-
+    window: TradingWindow
     equity: np.ndarray  # (T, S) at each close
     position: np.ndarray  # (T, S) share of it held, below 0 if short
-    open: np.ndarray  # (T,)
-    close: np.ndarray  # (T,)
     equity_before: np.ndarray  # (S,)
     position_before: np.ndarray  # (S,)
     close_before: float
 
-    def first(self, n: int) -> "Stretch":
+    def first(self, n: int) -> "Holdings":
         """The first ``n`` strategies."""
         return self.members(slice(n))
 
-    def members(self, index: np.ndarray | slice) -> "Stretch":
+    def members(self, index: np.ndarray | slice) -> "Holdings":
         """Some of the strategies."""
         return self._replace(
             equity=self.equity[:, index],
@@ -50,20 +45,28 @@ class Stretch(NamedTuple):
             position_before=self.position_before[index],
         )
 
+    def rows(self, rows: slice) -> "Holdings":
+        """The bars from one row to a later one."""
+        before = (self.equity_before, self.position_before, self.close_before)
+        if rows.start:
+            last = rows.start - 1
+            before = (self.equity[last], self.position[last], float(self.window.close[last]))
+        return Holdings(self.window.rows(rows), self.equity[rows], self.position[rows], *before)
 
-def from_start(equity: np.ndarray, position: np.ndarray, open_: np.ndarray, close: np.ndarray) -> Stretch:
-    """A window of strategies that started with equity 1, all in cash; shapes as in `Stretch`.
+
+def from_start(equity: np.ndarray, position: np.ndarray, window: TradingWindow) -> Holdings:
+    """Holdings of strategies that started with equity 1, all in cash; shapes as in `Holdings`.
 
     Raises
     ------
     ValueError
         If the shapes do not fit.
     """
-    n_bars = len(close)
-    if equity.shape != position.shape or equity.ndim != 2 or len(equity) != n_bars or len(open_) != n_bars:
+    n_bars = len(window.close)
+    if equity.shape != position.shape or equity.ndim != 2 or len(equity) != n_bars:
         raise ValueError(f"equity {equity.shape} and position {position.shape} do not fit {n_bars} bars")
     n = equity.shape[1]
-    return Stretch(equity, position, open_, close, np.ones(n), np.zeros(n), float(open_[0]))
+    return Holdings(window, equity, position, np.ones(n), np.zeros(n), float(window.open[0]))
 
 
 class Pool:
@@ -74,9 +77,8 @@ class Pool:
     strategies make themselves are paid by each, not netted.
     """
 
-    def __init__(self, fee: float = 0.0, slippage: float = 0.0) -> None:
-        self.fee = fee
-        self.slippage = slippage
+    def __init__(self, rules: TradingRules) -> None:
+        self.rules = rules
         self._value = 1.0
         self._held = 0.0  # value held at the last close
         self._fills = 0.0
@@ -85,19 +87,19 @@ class Pool:
         self._idle = 0.0
         self._pieces: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
-    def run(self, weights: np.ndarray | None, stretch: Stretch) -> None:
-        """Set weights (S,) at the first open of a stretch, and leave them alone until its end; None sets none."""
-        switched = 0.0 if weights is None else self._set(weights, stretch)
+    def run(self, weights: np.ndarray | None, holdings: Holdings) -> None:
+        """Set weights (S,) at the first open of the window, and leave them alone until its end; None sets none."""
+        switched = 0.0 if weights is None else self._set(weights, holdings)
         units, idle = self._units, self._idle
-        quantity = stretch.equity_before * stretch.position_before / stretch.close_before
-        for first in range(0, len(stretch.close), CHUNK):
+        quantity = holdings.equity_before * holdings.position_before / holdings.close_before
+        for first in range(0, len(holdings.window.close), CHUNK):
             rows = slice(first, first + CHUNK)
-            own = stretch.equity[rows]
-            value = own * stretch.position[rows]
-            now = value / stretch.close[rows, None]
+            own = holdings.equity[rows]
+            value = own * holdings.position[rows]
+            now = value / holdings.window.close[rows, None]
             change = np.diff(now, axis=0, prepend=quantity[None, :])
             quantity = now[-1]
-            price = stretch.open[rows, None] * (1.0 + np.sign(change) * self.slippage)
+            price = holdings.window.open[rows, None] * (1.0 + np.sign(change) * self.rules.slippage_share)
             traded = np.abs(change) * price
             traded[(own <= 0) | (traded <= LEAST * own)] = 0.0
             equity = own @ units + idle
@@ -110,11 +112,11 @@ class Pool:
         self._value = float(equity[-1])
         self._held = float(equity[-1] * position[-1])
 
-    def _set(self, weights: np.ndarray, stretch: Stretch) -> float:
-        """Move capital to weights (S,) at the first open of a stretch; the value traded for it."""
-        jump = float(stretch.open[0]) / stretch.close_before
-        cash = stretch.equity_before * (1.0 - stretch.position_before)
-        held = stretch.equity_before * stretch.position_before * jump
+    def _set(self, weights: np.ndarray, holdings: Holdings) -> float:
+        """Move capital to weights (S,) at the first open of the window; the value traded for it."""
+        jump = float(holdings.window.open[0]) / holdings.close_before
+        cash = holdings.equity_before * (1.0 - holdings.position_before)
+        held = holdings.equity_before * holdings.position_before * jump
         at_open = cash + held
         position = np.divide(held, at_open, out=np.zeros_like(held), where=at_open > 0)
         switched = self._rebalance(float(weights @ position), jump)
@@ -133,8 +135,8 @@ class Pool:
         if value <= 0:
             return 0.0
         side = 1.0 if target * value > held else -1.0
-        price = 1.0 + side * self.slippage
-        cost = side * (price * (1.0 + side * self.fee) - 1.0)  # per value traded, at the open
+        price = 1.0 + side * self.rules.slippage_share
+        cost = side * (price * (1.0 + side * self.rules.fee_share) - 1.0)  # per value traded, at the open
         self._value = (value + side * cost * held) / (1.0 + side * cost * target)
         traded = abs(self._value * target - held) * price
         if traded <= LEAST * value:
@@ -170,12 +172,3 @@ class Pool:
         """Everything since the start, or since curves were dropped; totals are always from the start."""
         equity, position, traded = (np.concatenate(parts) for parts in zip(*self._pieces, strict=True))
         return Account(equity, position, traded, self._fills, self._moved)
-
-
-def part(stretch: Stretch, rows: slice) -> Stretch:
-    """Rows of a stretch, from one row to a later one."""
-    start = rows.start
-    before = (stretch.equity_before, stretch.position_before, stretch.close_before)
-    if start:
-        before = (stretch.equity[start - 1], stretch.position[start - 1], float(stretch.close[start - 1]))
-    return Stretch(stretch.equity[rows], stretch.position[rows], stretch.open[rows], stretch.close[rows], *before)

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from strategies.search.linear import N_THRESHOLDS, signal_map_code
 from strategies.trade import kernels
+from strategies.trade.rules import N_THRESHOLDS, TradingRules
+from strategies.trade.window import TradingWindow
 
 
 class State(NamedTuple):
@@ -84,36 +85,22 @@ def mean_position(state: State) -> np.ndarray:
     return state.position_sum / np.maximum(state.bars, 1)
 
 
-def simulate(
-    params: np.ndarray,
-    outputs: np.ndarray,
-    open_: np.ndarray,
-    close: np.ndarray,
-    *,
-    fee: float = 0.0005,
-    slippage: float = 0.0,
-    short: bool = False,
-    signal_map: str = "half",
-    state: State | None = None,
-) -> State:
+def held_share(state: State, close: float) -> np.ndarray:
+    """Share of equity held (S,) at the last close, below 0 if short; 0 where equity is used up."""
+    return np.divide(state.quantity * close, state.equity, out=np.zeros_like(state.equity), where=state.equity > 0)
+
+
+def simulate(params: np.ndarray, window: TradingWindow, rules: TradingRules, state: State | None = None) -> State:
     """Simulate S strategies over T bars; memory does not depend on T, and on S only through the state.
 
     Parameters
     ----------
     params : (S, K + 3) array
         K weights, theta_buy, theta_sell, delta.
-    outputs : (T, K) array
-        Classifier outputs known at each bar's close. A row with NaN decides nothing.
-    open_, close : (T,) array
-        Prices, finite and positive.
-    fee : float
-        Share of traded value, in [0, 1).
-    slippage : float
-        Share by which a fill is worse than the open, half the spread included, in [0, 1).
-    short : bool
-        Positions may be short: a signal of 0 wants all of equity short, 1/2 nothing, 1 all long. Lending costs nothing.
-    signal_map : {"half", "clip", "logistic"}
-        See `strategies.search.linear.signals`.
+    window : TradingWindow
+        The bars, as `strategies.trade.window.TradingWindow.of` checks them.
+    rules : TradingRules
+        Costs, side and signal map.
     state : State, optional
         Where to go on from; a fresh start with cash 1 by default. It is not changed.
 
@@ -125,63 +112,28 @@ def simulate(
     Raises
     ------
     ValueError
-        If shapes do not fit each other, or a price or the fee is out of range.
+        If params do not fit the outputs or the state.
     """
     nothing = np.empty((0, 0))
-    return _run(params, _bars(params, outputs, open_, close, (fee, slippage), short, signal_map), state, (nothing,) * 3)
+    return _run(params, window, rules, state, kernels.PathBuffers(False, nothing, nothing, nothing))
 
 
-def simulate_paths(
-    params: np.ndarray,
-    outputs: np.ndarray,
-    open_: np.ndarray,
-    close: np.ndarray,
-    *,
-    fee: float = 0.0005,
-    slippage: float = 0.0,
-    short: bool = False,
-    signal_map: str = "half",
-    state: State | None = None,
-) -> Paths:
+def simulate_paths(params: np.ndarray, window: TradingWindow, rules: TradingRules, state: State | None = None) -> Paths:
     """Simulate a few strategies and keep their paths, 24 bytes a strategy and bar; bits as `simulate`.
 
     Parameters and errors as for `simulate`. An order that waits in ``state`` is in row 0 of ``orders``; the
     one decided at the last bar is in none.
     """
-    bars = _bars(params, outputs, open_, close, (fee, slippage), short, signal_map)
-    shape = (len(bars.close), len(params))
+    shape = (len(window.close), len(params))
     paths = (np.empty(shape), np.empty(shape), np.empty(shape))
-    return Paths(*paths, _run(params, bars, state, paths))
+    return Paths(*paths, _run(params, window, rules, state, kernels.PathBuffers(paths[0].size > 0, *paths)))
 
 
-def _bars(
-    params: np.ndarray,
-    outputs: np.ndarray,
-    open_: np.ndarray,
-    close: np.ndarray,
-    costs: tuple[float, float],
-    short: bool,
-    signal_map: str,
-) -> kernels.Bars:
-    outputs = np.ascontiguousarray(outputs, dtype=np.float64)
-    open_ = np.ascontiguousarray(open_, dtype=np.float64)
-    close = np.ascontiguousarray(close, dtype=np.float64)
-    if outputs.ndim != 2 or open_.shape != (len(outputs),) or close.shape != (len(outputs),):
-        raise ValueError(f"outputs {outputs.shape}, open {open_.shape} and close {close.shape} do not fit")
-    if params.ndim != 2 or params.shape[1] != outputs.shape[1] + N_THRESHOLDS:
-        raise ValueError(f"params {params.shape} do not fit {outputs.shape[1]} outputs and 3 thresholds")
-    for name, share in zip(("fee", "slippage"), costs, strict=True):
-        if not 0 <= share < 1:
-            raise ValueError(f"{name} must be in [0, 1), not {share}")
-    for name, price in (("open", open_), ("close", close)):
-        if not (np.isfinite(price).all() and (price > 0).all()):
-            row = int(np.flatnonzero(~(np.isfinite(price) & (price > 0)))[0])
-            raise ValueError(f"{name} price in row {row} is not a positive number: {price[row]}")
-    fee, slippage = map(float, costs)
-    return kernels.Bars(outputs, open_, close, fee, slippage, signal_map_code(signal_map), short)
-
-
-def _run(params: np.ndarray, bars: kernels.Bars, state: State | None, paths: tuple[np.ndarray, ...]) -> State:
+def _run(
+    params: np.ndarray, window: TradingWindow, rules: TradingRules, state: State | None, paths: kernels.PathBuffers
+) -> State:
+    if params.ndim != 2 or params.shape[1] != window.outputs.shape[1] + N_THRESHOLDS:
+        raise ValueError(f"params {params.shape} do not fit {window.outputs.shape[1]} outputs and 3 thresholds")
     if state is None:
         state = initial_state(len(params))
     if len(state.cash) != len(params):
@@ -189,12 +141,10 @@ def _run(params: np.ndarray, bars: kernels.Bars, state: State | None, paths: tup
     packed = np.empty((kernels.N_STATE, len(params)))
     for row, name in _ROWS:
         packed[row] = getattr(state, name)
-    wanted = paths[0].size > 0
-    params = np.ascontiguousarray(params, dtype=np.float64)
-    kernels.simulate_nb(params, packed, bars, kernels.Record(wanted, *paths))
+    kernels.simulate_nb(np.ascontiguousarray(params, dtype=np.float64), packed, window, rules, paths)
     after = {name: packed[row].copy() for row, name in _ROWS}
     after["fills"] = after["fills"].astype(np.int64)
-    return State(**after, bars=state.bars + len(bars.close))
+    return State(**after, bars=state.bars + len(window.close))
 
 
 _ROWS = (

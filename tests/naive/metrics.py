@@ -26,8 +26,10 @@ def deviation(values):
     return math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1))
 
 
-def metrics(equity, position, time_ms, months, fills, traded, fee, market):
-    """A dict of the fields of `Metrics`, for curves where every ratio exists."""
+def metrics(account, window, rules, market):
+    """A dict of the fields of `Metrics`, for accounts where every ratio exists."""
+    equity, position, traded, fills, _ = account
+    time_ms, months = window.open_time.tolist(), window.months
     r, m = returns(equity, time_ms), returns(market, time_ms)
     mean, mean_market = math.fsum(r) / len(r), math.fsum(m) / len(m)
     down = math.sqrt(math.fsum(x * x for x in r if x < 0) / len(r))
@@ -42,31 +44,32 @@ def metrics(equity, position, time_ms, months, fills, traded, fee, market):
         levered *= max(1 + x * deviation(m) / deviation(r), 0.0)
     products = math.fsum((x - mean) * (y - mean_market) for x, y in zip(r, m, strict=True))
     return {
-        "total_return": 100 * (equity[-1] - 1),
-        "monthly_return": 100 * (equity[-1] ** (1 / months) - 1),
-        "volatility": 100 * deviation(r) * math.sqrt(YEAR),
+        "total_return_pct": 100 * (equity[-1] - 1),
+        "monthly_return_pct": 100 * (equity[-1] ** (1 / months) - 1),
+        "volatility_pct": 100 * deviation(r) * math.sqrt(YEAR),
         "sharpe": mean / deviation(r) * math.sqrt(YEAR),
         "sortino": mean / down * math.sqrt(YEAR),
         "calmar": (equity[-1] ** (12 / months) - 1) / worst,
-        "max_drawdown": 100 * worst,
+        "max_drawdown_pct": 100 * worst,
         "recovery_days": None if back is None else (time_ms[back] - time_ms[bottom]) / 86_400_000,
-        "matched_return": 100 * (levered - 1),
+        "matched_return_pct": 100 * (levered - 1),
         "trades_per_month": fills / months,
-        "mean_position": 100 * math.fsum(map(abs, position)) / len(position),
-        "invested": 100 * sum(p != 0 for p in position) / len(position),
-        "turnover": math.fsum(v / e for v, e in zip(traded, equity, strict=True)) / months,
-        "fees": 100 * fee * math.fsum(traded),
+        "mean_position_pct": 100 * math.fsum(map(abs, position)) / len(position),
+        "invested_pct": 100 * sum(p != 0 for p in position) / len(position),
+        "turnover_per_month": math.fsum(v / e for v, e in zip(traded, equity, strict=True)) / months,
+        "fees_pct": 100 * rules.fee_share * math.fsum(traded),
         "beta": products / math.fsum((y - mean_market) ** 2 for y in m),
     }
 
 
-def account(equity, position, open_, close, days, weights, fee, slippage):
+def account(equity, position, window, days, weights, rules):
     """Equity and value traded per bar of strategies whose shares are set anew at the first open of each day.
 
     Books are kept in cash and coins per strategy. At a change of weights every strategy gets its share of the whole,
     after costs found by bisection, in the mix of cash and coins it has at that open; the market sees the net coins.
     ``days``: first rows of the stretches between changes; ``weights`` a list per stretch.
     """
+    open_, close, fee, slippage = window.open, window.close, rules.fee_share, rules.slippage_share
     n = len(equity[0])
     own = [(1.0, 0.0)] * n  # cash and coins of each strategy as it runs by itself
     cash, coins = 1.0, [0.0] * n  # ours: all cash at first

@@ -25,8 +25,10 @@ def trade(cash, quantity, target, price, fee, slippage=0.0, short=False):
     return cash, quantity, 0.0, 0.0
 
 
-def simulate(row, outputs, open_, close, fee, signal_map="half", slippage=0.0, short=False):
+def simulate(row, window, rules):
     """One strategy; a dict of what `strategies.trade.simulate.State` holds, with a list of (bar, value) fills."""
+    outputs, open_, close = window.outputs, window.open, window.close
+    fee, slippage, short = rules.fee_share, rules.slippage_share, rules.short
     weights, theta_buy, theta_sell, delta = row[:-3], row[-3], row[-2], row[-1]
     cash, quantity, pending = 1.0, 0.0, None
     fills, fees, positions, peak, drawdown, equity = [], 0.0, [], 1.0, 0.0, 1.0
@@ -42,7 +44,7 @@ def simulate(row, outputs, open_, close, fee, signal_map="half", slippage=0.0, s
         has = (position + 1) / 2 if short else position
         peak = max(peak, equity)
         drawdown = max(drawdown, (peak - equity) / peak)
-        s = signal(weights, outputs[t], signal_map)
+        s = signal(weights, outputs[t], rules.signal_map_name)
         buy = s > theta_buy and s - has > delta
         sell = s < theta_sell and has - s > delta
         pending = (2 * s - 1 if short else s) if buy or sell else None
@@ -81,3 +83,9 @@ def cscv(n_strategies, edges, statistic):
         same = sum(x == outside[best] for x in outside)
         found[half] = (below + (same + 1) / 2, inside[best], outside[best])
     return found
+
+
+def combine(equity, position):
+    """Equity and share held of equal capital in each strategy, then left alone, from (T, S) arrays."""
+    total = equity.sum(axis=1)
+    return total / equity.shape[1], (equity * position).sum(axis=1) / total

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 
 from strategies.search.linear import StrategySpace
+from strategies.trade.rules import TradingRules
+from strategies.trade.window import TradingWindow
 
 WINDOWS = {"past": ("2020-01-04", "2020-05-06"), "future": ("2020-05-09", "2020-09-20")}
 
@@ -18,11 +20,12 @@ def test_vectorbt_agrees_on_real_prices(market_data, window):
     first, last = WINDOWS[window]
     bars = pd.read_parquet(market_data / "btcusdt_1m.parquet", columns=["open_time", "open", "close"])
     bars = bars[(bars.open_time >= first) & (bars.open_time < last)]
-    open_, close = (bars[name].to_numpy(np.float64).copy() for name in ("open", "close"))
     rng = np.random.default_rng(0)
-    walk = np.cumsum(rng.normal(0, 0.05, (len(close), 16)), axis=0)
+    walk = np.cumsum(rng.normal(0, 0.05, (len(bars), 16)), axis=0)
     outputs = 1 / (1 + np.exp(2 - 2 * np.sin(walk)))
+    times = bars["open_time"].astype("datetime64[ms]").astype("int64")
+    traded = TradingWindow.of(outputs, bars["open"], bars["close"], times, 4.0)
     params = StrategySpace(16).sample(rng, 200)
-    found = backtest(params, outputs, open_, close)  # raises where fills differ
+    found = backtest(params, traded, TradingRules())  # raises where fills differ
     assert found.difference < 1e-9
     assert found.fills.sum() > 10_000

@@ -1,17 +1,19 @@
 import math
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from strategies.luck.overfitting import (
-    ScoreRule,
     block_edges,
     cross_validate,
     n_blocks_for,
     return_sums,
     score_sums,
 )
-from strategies.search.score import ScoreSettings, score
+from strategies.search.score import PaperScore, Record, Score
+from strategies.trade.equity_grid import EquityGrid
 from tests.naive import strategies as naive
 
 
@@ -45,30 +47,59 @@ def test_as_the_slow_twin(statistic):
     same(result, by_block(result, slow), 9)
 
 
-def test_score_as_the_slow_twin():
+def made_grid(n, days):
+    """Grid, edges, and what was earned, traded and held in each bar of them."""
     rng = np.random.default_rng(2)
-    n, days = 8, 13
-    bars = np.r_[0, np.cumsum(rng.integers(5, 10, days))]
+    edges = np.r_[0, np.cumsum(rng.integers(5, 10, days))]
     growth, fills = rng.normal(0, 0.05, (n, days)), rng.poisson(1.0, (n, days))
-    held = rng.random((n, days)) * np.diff(bars)
-    rule = ScoreRule(1 / 200, 30.0, 60.0, 0.5)
+    held = rng.random((n, days)) * np.diff(edges)
+    whole = (np.c_[np.zeros(n), np.cumsum(x, axis=1)] for x in (growth, fills, held))
+    equity, *others = whole
+    return EquityGrid(np.exp(equity), *others), edges, (growth, fills, held)
 
-    def whole(x):
-        return np.c_[np.zeros(n), np.cumsum(x, axis=1)]
+
+@dataclass(frozen=True)
+class Plain(Score):
+    """The monthly return."""
+
+    kind: ClassVar[str] = "plain"
+
+    def pieces(self, record):
+        return {"score": record.monthly_return_pct}
+
+
+class Paper(PaperScore):
+    """The paper's score as one of another kind, which the kernel does not know."""
+
+
+@pytest.mark.parametrize("score", [PaperScore(30.0, 60.0, 0.5), Plain()])
+def test_score_as_the_slow_twin(score):
+    n, days = 8, 13
+    grid, edges, (growth, fills, held) = made_grid(n, days)
 
     def judge(s, chosen):
-        length = np.diff(bars)[chosen].sum()
-        found = score(
-            np.exp(growth[s, chosen].sum()),
-            fills[s, chosen].sum(),
-            held[s, chosen].sum() / length,
-            length / 200,
-            ScoreSettings(30.0, 60.0, 0.5),
-        )
-        return float(found.score)
+        length = np.diff(edges)[chosen].sum()
+        sums = (x[s : s + 1, chosen].sum(axis=1) for x in (growth, fills, held))
+        earned, traded, position = sums
+        return float(score.pieces(Record(np.exp(earned), traded, position / length, length / 200))["score"][0])
 
-    result = cross_validate(score_sums(np.exp(whole(growth)), whole(fills), whole(held), bars, rule, 6))
+    result = cross_validate(score_sums(grid, edges, edges[-1] / 200, score, 6))
     same(result, by_block(result, naive.cscv(n, block_edges(days, 6), judge)), n)
+
+
+def test_any_score_takes_the_same_way_as_the_kernel():
+    grid, edges, _ = made_grid(30, 40)
+    twice = EquityGrid(*(np.repeat(x, 2, axis=0) for x in grid))  # ties among winners and ranks
+    options = (30.0, 60.0, 0.5)
+    compiled, general = (
+        cross_validate(score_sums(twice, edges, 1.3, kind(*options), 8)) for kind in (PaperScore, Paper)
+    )
+    for name in ("logit", "inside", "outside"):
+        np.testing.assert_allclose(getattr(general, name), getattr(compiled, name), rtol=1e-9)
+    assert general.pbo == compiled.pbo
+    other = cross_validate(score_sums(twice, edges, 1.3, Plain(), 8))
+    assert (other.inside >= general.inside).all()  # no penalties
+    assert (other.inside > general.inside).any()
 
 
 def test_noise_gives_one_half():

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from strategies.search.linear import StrategySpace, signal_map_code
+from strategies.search.linear import StrategySpace
 from strategies.trade.kernels import LANES, signals_nb
+from strategies.trade.rules import SIGNAL_MAPS
 
 
 def test_names_bounds_and_sample_agree():
@@ -35,7 +36,7 @@ def test_signal_maps_by_hand():
     }
     for name, values in expected.items():
         signals = np.empty(3 * LANES)
-        signals_nb(outputs, weights, signal_map_code(name), signals)
+        signals_nb(outputs, weights, SIGNAL_MAPS[name], signals)
         np.testing.assert_allclose(signals.reshape(3, LANES), np.repeat(values, LANES).reshape(3, LANES))
 
 
@@ -44,5 +45,3 @@ def test_bad_spaces_are_refused():
         StrategySpace(0)
     with pytest.raises(ValueError, match="reversed"):
         StrategySpace(1, delta=(0.3, 0.2))
-    with pytest.raises(ValueError, match="half, clip, logistic"):
-        StrategySpace(1, signal_map="tanh")

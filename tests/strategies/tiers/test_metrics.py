@@ -2,8 +2,25 @@ import numpy as np
 import pytest
 
 from strategies.tiers import metrics
-from strategies.tiers.metrics import DAY_MS, measure
+from strategies.tiers.metrics import daily_returns, max_drawdown, measure, sharpe
+from strategies.trade.pool import Account
+from strategies.trade.rules import TradingRules
+from strategies.trade.window import DAY_MS, TradingWindow
 from tests.naive import metrics as naive
+
+RULES = TradingRules(0.001)
+
+
+def window(open_time, months):
+    """Bars at a price of 1."""
+    ones = np.ones(len(open_time))
+    return TradingWindow.of(ones[:, None], ones, ones, open_time, months)
+
+
+def account(equity, position, traded=None, fills=0.0):
+    """An account that never moved capital."""
+    traded = np.zeros(len(equity)) if traded is None else traded
+    return Account(np.asarray(equity, dtype=float), np.asarray(position, dtype=float), traded, fills, 0.0)
 
 
 def test_measure_as_its_slow_twin():
@@ -15,13 +32,36 @@ def test_measure_as_its_slow_twin():
         equity, market = np.exp(np.cumsum(rng.normal(0, 0.01, (2, 500)), axis=1))
         position = np.where(rng.random(500) < 0.3, 0.0, rng.uniform(-1, 1, 500))
         traded = np.where(rng.random(500) < 0.1, rng.random(500), 0.0)
-        got = measure(equity, position, time, months=1.7, fills=33.0, traded=traded, fee=0.001, market=market)
-        wanted = naive.metrics(equity, position, time.tolist(), 1.7, 33.0, traded, 0.001, market)
+        args = account(equity, position, traded, 33.0), window(time, 1.7), RULES, market
+        got, wanted = measure(*args), naive.metrics(*args)
         assert set(wanted) == set(got._fields)
         for name, value in got._asdict().items():
             assert value is wanted[name] is None or value == pytest.approx(wanted[name], rel=1e-9), name
         seen.add(got.recovery_days is None)
     assert seen == {True, False}
+
+
+def test_daily_returns_by_hand():
+    time = np.array([0, DAY_MS - 1, DAY_MS, 3 * DAY_MS, 3 * DAY_MS + 5])
+    equity = np.array([1.5, 1.1, 2.2, 9.0, 1.1])
+    np.testing.assert_allclose(daily_returns(equity, time), [0.1, 1.0, -0.5])
+    with pytest.raises(ValueError, match="do not fit"):
+        daily_returns(equity, time[:-1])
+
+
+def test_sharpe_and_drawdown_by_hand():
+    assert sharpe(np.array([0.01, 0.03])) == pytest.approx(0.02 / (0.01 * 2**0.5) * 365**0.5)
+    assert sharpe(np.array([0.01, 0.01])) == 0.0
+    assert sharpe(np.array([0.01])) == 0.0
+    assert max_drawdown(np.array([1.2, 0.9, 1.5, 1.0])) == pytest.approx(1 / 3)
+    assert max_drawdown(np.array([0.6, 0.9])) == pytest.approx(0.4)
+
+
+def test_measure_by_hand():
+    got = measure(account([1.0, 1.21], [0.0, 0.5], fills=5.0), window(np.array([0, DAY_MS]), 2.0), RULES)
+    assert got.total_return_pct == pytest.approx(21.0)
+    assert got.monthly_return_pct == pytest.approx(10.0)
+    assert (got.trades_per_month, got.mean_position_pct, got.max_drawdown_pct) == (2.5, 25.0, 0.0)
 
 
 def test_ratios_by_hand():
@@ -46,20 +86,21 @@ def test_recovery_by_hand():
 
 
 def test_what_has_nothing_to_divide_by_is_none():
-    time = DAY_MS * np.arange(3)
-    got = measure(np.ones(3), np.zeros(3), time, months=0.1, fills=0, market=np.ones(3))
-    nothing = {"sortino", "calmar", "matched_return", "beta"}
+    bars = window(DAY_MS * np.arange(3), 0.1)
+    got = measure(account(np.ones(3), np.zeros(3)), bars, RULES, np.ones(3))
+    nothing = {"sortino", "calmar", "matched_return_pct", "beta"}
     assert {name for name, value in got._asdict().items() if value is None} == nothing
-    assert (got.sharpe, got.volatility, got.turnover, got.fees, got.invested, got.recovery_days) == (0,) * 6
-    alone = measure(np.array([1.0, 0.9, 1.2]), np.ones(3), time, months=0.1, fills=0)
-    assert (alone.matched_return, alone.beta) == (None, None)
+    zero = (got.sharpe, got.volatility_pct, got.turnover_per_month, got.fees_pct, got.invested_pct, got.recovery_days)
+    assert zero == (0,) * 6
+    alone = measure(account([1.0, 0.9, 1.2], np.ones(3)), bars, RULES)
+    assert (alone.matched_return_pct, alone.beta) == (None, None)
     assert alone.sortino is not None
 
 
 def test_the_market_against_itself():
-    rng = np.random.default_rng(1)
-    market = np.exp(np.cumsum(rng.normal(0, 0.01, 400)))
-    got = measure(market, np.ones(400), DAY_MS // 10 * np.arange(400), months=1.3, fills=1, market=market)
+    market = np.exp(np.cumsum(np.random.default_rng(1).normal(0, 0.01, 400)))
+    bars = window(DAY_MS // 10 * np.arange(400), 1.3)
+    got = measure(account(market, np.ones(400), fills=1.0), bars, RULES, market)
     assert got.beta == pytest.approx(1.0)
-    assert got.matched_return == pytest.approx(got.total_return)
-    assert got.invested == got.mean_position == 100.0
+    assert got.matched_return_pct == pytest.approx(got.total_return_pct)
+    assert got.invested_pct == got.mean_position_pct == 100.0

@@ -4,15 +4,19 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from strategies.search.budget import Problem, evaluate_population
+from strategies.luck.placebo import draw_shifts, p_value
+from strategies.search.islands import SearchSettings, islands, merge, run_island
 from strategies.search.linear import StrategySpace
-from strategies.search.search import SearchSettings, islands, merge, run_island
-from strategies.tiers.null import draw_shifts, p_value, search_and_judge, shifted
+from strategies.search.problem import SearchProblem, evaluate_population
+from strategies.search.score import PaperScore
+from strategies.tiers.null import search_and_judge
+from strategies.trade.rules import TradingRules
+from strategies.trade.window import TradingWindow
 
 SETTINGS = SearchSettings(n_strategies=24, island_size=24, sampler="random", batch=32, n_blocks=3, random_share=0.0)
 
 
-def market(rng: np.random.Generator, n_bars: int, edge: float) -> Problem:
+def market(rng: np.random.Generator, n_bars: int, edge: float) -> SearchProblem:
     """Outputs that wander, of which two know the sign of the next return as well as ``edge`` says."""
     returns = rng.normal(0, 0.004, n_bars + 1)
     noise = rng.normal(0, 1, (n_bars + 1, 4))
@@ -21,7 +25,13 @@ def market(rng: np.random.Generator, n_bars: int, edge: float) -> Problem:
     known = np.sign(returns[1:])[:, None] * np.array([edge, -edge, 0.0, 0.0])
     outputs = 1 / (1 + np.exp(-noise[1:] - known))
     close = 100 * np.exp(np.cumsum(returns[:-1]))
-    return Problem(outputs, np.r_[100.0, close[:-1]], close, months=0.5, space=StrategySpace(4))
+    window = TradingWindow.of(outputs, np.r_[100.0, close[:-1]], close, 60_000 * np.arange(n_bars), 0.5)
+    return SearchProblem(window, StrategySpace(4), TradingRules(), PaperScore())
+
+
+def shifted(problem: SearchProblem, shift: int) -> SearchProblem:
+    """The problem on shifted outputs."""
+    return replace(problem, window=problem.window.shifted(shift))
 
 
 def p_values(n_markets: int, repeats: int, edge: float) -> dict[str, np.ndarray]:
@@ -51,25 +61,6 @@ def test_p_values_are_uniform_without_edge_and_small_with_one():
         assert values.mean() < 0.25, name
 
 
-def test_a_shift_moves_outputs_only_and_zero_changes_nothing():
-    problem = market(np.random.default_rng(1), 100, 0.0)
-    moved = shifted(problem, 30)
-    np.testing.assert_array_equal(moved.outputs[30:], problem.outputs[:-30])
-    np.testing.assert_array_equal(moved.outputs[:30], problem.outputs[-30:])
-    assert moved.close is problem.close
-    assert shifted(problem, 0) is problem
-
-
-def test_shifts_are_long_both_ways_and_a_longer_list_begins_with_a_shorter():
-    shifts = draw_shifts(1000, 500, 3, min_shift=200)
-    assert shifts.min() >= 200
-    assert shifts.max() <= 800
-    assert draw_shifts(1000, 500, 3).min() >= 100
-    np.testing.assert_array_equal(draw_shifts(1000, 20, 3, 200), shifts[:20])
-    with pytest.raises(ValueError, match="cannot be shifted"):
-        draw_shifts(100, 5, 0, min_shift=51)
-
-
 def test_found_is_what_the_pieces_give():
     rng = np.random.default_rng(4)
     past, future = market(rng, 400, 0.5), market(rng, 400, 0.5)
@@ -80,10 +71,6 @@ def test_found_is_what_the_pieces_give():
     assert found.best_score == score.max()
     for n in (10, 3):
         assert found.tier_return[n] == pytest.approx(100 * (value[best[:n]].mean() ** 2 - 1))
-    flat = replace(future, outputs=np.full_like(future.outputs, np.nan))
+    silent = np.full_like(future.window.outputs, np.nan)
+    flat = replace(future, window=future.window._replace(outputs=silent))
     assert search_and_judge(past, flat, SETTINGS, (3,)).rank_correlation == 0.0
-
-
-def test_p_value_by_hand():
-    assert p_value(2.0, np.array([1.0, 2.0, 3.0])) == 0.75
-    assert p_value(4.0, np.array([1.0, 2.0, 3.0])) == 0.25

@@ -6,6 +6,7 @@ import pytest
 from strategies.search.linear import StrategySpace
 from strategies.tiers import baselines
 from strategies.trade.kernels import fill_nb
+from strategies.trade.rules import CLIP, TradingRules
 from strategies.trade.simulate import simulate, simulate_paths
 
 
@@ -26,13 +27,13 @@ def eager(seed: int, n: int) -> np.ndarray:
 @pytest.mark.parametrize(("fee", "slippage"), [(0.0, 0.0), (0.0005, 0.0), (0.0005, 0.0003), (0.01, 0.002)])
 def test_vectorbt_agrees_to_the_last_fill(bt, make, market, fee, slippage, short):
     params = np.vstack([make[1](20, 25), eager(21, 25)])
-    costs = {"fee": fee, "slippage": slippage, "short": short}
-    paths = simulate_paths(params, *market, **costs)
+    rules = TradingRules(fee, slippage, short)
+    paths = simulate_paths(params, market, rules)
     assert paths.state.fills.sum() > 2000
-    result = bt.backtest(params, *market, **costs, columns=20)
+    result = bt.backtest(params, market, rules, columns=20)
     assert result.difference < 1e-9
-    np.testing.assert_allclose(result.equity[-1], simulate(params, *market, **costs).equity, rtol=1e-9)
-    records = bt.portfolio(paths.orders, market.open, market.close, fee, slippage, short).orders.values
+    np.testing.assert_allclose(result.equity[-1], simulate(params, market, rules).equity, rtol=1e-9)
+    records = bt.portfolio(paths.orders, market, rules).orders.values
     quantity = np.zeros_like(paths.equity)
     quantity[1:] = np.diff(paths.position * paths.equity / market.close[:, None], axis=0)
     for col in range(50):
@@ -52,7 +53,7 @@ def test_any_targets_fill_as_in_vectorbt(bt, make, fee, slippage, short):
     rng = np.random.default_rng(25)
     targets = rng.choice([0.0, 0.0, 0.5, 1.0, 1.0, -0.6 if short else 0.37], (1500, 6))
     orders = np.where(rng.random((1500, 6)) < 0.4, targets, np.nan)
-    records = bt.portfolio(orders, market.open, market.close, fee, slippage, short).orders.values
+    records = bt.portfolio(orders, market, TradingRules(fee, slippage, short)).orders.values
     for col in range(6):
         cash, quantity, fills = 1.0, 0.0, []
         for t in np.flatnonzero(~np.isnan(orders[:, col])):
@@ -68,26 +69,23 @@ def test_any_targets_fill_as_in_vectorbt(bt, make, fee, slippage, short):
 
 def test_a_difference_is_an_error(bt, make, market, monkeypatch):
     params = eager(22, 4)
-    other = simulate_paths(params, *market, fee=0.002)
+    other = simulate_paths(params, market, TradingRules(0.002))
     monkeypatch.setattr(bt, "simulate_paths", lambda *_, **__: other)
     with pytest.raises(ArithmeticError, match="differ"):
-        bt.backtest(params, *market, fee=0.0005)
+        bt.backtest(params, market, TradingRules())
 
 
 def test_a_tier_survives_near_ruin(bt, market):
     """Churners at a high fee lose nearly all, and the two still agree while equity is above dust."""
     params = eager(23, 8)
-    result = bt.backtest(params, *(x[:600] for x in market), fee=0.05, tolerance=1e-7)
+    result = bt.backtest(params, market.rows(slice(0, 600)), TradingRules(0.05), tolerance=1e-7)
     assert result.equity[-1].min() < 0.2
 
 
 def test_baselines_fill_as_in_vectorbt(bt, make):
-    market = make[0](25, 3000)
-    time = 3_600_000 * np.arange(3000)
-    for outputs_of in baselines.OUTPUTS.values():
-        outputs = outputs_of(market.open, market.close, time)
-        result = bt.backtest(
-            baselines.PARAMS, outputs, market.open, market.close, fee=0.001, slippage=0.0005,
-            signal_map=baselines.SIGNAL_MAP,
-        )  # fmt: skip
+    market = make[0](25, 3000, interval_ms=3_600_000)
+    for name, outputs_of in baselines.OUTPUTS.items():
+        rules = TradingRules(0.001, 0.0005, False, CLIP)
+        result = bt.backtest(baselines.PARAMS, market._replace(outputs=outputs_of(market)), rules)
         assert result.fills[0] > 40
+        np.testing.assert_allclose(baselines.baseline_account(name, market, rules).equity, result.equity[:, 0])

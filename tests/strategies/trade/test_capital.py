@@ -4,32 +4,38 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from strategies.tiers.ensemble import combine
 from strategies.trade.capital import (
-    RULES,
+    CAPITAL_RULES,
+    CapitalRule,
     clusters,
     day_returns,
     gradient_bound,
     gradient_rate,
     gradient_weights,
     invest,
+    prove_capital_rule,
+    register_capital_rule,
     shares,
     weights_by_day,
 )
-from strategies.trade.pool import Pool, from_start, part
+from strategies.trade.pool import Pool, from_start
+from strategies.trade.rules import TradingRules
 from strategies.trade.simulate import simulate_paths
+from strategies.trade.window import TradingWindow
 from tests.naive import metrics as naive
+from tests.naive.strategies import combine
 
 FEE, SLIPPAGE = 0.001, 0.0005
+RULES = TradingRules(FEE, SLIPPAGE)
 EDGES = np.array([0, 150, 500, 501, 900])
 
 
 def traders(make, short):
     """Paths of the first 7 strategies with more than 5 fills."""
     market, params = make[0](4, 900), make[1](9, 60)
-    options = {"fee": FEE, "slippage": SLIPPAGE, "short": short}
-    fills = simulate_paths(params, *market, **options).state.fills
-    return simulate_paths(params[np.flatnonzero(fills > 5)[:7]], *market, **options)
+    rules = TradingRules(FEE, SLIPPAGE, short)
+    fills = simulate_paths(params, market, rules).state.fills
+    return simulate_paths(params[np.flatnonzero(fills > 5)[:7]], market, rules)
 
 
 @pytest.fixture(params=[False, True], ids=["long", "both"])
@@ -38,17 +44,16 @@ def short(request):
 
 
 @pytest.fixture
-def stretch(make, short):
+def holdings(make, short):
     """900 bars of 7 strategies that trade, from a fresh start."""
-    market = make[0](4, 900)
     paths = traders(make, short)
     assert (paths.position.min() < -0.5) == short
-    return from_start(paths.equity, paths.position, market.open, market.close)
+    return from_start(paths.equity, paths.position, make[0](4, 900))
 
 
-def invested(rule, stretch, past, edges=EDGES, fee=FEE, slippage=SLIPPAGE):
-    pool = Pool(fee, slippage)
-    invest(pool, rule, past, stretch, edges)
+def invested(rule, holdings, past, rules=RULES):
+    pool = Pool(rules)
+    invest(pool, rule, past, holdings, EDGES)
     return pool.account()
 
 
@@ -56,7 +61,7 @@ def returns(seed, n_days=60, n=7, scale=0.02):
     return np.random.default_rng(seed).normal(0.001, scale, (n_days, n))
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", CAPITAL_RULES)
 def test_weights_are_shares_whatever_the_order(rule):
     past, later = returns(1), returns(2)
     past[:, 3] = 0.0  # never moved
@@ -69,61 +74,57 @@ def test_weights_are_shares_whatever_the_order(rule):
     assert len(weights) == (60 if rule == "universal" else 1)
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_equal_strategies_are_the_single_one(rule, stretch):
-    one = from_start(stretch.equity[:, :1], stretch.position[:, :1], stretch.open, stretch.close)
-    five = from_start(*(np.repeat(x, 5, axis=1) for x in one[:2]), stretch.open, stretch.close)
+@pytest.mark.parametrize("rule", CAPITAL_RULES)
+def test_equal_strategies_are_the_single_one(rule, holdings):
+    one = from_start(holdings.equity[:, :1], holdings.position[:, :1], holdings.window)
+    five = from_start(*(np.repeat(x, 5, axis=1) for x in one[1:3]), holdings.window)
     got = invested(rule, five, np.repeat(returns(1)[:, :1], 5, axis=1))
     np.testing.assert_allclose(got.equity, one.equity[:, 0], rtol=1e-12)
     np.testing.assert_allclose(got.position, one.position[:, 0], rtol=1e-9, atol=1e-12)
     assert got.moved == pytest.approx(0.0, abs=1e-9)
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_account_as_its_slow_twin(rule, stretch):
+@pytest.mark.parametrize("rule", CAPITAL_RULES)
+def test_account_as_its_slow_twin(rule, holdings):
     past = returns(5)
-    got = invested(rule, stretch, past)
-    weights = weights_by_day(rule, past, day_returns(stretch, EDGES))
+    got = invested(rule, holdings, past)
+    weights = weights_by_day(rule, past, day_returns(holdings, EDGES))
     starts = EDGES[:-1].tolist() if len(weights) > 1 else [0]
-    equity, traded = naive.account(
-        stretch.equity, stretch.position, stretch.open, stretch.close, starts, weights.tolist(), FEE, SLIPPAGE
-    )
+    equity, traded = naive.account(holdings.equity, holdings.position, holdings.window, starts, weights.tolist(), RULES)
     np.testing.assert_allclose(got.equity, equity, rtol=1e-9)
     np.testing.assert_allclose(got.traded, traded, rtol=1e-6, atol=1e-9)
     assert (got.moved > 1e-4) == (rule == "universal")
 
 
-def test_wild_weights_as_their_slow_twin(stretch):
+def test_wild_weights_as_their_slow_twin(holdings):
     rng = np.random.default_rng(8)
     weights = rng.dirichlet(np.full(7, 0.2), 4)
-    pool = Pool(FEE, SLIPPAGE)
+    pool = Pool(RULES)
     for weight, start, stop in zip(weights, EDGES[:-1], EDGES[1:], strict=True):
-        pool.run(weight, part(stretch, slice(start, stop)))
+        pool.run(weight, holdings.rows(slice(start, stop)))
     got = pool.account()
-    equity, traded = naive.account(
-        stretch.equity, stretch.position, stretch.open, stretch.close, EDGES[:-1].tolist(), weights.tolist(),
-        FEE, SLIPPAGE,
-    )  # fmt: skip
+    days = EDGES[:-1].tolist()
+    equity, traded = naive.account(holdings.equity, holdings.position, holdings.window, days, weights.tolist(), RULES)
     np.testing.assert_allclose(got.equity, equity, rtol=1e-9)
     np.testing.assert_allclose(got.traded, traded, rtol=1e-6, atol=1e-9)
     assert got.moved > 0.2
 
 
-def test_equal_is_the_sum_of_the_curves(stretch, make, short):
-    got = invested("equal", stretch, returns(1))
-    wanted = combine(stretch.equity, stretch.position)
-    np.testing.assert_allclose(got.equity, wanted.equity, rtol=1e-12)
-    np.testing.assert_allclose(got.position, wanted.position, rtol=1e-9, atol=1e-12)
+def test_equal_is_the_sum_of_the_curves(holdings, make, short):
+    got = invested("equal", holdings, returns(1))
+    equity, position = combine(holdings.equity, holdings.position)
+    np.testing.assert_allclose(got.equity, equity, rtol=1e-12)
+    np.testing.assert_allclose(got.position, position, rtol=1e-9, atol=1e-12)
     state = traders(make, short).state
     assert got.fills == pytest.approx(state.fills.mean())
     assert got.traded.sum() == pytest.approx(state.traded.mean())
     assert got.traded.sum() * FEE == pytest.approx(state.fees.mean())
 
 
-def test_moving_capital_costs(stretch):
+def test_moving_capital_costs(holdings):
     past = returns(1)
-    free = invested("universal", stretch, past, fee=0.0, slippage=0.0)
-    paid = invested("universal", stretch, past)
+    free = invested("universal", holdings, past, TradingRules(0.0))
+    paid = invested("universal", holdings, past)
     assert paid.moved > 0
     # strategies paid their own costs already: what is missing is what the moves cost
     assert free.equity[-1] - paid.equity[-1] == pytest.approx(paid.moved * (FEE + SLIPPAGE), rel=0.5)
@@ -206,15 +207,15 @@ def test_the_rate_makes_the_bound_least():
     assert gradient_rate(np.zeros((5, 3)), 10) == gradient_rate(past[:, :1], 10) == 0.0
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_no_look_ahead(rule, stretch):
+@pytest.mark.parametrize("rule", CAPITAL_RULES)
+def test_no_look_ahead(rule, holdings):
     past = returns(5)
-    whole = invested(rule, stretch, past)
+    whole = invested(rule, holdings, past)
     for cut in (1, 2, 3):
         stop = EDGES[cut]
-        changed = stretch._replace(
-            equity=np.vstack([stretch.equity[:stop], stretch.equity[stop:] * np.linspace(0.5, 2.0, 7)]),
-            position=np.vstack([stretch.position[:stop], 1 - stretch.position[stop:]]),
+        changed = holdings._replace(
+            equity=np.vstack([holdings.equity[:stop], holdings.equity[stop:] * np.linspace(0.5, 2.0, 7)]),
+            position=np.vstack([holdings.position[:stop], 1 - holdings.position[stop:]]),
         )
         other = invested(rule, changed, past)
         np.testing.assert_array_equal(other.equity[:stop], whole.equity[:stop])
@@ -228,27 +229,92 @@ def test_no_look_ahead(rule, stretch):
     assert (other[31:] != weights[31:]).any()
 
 
-def test_chunks_do_not_matter(stretch, monkeypatch):
-    whole = invested("universal", stretch, returns(1))
+def test_chunks_do_not_matter(holdings, monkeypatch):
+    whole = invested("universal", holdings, returns(1))
     monkeypatch.setattr("strategies.trade.pool.CHUNK", 7)
-    small = invested("universal", stretch, returns(1))
+    small = invested("universal", holdings, returns(1))
     for a, b in zip(whole, small, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
+def window(n_bars):
+    """Bars at a price of 1."""
+    return TradingWindow.of(np.zeros((n_bars, 1)), np.ones(n_bars), np.ones(n_bars), np.arange(n_bars), 1.0)
+
+
 def test_capital_of_a_ruined_strategy_stays_cash():
     equity = np.array([[1.0, 0.0], [1.1, 0.0], [1.2, 0.0]])
-    stretch = from_start(equity, np.zeros((3, 2)), np.ones(3), np.ones(3))
-    pool = Pool()
+    holdings = from_start(equity, np.zeros((3, 2)), window(3))
+    pool = Pool(TradingRules(0.0))
     for rows in (slice(0, 1), slice(1, 3)):
-        pool.run(np.array([0.5, 0.5]), part(stretch, rows))
+        pool.run(np.array([0.5, 0.5]), holdings.rows(rows))
     np.testing.assert_allclose(pool.account().equity, [0.5, 0.525, 0.55])
 
 
 def test_what_does_not_fit():
-    with pytest.raises(ValueError, match="capital 'all' is unknown"):
+    with pytest.raises(ValueError, match="capital rule 'all' is unknown, choose from equal"):
         shares("all", returns(1))
     with pytest.raises(ValueError, match="no strategy"):
         shares("equal", np.empty((5, 0)))
     with pytest.raises(ValueError, match="do not fit"):
-        from_start(np.ones((3, 2)), np.ones((3, 1)), np.ones(3), np.ones(3))
+        from_start(np.ones((3, 2)), np.ones((3, 1)), window(3))
+
+
+def calm(past):
+    """In proportion to 1 / (1 + range)."""
+    return 1.0 / (1.0 + np.ptp(past, axis=0)) if len(past) else np.ones(past.shape[1])
+
+
+def test_an_own_rule_is_proved_and_used(holdings, monkeypatch):
+    monkeypatch.setattr("strategies.trade.capital.CAPITAL_RULES", dict(CAPITAL_RULES))
+    row = CapitalRule("calm", "little to what moves much", calm, origin="mine.py")
+    register_capital_rule(row)
+    register_capital_rule(row)  # the same again is no clash
+    past = returns(1)
+    wanted = calm(past) / calm(past).sum()
+    np.testing.assert_array_equal(shares("calm", past), wanted)
+    np.testing.assert_allclose(invested("calm", holdings, past).equity, holdings.equity @ wanted, rtol=1e-12)
+    with pytest.raises(ValueError, match="'calm': the name is taken"):
+        register_capital_rule(row._replace(shares=lambda past: calm(past)))
+
+
+def spoil(past):
+    past[:] = 0.0
+    return np.ones(past.shape[1])
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (CapitalRule("equal", "", calm), "'equal': the name is taken"),
+        (CapitalRule("my rule", "", calm), "letters, digits and underscores"),
+        (CapitalRule("bad", "", lambda past: past.mean(axis=0) - 1.0 if len(past) else np.ones(7)), "0 or more"),
+        (CapitalRule("bad", "", lambda past: np.zeros(past.shape[1])), "not all 0"),
+        (CapitalRule("bad", "", lambda past: np.ones(past.shape[0])), "one float64 for each strategy"),
+        (CapitalRule("bad", "", lambda past: np.ones(past.shape[1], dtype=int)), "one float64 for each strategy"),
+        (CapitalRule("bad", "", lambda past: 1.0 / past.std(axis=0)), r"returns \(60, 7\) gives inf for strategy 0"),
+        (CapitalRule("bad", "", lambda past: np.random.default_rng().random(past.shape[1])), "other values"),
+        (CapitalRule("bad", "", lambda past: past[9] * 0 + 1.0), "IndexError: index 9"),
+        (CapitalRule("bad", "", spoil), "changes its input"),
+        (CapitalRule("bad", "", calm, learns=True), "must be equal"),
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_a_bad_rule_is_refused_in_one_line(row, message):
+    before = dict(CAPITAL_RULES)
+    with pytest.raises(ValueError, match=message) as error:
+        register_capital_rule(row)
+    assert "\n" not in str(error.value)
+    assert before == CAPITAL_RULES
+
+
+@pytest.mark.parametrize("name", CAPITAL_RULES)
+def test_the_rules_pass_their_own_proof(name):
+    prove_capital_rule(CAPITAL_RULES[name])
+
+
+def test_a_weight_that_is_no_share_is_refused_when_used(monkeypatch):
+    row = CapitalRule("sign", "", lambda past: past.sum(axis=0))
+    monkeypatch.setattr("strategies.trade.capital.CAPITAL_RULES", {"sign": row})
+    with pytest.raises(ValueError, match="'sign' must give weights of 0 or more"):
+        shares("sign", -np.ones((3, 2)))

@@ -5,23 +5,33 @@ import numpy as np
 import pytest
 
 from strategies.trade.kernels import fill_nb
+from strategies.trade.rules import SIGNAL_MAPS, TradingRules
 from strategies.trade.simulate import (
     State,
     final_value,
     flatten,
+    held_share,
     initial_state,
     mean_position,
     simulate,
     simulate_paths,
 )
+from strategies.trade.window import TradingWindow
 from tests.naive import strategies as naive
+
+RULES = TradingRules()
+
+
+def window(outputs, open_, close):
+    """A window of bars a minute apart."""
+    return TradingWindow.of(outputs, open_, close, 60_000 * np.arange(len(close)), 1.0)
 
 
 def same_bits(a: State, b: State) -> bool:
     return all(np.array_equal(x, y, equal_nan=x.dtype.kind == "f") for x, y in zip(a, b, strict=True))
 
 
-@pytest.mark.parametrize("signal_map", ["half", "clip", "logistic"])
+@pytest.mark.parametrize("signal_map", SIGNAL_MAPS)
 @pytest.mark.parametrize(
     ("fee", "slippage", "short"),
     [(0.0, 0.0, False), (0.0005, 0.0, False), (0.0005, 0.001, False), (0.02, 0.0, False), (0.0005, 0.001, True)],
@@ -29,11 +39,11 @@ def same_bits(a: State, b: State) -> bool:
 def test_equals_the_naive_twin(make, signal_map, fee, slippage, short):
     make_market, make_params = make
     m, params = make_market(3, 700), make_params(4, 21)
-    got = simulate(params, *m, fee=fee, slippage=slippage, short=short, signal_map=signal_map)
-    paths = simulate_paths(params, *m, fee=fee, slippage=slippage, short=short, signal_map=signal_map)
+    rules = TradingRules.of(fee_share=fee, slippage_share=slippage, short=short, signal_map=signal_map)
+    got, paths = simulate(params, m, rules), simulate_paths(params, m, rules)
     assert got.fills.sum() > 20
     for s, row in enumerate(params):
-        want = naive.simulate(row, *m, fee, signal_map, slippage, short)
+        want = naive.simulate(row, m, rules)
         assert got.equity[s] == pytest.approx(want["equity"], rel=1e-12)
         assert got.cash[s] == pytest.approx(want["cash"], abs=1e-12)
         assert got.fees[s] == pytest.approx(want["fees"], rel=1e-11)
@@ -51,29 +61,29 @@ def test_any_number_of_outputs(make, n_outputs):
     make_market, make_params = make
     m, params = make_market(5, 300, n_outputs), make_params(6, 3, n_outputs)
     params[:, :n_outputs] *= 3
-    got = simulate(params, *m)
-    want = [naive.simulate(row, *m, 0.0005)["equity"] for row in params]
+    got = simulate(params, m, RULES)
+    want = [naive.simulate(row, m, RULES)["equity"] for row in params]
     assert got.fills.sum() > 0
     np.testing.assert_allclose(got.equity, want, rtol=1e-12)
 
 
 def test_a_cut_series_gives_the_same_bits(make, market):
     params = make[1](7, 37)
-    whole = simulate(params, *market)
+    whole = simulate(params, market, RULES)
     rng = np.random.default_rng(8)
     for _ in range(10):
         cuts = [0, *sorted(rng.integers(0, 2001, 3)), 2000]
         state = initial_state(37)
         for a, b in itertools.pairwise(cuts):
-            state = simulate(params, *(x[a:b] for x in market), state=state)
+            state = simulate(params, market.rows(slice(a, b)), RULES, state)
         assert same_bits(state, whole)
 
 
 def test_company_and_order_do_not_change_bits(make, market):
     params = make[1](9, 50)
-    whole = simulate(params, *market)
+    whole = simulate(params, market, RULES)
     for index in (np.array([49]), np.arange(50)[::-1], np.arange(5, 22)):
-        alone = simulate(params[index], *market)
+        alone = simulate(params[index], market, RULES)
         assert same_bits(alone, State(*(field[index] for field in whole)))
 
 
@@ -84,7 +94,7 @@ def test_threads_do_not_change_bits(make, market):
         results = []
         for n in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
             numba.set_num_threads(n)
-            results.append(simulate(params, *market))
+            results.append(simulate(params, market, RULES))
     finally:
         numba.set_num_threads(before)
     assert same_bits(*results)
@@ -92,7 +102,7 @@ def test_threads_do_not_change_bits(make, market):
 
 def test_paths_are_the_same_walk(make, market):
     params = make[1](11, 19)
-    state, paths = simulate(params, *market), simulate_paths(params, *market)
+    state, paths = simulate(params, market, RULES), simulate_paths(params, market, RULES)
     assert same_bits(state, paths.state)
     np.testing.assert_array_equal(paths.equity[-1], state.equity)
     np.testing.assert_array_equal(np.add.accumulate(paths.position, axis=0)[-1], state.position_sum)
@@ -102,10 +112,10 @@ def test_paths_are_the_same_walk(make, market):
 
 def test_the_future_changes_nothing_before(make, market):
     params = make[1](12, 16)
-    changed = [x.copy() for x in market]
+    changed = [x.copy() for x in market[:3]]
     for x in changed:
         x[1200:] *= np.random.default_rng(13).uniform(0.5, 1.5, x[1200:].shape)
-    a, b = simulate_paths(params, *market), simulate_paths(params, *changed)
+    a, b = simulate_paths(params, market, RULES), simulate_paths(params, window(*changed), RULES)
     for name in ("equity", "position", "orders"):
         np.testing.assert_array_equal(getattr(a, name)[:1200], getattr(b, name)[:1200])
     # the order decided at bar 1199 is the last thing the past fixes
@@ -116,7 +126,7 @@ def test_the_future_changes_nothing_before(make, market):
 def test_an_order_fills_at_the_next_open_and_nowhere_else():
     outputs = np.array([[1.0], [1.0], [-1.0], [0.0]])
     open_, close = np.array([10.0, 20.0, 30.0, 40.0]), np.array([11.0, 21.0, 31.0, 41.0])
-    paths = simulate_paths(np.array([[0.5, 0.6, 0.4, 0.1]]), outputs, open_, close, fee=0.0)
+    paths = simulate_paths(np.array([[0.5, 0.6, 0.4, 0.1]]), window(outputs, open_, close), TradingRules(0.0))
     np.testing.assert_array_equal(paths.orders[:, 0], [np.nan, 1.0, np.nan, 0.0])
     np.testing.assert_allclose(paths.equity[:, 0], [1.0, 21 / 20, 31 / 20, 2.0])
     np.testing.assert_allclose(paths.position[:, 0], [0.0, 1.0, 1.0, 0.0])
@@ -124,10 +134,11 @@ def test_an_order_fills_at_the_next_open_and_nowhere_else():
 
 def test_an_order_of_the_last_bar_waits_in_the_state():
     row = np.array([[0.5, 0.6, 0.4, 0.1]])
-    state = simulate(row, np.array([[1.0]]), np.array([10.0]), np.array([10.0]), fee=0.0)
+    rules = TradingRules(0.0)
+    state = simulate(row, window(np.array([[1.0]]), np.array([10.0]), np.array([10.0])), rules)
     assert state.pending[0] == 1.0
     assert state.fills[0] == 0
-    after = simulate(row, np.array([[0.0]]), np.array([20.0]), np.array([40.0]), fee=0.0, state=state)
+    after = simulate(row, window(np.array([[0.0]]), np.array([20.0]), np.array([40.0])), rules, state)
     assert after.equity[0] == 2.0
     assert after.fills[0] == 1
 
@@ -158,7 +169,7 @@ def test_fills_by_hand():
 def test_money_is_conserved(make, market):
     """Cash plus cost is what came in: equity = 1 + gains on what was held - fees, summed bar by bar."""
     params = make[1](14, 16)
-    paths = simulate_paths(params, *market, fee=0.001)
+    paths = simulate_paths(params, market, TradingRules(0.001))
     quantity = paths.position * paths.equity / market.close[:, None]
     held = np.vstack([np.zeros(16), quantity[:-1]])
     previous_close = np.r_[market.close[0], market.close[:-1]]
@@ -170,7 +181,7 @@ def test_money_is_conserved(make, market):
 
 def test_a_higher_fee_never_pays_for_the_same_targets(make, market):
     """With the orders fixed, i.e. on the same targets at the same rows, value falls as the fee rises."""
-    orders = simulate_paths(make[1](15, 12), *market).orders
+    orders = simulate_paths(make[1](15, 12), market, RULES).orders
     for s in range(12):
         values = []
         for fee in (0.0, 0.0005, 0.005, 0.05):
@@ -184,8 +195,8 @@ def test_a_higher_fee_never_pays_for_the_same_targets(make, market):
 
 def test_double_capital_doubles_value(make, market):
     params = make[1](16, 30)
-    one = simulate(params, *market)
-    two = simulate(params, *market, state=initial_state(30, 2.0))
+    one = simulate(params, market, RULES)
+    two = simulate(params, market, RULES, initial_state(30, 2.0))
     np.testing.assert_allclose(two.equity, 2 * one.equity, rtol=1e-12)
     np.testing.assert_array_equal(two.fills, one.fills)
 
@@ -195,7 +206,7 @@ def test_ruin_is_guarded():
     outputs = np.tile([[1.0], [-1.0]], (200, 1))
     price = np.full(400, 7.0)
     with np.errstate(all="raise"):
-        state = simulate(np.array([[1.0, 0.6, 0.4, 0.1]]), outputs, price, price, fee=0.6)
+        state = simulate(np.array([[1.0, 0.6, 0.4, 0.1]]), window(outputs, price, price), TradingRules(0.6))
     assert 0 <= state.equity[0] < 1e-10
     assert 0.999 < state.drawdown[0] <= 1
     assert np.isfinite([state.position_sum[0], state.fees[0], state.traded[0]]).all()
@@ -204,34 +215,31 @@ def test_ruin_is_guarded():
 
 def test_nan_outputs_decide_nothing(make, market):
     params = make[1](17, 8)
-    outputs = np.full_like(market.outputs, np.nan)
-    state = simulate(params, outputs, market.open, market.close)
+    state = simulate(params, market._replace(outputs=np.full_like(market.outputs, np.nan)), RULES)
     np.testing.assert_array_equal(state.fills, 0)
     np.testing.assert_array_equal(final_value(state), 1.0)
 
 
 def test_flatten_keeps_value_and_drops_the_order(make, market):
-    state = flatten(simulate(make[1](18, 20), *(x[:501] for x in market)))
+    state = flatten(simulate(make[1](18, 20), market.rows(slice(0, 501)), RULES))
     np.testing.assert_array_equal(state.cash, state.equity)
     assert not state.quantity.any()
     assert np.isnan(state.pending).all()
     assert ((mean_position(state) >= 0) & (mean_position(state) <= 1)).all()
 
 
+def test_share_held_is_that_of_the_paths(make, market):
+    paths = simulate_paths(make[1](18, 20), market, RULES)
+    np.testing.assert_allclose(held_share(paths.state, market.close[-1]), paths.position[-1], rtol=1e-15)
+    broke = paths.state._replace(equity=np.zeros(20))
+    np.testing.assert_array_equal(held_share(broke, 1.0), 0.0)
+
+
 def test_bad_input_is_refused(make, market):
     params = make[1](19, 2)
-    outputs, open_, close = market
     with pytest.raises(ValueError, match="do not fit"):
-        simulate(params, outputs, open_[:-1], close)
-    with pytest.raises(ValueError, match="do not fit"):
-        simulate(params[:, 1:], outputs, open_, close)
-    with pytest.raises(ValueError, match="fee"):
-        simulate(params, outputs, open_, close, fee=1.0)
-    with pytest.raises(ValueError, match="signal map"):
-        simulate(params, outputs, open_, close, signal_map="tanh")
+        simulate(params[:, 1:], market, RULES)
     with pytest.raises(ValueError, match="state is of"):
-        simulate(params, outputs, open_, close, state=initial_state(3))
-    with pytest.raises(ValueError, match="row 5"):
-        simulate(params, outputs, np.where(np.arange(2000) == 5, np.nan, open_), close)
+        simulate(params, market, RULES, initial_state(3))
     with pytest.raises(ValueError, match="cash"):
         initial_state(2, 0.0)

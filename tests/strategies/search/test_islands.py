@@ -9,17 +9,21 @@ import numpy as np
 import optuna
 import pytest
 
-from strategies.search.budget import Problem, Spending, block_order, evaluate_population, rungs
+from strategies.search.budget import Spending, block_order, rungs
+from strategies.search.islands import SAMPLERS, SearchSettings, islands, merge, run_island
 from strategies.search.linear import StrategySpace
+from strategies.search.problem import SearchProblem, evaluate_population
 from strategies.search.samplers import RestartedCma
-from strategies.search.search import SAMPLERS, SearchSettings, islands, merge, run_island
+from strategies.search.score import COMMON, PaperScore
+from strategies.trade.rules import TradingRules
 from strategies.trade.simulate import simulate
+from strategies.trade.window import TradingWindow
 
 SMALL = SearchSettings(n_strategies=96, island_size=40, batch=8, population=8, n_startup_trials=8, seed=5)
 EVERY = pytest.mark.parametrize("sampler", SAMPLERS)
 
 
-def planted(seed: int = 0, n_bars: int = 1500) -> Problem:
+def planted(seed: int = 0, n_bars: int = 1500) -> SearchProblem:
     """Two of six outputs tell the next return: one for, one against; the others tell nothing."""
     rng = np.random.default_rng(seed)
     returns = rng.normal(0, 0.004, n_bars + 1)
@@ -27,7 +31,8 @@ def planted(seed: int = 0, n_bars: int = 1500) -> Problem:
     outputs[:, 0] = 0.5 * outputs[:, 0] + 0.5 * (returns[1:] > 0)
     outputs[:, 1] = 0.5 * outputs[:, 1] + 0.5 * (returns[1:] < 0)
     close = 100 * np.exp(np.cumsum(returns[:-1]))
-    return Problem(outputs, np.r_[100.0, close[:-1]], close, months=1.0, space=StrategySpace(6))
+    window = TradingWindow.of(outputs, np.r_[100.0, close[:-1]], close, 60_000 * np.arange(n_bars), 1.0)
+    return SearchProblem(window, StrategySpace(6), TradingRules(), PaperScore())
 
 
 def same(a, b) -> bool:
@@ -182,10 +187,13 @@ def test_evaluation_is_the_simulator_on_the_whole_window():
     problem = planted()
     params = problem.space.sample(np.random.default_rng(2), 20)
     got = evaluate_population(problem, params)
-    state = simulate(params, problem.outputs, problem.open, problem.close)
+    state = simulate(params, problem.window, problem.rules)
     np.testing.assert_array_equal(got["value"], state.equity)
     np.testing.assert_array_equal(got["fees"], state.fees)
-    np.testing.assert_array_equal(got["score"], got["monthly_return"] - got["trade_penalty"] - got["position_penalty"])
+    penalties = got["trade_penalty_pct"], got["position_penalty_pct"]
+    np.testing.assert_array_equal(got["score"], got["monthly_return_pct"] - penalties[0] - penalties[1])
+    assert set(got) == {*COMMON, "score", "trade_penalty_pct", "position_penalty_pct"}
+    assert all(values.shape == (20,) for values in got.values())
     # all blocks of a prefix budget, state carried on, are the same window
     prefix = Spending(problem, params, 27, 3, "prefix")
     for n in (5, 27):
@@ -215,7 +223,7 @@ def test_a_block_starts_flat_and_sees_only_its_own_bars():
     growth = np.ones(9)
     for block in (0, 9, 18):
         rows = slice(spending.edges[block], spending.edges[block + 1])
-        growth *= simulate(params, problem.outputs[rows], problem.open[rows], problem.close[rows]).equity
+        growth *= simulate(params, problem.window.rows(rows), problem.rules).equity
     np.testing.assert_allclose(spending.state.equity, growth, rtol=1e-12)
 
 
@@ -233,7 +241,7 @@ def test_tasks_and_problems_pickle():
 
 def test_the_room_imports_neither_vectorbt_nor_optuna_by_itself():
     code = (
-        "import sys, strategies.search.search, strategies.luck.selection_bias, strategies.tiers.ensemble;"
+        "import sys, strategies.search.islands, strategies.luck.placebo, strategies.tiers.walk_forward;"
         "sys.exit(any(m in sys.modules for m in ('vectorbt', 'optuna', 'scipy.stats')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -256,10 +264,6 @@ def test_bad_settings_are_refused():
     problem = planted()
     with pytest.raises(ValueError, match="outputs"):
         replace(problem, space=StrategySpace(5))
-    with pytest.raises(ValueError, match="months"):
-        replace(problem, months=0.0)
-    with pytest.raises(ValueError, match="do not fit"):
-        replace(problem, close=problem.close[1:])
     result = run_island(replace(islands(SMALL)[2], n_trials=2), problem)
     with pytest.raises(ValueError, match="differ"):
         merge([result, result])

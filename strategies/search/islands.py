@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from strategies.search.budget import BUDGETS, Problem, Spending, rungs
+from strategies.search.budget import BUDGETS, Spending, rungs
+from strategies.search.problem import SearchProblem
 
 if TYPE_CHECKING:
     import optuna
@@ -162,14 +163,16 @@ def islands(settings: SearchSettings) -> tuple[IslandTask, ...]:
     return tuple(tasks)
 
 
-def run_island(task: IslandTask, problem: Problem, told: Callable[[int], None] = lambda trials: None) -> IslandResult:
+def run_island(
+    task: IslandTask, problem: SearchProblem, told: Callable[[int], None] = lambda trials: None
+) -> IslandResult:
     """Search one island; the result follows from the arguments, bit by bit, in any process and order.
 
     Parameters
     ----------
     task : IslandTask
         From `islands`.
-    problem : Problem
+    problem : SearchProblem
         The window to search on.
     told : callable
         Called with the number of trials of each batch when it is done.

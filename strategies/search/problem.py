@@ -1,0 +1,64 @@
+"""A problem to search on: a window, the space of strategies, the rules they trade by, and their score."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from strategies.search.linear import StrategySpace
+from strategies.search.score import Record, Score
+from strategies.trade.rules import TradingRules
+from strategies.trade.simulate import State, final_value, mean_position, simulate
+from strategies.trade.window import TradingWindow
+
+
+@dataclass(frozen=True, eq=False)
+class SearchProblem:
+    """One window to search on; plain arrays and numbers, so it pickles. ValueError if outputs do not fit the space."""
+
+    window: TradingWindow
+    space: StrategySpace
+    rules: TradingRules
+    score: Score
+
+    def __post_init__(self) -> None:
+        if self.window.outputs.shape[1] != self.space.n_outputs:
+            raise ValueError(f"outputs {self.window.outputs.shape} do not fit {self.space.n_outputs} outputs")
+
+
+def record_of(state: State, months: float) -> Record:
+    """Record of strategies that started with cash 1, over ``months`` calendar months."""
+    return Record(final_value(state), state.fills, mean_position(state), months)
+
+
+def evaluate_population(problem: SearchProblem, params: np.ndarray) -> dict[str, np.ndarray]:
+    """Simulate every strategy in full on the whole window, without blocks.
+
+    Parameters
+    ----------
+    problem : SearchProblem
+        The window, and how strategies are judged.
+    params : (S, P) array
+        The strategies.
+
+    Returns
+    -------
+    dict of (S,) arrays
+        ``value`` (final over initial equity), ``fees`` and ``traded`` (in starting cash), ``fills``,
+        ``max_drawdown_share`` (of the peak), ``score``, ``monthly_return_pct``, ``trades_per_month``,
+        ``mean_position_pct`` (of equity), and the other pieces of the problem's score.
+    """
+    state = simulate(params, problem.window, problem.rules)
+    record = record_of(state, problem.window.months)
+    pieces = problem.score.pieces(record)
+    return {
+        "value": record.growth,
+        "fees": state.fees,
+        "traded": state.traded,
+        "fills": state.fills,
+        "max_drawdown_share": state.drawdown,
+        "score": pieces["score"],
+        "monthly_return_pct": record.monthly_return_pct,
+        "trades_per_month": record.trades_per_month,
+        "mean_position_pct": record.mean_position_pct,
+        **pieces,
+    }
