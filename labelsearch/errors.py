@@ -1,5 +1,9 @@
-"""The base of all errors that labelsearch raises on purpose."""
+"""The errors that labelsearch raises on purpose; each room has its own below these."""
 
 
-class LabelsearchError(ValueError):
-    """Something that the user can mend: one line that names what is wrong."""
+class LabelsearchError(Exception):
+    """The base of all of them. The text is one line."""
+
+
+class InputError(LabelsearchError, ValueError):
+    """Something that the user can mend; the text names what is wrong."""

@@ -88,11 +88,11 @@ def one_line_errors(command: Command) -> Command:
         try:
             return command(*args, **kwargs)
         except (ValueError, OSError) as error:
-            from labelsearch.errors import LabelsearchError
+            from labelsearch.errors import InputError
 
             if isinstance(error, BrokenPipeError) or getattr(error, "errno", None) in MACHINE_FAULTS:
                 raise
-            if isinstance(error, (LabelsearchError, OSError)):
+            if isinstance(error, (InputError, OSError)):
                 refuse(error)
             raise
 

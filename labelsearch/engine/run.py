@@ -20,12 +20,12 @@ from labelsearch.engine.looks import record_look
 from labelsearch.engine.meter import Meter
 from labelsearch.engine.reuse import take_over
 from labelsearch.engine.stage import Progress, R, Stage, Stored, Work, keep_units
-from labelsearch.errors import LabelsearchError
+from labelsearch.errors import InputError
 
 LEDGER, LOOKS = "ledger.jsonl", "looks.jsonl"
 
 
-class RunError(LabelsearchError):
+class RunError(InputError):
     """A run that cannot be used, as one line."""
 
 
@@ -124,7 +124,7 @@ class Run:
 
         Raises
         ------
-        LabelsearchError
+        InputError
             If the stage refuses its inputs.
         """
         if not given and stage.name in self._done:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from labelsearch.live.bundle import Tier
 from labelsearch.market.times import DAY_MS
 from strategies.trade.capital import Gradient
-from strategies.trade.pool import Pool, Stretch, part
+from strategies.trade.pool import Holdings, Pool
+from strategies.trade.rules import TradingRules
 from strategies.trade.simulate import State
 
 
@@ -30,32 +31,31 @@ class Book:
     Parameters
     ----------
     tier : Tier
-    rules : dict
-        As in `labelsearch.live.bundle.Bundle`.
-    universal : bool
+    rules : TradingRules
+    learns : bool
         Whether capital moves every day, by the returns since the start.
     """
 
-    def __init__(self, tier: Tier, rules: dict, *, universal: bool) -> None:
+    def __init__(self, tier: Tier, rules: TradingRules, *, learns: bool) -> None:
         self.tier = tier
-        self.pool = Pool(rules["fee"], rules["slippage"])
-        self.gradient = Gradient(len(tier.members), tier.rate) if universal else None
+        self.pool = Pool(rules)
+        self.gradient = Gradient(len(tier.members), tier.rate) if learns else None
         self._day = -1
         self._level = np.ones(len(tier.members))  # equity of the members when the day began
         self.equity, self.position, self.fills = 1.0, 0.0, 0.0
 
-    def run(self, stretch: Stretch, open_time: NDArray[np.int64]) -> None:
+    def run(self, holdings: Holdings) -> None:
         """Take some bars (T,) of all strategies of the bundle."""
-        of_tier = stretch.members(self.tier.members)
-        day = open_time // DAY_MS
+        of_tier = holdings.members(self.tier.members)
+        day = holdings.window.open_time // DAY_MS
         starts = np.flatnonzero(np.diff(day, prepend=self._day))
         if self.gradient is None:
             starts = starts[:1] if self._day < 0 else starts[:0]
         edges = [*starts.tolist(), len(day)]
         if edges[0] > 0:
-            self._follow(part(of_tier, slice(0, edges[0])), None)
+            self._follow(of_tier.rows(slice(0, edges[0])), None)
         for first, stop in itertools.pairwise(edges):
-            piece = part(of_tier, slice(first, stop))
+            piece = of_tier.rows(slice(first, stop))
             weights = self.tier.shares
             if self.gradient is not None and self._day >= 0:
                 before = self._level
@@ -66,8 +66,8 @@ class Book:
             self._day, self._level = int(day[first]), piece.equity_before.copy()
             self._follow(piece, weights)
 
-    def _follow(self, stretch: Stretch, weights: NDArray[np.float64] | None) -> None:
-        self.pool.run(weights, stretch)
+    def _follow(self, holdings: Holdings, weights: NDArray[np.float64] | None) -> None:
+        self.pool.run(weights, holdings)
         account = self.pool.account()
         self.equity, self.position = float(account.equity[-1]), float(account.position[-1])
         self.fills = account.fills

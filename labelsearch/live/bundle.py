@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feature_space.feature_set import FeatureSet
-from feature_space.own import file_sha256, load_indicators
-from labelsearch.classifiers.classifier import Classifier, load_classifier
+from labelsearch.classifiers.classifier import Predictor, load_predictor
 from labelsearch.live.verify import MANIFEST, BundleError, read, verify_bundle
 from labelsearch.market.rules import BarError
 from labelsearch.market.times import DAY_MS, parse_time
+from labelsearch.settings.own import OwnFileError, activate, file_sha256
+from strategies.trade.capital import CAPITAL_RULES
+from strategies.trade.rules import TradingRules
 
 THRESHOLDS = ("theta_buy", "theta_sell", "delta")
 
@@ -68,10 +70,11 @@ class Bundle:
     chosen_until: int
     labels: tuple[str, ...]
     feature_sets: tuple[FeatureSet, ...]
-    classifiers: tuple[Classifier, ...]
+    classifiers: tuple[Predictor, ...]
     params: NDArray[np.float64]
     strategies: NDArray[np.int64]
-    rules: dict[str, Any]
+    rules: TradingRules
+    learns: bool
     capital: str
     tiers: dict[int, Tier]
 
@@ -83,19 +86,19 @@ def load_bundle(folder: Path, own: Sequence[Path] = ()) -> Bundle:
     ----------
     folder : Path
     own : sequence of Path
-        The user's own indicators that the bundle needs: code is run only from files named here, and only if they are
+        The user's own files that the bundle needs: code is executed only from files named here, and only if they are
         those that the run was made with.
 
     Raises
     ------
     BundleError
-        As `verify_bundle`; own indicators that are needed and not given, or given and other; parts that do not fit.
+        As `verify_bundle`; own files that are needed and missing or different; parts that do not fit.
     """
     manifest = verify_bundle(folder)
     market, labels, book = (read(folder, name) for name in ("market.json", "labels.json", "strategies.json"))
     if DAY_MS % market["interval_ms"]:
         raise BundleError(f"{folder}: market.json: interval_ms: {market['interval_ms']} does not divide a day")
-    _load_own(folder, market["own_indicators"], own)
+    _load_own(folder, market["own_files"], own)
     names = tuple(label["name"] for label in labels)
     if len(set(names)) < len(names):
         raise BundleError(f"{folder}: labels.json: a label is there twice")
@@ -124,27 +127,29 @@ def load_bundle(folder: Path, own: Sequence[Path] = ()) -> Bundle:
         classifiers=classifiers,
         params=np.array([_strategy(folder, one, book["outputs"]) for one in book["strategies"]], dtype=np.float64),
         strategies=np.array([s["strategy"] for s in book["strategies"]], dtype=np.int64),
-        rules={
-            "fee": book["fee"],
-            "slippage": book["slippage"],
-            "short": book["side"] == "both",
-            "signal_map": book["signal_map"],
-        },
+        rules=TradingRules.of(
+            fee_share=book["fee_share"],
+            slippage_share=book["slippage_share"],
+            short=book["side"] == "both",
+            signal_map=book["signal_map"],
+        ),
+        learns=book["capital"] in CAPITAL_RULES and CAPITAL_RULES[book["capital"]].learns,
         capital=book["capital"],
         tiers=dict(sorted(tiers.items(), reverse=True)),
     )
 
 
-def _label(folder: Path, name: str) -> tuple[FeatureSet, Classifier]:
+def _label(folder: Path, name: str) -> tuple[FeatureSet, Predictor]:
     """Features and classifier of a label, which must be of as many features."""
     from safetensors import SafetensorError
 
     network = read(folder, f"classifiers/{name}/network.json", "classifiers/<label>/network.json")
     try:
         features = FeatureSet.from_dict(read(folder, f"feature_sets/{name}.json", "feature_sets/<label>.json"))
+        features.check()
         if len(features.features) != network["n_features"]:
             raise ValueError(f"{len(features.features)} features, but its network takes {network['n_features']}")
-        return features, load_classifier(folder / "classifiers" / name)
+        return features, load_predictor(folder / "classifiers" / name)
     except BundleError:
         raise
     except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
@@ -176,17 +181,12 @@ def _tier(folder: Path, name: str, tier: dict[str, Any], n_strategies: int) -> T
 
 
 def _load_own(folder: Path, needed: list[dict[str, str]], own: Sequence[Path]) -> None:
-    given = {}
-    for path in own:
-        try:
-            given[file_sha256(path)] = path
-        except OSError as error:
-            raise BundleError(f"{path}: cannot be read: {error.strerror}") from None
-    for one in needed:
-        if one["sha256"] not in given:
-            raise BundleError(f"{folder}: needs your own indicators as in the run's {one['file']}: give that file")
-    for one in needed:
-        try:
-            load_indicators(given[one["sha256"]])
-        except ValueError as error:
-            raise BundleError(" ".join(str(error).split())) from None
+    """Execute the user's own files that the bundle needs, and no others."""
+    try:
+        given = {file_sha256(path): path for path in own}
+        for entry in needed:
+            if entry["sha256"] not in given:
+                raise BundleError(f"{folder}: needs your own file {entry['file']} as in the run: name it with --own")
+        activate([given[entry["sha256"]] for entry in needed])
+    except OwnFileError as error:
+        raise BundleError(str(error)) from None

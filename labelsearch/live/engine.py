@@ -18,10 +18,13 @@ from labelsearch.live.bundle import Bundle
 from labelsearch.live.feed import Bar, bars_in
 from labelsearch.live.verify import BundleError
 from labelsearch.market.bars import Bars
-from strategies.trade.pool import Stretch
+from labelsearch.market.times import DAY_MS
+from strategies.trade.pool import Holdings
 from strategies.trade.simulate import State, initial_state, simulate_paths
+from strategies.trade.window import TradingWindow
 
 BUY_AND_SELL = (0, 2)
+MONTH_MS = 365.25 / 12.0 * DAY_MS
 BULK = 10_000  # bars at a time, so that the paths of all strategies fit in memory
 
 
@@ -67,8 +70,7 @@ class Engine:
         self._rows = [np.zeros((c.window, len(s.features)), dtype=np.float32) for c, s in self._pairs()]
         self._close = 0.0  # of the last traded bar since the start, 0 before it
         self._price = 0.0  # close of the last bar
-        universal = bundle.capital == "universal"
-        self.books = {n: Book(tier, bundle.rules, universal=universal) for n, tier in bundle.tiers.items()}
+        self.books = {n: Book(tier, bundle.rules, learns=bundle.learns) for n, tier in bundle.tiers.items()}
 
     def _pairs(self) -> Any:
         return zip(self.bundle.classifiers, self.bundle.feature_sets, strict=True)
@@ -100,7 +102,8 @@ class Engine:
         if bar.filled or warming:
             return Step(bar, warming, np.empty(0), [], {})
         before, outputs = self.state, self._classify(bar.open_time // self.bundle.interval_ms)
-        self._trade(outputs[None, :], *(np.array([x]) for x in (bar.open, bar.close, bar.open_time)))
+        prices = (np.array([x]) for x in (bar.open, bar.close, bar.open_time))
+        self._trade(TradingWindow(outputs[None, :], *prices, months=self._months(1)))
         return Step(bar, 0, self.outputs, self._fills(before, bar), self.standings())
 
     def standings(self) -> dict[int, Standing]:
@@ -128,7 +131,7 @@ class Engine:
         for s in np.flatnonzero(self.state.fills > before.fills):
             change = float(self.state.quantity[s] - before.quantity[s])
             side = 1.0 if change > 0 else -1.0
-            price = bar.open * (1.0 + side * self.bundle.rules["slippage"])
+            price = bar.open * (1.0 + side * self.bundle.rules.slippage_share)
             fee = float(self.state.fees[s] - before.fees[s])
             name = "buy" if change > 0 else "sell"
             found.append(Fill(int(self.bundle.strategies[s]), name, price, abs(change), fee))
@@ -189,23 +192,22 @@ class Engine:
         """Trade some rows of a grid at once."""
         for first in range(0, len(rows), BULK):
             part = rows[first : first + BULK]
-            self._trade(outputs[first : first + BULK], grid.open[part], grid.close[part], grid.open_time[part])
+            prices = (column[part] for column in (grid.open, grid.close, grid.open_time))
+            self._trade(TradingWindow(outputs[first : first + BULK], *prices, months=self._months(len(part))))
 
-    def _trade(
-        self,
-        outputs: NDArray[np.float64],
-        open_: NDArray[np.float64],
-        close: NDArray[np.float64],
-        open_time: NDArray[np.int64],
-    ) -> None:
-        """Take strategies and accounts through T traded bars; outputs (T, K), the others (T,)."""
-        self.began = self.began or int(open_time[0])
-        before, held, last = self.state, self.held, self._close or float(open_[0])
-        paths = simulate_paths(self.bundle.params, outputs, open_, close, **self.bundle.rules, state=before)
-        self.state, self.outputs, self._close = paths.state, outputs[-1], float(close[-1])
-        stretch = Stretch(paths.equity, paths.position, open_, close, before.equity, held, last)
+    def _months(self, n_bars: int) -> float:
+        """Length of some bars; nothing that is followed live depends on it."""
+        return n_bars * self.bundle.interval_ms / MONTH_MS
+
+    def _trade(self, window: TradingWindow) -> None:
+        """Take strategies and accounts through T traded bars."""
+        self.began = self.began or int(window.open_time[0])
+        before, held, last = self.state, self.held, self._close or float(window.open[0])
+        paths = simulate_paths(self.bundle.params, window, self.bundle.rules, state=before)
+        self.state, self.outputs, self._close = paths.state, window.outputs[-1], float(window.close[-1])
+        holdings = Holdings(window, paths.equity, paths.position, before.equity, held, last)
         for book in self.books.values():
-            book.run(stretch, open_time)
+            book.run(holdings)
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Everything that `restore` needs, as arrays for ``np.savez``."""

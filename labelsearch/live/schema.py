@@ -2,7 +2,7 @@
 
 from typing import Any
 
-FORMAT_VERSION = 3  # 3: market.json, past.json, schema.json, all tiers of a bundle with their capital
+FORMAT_VERSION = 4  # 4: units in names (fee_share, max_drawdown_pct); own_files in place of own_indicators
 
 Schema = dict[str, Any]
 
@@ -61,8 +61,8 @@ MARKET = _object(
     windows=_map(
         "windows of the run", _list("first and last day, UTC", _field("string", "date"), minItems=2, maxItems=2)
     ),
-    own_indicators=_list(
-        "the user's own indicators; the bundle does not hold their code, whoever follows it gives the files",
+    own_files=_list(
+        "the user's own files; the bundle does not hold their code: whoever follows it provides them",
         _object("one file", file=_field("string", "its name", **_WORDS), sha256=_SHA256),
     ),
 )
@@ -73,14 +73,12 @@ STRATEGIES = _object(
         "string", "how the weighted sum becomes the wanted share of equity", enum=["half", "clip", "logistic"]
     ),
     side=_field("string", "long: positions from 0 to 1; both: from -1 to 1", enum=["long", "both"]),
-    fee=_field("number", "assumed fee, as a share of traded value", **_SHARE),
-    slippage=_field(
+    fee_share=_field("number", "assumed fee, as a share of traded value", **_SHARE),
+    slippage_share=_field(
         "number", "share by which a fill is assumed worse than the open, half the spread included", **_SHARE
     ),
     outputs=_list("classifier outputs in order: label:buy and label:sell", _field("string", "output"), minItems=1),
-    capital=_field(
-        "string", "how a tier shares out capital", enum=["equal", "inverse_volatility", "redundancy", "universal"]
-    ),
+    capital=_field("string", "rule by which a tier shares out capital", **_WORDS),
     tiers=_map(
         "tiers by size",
         _object(

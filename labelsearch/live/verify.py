@@ -4,13 +4,14 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from labelsearch.errors import InputError
 from labelsearch.live import strict_json
 from labelsearch.live.schema import FORMAT_VERSION, check
 
 MANIFEST = "manifest.json"
 
 
-class BundleError(ValueError):
+class BundleError(InputError):
     """A bundle that cannot be used, as one line."""
 
 

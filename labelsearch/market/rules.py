@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from labelsearch.errors import InputError
+
 PRICES = ("open", "high", "low", "close")
 REQUIRED = (*PRICES, "volume")
 OPTIONAL = ("quote_volume", "trades", "taker_buy_volume")
@@ -13,7 +15,7 @@ OPTIONAL = ("quote_volume", "trades", "taker_buy_volume")
 Columns = Mapping[str, NDArray[np.float64]]
 
 
-class BarError(ValueError):
+class BarError(InputError):
     """Bars, or a file of them, that break a rule.
 
     Parameters

@@ -252,7 +252,9 @@ def search_strategies(
     """
     score = score or PaperScore()
     if train is not None:
-        score = score.paced(search.spread(grid_of(bars).present().close) / search.spread(grid_of(train).present().close))
+        score = score.paced(
+            search.spread(grid_of(bars).present().close) / search.spread(grid_of(train).present().close)
+        )
     past = _problem(outputs, bars, days, settings, score)
     tasks = islands((settings or Search()).settings(Seeds(seed)("search")))
     return search.to_frame(past, merge([run_island(task, past) for task in tasks]))

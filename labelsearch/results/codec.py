@@ -46,7 +46,11 @@ def from_plain(kind: object, data: object) -> typing.Any:
         return tuple(map(from_plain, [of[0]] * len(data) if of[-1] is Ellipsis else of, data, strict=False))
     if origin in (dict, Mapping) and isinstance(data, dict):
         return {from_plain(of[0], _key(of[0], key)): from_plain(of[1], item) for key, item in data.items()}
-    if isinstance(kind, type) and (dataclasses.is_dataclass(kind) or hasattr(kind, "_fields")) and isinstance(data, dict):
+    if (
+        isinstance(kind, type)
+        and (dataclasses.is_dataclass(kind) or hasattr(kind, "_fields"))
+        and isinstance(data, dict)
+    ):
         hints = typing.get_type_hints(kind)
         missing = object()
         given = {name: data.get(name, missing) for name in hints if not name.startswith("_")}

@@ -10,7 +10,6 @@ import shutil
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from labelsearch.labels.kinds import KINDS, Label, make_label
 from labelsearch.labels.spans import check_order

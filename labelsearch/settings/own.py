@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from labelsearch.errors import LabelsearchError
+from labelsearch.errors import InputError
 
 logger = logging.getLogger(__name__)
 
 
-class OwnFileError(LabelsearchError):
+class OwnFileError(InputError):
     """A file of the user's own that cannot be used, as one line."""
 
 

@@ -8,13 +8,13 @@ import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from labelsearch.errors import LabelsearchError
+from labelsearch.errors import InputError
 
 Section = TypeVar("Section")
 Plain = dict[str, Any]  # as TOML has it
 
 
-class ExperimentError(LabelsearchError):
+class ExperimentError(InputError):
     """An experiment file that cannot be used, as one line."""
 
 

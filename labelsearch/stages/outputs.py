@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labelsearch.engine.files import write_files
 from labelsearch.engine.stage import Stage, Stored, Work
 from labelsearch.labels.base import BUY, SELL, Label
 from labelsearch.labels.spans import Span

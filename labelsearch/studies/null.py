@@ -114,8 +114,7 @@ def _statistics(found: list[Found], sizes: tuple[int, ...]) -> tuple[NullStatist
     values: Mapping[tuple[str, str], list[float]] = {
         ("best past score", "%"): [entry.best_score for entry in found],
         **{
-            (f"{tier_name(n)} future return", "% a month"): [entry.tier_return_pct[n] for entry in found]
-            for n in sizes
+            (f"{tier_name(n)} future return", "% a month"): [entry.tier_return_pct[n] for entry in found] for n in sizes
         },
         ("rank correlation", ""): [entry.rank_correlation for entry in found],
     }

@@ -90,7 +90,9 @@ def repeat_with_other_seeds(run: Run, seed: int, settings: Search, *, search: in
         for number in range(1, max(count, len(before.of(kind))) + 1):
             seeds = Seeds(seed, ((kind, number),))
             other = {"search_settings": settings.settings(seeds("search"))}
-            branch = run.branch(f"seeds/{kind}-{number}", **(other if kind == "search" else {"classifier_seeds": seeds}))
+            branch = run.branch(
+                f"seeds/{kind}-{number}", **(other if kind == "search" else {"classifier_seeds": seeds})
+            )
             tables[kind].append(branch.do(TIERS))
     found = run.do(STAGE, search_tables=tuple(tables["search"]), classifier_tables=tuple(tables["classifier"]))
     return found.value

@@ -5,8 +5,7 @@ QUESTIONS = {
     "-1 the other way round. In brackets: where it may truly lie.",
     "rank_positive": "The same among those one would have thought of trading.",
     "rank_partial": "The same after taking away how much a strategy simply held and traded.",
-    "sharpe_all": "How sure is it that the past result is not just the luckiest of all tries? "
-    "Below 0.95: not sure.",
+    "sharpe_all": "How sure is it that the past result is not just the luckiest of all tries? Below 0.95: not sure.",
     "sharpe": "How sure is it that the past result is not just the luckiest of all tries?",
     "sharpe_different": "The same if near-copies count as one try.",
     "overfitting": "Pick the winner on half of the days: how often is it worse than the middle on the "

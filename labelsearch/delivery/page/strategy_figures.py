@@ -20,8 +20,8 @@ from labelsearch.delivery.page.figures import (
     margins,
     numbers,
 )
-from labelsearch.results.run import Results
 from labelsearch.results.ensembles import tier_name
+from labelsearch.results.run import Results
 
 N_POINTS = 3000
 SHARE_OUTSIDE = 0.005  # of the strategies at each end of an axis, beyond what is shown first

@@ -1,6 +1,7 @@
 """Pictures of an explanation: every Shapley value of the strongest features, and the means of all."""
 
 from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 

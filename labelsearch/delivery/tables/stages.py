@@ -168,7 +168,9 @@ def tier_table(results: Results) -> Table:
         words.append(f"Capital: {found.capital}; placebo and belief judge the same members at equal capital.")
     data = {
         "table": [row.flat() for row in found.rows],
-        **{name: getattr(found, name) for name in ("members", "capital", "n_strategies", "ranks", "placebo", "verdict")},
+        **{
+            name: getattr(found, name) for name in ("members", "capital", "n_strategies", "ranks", "placebo", "verdict")
+        },
     }
     columns = (*TIER_COLUMNS, *titles)
     return Table("Ensemble tiers", columns, rows, n_text=2, note=" ".join(words), key="ensembles", data=data)

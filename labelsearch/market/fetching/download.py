@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import urllib3
 from urllib3.exceptions import HTTPError, InvalidHeader
 
+from labelsearch.errors import LabelsearchError
+
 T = TypeVar("T")
 
 CONNECTIONS = 4
@@ -25,7 +27,7 @@ _PASSING = frozenset({429, 500, 502, 503, 504})
 _CHUNK = 1 << 16
 
 
-class FetchError(RuntimeError):
+class FetchError(LabelsearchError):
     """The network or a server failed: nothing is wrong with what was asked for. One line."""
 
     def __init__(self, text: str) -> None:
