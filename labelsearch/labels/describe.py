@@ -23,7 +23,8 @@ def class_counts(values: LabelValues, traded: NDArray[np.bool_]) -> ClassCounts:
     """Count the traded bars, bool (T,)."""
     settled = traded & values.settled
     counts = np.bincount(values.classes[settled], minlength=len(CLASS_NAMES))
-    return ClassCounts(*counts.tolist(), unsettled=int(traded.sum() - settled.sum()))
+    buy, neutral, sell = counts.tolist()
+    return ClassCounts(buy, neutral, sell, unsettled=int(traded.sum() - settled.sum()))
 
 
 def mean_horizon(values: LabelValues, traded: NDArray[np.bool_]) -> float | None:

@@ -42,9 +42,7 @@ def prove_label(cls: type[Any]) -> None:
     """
     kind = getattr(cls, "kind", None)
     if not isinstance(cls, type) or not isinstance(kind, str) or not kind.isidentifier():
-        raise ValueError(
-            f"{getattr(cls, '__name__', cls)} is not a label kind: it has no class attribute kind that is a name"
-        )
+        raise ValueError(f"{getattr(cls, '__name__', cls)} is not a class with a name in its attribute kind")
     try:
         _check_class(cls)
         labels = [build_label(cls, options) for options in cls.examples]
@@ -115,7 +113,7 @@ def check_values(label: Label, price: NDArray[np.float64], reference: float) -> 
             raise ValueError(f"{label.name}: {name} must be {kind.__name__} of shape (T,)")
     if price.tobytes() != before:
         raise ValueError(f"{label.name}: changes the prices it is given")
-    if any(one.tobytes() != other.tobytes() for one, other in zip(got, again, strict=True)):
+    if any(getattr(got, name).tobytes() != getattr(again, name).tobytes() for name in got._fields):
         raise ValueError(f"{label.name}: gives other values when computed again")
     value, classes, last_used = got
     if not (np.abs(value) <= 1.0).all():
@@ -156,8 +154,8 @@ def check_last_used(label: Label, price: NDArray[np.float64], reference: float, 
         bars = np.flatnonzero(whole.last_used <= last)
         for other in _continuations(price, int(last), rng):
             changed = label.values(other, reference)
-            for name, one, two in zip(whole._fields, whole, changed, strict=True):
-                different = bars[one[bars] != two[bars]]
+            for name in whole._fields:
+                different = bars[getattr(whole, name)[bars] != getattr(changed, name)[bars]]
                 if different.size:
                     at = f"bar {different[0]}, whose last_used is {whole.last_used[different[0]]}"
                     raise ValueError(f"{label.name}: bars after {last} change the {name} of {at}")
