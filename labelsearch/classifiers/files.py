@@ -7,12 +7,12 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from labelsearch.classifiers.names import weight_files
+from labelsearch.classifiers.kinds import weight_files
 from labelsearch.classifiers.networks import Ensemble, build_network
 
 
 def save_network(network: nn.Module, kind: str, options: dict[str, Any], n_features: int, folder: Path) -> None:
-    """Write ``network.json`` and ``weights.safetensors`` into ``folder``; an ensemble has a weights file per member."""
+    """Write ``network.json`` and ``weights.safetensors`` into ``folder``; an ensemble has a weight file per member."""
     description: dict[str, Any] = {"kind": kind, "n_features": n_features, "options": options}
     members = [network]
     if isinstance(network, Ensemble):
@@ -24,7 +24,7 @@ def save_network(network: nn.Module, kind: str, options: dict[str, Any], n_featu
 
 
 def load_network(folder: Path) -> nn.Module:
-    """Inverse of `save_network`, ready for inference."""
+    """Inverse of `save_network`, in evaluation mode; `ValueError` if the kind of network is unknown."""
     description = json.loads((folder / "network.json").read_text())
     members = []
     for name in weight_files(description.get("n_networks", 1)):
