@@ -1,1 +1,1 @@
-"""Causal features of a market: arrays in, arrays out. Imports nothing else of ours but the errors."""
+"""Causal features of a market: arrays in, arrays out. Imports nothing else of ours."""

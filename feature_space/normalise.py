@@ -20,7 +20,7 @@ ROUNDING = 1e-12  # indicators are ratios near 1: a standard deviation below thi
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def squash_nb(x, scale):
-    """(2/pi) arctan(x/scale), float64 (T,) like ``x`` and ``scale``; 0 where the scale is mere rounding error."""
+    """(2/pi) arctan(x/scale), float64 (T,) like ``x`` and ``scale``; 0 where the scale is only rounding error."""
     out = np.empty(x.size)
     for i in range(x.size):
         out[i] = arctan_of_ratio_nb(x[i], scale[i]) * (2.0 / np.pi) if scale[i] > ROUNDING else 0.0

@@ -178,7 +178,7 @@ class PairSearch:
                 total += terms[row]
         return totals
 
-    def judge(self, rests: list[NDArray[np.float64]], first: int, last: int) -> NDArray[np.float64]:
+    def objective(self, rests: list[NDArray[np.float64]], first: int, last: int) -> NDArray[np.float64]:
         """Mass or contrast with each of the candidates ``first`` to ``last`` added to the rest."""
         self.n_evaluations += int(last - first)
         tops = np.full(last - first, 2.0 * self.n_features)
@@ -194,7 +194,7 @@ class PairSearch:
         """Mass or contrast of one choice."""
         row = self.offsets[0] + choice[0]
         rests = [d - terms[row] for d, terms in zip(self.distances(choice), self.terms, strict=True)]
-        return float(self.judge(rests, row, row + 1)[0])
+        return float(self.objective(rests, row, row + 1)[0])
 
     def climb(self, choice: NDArray[np.int64]) -> tuple[NDArray[np.int64], float]:
         """Change one feature at a time until no single change lowers the mass or contrast."""
@@ -206,10 +206,10 @@ class PairSearch:
                 first, last = self.offsets[feature], self.offsets[feature + 1]
                 old = first + choice[feature]
                 rests = [total - terms[old] for total, terms in zip(totals, self.terms, strict=True)]
-                judged = self.judge(rests, first, last)
-                winner = int(np.argmin(judged))
-                if winner != choice[feature] and judged[winner] < best * (1.0 - 1e-9):
-                    choice[feature], best, improved = winner, float(judged[winner]), True
+                scores = self.objective(rests, first, last)
+                winner = int(np.argmin(scores))
+                if winner != choice[feature] and scores[winner] < best * (1.0 - 1e-9):
+                    choice[feature], best, improved = winner, float(scores[winner]), True
                     totals = [r + terms[first + winner] for r, terms in zip(rests, self.terms, strict=True)]
         return choice, best
 

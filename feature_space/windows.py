@@ -189,7 +189,7 @@ def first_max_nb(x, sign, best, age):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def window_max_nb(x, k, sign, with_age):
-    """Largest of the last ``k`` elements and, if asked for, steps back to the latest of the largest.
+    """Largest of the last ``k`` elements and, with ``with_age``, steps back to the latest of the largest.
 
     With a ``sign`` of -1 the smallest. A NaN is never chosen.
     """

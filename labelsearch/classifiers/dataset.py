@@ -22,7 +22,7 @@ class Windows:
     rows : int64 (N,)
         Last row of each window.
     window : int
-        L. Rows before the first of the matrix are taken to equal the first.
+        L. Rows before the first of the matrix count as copies of it.
     """
 
     def __init__(self, matrix: Tensor, rows: Tensor, window: int) -> None:

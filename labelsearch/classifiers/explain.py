@@ -135,7 +135,9 @@ def _window_values(
     for i, row in enumerate(rows):
         forward = rng.permutation(n_features)
         for order in (forward, forward[::-1]):
-            steps = np.repeat(background[None], n_features + 1, axis=0)  # (F + 1, B, L, F): each step knows one more
+            steps = np.repeat(
+                background[None], n_features + 1, axis=0
+            )  # (F + 1, B, L, F): one more known feature per step
             for k, feature in enumerate(order):
                 steps[k + 1 :, :, :, feature] = row[:, feature]
             logits = _logits(network, steps.reshape(-1, *row.shape)).reshape(n_features + 1, -1, 3)

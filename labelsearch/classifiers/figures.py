@@ -7,7 +7,7 @@ Interval = tuple[float, float]  # 95%, lower end first
 
 @dataclass(frozen=True)
 class ClassScores:
-    """How well one class is told from the others.
+    """How well one class is separated from the others.
 
     Attributes
     ----------

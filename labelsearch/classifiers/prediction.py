@@ -43,8 +43,8 @@ def predict(
     The probabilities of a row have the same bits whatever other rows are asked for. Multilayer perceptrons go through
     `labelsearch.classifiers.inference`. All other networks go through torch on one thread, in blocks of one size; as
     matrix products may depend on the place of a row in its block, the row's own number fixes it, and ``origin`` is the
-    number of the first row of the matrix. The window of a row ends at the row; rows before the first of the matrix are
-    taken to equal the first.
+    number of the first row of the matrix. The window of a row ends at the row; rows before the first of the matrix
+    count as copies of it.
     """
     index = np.arange(matrix.shape[0]) if rows is None else np.asarray(rows, dtype=np.int64)
     perceptron = perceptron_of(network)
@@ -65,6 +65,6 @@ def predict(
             wanted = np.flatnonzero(turn == block)
             block_rows = torch.zeros(size, dtype=torch.int64)
             block_rows[torch.from_numpy(places[wanted])] = torch.from_numpy(index[wanted])
-            seen = Windows(source, block_rows, window).gather() if window > 1 else source[block_rows]
-            out[wanted] = torch.softmax(network(seen), 1).numpy()[places[wanted]]
+            features = Windows(source, block_rows, window).gather() if window > 1 else source[block_rows]
+            out[wanted] = torch.softmax(network(features), 1).numpy()[places[wanted]]
     return out

@@ -155,7 +155,7 @@ def fit_network(
 
 
 def suggest_options(trial: optuna.Trial, kind: NetworkKind) -> Options:
-    """Hyper-parameters of a network of a kind, drawn in the order of its ranges."""
+    """Hyper-parameters of a network, drawn in the order of the ranges of its kind."""
     options: Options = {}
     for one in kind.ranges:
         if isinstance(one, Choice):

@@ -48,7 +48,7 @@ class Label(Protocol):
 
     @property
     def name(self) -> str:
-        """Short name that tells instances apart."""
+        """Short name, different for different options."""
 
     @property
     def lookahead(self) -> int | None:

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 SMOOTHING = 5  # bars of the centred mean, from the authors' published code
-LIMIT_SPAN = 5000  # bars of the trailing mean that turns percent into price, likewise
+LIMIT_SPAN = 5000  # bars of the trailing mean that converts percent into price, from the same code
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -138,14 +138,14 @@ def zigzag_nb(smooth, up, down):
             troughs[legs], peaks[legs], decided[legs] = candidate, i, n
             legs += 1
             break
-        seen = i + 1
-        if smooth[i] - smooth[candidate] > up[seen]:
-            if legs > 0 and smooth[peaks[legs - 1]] - smooth[candidate] < down[seen]:
+        deciding = i + 1
+        if smooth[i] - smooth[candidate] > up[deciding]:
+            if legs > 0 and smooth[peaks[legs - 1]] - smooth[candidate] < down[deciding]:
                 # the fall before it was too small; only with two legs does the original extend the peak
                 if legs >= 2 and smooth[i] > smooth[peaks[legs - 1]]:
                     peaks[legs - 1] = i
             else:
-                troughs[legs], peaks[legs], decided[legs] = candidate, i, seen
+                troughs[legs], peaks[legs], decided[legs] = candidate, i, deciding
                 legs += 1
             fresh = True
         elif legs > 0 and smooth[i] > smooth[peaks[legs - 1]]:

@@ -56,7 +56,7 @@ def prove_label(cls: type[Any]) -> None:
 
 
 def _check_class(cls: type[Any]) -> None:
-    """Raise unless the class declares what `labelsearch.labels.base.Label` asks for."""
+    """Raise `ValueError` unless the class has the members and options of `labelsearch.labels.base.Label`."""
     if not dataclasses.is_dataclass(cls) or not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         raise ValueError("must be a frozen dataclass")
     lacking = [member for member in MEMBERS if not hasattr(cls, member)]

@@ -85,7 +85,7 @@ def test_causal_within_the_window_bit_by_bit(name, matrix, small_chunks):
         other = np.random.default_rng(t).normal(0, 3, (T, F)).astype(np.float32)
         kept = slice(max(t - first, 0), t + 1)
         other[kept] = matrix[kept]
-        if t < first:  # the first row stands for what came before it
+        if t < first:  # the rows before count as copies of the first
             assert kept.start == 0
         assert predict(network, other)[t].tobytes() == whole[t].tobytes()
         for back in {0, first}:

@@ -111,7 +111,7 @@ def test_the_best_epoch_counts_not_the_last():
     train, validation = make_problem(150, 0, planted=False), make_problem(500, 1, planted=False)
     settings = replace(SETTINGS, n_trials=1, max_epochs=12, batch_size=16)
     got = train_network(train, validation, settings)
-    assert got.losses[-1] > min(got.losses)  # noise learnt by heart
+    assert got.losses[-1] > min(got.losses)  # overfitted noise
     assert weighted_loss(got.network, validation) == min(got.losses)
 
 

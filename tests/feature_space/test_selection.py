@@ -188,7 +188,7 @@ def test_contrast_is_its_definition_and_ends_where_no_single_change_helps():
     classes = rng.integers(0, 3, n).astype(np.int8)
     groups = [[Feature("momentum_short", (k,)) for k in (1, 2, 3)], [Feature("rsi_short", (k,)) for k in (5, 6)]]
     values = np.tanh(rng.normal(0, 1, (5, n)) * np.array([0.3, 1.0, 3.0, 0.5, 0.5])[:, None]).astype(np.float32)
-    values[3] += 0.4 * (classes - 1)  # the one candidate that knows the class
+    values[3] += 0.4 * (classes - 1)  # the one candidate that depends on the class
     candidates = Candidates(groups, np.array([0, 3, 5]), np.clip(values, -1, 1), np.arange(n))
     rows = np.arange(n)
     pairs = [sample_pairs(classes, rows, 3000, rng, cross=cross, balanced=True) for cross in (True, False)]
