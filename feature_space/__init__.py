@@ -1,1 +1,1 @@
-"""What the market looks like: causal features, arrays in and out. Imports nothing of ours."""
+"""Causal features of a market: arrays in, arrays out. Imports nothing else of ours."""

@@ -1,6 +1,6 @@
-"""Long series in parts that fit the cache, for functions whose values need only a trailing window.
+"""Compute long series in parts that fit the cache, for functions whose values need only a trailing window.
 
-Temporary arrays as long as a market cost more than the arithmetic: the system clears their memory on every call.
+Temporary arrays as long as the series cost more than the arithmetic: the system clears their memory on every call.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,10 +14,10 @@ Array = NDArray[np.float64]
 
 
 def first_needed(index: int, reach: int) -> int:
-    """Where a part must begin so that its values from ``index`` on have the bits of the whole series.
+    """First element of a part whose values from ``index`` on have the bits of the whole series.
 
-    The ``reach`` elements before are needed; sums over long windows go block by block (`rolling_sum_nb`), so that a
-    part also begins at a multiple of the largest power of two in ``reach``.
+    Values need the ``reach`` elements before them. Sums over long windows go block by block (`rolling_sum_nb`), so a
+    part must also begin at a multiple of the largest power of two up to ``reach``.
     """
     step = 1 << max(reach.bit_length() - 1, 0)
     return max((index - reach) // step * step, 0)
@@ -32,7 +32,7 @@ def in_chunks(work: Callable[..., Array], columns: Sequence[Array], reach: int) 
         Columns of float64 (T,) to values of float64 (T,).
     columns : sequence of float64 (T,)
     reach : int
-        Elements before the first of a part that its values need at most.
+        Most elements before its own that a value needs.
     """
     n = columns[0].size
     if n <= CHUNK:

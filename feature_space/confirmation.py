@@ -1,7 +1,7 @@
-"""Does a chosen feature set separate bars that it was not chosen on, and better than chance?
+"""Does a chosen feature set separate the classes of bars that it was not chosen on, and better than chance?
 
-The null shifts the label in a circle against the features: the label keeps its class counts and its autocorrelation,
-and loses what it knows about the bars.
+Under the null the label is shifted circularly against the features: it keeps its class counts and its autocorrelation,
+but no relation to the features of the same bars.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from feature_space.separation import (
 
 
 class Confirmation(NamedTuple):
-    """Separation power on later bars, powers of sets compared with, and the share of shifts that do as well."""
+    """Separation power on later bars, that of random sets, and the p-value against circular shifts."""
 
     estimate: MassEstimate
     power: float
@@ -39,7 +39,7 @@ def confirm(
     seed: int,
     weights: NDArray[np.float64] | None = None,
 ) -> Confirmation:
-    """Measure a chosen set on bars that its choice has not seen.
+    """Measure a chosen set on bars that it was not chosen on.
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ def confirm(
     n_shifts : int
         Circular shifts, each by at least a tenth of the bars.
     seed : int
-        Of pairs and shifts.
+        Seed of the pairs and shifts.
     weights : float64 (n_bins,), optional
-        Weight of each distance bin; the Gaussian weight where not given.
+        Weight of each distance bin; by default the Gaussian weight.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Logarithm and arctangent without calls or branches, so that loops over them do eight elements at once.
+"""Logarithm and arctangent without calls or branches, so that loops over them vectorise.
 
-The polynomials are those of FreeBSD's ``e_log.c`` and of the Cephes library's ``atan.c``. Both are right to
-about two units of the last place, with the same bits on every machine.
+The polynomials are those of FreeBSD's ``e_log.c`` and of the Cephes library's ``atan.c``. Both are accurate to about
+two units in the last place, with the same bits on every machine.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""A feature set: every indicator with chosen parameters, and the matrix it makes of bars."""
+"""A feature set: every indicator with chosen parameters, and the matrix computed from bars."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_space.indicators import BY_NAME, Inputs
+from feature_space.indicators import Indicator, Inputs, find_indicator
 from feature_space.normalise import Normalisation
 
 N_THREADS = 2  # the kernels release the lock; each column is one unit, so results do not depend on this
@@ -16,33 +16,51 @@ N_THREADS = 2  # the kernels release the lock; each column is one unit, so resul
 
 @dataclass(frozen=True)
 class Feature:
-    """One indicator with its parameters and, once fitted, its standard deviation on train."""
+    """One indicator with its parameters and, once fitted, its standard deviation on train.
+
+    Plain data: the indicator is looked up when values are computed, so that a set with a user's own indicators can be
+    read where these are not registered.
+    """
 
     name: str
     parameters: tuple[int, ...]
     scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.name not in BY_NAME:
-            raise ValueError(f"unknown indicator {self.name!r}")
-        BY_NAME[self.name].check(self.parameters)
 
     @property
     def title(self) -> str:
         """Name with parameters, e.g. ``macd(12, 26)``."""
         return f"{self.name}({', '.join(map(str, self.parameters))})"
 
+    def indicator(self) -> Indicator:
+        """The indicator of this name; `ValueError` if it is unknown or a parameter is out of range."""
+        found = find_indicator(self.name)
+        found.check(self.parameters)
+        return found
+
     def raw(self, inputs: Inputs) -> NDArray[np.float64]:
         """Indicator values before normalisation, float64 (T,)."""
-        return BY_NAME[self.name].compute(inputs, self.parameters)
+        return self.indicator().compute(inputs, self.parameters)
+
+    @property
+    def warm_up(self) -> int:
+        """Bars before the first raw value that no longer depends on where the series starts."""
+        return self.indicator().warm_up(*self.parameters)
 
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """Features of one label, in the order of the matrix columns, with their normalisation."""
+    """Features of one label, in the order of the matrix columns, with their normalisation.
+
+    What computes or checks raises `ValueError` for an unknown indicator or parameters out of range.
+    """
 
     features: tuple[Feature, ...]
     normalisation: Normalisation
+
+    def check(self) -> None:
+        """Raise `ValueError` unless every indicator is known and every parameter is in its interval."""
+        for feature in self.features:
+            feature.indicator()
 
     def fit(self, inputs: Inputs, stop: int) -> "FeatureSet":
         """The same set with scales fitted on the first ``stop`` bars."""
@@ -53,8 +71,7 @@ class FeatureSet:
     @property
     def warm_up(self) -> int:
         """Bars before the first value that no longer depends on where the series starts."""
-        own = max(BY_NAME[f.name].warm_up(*f.parameters) for f in self.features)
-        return own + (self.normalisation.window if self.normalisation.kind == "local" else 0)
+        return max(feature.warm_up for feature in self.features) + self.normalisation.warm_up
 
     def matrix(self, inputs: Inputs) -> NDArray[np.float32]:
         """Normalised features, float32 of shape (T, F)."""
@@ -81,6 +98,12 @@ class FeatureSet:
         """Inverse of `to_dict`."""
         features = (Feature(f["name"], tuple(f["parameters"]), f["scale"]) for f in data["features"])
         return cls(tuple(features), Normalisation(**data["normalisation"]))
+
+
+def warm_up_of(candidates: Sequence[Indicator], normalisation: Normalisation) -> int:
+    """Warm-up in bars that suffices for every setting of the candidates: that of the upper ends of their intervals."""
+    longest = max(i.warm_up(*(high for _, high in i.parameters.values())) for i in candidates)
+    return longest + normalisation.warm_up
 
 
 def titles(features: Sequence[Feature]) -> list[str]:

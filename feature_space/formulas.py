@@ -1,4 +1,4 @@
-"""Kernels of the indicators that read a trailing window: input columns, then integer parameters; one array out.
+"""Kernels of the windowed indicators: input columns, then integer parameters; one float64 (T,) out.
 
 Symbols in the docstrings: P volume-weighted price of the bar, Q = P V, r log return of the close,
 TP = (H + L + C)/3, all windows trailing, a quotient by 0 gives 0.
@@ -24,7 +24,7 @@ from feature_space.windows import TILE, window_moments_nb
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def log_return_nb(close):
-    """Log return, 0 at the first; the same bits on every machine, unlike numpy's logarithm."""
+    """Log return, 0 at the first bar; the same bits on every machine, unlike numpy's logarithm."""
     out = np.zeros(close.size)
     before, now, later = close[: max(close.size - 1, 0)], close[1:], out[1:]
     for i in range(later.size):
@@ -139,7 +139,7 @@ def add_distances_nb(x, centre, out):
 @njit(cache=True, nogil=True, error_model="numpy")
 def cci_nb(typical, k):
     """Commodity channel index (TP - SMA_k)/(0.015 MAD_k)."""
-    # `rolling_centre_nb` is exact for a constant; else rounding would be divided by rounding
+    # `rolling_centre_nb` is exact for a constant; otherwise one rounding error would be divided by another
     centre, spread = rolling_centre_nb(typical, k), np.zeros(typical.size)
     n = typical.size
     for start in range(0, n, TILE):
@@ -225,7 +225,7 @@ def signed_volume_nb(close, volume, k):
 def money_flow_nb(typical, volume, k):
     """Centred money flow index: balance of TP V in rising and in falling bars.
 
-    TP, a third of a sum, may differ in its last digit where the sums are equal: that is no move.
+    TP, a third of a sum, can differ in its last digit where the sums are equal: that is not a move.
     """
     up, down = np.zeros(typical.size), np.zeros(typical.size)
     for i in range(1, typical.size):

@@ -1,9 +1,9 @@
 """Exact histograms of L1 distances over all pairs of two sets of bars.
 
-Features in [-1, 1] are rounded to whole steps, so many that the distance of any pair still fits into 16 bits: 2340
-steps for 28 features. Distances are then integers, sums of integers do not depend on their order, and 16-bit lanes
-take twice as many pairs a cycle as float32 does. Memory is bounded by the sets themselves and one table of counts a
-thread, whatever the number of pairs.
+Features in [-1, 1] are rounded to whole steps, as many as keep the distance of any pair within 16 bits: 2340 steps for
+28 features. Distances are then integers, whose sums do not depend on their order, and 16-bit lanes process twice as
+many pairs per cycle as float32. Memory is bounded by the sets themselves and one table of counts per thread, whatever
+the number of pairs.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-ROWS = 128  # bars of the first set that one task compares with all of the second
+ROWS = 128  # bars of the first set that one task compares with the whole second set
 COLUMNS = 512  # bars of the second set at a time: distances and features of a tile stay in the nearest cache
 SHIFT = 4  # 16 distances share a bin
 N_BINS = 1 << (16 - SHIFT)
@@ -93,7 +93,7 @@ def count_pairs_nb(left, right):
 def all_pairs(left: NDArray[np.floating], right: NDArray[np.floating]) -> Histogram:
     """Histogram over all pairs of a bar of ``left`` (A, F) and one of ``right`` (B, F), features in [-1, 1]."""
     if left.shape[1] != right.shape[1]:
-        raise ValueError(f"{left.shape[1]} and {right.shape[1]} features do not fit")
+        raise ValueError(f"the sets have {left.shape[1]} and {right.shape[1]} features")
     width = (1 << SHIFT) * 2.0 / n_steps(left.shape[1])
     return Histogram(count_pairs_nb(quantise(left), quantise(right)), width)
 

@@ -1,7 +1,7 @@
-"""The 28 indicators as data. A further one is one row here and one kernel in `feature_space.formulas`.
+"""The 28 indicators as data. A further one is one row of `INDICATORS` and one kernel in `feature_space.formulas`.
 
-The list is our reconstruction: Balcerak & Schmelzer (2020) say 28 price and volume indicators with integer
-parameters from intervals, and show them in a figure that is not preserved.
+The list is our reconstruction: Balcerak & Schmelzer (2020) describe 28 price and volume indicators with integer
+parameters from intervals, and list them in a figure that is not preserved.
 """
 
 import math
@@ -58,22 +58,24 @@ class Indicator:
     Attributes
     ----------
     name, formula, family : str
-        Unique name, formula as text, and the kind of information it carries.
+        Unique name, formula as text, and what the indicator measures: trend, momentum, volatility or volume.
     parameters : dict of str to (int, int)
         Interval of each integer parameter, both ends included.
     columns : tuple of str
         Fields of `Inputs` that the kernel takes, before the parameters.
     kernel : callable
-        ``kernel(*columns, *parameters)`` -> float64 (T,), where values need no more than the warm-up before them; see
+        ``kernel(*columns, *parameters)`` -> float64 (T,), each value from no more bars than the warm-up; see
         `feature_space.formulas`. With a ``start``: ``kernel(*columns, *parameters, state, out)``, see
         `feature_space.recursive`.
     warm_up : callable
         ``warm_up(*parameters)`` -> bars after which an earlier start changes no value by more than 1e-6.
-        Ratios of recursive means (RSI, Keltner, force and the like) can only forget while the market moves: a rest
-        longer than the warm-up keeps their last value.
+        Ratios of recursive means (RSI, Keltner, force and the like) decay only while the price moves: if it stands
+        still for longer than the warm-up, they keep their last value.
     start : callable or None
-        Recursive indicators: ``start(*first)``, the first element of each column, gives the numbers that the rows of
-        the state start from.
+        Recursive indicators only: ``start(*first)``, from the first element of each column, gives the initial value
+        of each row of the state.
+    origin : str
+        SHA-256 of the user's file that defines the indicator; empty for a built-in one.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Indicator:
     kernel: Callable[..., Array]
     warm_up: Callable[..., int]
     start: Callable[..., tuple[float, ...]] | None = None
+    origin: str = ""
 
     def check(self, values: tuple[int, ...]) -> None:
         """Raise `ValueError` unless every value is an integer in its interval."""
@@ -91,7 +94,7 @@ class Indicator:
             raise ValueError(f"{self.name} takes {len(self.parameters)} parameters, got {len(values)}")
         for (name, (low, high)), value in zip(self.parameters.items(), values, strict=True):
             if not low <= value <= high or value != int(value):
-                raise ValueError(f"{self.name}: {name} = {value} is no integer in [{low}, {high}]")
+                raise ValueError(f"{self.name}: {name} = {value} is not an integer in [{low}, {high}]")
 
     def columns_of(self, inputs: Inputs) -> list[Array]:
         """The columns that the kernel takes."""
@@ -114,7 +117,7 @@ class Indicator:
 
 
 def _recursive(span: float, rounds: float = 1.0) -> int:
-    """Bars until a recursive mean of this span has forgotten its start to about 1e-9."""
+    """Bars until the start of a recursive mean of this span weighs about 1e-9."""
     return math.ceil(rounds * 10.5 * (span + 1.0)) + 1
 
 
@@ -196,3 +199,26 @@ INDICATORS: tuple[Indicator, ...] = (
 )  # fmt: skip
 
 BY_NAME: dict[str, Indicator] = {indicator.name: indicator for indicator in INDICATORS}
+
+
+def find_indicator(name: str) -> Indicator:
+    """The built-in or registered indicator of a name; `ValueError` if there is none."""
+    if name not in BY_NAME:
+        raise ValueError(f"unknown indicator {name!r}")
+    return BY_NAME[name]
+
+
+def register_indicator(indicator: Indicator) -> None:
+    """Make an indicator of the user's own available by its name.
+
+    Registering an indicator again, or one of the same name and file, changes nothing that was computed before.
+
+    Raises
+    ------
+    ValueError
+        If the name belongs to a built-in indicator or to one from another file.
+    """
+    known = BY_NAME.get(indicator.name, indicator)
+    if known != indicator and not (known.origin and known.origin == indicator.origin):
+        raise ValueError(f"the name {indicator.name!r} is taken by another indicator")
+    BY_NAME[indicator.name] = indicator

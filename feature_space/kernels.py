@@ -1,14 +1,14 @@
 """Rolling kernels on plain float64 arrays. All windows trail: the value at ``t`` uses elements ``<= t`` only.
 
-The first ``k - 1`` values use the elements there are. Sums over a long window are put together from a running
-part of the current block of elements and the tails of the blocks before it; extremes, moments and short sums from
-windows of half the length, see `feature_space.windows`. Nothing is ever subtracted, so errors do not build up,
-a constant input has variance exactly 0, and a NaN or inf leaves the window when its element does. Sums and
-moments over a NaN are NaN; extremes count it as -inf. The exponential means are recursive: a NaN or inf stays
-in them for good. Computing on a prefix gives the same bits as cutting, and so does dropping a multiple of
-2^m >= k elements from the front, once windows are full.
+The first ``k - 1`` values use the elements available. Sums over a long window are assembled from a running sum of the
+current block of elements and the tails of the blocks before it; extremes, moments and short sums from windows of half
+the length, see `feature_space.windows`. Nothing is ever subtracted, so errors do not accumulate, a constant input has
+variance exactly 0, and a NaN or inf leaves the window when its element does. Sums and moments over a NaN are NaN;
+extremes count it as -inf. The exponential means are recursive: a NaN or inf stays in them for good. A prefix of the
+input gives a prefix of the output, bit for bit; so does dropping a multiple of 2^m >= k elements from the front, once
+windows are full.
 
-``error_model="numpy"``: without numba's check for a division by 0 the compiler may do eight divisions at once.
+``error_model="numpy"``: without numba's check for a division by 0 the compiler can vectorise divisions.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from numba import njit
 
 from feature_space import windows
 
-SHORT = 64  # up to here a sum is quicker from halves than in blocks
+SHORT = 64  # up to this length a sum is faster from halves than in blocks
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -36,7 +36,7 @@ def block_size_nb(k):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def sum_both_ends_nb(block1, block2, head1, head2, tail1, tail2):
-    """Sums of two blocks up to and from each element: four sums that need not wait for each other."""
+    """Sums of two blocks up to and from each element: four sums, independent so that they overlap."""
     n = block1.size
     h1 = h2 = t1 = t2 = 0.0
     for j in range(n):
@@ -75,7 +75,7 @@ def rolling_sum_nb(x, k):
     tail1, tail2, tail3, tail4 = tails[0], tails[1], tails[2], tails[3]
     for start in range(0, n, 2 * size):
         blocks = x[start : start + 2 * size]
-        if blocks.size < 2 * size:  # what lies beyond the end reaches no value that is kept
+        if blocks.size < 2 * size:  # the padding enters no value that is kept
             windows.scale_nb(blocks, 1.0, padded[: blocks.size])
             blocks = padded
         here = out[start : start + 2 * size]
@@ -148,9 +148,8 @@ def smooth_part_nb(x, alpha, state, out):
     """Exponential mean ``y += alpha (x - y)`` of the next part of a series; ``out`` may be ``x``.
 
     ``state``, float64 (2, 8), holds the last eight elements and the last eight means; before the series all are the
-    value that the mean starts from. The recursion is written out over eight steps, so that eight values are done at
-    once. Formulas go through a series in parts because the memory of a long temporary array costs more than the
-    arithmetic.
+    value that the mean starts from. The recursion is unrolled over eight steps, so that it vectorises. Formulas go
+    through a series in parts because the memory of a long temporary array costs more than the arithmetic.
     """
     b = 1.0 - alpha
     b2, b4, b8 = b**2, b**4, b**8

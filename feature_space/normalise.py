@@ -1,4 +1,4 @@
-"""Normalisation ``y = (2/pi) arctan(x/(g s))`` by a trailing or a fitted standard deviation s.
+"""Normalisation ``y = (2/pi) arctan(x/(g s))`` with a trailing or a fitted standard deviation s.
 
 Balcerak & Schmelzer (2020) scale locally by standard deviation and arctangent; the window, the gain g and the
 fitted alternative are our reconstruction.
@@ -20,7 +20,7 @@ ROUNDING = 1e-12  # indicators are ratios near 1: a standard deviation below thi
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def squash_nb(x, scale):
-    """(2/pi) arctan(x/scale), 0 where the scale, as long as ``x``, is only rounding."""
+    """(2/pi) arctan(x/scale), float64 (T,) like ``x`` and ``scale``; 0 where the scale is only rounding error."""
     out = np.empty(x.size)
     for i in range(x.size):
         out[i] = arctan_of_ratio_nb(x[i], scale[i]) * (2.0 / np.pi) if scale[i] > ROUNDING else 0.0
@@ -34,23 +34,28 @@ class Normalisation:
     Attributes
     ----------
     kind : {"local", "train"}
-        ``local`` divides by the standard deviation of the trailing ``window`` bars; ``train`` by one number,
-        fitted once on the part of the training window before validation.
+        ``local`` divides by the standard deviation of the trailing ``window`` bars; ``train`` by one constant,
+        fitted on the part of the training window before validation.
     window : int
         Bars of the trailing window; unused by ``train``.
     gain : float
         Factor g on the standard deviation.
     """
 
-    kind: str = "local"
-    window: int = 1440
-    gain: float = 1.0
+    kind: str
+    window: int
+    gain: float
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"unknown normalisation {self.kind!r}; known are {', '.join(KINDS)}")
         if self.window < 2 or not self.gain > 0.0:
             raise ValueError("a normalisation needs window >= 2 and gain > 0")
+
+    @property
+    def warm_up(self) -> int:
+        """Raw values before the first normalised one that no longer depends on where the series starts."""
+        return self.window if self.kind == "local" else 0
 
     def fit(self, x: NDArray[np.float64]) -> float:
         """Standard deviation of the raw values ``x`` that ``train`` uses later; 1.0 for ``local``."""

@@ -1,8 +1,8 @@
-"""Kernels of the indicators that are recursive means: they go on from a state, part by part.
+"""Kernels of the indicators that are recursive means: they continue from a state, part by part.
 
 Each takes a part of the input columns, integer parameters, ``state`` and ``out``. ``state``, float64 (M, 2, 8), has
-a row for each exponential mean, see `smooth_part_nb`, and for each last element that the next one is compared with.
-It is brought up to date, so a series gives the same bits whole, in parts, or bar by bar.
+a row for each exponential mean, see `smooth_part_nb`, and for each last element that enters the next difference.
+The kernel updates it, so a series gives the same bits whole, in parts, or bar by bar.
 
 Symbols in the docstrings: P volume-weighted price of the bar, W_k Wilder mean, a quotient by 0 gives 0.
 """
@@ -97,7 +97,7 @@ def directional_movement_nb(high, low, k, state, out):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def keltner_nb(price, high, low, close, k, state, out):
-    """(P - EMA_k)/ATR_k; 0 where ATR_k is below 1e-9 P: after long rest only rounding is left of either.
+    """(P - EMA_k)/ATR_k; 0 where ATR_k is below 1e-9 P: after a long time without movement both are rounding error.
 
     State: EMA, ATR, last close.
     """

@@ -1,6 +1,6 @@
-"""Search for the feature set of a label: coordinate search over parameters on fixed pairs.
+"""Search for the feature set of a label: coordinate search over parameters on fixed pairs of bars.
 
-L1 distance is a sum over features, so changing the parameters of one feature replaces one term of every pair's
+The L1 distance is a sum over features, so changing the parameters of one feature replaces one term of every pair's
 distance. The terms of all candidates are computed once; a step adds those of one feature to the unchanged rest.
 """
 
@@ -20,7 +20,7 @@ from feature_space.normalise import Normalisation
 from feature_space.separation import N_BINS, Pairs, near_zero_weights, separation_power
 
 CONTRAST_WIDTH = 0.35  # Gaussian width of "near", as a share of the mean distance
-CONTRAST_TOP = 3.0  # weights reach this many mean distances; beyond, they are nothing
+CONTRAST_TOP = 3.0  # bins reach this many mean distances; the weight beyond is negligible
 TINY = 1e-12
 
 
@@ -121,8 +121,8 @@ class Selection:
     power, power_random : float
         Separation power of the chosen set, and the median over random sets.
     same_class_mass, cross_class_mass : float
-        Near-zero mass of same-class and of cross-class pairs in the chosen set; where both are alike, separation
-        power was gained by mere spread.
+        Near-zero mass of same-class and of cross-class pairs in the chosen set; where the two are alike, the
+        separation power comes from the spread of all features alone.
     n_evaluations : int
         Candidates scored.
     distances, same_distances : float64 (M,)
@@ -145,9 +145,9 @@ class Selection:
 class PairSearch:
     """Separation of fixed pairs under a changing choice of candidates; one thread, no shared state.
 
-    With ``cross`` pairs alone a choice is judged by their near-zero mass. With ``same`` pairs too it is judged by
-    contrast: the mass of cross-class over that of same-class pairs, near zero meaning a share of the mean distance, so
-    that mere spread gains nothing. Lower is better for both.
+    With ``cross`` pairs alone the objective is their near-zero mass. With ``same`` pairs too it is the contrast: the
+    mass of cross-class over that of same-class pairs, with "near zero" relative to the mean distance, so that scaling
+    all distances changes nothing. Lower is better for both.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ class PairSearch:
                 total += terms[row]
         return totals
 
-    def judge(self, rests: list[NDArray[np.float64]], first: int, last: int) -> NDArray[np.float64]:
+    def objective(self, rests: list[NDArray[np.float64]], first: int, last: int) -> NDArray[np.float64]:
         """Mass or contrast with each of the candidates ``first`` to ``last`` added to the rest."""
         self.n_evaluations += int(last - first)
         tops = np.full(last - first, 2.0 * self.n_features)
@@ -194,7 +194,7 @@ class PairSearch:
         """Mass or contrast of one choice."""
         row = self.offsets[0] + choice[0]
         rests = [d - terms[row] for d, terms in zip(self.distances(choice), self.terms, strict=True)]
-        return float(self.judge(rests, row, row + 1)[0])
+        return float(self.objective(rests, row, row + 1)[0])
 
     def climb(self, choice: NDArray[np.int64]) -> tuple[NDArray[np.int64], float]:
         """Change one feature at a time until no single change lowers the mass or contrast."""
@@ -206,10 +206,10 @@ class PairSearch:
                 first, last = self.offsets[feature], self.offsets[feature + 1]
                 old = first + choice[feature]
                 rests = [total - terms[old] for total, terms in zip(totals, self.terms, strict=True)]
-                judged = self.judge(rests, first, last)
-                winner = int(np.argmin(judged))
-                if winner != choice[feature] and judged[winner] < best * (1.0 - 1e-9):
-                    choice[feature], best, improved = winner, float(judged[winner]), True
+                scores = self.objective(rests, first, last)
+                winner = int(np.argmin(scores))
+                if winner != choice[feature] and scores[winner] < best * (1.0 - 1e-9):
+                    choice[feature], best, improved = winner, float(scores[winner]), True
                     totals = [r + terms[first + winner] for r, terms in zip(rests, self.terms, strict=True)]
         return choice, best
 
@@ -231,16 +231,16 @@ def select(
     ----------
     candidates : Candidates
     cross, same : Pairs
-        Cross-class pairs that are scored, and same-class pairs that stand beside them.
+        Cross-class pairs that are scored, and same-class pairs for comparison.
     n_restarts : int
-        Coordinate searches from random starts; the best end counts.
+        Coordinate searches from random starts, of which the best result is kept.
     quantile : float, optional
         Use weight 1 below this quantile of a random set's distances instead of the Gaussian weight.
     contrast : (Pairs, Pairs), optional
         Class-balanced cross-class and same-class pairs: search for the best contrast on them. Powers and masses in the
         result are still those of ``cross`` and ``same``.
     n_random : int
-        Random sets behind ``power_random``.
+        Random sets whose median is ``power_random``.
     """
     plain = PairSearch(candidates, cross, np.random.default_rng(seed))
     if quantile is not None:

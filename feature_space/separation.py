@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 EPSILON = 1e-6
-N_BINS = 3600  # for the number; pictures sum neighbouring bins
+N_BINS = 3600  # for separation power; plots sum neighbouring bins
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def sample_pairs(
     n_pairs : int
         Number M of pairs, drawn with replacement.
     balanced : bool
-        Draw the kinds of pairs (buy-sell, buy-neutral, ..) equally often, however many of each there are.
+        Draw the kinds of pairs (buy-sell, buy-neutral, ..) equally often, however many pairs of each exist.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def sample_pairs(
     for (a, b), count in zip(kinds, counts, strict=True):
         if count:
             i = rng.integers(0, len(members[a]), count)
-            # within a class the second index skips the first, so that no bar meets itself
+            # within a class the second index skips the first, so that no bar is paired with itself
             j = (
                 rng.integers(0, len(members[b]), count)
                 if a != b

@@ -1,8 +1,8 @@
 """The same features bar by bar: bounded work and memory, the same bits as `FeatureSet.matrix`.
 
 There is no second set of formulas. A windowed indicator runs its kernel over the bars that its last value needs, a
-recursive one goes on from its state with a part of one bar; only the trailing standard deviation of the local
-normalisation has a form of its own, because its windows are long and there is one for every feature.
+recursive one continues from its state with a part of one bar. Only the trailing standard deviation of the local
+normalisation has an incremental form, because its windows are long and every feature needs one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,24 +14,24 @@ from numpy.typing import NDArray
 
 from feature_space.chunks import first_needed
 from feature_space.feature_set import FeatureSet
-from feature_space.indicators import BY_NAME, Array, Indicator, Inputs, make_inputs
+from feature_space.indicators import Array, Indicator, Inputs, make_inputs
 from feature_space.normalise import squash_nb
 from feature_space.windows import join_means_nb, join_squares_nb
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def std_step_nb(x, t, k, so_far, rings, out):
-    """Standard deviation over the last ``k`` bars of each of F series, from bar ``t`` alone and what is kept.
+    """Standard deviation over the last ``k`` bars of each of F series, from bar ``t`` and the kept moments.
 
     Parameters
     ----------
     x, out : float64 (F,)
     t, k : int
     so_far : float64 (2, F)
-        Mean and summed squared deviation of all bars, until the first window is full.
+        Mean and summed squared deviation of all bars so far, until the first window is full.
     rings : float64 (N, 2, F)
-        Mean and summed squared deviation of the last 1, 2, 4, .. bars, as they were 1, 2, 4, .. bars back to now:
-        ``w`` rows from row ``w - 1`` on for those of ``w`` bars. N = `ring_rows(k)`.
+        Ring buffers of the mean and summed squared deviation of the last w = 1, 2, 4, .. bars: rows ``w - 1`` to
+        ``2 w - 2`` hold those of the windows that end at the last w bars. N = `ring_rows(k)`.
     """
     if t < k - 1:
         for f in range(x.size):
@@ -68,7 +68,7 @@ def std_step_nb(x, t, k, so_far, rings, out):
 
 
 def ring_rows(k: int) -> int:
-    """Rows that `std_step_nb` keeps for a window of ``k``."""
+    """Rows of the ring buffers of `std_step_nb` for a window of ``k``."""
     return 2 ** int(k).bit_length() - 1
 
 
@@ -76,7 +76,7 @@ _BAR_COLUMNS = [Inputs._fields.index(name) for name in ("price", "high", "low", 
 
 
 class _Raw:
-    """Last value of one indicator: which columns, from which bar on, and its state if it is recursive."""
+    """Computes the last raw value of one indicator; holds the state of a recursive one."""
 
     def __init__(self, indicator: Indicator, values: tuple[int, ...]) -> None:
         self.indicator = indicator
@@ -86,7 +86,7 @@ class _Raw:
         self.state: Array | None = None
 
     def span(self) -> int:
-        """Bars that the last value can need."""
+        """Bars to keep so that the last value can be computed."""
         return 2 * self.reach + 1
 
     def last(self, kept: Array, start: int, t: int) -> float:
@@ -105,13 +105,13 @@ class _Raw:
 class FeatureStream:
     """Features of one or more sets from bars given one at a time.
 
-    The work for a bar and the memory depend on the longest window, not on how many bars there were. The bars must be
-    those of a regular grid: a missing one is given as filled, as in a run.
+    The work per bar and the memory depend on the longest window, not on the number of bars so far. The bars must lie
+    on a regular grid: a missing one is filled, as in a run.
 
     Parameters
     ----------
     feature_sets : sequence of FeatureSet
-        All of one normalisation. An indicator with the same parameters is computed once for all of them.
+        All of one normalisation. An indicator that several sets share, with the same parameters, is computed once.
     """
 
     def __init__(self, feature_sets: Sequence[FeatureSet]) -> None:
@@ -119,8 +119,8 @@ class FeatureStream:
         if len(kinds) != 1:
             raise ValueError("a stream needs one or more feature sets, all of one normalisation")
         (self.normalisation,) = kinds
-        keys = dict.fromkeys((f.name, f.parameters) for s in feature_sets for f in s.features)
-        self._raw = [_Raw(BY_NAME[name], parameters) for name, parameters in keys]
+        keys = {(f.name, f.parameters): f.indicator() for s in feature_sets for f in s.features}
+        self._raw = [_Raw(indicator, parameters) for (_, parameters), indicator in keys.items()]
         order = {key: i for i, key in enumerate(keys)}
         self._places = [np.array([order[f.name, f.parameters] for f in s.features]) for s in feature_sets]
         self._scales = [np.array([f.scale for f in s.features]) for s in feature_sets]
@@ -155,7 +155,7 @@ class FeatureStream:
         return [features[place] for place in self._places]
 
     def _keep(self, *bar: float) -> None:
-        """Append the columns of a bar; makes room by dropping what no value needs any more."""
+        """Append the columns of a bar; makes room by dropping bars that no value needs any more."""
         if self._size == self._kept.shape[1]:
             self._kept[:, : self._span] = self._kept[:, -self._span :]
             self._size = self._span
@@ -165,22 +165,22 @@ class FeatureStream:
         self._size += 1
 
     def advance(self, inputs: Inputs) -> None:
-        """Take many bars at once, as `make_inputs` has them from the first bar of all; the bits are those of `update`.
+        """Take all bars up to now at once, columns as from `make_inputs`; later bits are those after `update` by bar.
 
         Raises
         ------
         ValueError
-            If the stream has seen bars already.
+            If the stream has taken a bar already.
         """
         if self.n_bars:
-            raise ValueError("a stream takes many bars at once only before its first")
+            raise ValueError("a feature stream can take many bars at once only before its first bar")
         n = inputs.close.size
         if n == 0:
             return
         self.n_bars, self._size = n, min(n, self._span)
         self._kept[:, : self._size] = [column[n - self._size :] for column in inputs]
         local = self.normalisation.kind == "local"
-        # a ring row reaches back over twice the longest part, the window so far to its first bar
+        # a ring row depends on twice the longest window of the rings, the moments so far on the first bar
         first = max(n - 2 * len(self._rings) - 2, 0) if local else n
         tails = np.empty((n - first, len(self._raw)))
         for i, one in enumerate(self._raw):
@@ -196,7 +196,7 @@ class FeatureStream:
             std_step_nb(tails[t - first], t, self.normalisation.window, self._so_far, self._rings, deviation)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """What `restore` needs to go on with the same bits: arrays, as for ``np.savez``."""
+        """Arrays from which `restore` continues with the same bits, as for ``np.savez``."""
         states = {f"recursive_{i}": one.state for i, one in enumerate(self._raw) if one.state is not None}
         return {
             "n_bars": np.array(self.n_bars),
@@ -207,12 +207,12 @@ class FeatureStream:
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on where a stream of the same feature sets was.
+        """Continue from the `state` of a stream of the same feature sets.
 
         Raises
         ------
         ValueError
-            If the state is of other feature sets.
+            If the state belongs to other feature sets.
         """
         n_bars, kept = int(state["n_bars"]), state["kept"]
         recursive = [i for i, one in enumerate(self._raw) if one.indicator.start and n_bars]
@@ -224,7 +224,7 @@ class FeatureStream:
             and kept.shape[1] == min(n_bars, kept.shape[1]) <= self._kept.shape[1]
         )
         if not fits:
-            raise ValueError("the state of a feature stream is of other feature sets")
+            raise ValueError("the state of a feature stream belongs to other feature sets")
         self.n_bars, self._size = n_bars, kept.shape[1]
         self._kept[:, : self._size] = kept
         self._so_far[:], self._rings[:] = state["so_far"], state["rings"]

@@ -1,11 +1,11 @@
-"""Windows put together from halves: extremes and moments of the last 2 w elements from two windows of w.
+"""Windows assembled from halves: extremes and moments of the last 2 w elements from two windows of w.
 
-log2(k) passes over a part of the series that fits the cache, each pass the same sum or choice for every element,
-so that the compiler does eight at once. What comes out at ``t`` depends on the elements of its window alone,
-combined in a fixed order: nothing is subtracted and nothing carried along.
+log2(k) passes over a part of the series that fits the cache, each the same sum or choice for every element, so that
+the compiler vectorises it. The result at ``t`` depends on the elements of its window alone, combined in a fixed order:
+nothing is subtracted and nothing carried over.
 
-The rows of an array are taken one by one and cut before each loop: the compiler then sees that no index is
-negative, and that a loop writes one row only.
+The rows of an array are taken one by one and sliced before each loop: the compiler then sees that no index is negative
+and that a loop writes one row only.
 """
 
 import numpy as np
@@ -16,16 +16,16 @@ TILE = 2048
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def tile_size_nb(n, k):
-    """Full windows done at a time: a tile needs the ``k - 1`` elements before it too, so it is long against them.
+    """Full windows computed at a time: a tile also reads the ``k - 1`` elements before it, so it is made longer.
 
-    All tiles are equal; the last overlaps the one before, which changes no value.
+    All tiles have one size; the last overlaps the one before, which changes no value.
     """
     return max(1, min(n - k + 1, max(TILE, 4 * k)))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def scale_nb(x, factor, out):
-    """Factor times ``x``; a factor of 1 copies, and quicker than a slice assignment, which allows for overlap."""
+    """Factor times ``x``; a factor of 1 copies, faster than a slice assignment, which must allow for overlap."""
     for i in range(out.size):
         out[i] = factor * x[i]
 
@@ -84,8 +84,8 @@ def join_crosses_nb(older, newer, older_mean, newer_mean, weight, out):
 def join_moments_nb(older, newer, out, n_older, n_newer):
     """Moments, rows mean, perhaps square, perhaps cross, of ``n_newer`` elements and the ``n_older`` before them.
 
-    Column i of ``newer`` goes with column ``i - n_newer`` of ``older``. The first columns of ``out``, that have
-    no older part, are left alone.
+    Column i of ``newer`` is joined with column ``i - n_newer`` of ``older``. The first columns of ``out``, which have
+    no older part, are left unchanged.
     """
     size, n = out.shape[1] - n_newer, n_older + n_newer
     mean, older_mean = newer[0][n_newer:], older[0][:size]
@@ -144,7 +144,7 @@ def window_moments_nb(x, k, n_rows):
     out = np.empty((n_rows, n))
     first_moments_nb(x, out[:, : min(k - 1, n)])
     tile = tile_size_nb(n, k)
-    # columns of `part` end `width` elements, those of `whole` as many as the low bits of k say
+    # a column of `part` covers the last `width` elements, one of `whole` as many as the low bits of k so far
     part = np.zeros((n_rows, tile + k - 1))
     spare, whole, joined = np.zeros_like(part), np.zeros_like(part), np.zeros_like(part)
     for planned in range(k - 1, n, tile):
@@ -189,9 +189,9 @@ def first_max_nb(x, sign, best, age):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def window_max_nb(x, k, sign, with_age):
-    """Largest of the last ``k`` elements and, if asked for, steps back to the latest of the largest.
+    """Largest of the last ``k`` elements and, with ``with_age``, steps back to the latest of the largest.
 
-    With a ``sign`` of -1 the smallest. A NaN counts as what is never chosen.
+    With a ``sign`` of -1 the smallest. A NaN is never chosen.
     """
     n = x.size
     best, age = np.empty(n), np.empty(n if with_age else 0)

@@ -1,41 +1,55 @@
 """Label-and-feature-space search for market-state classifier ensembles.
 
-`open_run` opens a finished run as pandas objects; the other functions are the stages of a run, one each, and the
-classes are their settings. All are loaded when they are asked for.
+`open_run` opens a finished run as pandas objects; the other functions are the stages of a run, one each; the classes
+are their settings and what they return. All are loaded when they are first used.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from labelsearch.delivery.notebook import Run as Run
-    from labelsearch.delivery.notebook import open_run as open_run
-    from labelsearch.labels.kinds import make_label as make_label
-    from labelsearch.pipeline.frames import choose_features as choose_features
-    from labelsearch.pipeline.frames import compute_features as compute_features
-    from labelsearch.pipeline.frames import form_tiers as form_tiers
-    from labelsearch.pipeline.frames import judge_tiers as judge_tiers
-    from labelsearch.pipeline.frames import label_bars as label_bars
-    from labelsearch.pipeline.frames import predict as predict
-    from labelsearch.pipeline.frames import search_strategies as search_strategies
-    from labelsearch.pipeline.frames import train_classifier as train_classifier
-    from labelsearch.pipeline.sections import FeatureSpace as FeatureSpace
-    from labelsearch.pipeline.sections import Network as Network
-    from labelsearch.pipeline.sections import Score as Score
-    from labelsearch.pipeline.sections import Search as Search
-    from labelsearch.pipeline.sections import Separation as Separation
+from labelsearch.errors import InputError, LabelsearchError
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from feature_space.feature_set import FeatureSet as FeatureSet
+    from labelsearch.labels.base import Label as Label
+    from labelsearch.labels.kinds import make_label as make_label
+    from labelsearch.notebook.frames import ChosenSet as ChosenSet
+    from labelsearch.notebook.frames import Classifier as Classifier
+    from labelsearch.notebook.frames import Judged as Judged
+    from labelsearch.notebook.frames import choose_features as choose_features
+    from labelsearch.notebook.frames import compute_features as compute_features
+    from labelsearch.notebook.frames import form_tiers as form_tiers
+    from labelsearch.notebook.frames import judge_tiers as judge_tiers
+    from labelsearch.notebook.frames import label_bars as label_bars
+    from labelsearch.notebook.frames import predict as predict
+    from labelsearch.notebook.frames import search_strategies as search_strategies
+    from labelsearch.notebook.frames import train_classifier as train_classifier
+    from labelsearch.notebook.run import Run as Run
+    from labelsearch.notebook.run import open_run as open_run
+    from labelsearch.settings.sections import FeatureSpace as FeatureSpace
+    from labelsearch.settings.sections import Network as Network
+    from labelsearch.settings.sections import Search as Search
+    from labelsearch.settings.sections import Separation as Separation
+    from strategies.search.score import PaperScore as PaperScore
+    from strategies.search.score import Score as Score
+    from strategies.search.score import make_score as make_score
+
+__version__ = "0.2.0"
 
 _HOMES = {
-    "labelsearch.delivery.notebook": ("Run", "open_run"),
+    "feature_space.feature_set": ("FeatureSet",),
+    "labelsearch.labels.base": ("Label",),
     "labelsearch.labels.kinds": ("make_label",),
-    "labelsearch.pipeline.frames": (
-        "label_bars", "choose_features", "compute_features", "train_classifier", "predict", "search_strategies",
-        "form_tiers", "judge_tiers",
+    "labelsearch.notebook.frames": (
+        "ChosenSet", "Classifier", "Judged", "choose_features", "compute_features", "form_tiers", "judge_tiers",
+        "label_bars", "predict", "search_strategies", "train_classifier",
     ),
-    "labelsearch.pipeline.sections": ("FeatureSpace", "Network", "Score", "Search", "Separation"),
+    "labelsearch.notebook.run": ("Run", "open_run"),
+    "labelsearch.settings.sections": ("FeatureSpace", "Network", "Search", "Separation"),
+    "strategies.search.score": ("PaperScore", "Score", "make_score"),
 }  # fmt: skip
+
+__all__ = ["InputError", "LabelsearchError", "__version__", *(name for names in _HOMES.values() for name in names)]
 
 
 def __getattr__(name: str) -> Any:
@@ -46,4 +60,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *(name for names in _HOMES.values() for name in names)])
+    return sorted(__all__)

@@ -1,7 +1,7 @@
-"""What a network loses without a feature: its column is shifted in time, so that it keeps its shape and knows nothing.
+"""How much the loss grows without a feature: its column is shifted in time, away from the bars it belongs to.
 
-Permuting single rows would break the autocorrelation that neighbouring bars share; a circular shift keeps all of it
-but one seam (Breiman, 2001, for the permutation of independent rows).
+Permuting single rows (Breiman, 2001) would destroy the autocorrelation of neighbouring bars; a circular shift keeps it
+everywhere but at one seam.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from labelsearch.classifiers.scores import row_losses
 def stratified_rows(
     classes: NDArray[np.int8], rows: NDArray[np.int64], n: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """At most ``n`` of the rows, drawn without replacement: an equal part of each class as far as it goes.
+    """At most ``n`` of the rows, drawn without replacement, equally many of each class.
 
-    What a rare class leaves over goes to the others.
+    If a class has fewer rows than its part, the other classes share the rest.
 
     Parameters
     ----------
@@ -48,9 +48,9 @@ def stratified_rows(
 
 
 def draw_shifts(span: int, smallest: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Circular shifts, int64 (n,), forwards and backwards, up to half of the span of rows.
+    """Circular shifts, int64 (n,), forwards and backwards, by at most half of the span of rows.
 
-    They are of at least ``smallest`` rows, or of a quarter of the span where that is less.
+    They are by at least ``smallest`` rows, or a quarter of the span where that is less.
     """
     smallest = max(1, min(smallest, span // 4))
     shifts = rng.integers(smallest, span - smallest + 1, n)
@@ -67,7 +67,7 @@ def shift_ablation(
     groups: Sequence[Sequence[int]],
     shifts: NDArray[np.int64],
 ) -> tuple[float, NDArray[np.float64]]:
-    """Weighted loss, and what shifting groups of columns adds to it.
+    """Weighted loss, and its increase when groups of columns are shifted.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def shift_ablation(
     span : slice
         Rows of the matrix that are shifted among themselves.
     rows : int64 (N,)
-        Rows within the span that are judged.
+        Rows within the span whose loss is measured.
     classes : int8 (N,)
     weights : float64 (N,)
         Loss factors times importance.

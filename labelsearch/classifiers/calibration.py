@@ -1,4 +1,4 @@
-"""Temperature scaling: one number that makes a network more or less sure, without changing any order of classes."""
+"""Temperature scaling: one number that sharpens or flattens probabilities without changing the order of classes."""
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ def fit_temperature(network: nn.Module, samples: Samples) -> float:
     ----------
     network : Module
     samples : Samples
-        Rows that were not trained on; their weights count, so that the balance between classes stays the trained one.
+        Rows that were not trained on, weighted as in training, so that the balance between classes stays the same.
     """
     network.eval()
     with one_thread(), torch.no_grad():

@@ -1,4 +1,4 @@
-"""A classifier of any kind from its folder, ready for use; loads torch only for those that need it."""
+"""A saved classifier of any kind as a function; loads torch only for those that are not multilayer perceptrons."""
 
 import json
 from collections.abc import Callable
@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelsearch.classifiers.inference import load_perceptron, load_weights
-from labelsearch.classifiers.names import weight_files
+from labelsearch.classifiers.kinds import weight_files
 
 
-class Classifier(NamedTuple):
-    """A classifier ready for use, of whatever kind.
+class Predictor(NamedTuple):
+    """A classifier ready for use.
 
     Attributes
     ----------
     window : int
-        Bars that it sees at once.
+        Bars of its input window.
     probabilities : callable
         ``probabilities(matrix, rows, origin)`` -> float32 (N, 3), as `labelsearch.classifiers.prediction.predict`.
     """
@@ -27,29 +27,29 @@ class Classifier(NamedTuple):
     probabilities: Callable[[NDArray[np.float32], NDArray[np.int64], int], NDArray[np.float32]]
 
 
-def load_classifier(folder: Path) -> Classifier:
-    """The classifier in a folder; loads torch only for those that are no multilayer perceptrons.
+def load_predictor(folder: Path) -> Predictor:
+    """The classifier in a folder that `labelsearch.classifiers.files.save_network` wrote.
 
     Raises
     ------
     ValueError
-        If the weights are not those of the network that ``network.json`` describes.
+        If the kind of network is unknown, or the weights do not match ``network.json``.
     """
     description = json.loads((folder / "network.json").read_text())
     if description["kind"] == "mlp":
         perceptron = load_perceptron(folder)
-        return Classifier(1, lambda matrix, rows, origin: perceptron.probabilities(matrix, rows))
+        return Predictor(1, lambda matrix, rows, origin: perceptron.probabilities(matrix, rows))
     from labelsearch.classifiers.files import load_network
     from labelsearch.classifiers.networks import window_of
     from labelsearch.classifiers.prediction import predict
 
     _check_weights(folder, description)
     network = load_network(folder)
-    return Classifier(window_of(network), lambda matrix, rows, origin: predict(network, matrix, rows, origin=origin))
+    return Predictor(window_of(network), lambda matrix, rows, origin: predict(network, matrix, rows, origin=origin))
 
 
 def _check_weights(folder: Path, description: dict[str, Any]) -> None:
-    """Hold the weights against the shapes of the network, which is made without memory for them."""
+    """Compare the shapes of the weights with those of the network, built without memory for them."""
     import torch
 
     from labelsearch.classifiers.networks import build_network

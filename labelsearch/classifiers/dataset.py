@@ -1,4 +1,4 @@
-"""Training rows: every action bar, and a sample of the neutral ones with importance weights."""
+"""Training rows: all action bars, and a sample of the neutral ones with importance weights."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from labelsearch.labels.kinds import NEUTRAL, LabelValues
 
 
 class Windows:
-    """The last L bars' features at some rows of one matrix, gathered only when asked for.
+    """Features of the last L bars at some rows of one matrix, gathered only on demand.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ class Windows:
     rows : int64 (N,)
         Last row of each window.
     window : int
-        L. Rows before the first of the matrix are taken to equal the first.
+        L. Rows before the first of the matrix count as copies of it.
     """
 
     def __init__(self, matrix: Tensor, rows: Tensor, window: int) -> None:
@@ -34,7 +34,7 @@ class Windows:
         return len(self.rows)
 
     def __getitem__(self, index: Tensor | slice) -> "Windows":
-        """Windows of some of the rows; nothing is gathered."""
+        """Windows of some of the rows, not gathered."""
         return Windows(self.matrix, self.rows[index], self.window)
 
     @property
@@ -43,7 +43,7 @@ class Windows:
         return len(self), self.window, self.matrix.shape[1]
 
     def gather(self) -> Tensor:
-        """The windows themselves, float32 (N, L, F), oldest bar first."""
+        """The windows as a tensor, float32 (N, L, F), oldest bar first."""
         index = self.rows[:, None] + torch.arange(1 - self.window, 1)
         return self.matrix.index_select(0, index.clamp_(min=0).flatten()).view(self.shape)
 
@@ -66,8 +66,8 @@ def sample_rows(
     kept : int64
         Sorted row numbers.
     importance : float64
-        1 for action rows, (neutral rows there are)/(neutral rows kept) for neutral ones: weighted sums over the
-        kept rows estimate sums over all rows without bias.
+        1 for action rows, (all neutral rows)/(neutral rows kept) for neutral ones: weighted sums over the kept rows
+        are unbiased estimates of sums over all rows.
     """
     neutral = rows[classes[rows] == NEUTRAL]
     action = rows[classes[rows] != NEUTRAL]
@@ -92,8 +92,8 @@ def make_samples(
 ) -> Samples:
     """Samples of one label from the feature matrix (T, F) and the allowed rows; ``a`` as in `loss_factors`.
 
-    With a ``window`` above 1 the features are `Windows` on the same rows. Windows of rows to validate on may reach back
-    among the rows fitted on: they hold features there, never labels.
+    With a ``window`` above 1 the features are `Windows` on the same rows. Windows of validation rows may reach back
+    into the fitted rows: they contain features, never labels.
     """
     if a is None:
         a = balance(label.value[rows], label.classes[rows])

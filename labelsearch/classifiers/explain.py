@@ -1,4 +1,4 @@
-"""Shapley values of a classifier: what each feature adds to the buy and the sell side."""
+"""Shapley values of a classifier: the contribution of each feature to the logit of each class."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,14 +12,14 @@ from labelsearch.classifiers.dataset import Windows
 from labelsearch.classifiers.networks import Ensemble, window_of
 from labelsearch.classifiers.threads import one_thread
 
-N_WINDOWS = 10  # windows that stand for "unknown": each costs a forward pass per feature and explained window
-N_BACKGROUND = 100  # rows that do; the permutation explainer takes no more
+N_WINDOWS = 10  # background windows at most: each costs a forward pass per feature and explained window
+N_BACKGROUND = 100  # background rows at most, as the permutation explainer takes
 
 
 class Explained(NamedTuple):
     """Shapley values of some rows, of the logits less their mean over the classes.
 
-    A softmax does not change when all three logits move together, so their common level means nothing and is left out.
+    A softmax does not change when all three logits shift together, so their common level is removed.
     """
 
     values: NDArray[np.float64]  # (N, F, 3)
@@ -33,16 +33,16 @@ def shap_values(
 ) -> tuple[NDArray[np.float64], str]:
     """Shapley values of the logits.
 
-    DeepExplainer with its additivity check on; where the check fails, the permutation explainer, which is exact in
-    the sum. For windows a feature is known or unknown over the whole window at once. An ensemble is explained by the
-    mean over its members, so by their mean logit; a temperature divides it.
+    From DeepExplainer with its additivity check; where the check fails, from the permutation explainer, whose values
+    add up exactly. In windows a feature is known or unknown over the whole window at once. The values of an ensemble
+    are the mean over its members, so those of their mean logit, divided by the temperature.
 
     Parameters
     ----------
     network : Module
         Maps (N, F), or windows (N, L, F), to logits (N, 3).
     background : float32 (B, F) or (B, L, F)
-        Rows or windows that stand for "feature unknown".
+        Rows or windows from which unknown features are taken.
     rows : float32 (N, F) or (N, L, F)
         Rows or windows to explain.
 
@@ -85,7 +85,7 @@ def mean_shap_values(
 
 
 def background_size(network: nn.Module) -> int:
-    """Rows or windows that `explain_rows` uses as background at most."""
+    """Most rows or windows that `explain_rows` uses as background."""
     return N_BACKGROUND if window_of(network) == 1 else N_WINDOWS
 
 
@@ -95,7 +95,7 @@ def explain_rows(
     background: NDArray[np.int64],
     rows: NDArray[np.int64],
 ) -> Explained:
-    """Shapley values of the centred logits at some rows of the features (T, F), and how well they add up."""
+    """Shapley values of the centred logits at some rows of the features (T, F), and the error of their sum."""
     unknown, known = _gather(network, matrix, background[: background_size(network)], rows)
     values, explainer = shap_values(network, unknown, known)
     values -= values.mean(axis=2, keepdims=True)
@@ -107,7 +107,7 @@ def explain_rows(
 def _gather(
     network: nn.Module, matrix: NDArray[np.float32], background: NDArray[np.int64], rows: NDArray[np.int64]
 ) -> list[NDArray[np.float32]]:
-    """Background and rows as the network sees them: rows of features, or windows, of which there are fewer behind."""
+    """Background and rows as inputs of the network: rows of features, or windows with a shorter background."""
     window = window_of(network)
     if window == 1:
         return [matrix[background], matrix[rows]]
@@ -117,7 +117,7 @@ def _gather(
 
 
 def _centred_logits(network: nn.Module, x: NDArray[np.float32]) -> NDArray[np.float64]:
-    """What the Shapley values add up to: the mean logit of the members over the temperature, mean 0 over classes."""
+    """The sum of the Shapley values: the mean logit of the members over the temperature, mean 0 over classes."""
     if isinstance(network, Ensemble):
         return np.mean([_centred_logits(member, x) for member in network.members], axis=0) / network.temperature
     with one_thread():
@@ -128,14 +128,16 @@ def _centred_logits(network: nn.Module, x: NDArray[np.float32]) -> NDArray[np.fl
 def _window_values(
     network: nn.Module, background: NDArray[np.float32], rows: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Mean marginal effect of each feature over one random order and its reverse, per row; exact in the sum."""
+    """Mean marginal effect of each feature over one random order and its reverse, per row; the sum is exact."""
     n_features = rows.shape[2]
     rng = np.random.default_rng(0)
     values = np.zeros((len(rows), n_features, 3))
     for i, row in enumerate(rows):
         forward = rng.permutation(n_features)
         for order in (forward, forward[::-1]):
-            steps = np.repeat(background[None], n_features + 1, axis=0)  # (F + 1, B, L, F): one more is known each
+            steps = np.repeat(
+                background[None], n_features + 1, axis=0
+            )  # (F + 1, B, L, F): one more known feature per step
             for k, feature in enumerate(order):
                 steps[k + 1 :, :, :, feature] = row[:, feature]
             logits = _logits(network, steps.reshape(-1, *row.shape)).reshape(n_features + 1, -1, 3)

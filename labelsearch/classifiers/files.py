@@ -1,18 +1,19 @@
 """Networks on disk: safetensors and JSON, never pickle."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import nn
 
-from labelsearch.classifiers.names import weight_files
+from labelsearch.classifiers.kinds import weight_files
 from labelsearch.classifiers.networks import Ensemble, build_network
 
 
 def save_network(network: nn.Module, kind: str, options: dict[str, Any], n_features: int, folder: Path) -> None:
-    """Write ``network.json`` and ``weights.safetensors`` into ``folder``; an ensemble has a weights file per member."""
+    """Write ``network.json`` and ``weights.safetensors`` into ``folder``; an ensemble has a weight file per member."""
     description: dict[str, Any] = {"kind": kind, "n_features": n_features, "options": options}
     members = [network]
     if isinstance(network, Ensemble):
@@ -23,14 +24,19 @@ def save_network(network: nn.Module, kind: str, options: dict[str, Any], n_featu
     (folder / "network.json").write_text(json.dumps(description, indent=1))
 
 
-def load_network(folder: Path) -> nn.Module:
-    """Inverse of `save_network`, ready for inference."""
-    description = json.loads((folder / "network.json").read_text())
+def network_from_files(files: Mapping[str, bytes]) -> nn.Module:
+    """Inverse of `save_network`, in evaluation mode, from files by name; `ValueError` for an unknown kind."""
+    description = json.loads(files["network.json"])
     members = []
     for name in weight_files(description.get("n_networks", 1)):
         member = build_network(description["kind"], description["n_features"], **description["options"])
-        member.load_state_dict(load_file(folder / name))
+        member.load_state_dict(load(files[name]))
         members.append(member)
     if "temperature" in description:
         return Ensemble(members, description["temperature"]).eval()
     return members[0].eval()
+
+
+def load_network(folder: Path) -> nn.Module:
+    """The network of a folder; see `network_from_files`."""
+    return network_from_files({path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()})

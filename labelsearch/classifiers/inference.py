@@ -1,7 +1,7 @@
 """Class probabilities of multilayer perceptrons, every row summed in one fixed order.
 
-A row has the same bits alone as among a million others, whatever the processor's matrix library would do: what is
-followed live then trades as it did in the search. Rows go side by side in lanes, so that the sums run over memory that
+A row has the same bits alone as among a million others, unlike with the matrix library of a processor, so strategies
+trade live as they did in the search. Rows lie side by side in lanes, so that the sums run over contiguous memory that
 LLVM can vectorise. Needs neither torch nor its start-up time.
 """
 
@@ -15,10 +15,10 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from labelsearch.classifiers.names import N_CLASSES, weight_files
+from labelsearch.classifiers.kinds import N_CLASSES, weight_files
 
 LANES = 32  # rows side by side
-ALONE = 4  # rows up to which each goes by itself
+ALONE = 4  # up to this many rows, each is computed by itself
 
 Layers = Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]  # weights (outputs, inputs) and biases (outputs,)
 
@@ -31,7 +31,7 @@ class Perceptron(NamedTuple):
     flat : float32 (n,)
         Weights (outputs, inputs) and biases (outputs,) of each layer of each network, one after another.
     turned : float32 (n,)
-        The same with weights (inputs, outputs), for rows that come alone.
+        The same with weights (inputs, outputs), for rows computed one by one.
     sizes : int64 (layers + 1,)
         Inputs of the first layer, and outputs of each.
     n_networks : int
@@ -51,7 +51,7 @@ class Perceptron(NamedTuple):
         Raises
         ------
         ValueError
-            If the shapes do not fit each other, or the last layer has not three outputs.
+            If the shapes do not match, or the last layer does not have three outputs.
         """
         shapes = {tuple((weight.shape, bias.shape) for weight, bias in layers) for layers in networks}
         if len(shapes) != 1:
@@ -59,7 +59,7 @@ class Perceptron(NamedTuple):
         (shape,) = shapes
         sizes = [weight[-1] for weight, _ in shape[:1]] + [weight[0] for weight, _ in shape]
         if shape != tuple(((b, a), (b,)) for a, b in itertools.pairwise(sizes)) or sizes[-1:] != [N_CLASSES]:
-            raise ValueError(f"layers {shape} do not make a classifier")
+            raise ValueError(f"layers of shapes {shape} are not those of a classifier")
         pairs = [pair for layers in networks for pair in layers]
         flat = np.concatenate([part.ravel() for weight, bias in pairs for part in (weight, bias)])
         turned = np.concatenate([part.ravel() for weight, bias in pairs for part in (weight.T, bias)])
@@ -77,10 +77,10 @@ class Perceptron(NamedTuple):
         Raises
         ------
         ValueError
-            If there are not F features.
+            If the number of features is not F.
         """
         if matrix.ndim != 2 or matrix.shape[1] != self.n_features:
-            raise ValueError(f"features {matrix.shape} do not fit a classifier of {self.n_features}")
+            raise ValueError(f"features of shape {matrix.shape} do not fit a classifier of {self.n_features} features")
         index = np.arange(len(matrix)) if rows is None else np.asarray(rows, dtype=np.int64)
         out = np.empty((len(index), N_CLASSES), dtype=np.float32)
         features = np.ascontiguousarray(matrix, dtype=np.float32)
@@ -97,7 +97,7 @@ def load_perceptron(folder: Path) -> Perceptron:
     Raises
     ------
     ValueError
-        If it is no multilayer perceptron, or its weights are no finite float32 of the shapes that one has.
+        If it is not a multilayer perceptron, or its weights are not finite float32 of matching shapes.
     """
     description = json.loads((folder / "network.json").read_text())
     if description["kind"] != "mlp":
@@ -107,7 +107,7 @@ def load_perceptron(folder: Path) -> Perceptron:
         tensors = load_weights(folder / path)
         numbers = sorted({int(name.split(".")[0]) for name in tensors if name[0].isdecimal()})
         if set(tensors) != {f"{k}.{part}" for k in numbers for part in ("weight", "bias")}:
-            raise ValueError(f"{path} has not a weight and a bias for each layer")
+            raise ValueError(f"{path} does not hold a weight and a bias for each layer")
         networks.append([(tensors[f"{k}.weight"], tensors[f"{k}.bias"]) for k in numbers])
     perceptron = Perceptron.of_layers(networks, description.get("temperature", 1.0))
     if perceptron.n_features != description["n_features"]:
@@ -122,7 +122,7 @@ def load_weights(path: Path) -> dict[str, NDArray[np.float32]]:
     tensors = load_file(path)
     for name, tensor in tensors.items():
         if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
-            raise ValueError(f"{path.name}: {name} is not of finite float32")
+            raise ValueError(f"{path.name}: {name} is not finite float32")
     return tensors
 
 
@@ -136,7 +136,7 @@ def layer_nb(x, flat, at, n_in, n_out, rectify, y):
     flat, at : float32 (n,) and int
         The layer's weights (n_out, n_in) and biases begin at ``at``.
     rectify : bool
-        Whether what is negative becomes 0. NaN stays.
+        Whether negative values become 0; NaN stays.
     y : float32 (n_out * LANES,)
         Output.
     """
@@ -194,7 +194,7 @@ def mean_nb(total, n_networks, temperature, out):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def block_nb(matrix, rows, flat, sizes, n_networks, temperature, out):
-    """Probabilities (n, 3) of at most LANES rows; the lanes that are left over repeat the last row."""
+    """Probabilities (n, 3) of at most LANES rows; unused lanes repeat the last row."""
     n = rows.size
     widest = sizes.max()
     first = np.empty(sizes[0] * LANES, dtype=np.float32)
@@ -221,7 +221,7 @@ def block_nb(matrix, rows, flat, sizes, n_networks, temperature, out):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def alone_nb(matrix, rows, turned, sizes, n_networks, temperature, out):
-    """As `forward_nb` with the same bits, for few rows: outputs side by side instead of rows."""
+    """As `forward_nb`, with the same bits, for few rows: outputs lie side by side instead of rows."""
     a, b = np.empty(sizes.max(), dtype=np.float32), np.empty(sizes.max(), dtype=np.float32)
     zero = np.float32(0.0)
     total = np.empty(N_CLASSES)

@@ -2,20 +2,21 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+from labelsearch.classifiers.figures import Interval, PairedDifference
 
 N_RESAMPLES = 200
 LEVEL = 0.95
 
 
 def block_length(overlap: float, day: int, span: int) -> int:
-    """Rows of a block: twice the mean stretch that a label uses, at least a day, at most a tenth of the span.
+    """Rows of a block: twice the mean bars that a label depends on, at least a day, at most a tenth of the span.
 
-    A day because losses are taken to depend on the hour of the day; this was not measured.
+    A day on the assumption that losses depend on the hour of the day; this was not measured.
     """
     return max(1, min(max(math.ceil(2 * overlap), day), span // 10))
 
@@ -28,7 +29,7 @@ def resamples(
     Parameters
     ----------
     rows : int64 (N,)
-        Sorted grid rows; blocks are stretches of the grid, so gaps between rows stay gaps.
+        Sorted grid rows; blocks are parts of the grid, so gaps between rows stay gaps.
     length : int
         Grid rows in a block.
 
@@ -44,11 +45,11 @@ def resamples(
         starts = np.bincount(rng.integers(0, span, -(-span // length)), minlength=span + length)
         cover = np.cumsum(starts)
         cover[length:] -= cover[:-length].copy()
-        cover[:length] += cover[span:]  # blocks that run over the end go on at the start
+        cover[:length] += cover[span:]  # blocks that reach beyond the end continue at the start
         yield cover[position].astype(np.float64)
 
 
-def interval(values: list[float]) -> tuple[float, float] | None:
+def interval(values: list[float]) -> Interval | None:
     """The middle 95% of resampled values; None where fewer than half of them are defined."""
     found = np.array(values)
     found = found[~np.isnan(found)]
@@ -108,7 +109,7 @@ class Ranking:
 
 def auc_intervals(
     probabilities: NDArray[np.float32], classes: NDArray[np.int8], rows: NDArray[np.int64], length: int
-) -> list[tuple[float, float] | None]:
+) -> list[Interval | None]:
     """95% interval of the one-vs-rest AUC of each class."""
     rankings = [Ranking(probabilities[:, c], classes == c) for c in range(3)]
     values = [[ranking.auc(w) for ranking in rankings] for w in resamples(rows, length)]
@@ -121,10 +122,13 @@ def paired_difference(
     weights: NDArray[np.float64],
     rows: NDArray[np.int64],
     length: int,
-) -> dict[str, Any]:
-    """Difference of weighted mean losses on the same rows, its 95% interval, and what it shows."""
+) -> PairedDifference:
+    """Difference of weighted mean losses, each float64 (N,) on the same sorted grid rows, int64 (N,).
+
+    The ends of its interval are nan where it is undefined; ``length`` is the number of grid rows of a block.
+    """
     difference = (loss - reference) * weights
     values = [float(w @ difference / (w @ weights)) for w in resamples(rows, length)]
     low, high = interval(values) or (math.nan, math.nan)
     verdict = "better" if high < 0 else "worse" if low > 0 else "no difference shown"
-    return {"value": float(difference.sum() / weights.sum()), "interval": (low, high), "verdict": verdict}
+    return PairedDifference(float(difference.sum() / weights.sum()), low, high, verdict)

@@ -1,8 +1,8 @@
 """Loss factors from the continuous label.
 
-Buy and sell bars weigh |c|; neutral bars weigh a cosine of c that is largest at c = 0 and smallest towards an
-action, scaled so that neutral factors sum to the same as action factors. From the authors' published code (b = 0.5);
-holding |c| at b inside the cosine, for threshold classes whose edge is 1, is our reconstruction.
+Buy and sell bars weigh |c|; neutral bars weigh a cosine of c that is largest at c = 0 and smallest near an action,
+scaled so that neutral and action factors have the same sum. From the authors' published code (b = 0.5); limiting |c| to
+b inside the cosine, for threshold classes whose edge is 1, is our reconstruction.
 """
 
 import numpy as np
@@ -35,7 +35,7 @@ def balance(value: NDArray[np.float64], classes: NDArray[np.int8]) -> float:
 def loss_factors(value: NDArray[np.float64], classes: NDArray[np.int8], a: float | None = None) -> NDArray[np.float64]:
     """Factor w of every bar, mean 1; float64 (T,).
 
-    ``a`` defaults to the balance of these bars; pass the fitted one to weigh later bars on the same scale.
+    ``a`` is by default the `balance` of these bars; pass that of the fitted bars to weigh later bars on the same scale.
     """
     if a is None:
         a = balance(value, classes)

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from labelsearch.classifiers.names import LOSS_NAMES
+from labelsearch.classifiers.kinds import LOSS_NAMES
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
-SMALLEST = 1e-6  # every derivative stays below minus this, so that the loss keeps falling
+SMALLEST = 1e-6  # every derivative is at most minus this, so that the loss is strictly decreasing
 
 
 def cross_entropy(logits: Tensor, classes: Tensor, weights: Tensor) -> Tensor:
@@ -20,10 +20,10 @@ def cross_entropy(logits: Tensor, classes: Tensor, weights: Tensor) -> Tensor:
 def random_derivatives(margins: Tensor) -> Tensor:
     """Derivatives phi'(z) of a random convex, calibrated loss at the margins z, both (N,).
 
-    Standard normal draws go through the inverse Box-Cox transform of a random exponent in [0, 1), are cut at 1, and
-    are dealt out by rank: the smallest margin gets the largest. So phi' is negative everywhere and does not fall in
-    z, which is what convexity and calibration ask of a derivative. Beyond a margin of 1 it is divided by the margin,
-    for a tail that flattens.
+    Standard normal draws go through the inverse Box-Cox transform with a random exponent in [0, 1), are clipped at 1,
+    and are assigned by rank: the smallest margin gets the largest. So phi' is negative everywhere and does not
+    decrease in z, as convexity and calibration require. Beyond a margin of 1 it is divided by the margin, so that the
+    tail flattens.
     """
     exponent = float(torch.rand(()))
     draws = torch.randn(margins.shape)
@@ -38,7 +38,7 @@ def ensloss(logits: Tensor, classes: Tensor, weights: Tensor) -> Tensor:
     """A number whose gradient is that of a random calibrated loss: EnsLoss (Dai, 2025) on pairs of classes.
 
     The source treats two classes. Here every sample has two margins, the logit of its class less each of the other
-    two; one random derivative function serves all margins of a batch. The number itself means nothing.
+    two; one random derivative function serves all margins of a batch. The number itself has no meaning.
     """
     margins = logits.gather(1, classes[:, None]) - logits
     others = torch.ones_like(logits, dtype=torch.bool).scatter_(1, classes[:, None], False)

@@ -1,22 +1,18 @@
-"""Networks by name behind one contract.
+"""The networks that the rows of `labelsearch.classifiers.kinds` build.
 
-A network maps features to logits (N, 3) of buy, neutral and sell. ``mlp`` sees one bar, (N, F); the others see the
-window of the last L bars, (N, L, F), oldest first, and keep L in their attribute ``window``. A window ends at the bar
-it speaks of, so whatever a network does inside it, it never sees a later bar. Each activation is a module of its
-own.
+A network maps features to logits (N, 3) of buy, neutral and sell. The input of ``mlp`` is one bar, (N, F); that of the
+others is the window of the last L bars, (N, L, F), oldest first, and they keep L in their attribute ``window``. A
+window ends at the bar that is classified, so no network can depend on a later bar. Each activation is a module of its
+own, as DeepExplainer needs it.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-import optuna
 import torch
 from torch import Tensor, nn
 
-from labelsearch.classifiers.names import N_CLASSES, NETWORK_NAMES
-
-Suggest = Callable[[optuna.Trial], dict[str, Any]]
+from labelsearch.classifiers.kinds import N_CLASSES, network_kind
 
 
 def mlp(n_features: int, width: int = 64, depth: int = 2, dropout: float = 0.0) -> nn.Module:
@@ -33,7 +29,7 @@ def mlp(n_features: int, width: int = 64, depth: int = 2, dropout: float = 0.0) 
 
 
 class Recurrent(nn.Module):
-    """LSTM or GRU over the window; the last hidden state of each direction is read."""
+    """LSTM or GRU over the window, read from the last hidden state of each direction."""
 
     def __init__(
         self,
@@ -61,23 +57,23 @@ class Recurrent(nn.Module):
         return self.head(self.dropout(torch.cat(tuple(hidden[-self.directions :]), dim=1)))
 
 
-def lstm(n_features: int, window: int = 32, width: int = 32, depth: int = 1, dropout: float = 0.0) -> nn.Module:
+def lstm(n_features: int, window: int, width: int = 32, depth: int = 1, dropout: float = 0.0) -> nn.Module:
     """Long short-term memory, oldest bar first."""
     return Recurrent(nn.LSTM, n_features, window, width, depth, dropout)
 
 
-def bilstm(n_features: int, window: int = 32, width: int = 32, depth: int = 1, dropout: float = 0.0) -> nn.Module:
-    """Long short-term memory that reads the trailing window in both directions."""
+def bilstm(n_features: int, window: int, width: int = 32, depth: int = 1, dropout: float = 0.0) -> nn.Module:
+    """Long short-term memory over the trailing window in both directions."""
     return Recurrent(nn.LSTM, n_features, window, width, depth, dropout, directions=2)
 
 
-def gru(n_features: int, window: int = 32, width: int = 32, depth: int = 1, dropout: float = 0.0) -> nn.Module:
+def gru(n_features: int, window: int, width: int = 32, depth: int = 1, dropout: float = 0.0) -> nn.Module:
     """Gated recurrent unit, oldest bar first."""
     return Recurrent(nn.GRU, n_features, window, width, depth, dropout)
 
 
 class CausalBlock(nn.Module):
-    """Residual convolution over a bar and those one and two dilations before it; zeros before the window."""
+    """Residual convolution over a bar and the bars one and two dilations before it; zeros before the window."""
 
     def __init__(self, width: int, dilation: int, dropout: float) -> None:
         super().__init__()
@@ -91,13 +87,13 @@ class CausalBlock(nn.Module):
 
 
 class Convolutional(nn.Module):
-    """Temporal convolutional network: dilations 1, 2, 4, ... until the last bar sees the whole window."""
+    """Temporal convolutional network: dilations 1, 2, 4, ... until the last output depends on the whole window."""
 
     def __init__(self, n_features: int, window: int, width: int, dropout: float) -> None:
         super().__init__()
         self.window = window
         self.first = nn.Conv1d(n_features, width, 1)
-        n_blocks = max(1, math.ceil(math.log2((window - 1) / 2 + 1)))  # 1 + 2 (2^n - 1) bars are seen
+        n_blocks = max(1, math.ceil(math.log2((window - 1) / 2 + 1)))  # the output depends on 1 + 2 (2^n - 1) bars
         self.blocks = nn.Sequential(*(CausalBlock(width, 2**i, dropout) for i in range(n_blocks)))
         self.head = nn.Linear(width, N_CLASSES)
 
@@ -105,7 +101,7 @@ class Convolutional(nn.Module):
         return self.head(self.blocks(self.first(x.transpose(1, 2)))[:, :, -1])
 
 
-def tcn(n_features: int, window: int = 32, width: int = 32, dropout: float = 0.0) -> nn.Module:
+def tcn(n_features: int, window: int, width: int = 32, dropout: float = 0.0) -> nn.Module:
     """Temporal convolutional network (Bai, Kolter & Koltun, 2018), without weight normalisation."""
     return Convolutional(n_features, window, width, dropout)
 
@@ -143,82 +139,19 @@ class Encoder(nn.Module):
 
 
 def transformer(
-    n_features: int, window: int = 32, width: int = 32, depth: int = 1, heads: int = 2, dropout: float = 0.0
+    n_features: int, window: int, width: int = 32, depth: int = 1, heads: int = 2, dropout: float = 0.0
 ) -> nn.Module:
     """Transformer encoder with fixed positional encoding, normalised before attention."""
     return Encoder(n_features, window, width, depth, heads, dropout)
 
 
-def _suggest_mlp(trial: optuna.Trial) -> dict[str, Any]:
-    return {
-        "width": trial.suggest_categorical("width", [32, 64, 128]),
-        "depth": trial.suggest_int("depth", 1, 3),
-        "dropout": trial.suggest_float("dropout", 0.0, 0.3, step=0.1),
-    }
-
-
-def _suggest_recurrent(trial: optuna.Trial) -> dict[str, Any]:
-    return {
-        "width": trial.suggest_categorical("width", [16, 32, 64]),
-        "depth": trial.suggest_int("depth", 1, 2),
-        "dropout": trial.suggest_float("dropout", 0.0, 0.3, step=0.1),
-    }
-
-
-def _suggest_tcn(trial: optuna.Trial) -> dict[str, Any]:
-    return {
-        "width": trial.suggest_categorical("width", [16, 32, 64]),
-        "dropout": trial.suggest_float("dropout", 0.0, 0.3, step=0.1),
-    }
-
-
-def _suggest_transformer(trial: optuna.Trial) -> dict[str, Any]:
-    return {
-        "width": trial.suggest_categorical("width", [16, 32, 64]),
-        "depth": trial.suggest_int("depth", 1, 2),
-        "heads": trial.suggest_categorical("heads", [2, 4]),
-        "dropout": trial.suggest_float("dropout", 0.0, 0.3, step=0.1),
-    }
-
-
-class NetworkKind(NamedTuple):
-    """One kind of network: how it is built, what it sees, and which hyper-parameters are searched."""
-
-    name: str
-    build: Callable[..., nn.Module]
-    windowed: bool  # sees (N, L, F) and takes the option ``window``
-    suggest: Suggest
-
-
-NETWORKS = {
-    kind.name: kind
-    for kind in (
-        NetworkKind("mlp", mlp, False, _suggest_mlp),
-        NetworkKind("lstm", lstm, True, _suggest_recurrent),
-        NetworkKind("bilstm", bilstm, True, _suggest_recurrent),
-        NetworkKind("gru", gru, True, _suggest_recurrent),
-        NetworkKind("tcn", tcn, True, _suggest_tcn),
-        NetworkKind("transformer", transformer, True, _suggest_transformer),
-    )
-}
-if tuple(NETWORKS) != NETWORK_NAMES:
-    raise RuntimeError("networks and their names differ")
-
-
-def network_kind(name: str) -> NetworkKind:
-    """The row of a named kind; `ValueError` if the name is unknown."""
-    if name not in NETWORKS:
-        raise ValueError(f"unknown network {name!r}; known are {', '.join(NETWORKS)}")
-    return NETWORKS[name]
-
-
 def build_network(name: str, n_features: int, **options: Any) -> nn.Module:
     """Network of a named kind; `ValueError` if the name is unknown."""
-    return network_kind(name).build(n_features, **options)
+    return network_kind(name).builder()(n_features, **options)
 
 
 def window_of(network: nn.Module) -> int:
-    """Bars that a network sees at once; 1 for those that see rows (N, F)."""
+    """Bars of a network's input window; 1 for networks on rows (N, F)."""
     return getattr(network, "window", 1)
 
 

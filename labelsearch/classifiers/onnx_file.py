@@ -20,10 +20,10 @@ class _Probabilities(nn.Module):
 
 
 def write_onnx(network: nn.Module, n_features: int, path: Path) -> None:
-    """Write a network with its softmax, the weights inside.
+    """Write a network with its softmax and its weights into one file.
 
-    Input ``features``: float32 (N, F), or (N, L, F) for networks that see windows, oldest bar first. Output
-    ``probabilities``: float32 (N, 3) of buy, neutral and sell. Other programs sum in another order: the last digits
+    Input ``features``: float32 (N, F), or (N, L, F) for networks on windows, oldest bar first. Output
+    ``probabilities``: float32 (N, 3) of buy, neutral and sell. Other programs sum in another order, so the last digits
     may differ.
 
     Raises
@@ -43,7 +43,7 @@ def write_onnx(network: nn.Module, n_features: int, path: Path) -> None:
     exporter.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the exporter about itself
+            warnings.simplefilter("ignore")  # of the exporter, about its own internals
             torch.onnx.export(
                 _Probabilities(network).eval(),
                 (example,),

@@ -1,4 +1,4 @@
-"""Class probabilities of any network, the same bits for a row whatever rows go with it."""
+"""Class probabilities of any network, the same bits for a row whatever other rows are computed with it."""
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from labelsearch.classifiers.networks import Ensemble, window_of
 from labelsearch.classifiers.threads import one_thread
 
 CHUNK = 8192  # rows of one inference call
-CHUNK_BARS = 32_768  # bars of all windows of one inference call together
+CHUNK_BARS = 32_768  # bars of all windows of one inference call
 
 
 def chunk_rows(window: int) -> int:
@@ -20,15 +20,17 @@ def chunk_rows(window: int) -> int:
 
 
 def perceptron_of(network: nn.Module) -> Perceptron | None:
-    """The same classifier for `labelsearch.classifiers.inference`; None if it is no multilayer perceptron."""
+    """The same classifier for `labelsearch.classifiers.inference`; None if it is not a multilayer perceptron."""
     members = list(network.members) if isinstance(network, Ensemble) else [network]
     networks = []
     for member in members:
-        if not isinstance(member, nn.Sequential):
+        if type(member) is not nn.Sequential:
             return None
-        if not all(isinstance(layer, (nn.Linear, nn.ReLU, nn.Dropout)) for layer in member):
+        layers = [layer for layer in member if type(layer) is not nn.Dropout]
+        linear = [layer for layer in layers[::2] if type(layer) is nn.Linear and layer.bias is not None]
+        rectified = [layer for layer in layers[1::2] if type(layer) is nn.ReLU]
+        if len(linear) + len(rectified) < len(layers) or len(linear) != len(rectified) + 1:
             return None
-        linear = [layer for layer in member if isinstance(layer, nn.Linear)]
         networks.append([(layer.weight.detach().numpy(), layer.bias.detach().numpy()) for layer in linear])
     return Perceptron.of_layers(networks, network.temperature if isinstance(network, Ensemble) else 1.0)
 
@@ -39,10 +41,10 @@ def predict(
     """Class probabilities, float32 (N, 3), at some rows of the features (T, F); by default at all.
 
     The probabilities of a row have the same bits whatever other rows are asked for. Multilayer perceptrons go through
-    `labelsearch.classifiers.inference`. Networks that see windows find them in the matrix, before each row; rows before
-    the first of the matrix are taken to equal the first. They go through torch on one thread in blocks of one size,
-    each row at a place of its block that its own number fixes, as matrix products may depend on it: ``origin`` is the
-    number of the matrix's first row, for matrices that begin elsewhere.
+    `labelsearch.classifiers.inference`. All other networks go through torch on one thread, in blocks of one size; as
+    matrix products may depend on the place of a row in its block, the row's own number fixes it, and ``origin`` is the
+    number of the first row of the matrix. The window of a row ends at the row; rows before the first of the matrix
+    count as copies of it.
     """
     index = np.arange(matrix.shape[0]) if rows is None else np.asarray(rows, dtype=np.int64)
     perceptron = perceptron_of(network)
@@ -55,7 +57,7 @@ def predict(
     places = (index + origin) % size
     order = np.argsort(places, kind="stable")
     counts = np.bincount(places, minlength=size)
-    turn = np.empty(len(index), dtype=np.int64)  # rows of the same place take turns, a block each
+    turn = np.empty(len(index), dtype=np.int64)  # the block of each row: rows of the same place need different ones
     turn[order] = np.arange(len(index)) - np.repeat(np.cumsum(counts) - counts, counts)
     network.eval()
     with one_thread(), torch.no_grad():
@@ -63,6 +65,6 @@ def predict(
             wanted = np.flatnonzero(turn == block)
             block_rows = torch.zeros(size, dtype=torch.int64)
             block_rows[torch.from_numpy(places[wanted])] = torch.from_numpy(index[wanted])
-            seen = Windows(source, block_rows, window).gather() if window > 1 else source[block_rows]
-            out[wanted] = torch.softmax(network(seen), 1).numpy()[places[wanted]]
+            features = Windows(source, block_rows, window).gather() if window > 1 else source[block_rows]
+            out[wanted] = torch.softmax(network(features), 1).numpy()[places[wanted]]
     return out

@@ -1,14 +1,13 @@
 """Figures by which networks are compared on the same rows, with intervals."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from labelsearch.classifiers.figures import Estimate, NetworkScores
 from labelsearch.classifiers.intervals import Ranking, interval, resamples
 from labelsearch.labels.kinds import CLASS_NAMES
 
-SMALLEST = 1e-30  # below it a probability counts as this, so that the loss stays finite
+SMALLEST = 1e-30  # smaller probabilities count as this, so that the loss stays finite
 
 
 def row_losses(probabilities: NDArray[np.float32], classes: NDArray[np.int8]) -> NDArray[np.float64]:
@@ -28,7 +27,7 @@ def expected_calibration_error(
     weights: NDArray[np.float64],
     n_bins: int = 15,
 ) -> float:
-    """Weighted mean gap between the probability of the predicted class and how often it is right (Guo et al., 2017)."""
+    """Weighted mean gap between probability and accuracy of the predicted class, over bins (Guo et al., 2017)."""
     sure = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == classes
     bins = np.minimum((sure * n_bins).astype(int), n_bins - 1)
@@ -42,11 +41,11 @@ def score(
     weights: NDArray[np.float64],
     rows: NDArray[np.int64],
     length: int,
-) -> dict[str, dict[str, Any]]:
-    """``value`` and 95% ``interval`` of each figure.
+) -> NetworkScores:
+    """Each figure with its 95% interval; the calibration error has none.
 
     Loss, Brier score and calibration error weigh rows by their loss factors, as training does; balanced accuracy and
-    AUC do not weigh.
+    AUC weigh all rows alike.
 
     Parameters
     ----------
@@ -57,7 +56,7 @@ def score(
     rows : int64 (N,)
         Sorted grid rows.
     length : int
-        Block of the resampling.
+        Grid rows of a block of the resampling.
     """
     hit = probabilities.argmax(axis=1) == classes
     one_hot = np.eye(3)[classes]
@@ -81,11 +80,9 @@ def score(
 
     values = figures(np.ones(len(rows)))
     drawn = [figures(w) for w in resamples(rows, length)]
-    result = {
-        name: {"value": None if np.isnan(v) else float(v), "interval": interval([d[name] for d in drawn])}
+    estimates = {
+        name: Estimate(None if np.isnan(v) else float(v), interval([d[name] for d in drawn]))
         for name, v in values.items()
     }
-    result["calibration_error"] = {
-        "value": expected_calibration_error(probabilities, classes, weights), "interval": None
-    }  # fmt: skip
-    return result
+    error = expected_calibration_error(probabilities, classes, weights)
+    return NetworkScores(**estimates, calibration_error=Estimate(error, None))

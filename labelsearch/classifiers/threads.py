@@ -1,4 +1,4 @@
-"""One torch thread: sums are then taken in one order, so that bits do not depend on the machine's cores."""
+"""One torch thread, so that the order of sums, and with it the bits, does not depend on the number of cores."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import torch
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Use one thread inside, and as many as before outside."""
+    """Set torch to one thread, and back on exit."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

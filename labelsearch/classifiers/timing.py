@@ -1,4 +1,4 @@
-"""How long a network takes, on one thread."""
+"""Inference time and size of a network."""
 
 import time
 
@@ -14,7 +14,10 @@ from labelsearch.classifiers.threads import one_thread
 
 
 def microseconds_per_bar(network: nn.Module, matrix: NDArray[np.float32], repeats: int = 50) -> dict[str, float]:
-    """Median time per bar: ``single`` for one bar at a time, as a live trader asks; ``batched`` in full chunks."""
+    """Median time per bar on one thread: ``single`` one bar at a time, as in live trading; ``batched`` in full chunks.
+
+    ``matrix`` is float32 (T, F).
+    """
     window = window_of(network)
     network.eval()
     source = torch.from_numpy(matrix)
@@ -34,5 +37,5 @@ def microseconds_per_bar(network: nn.Module, matrix: NDArray[np.float32], repeat
 
 
 def parameter_count(network: nn.Module) -> int:
-    """Trained numbers of a network."""
+    """Number of trainable parameters."""
     return sum(parameter.numel() for parameter in network.parameters())

@@ -2,11 +2,12 @@
 
 import copy
 import inspect
+import json
 import logging
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
 
 import optuna
 import pytorch_lightning as pl
@@ -14,10 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from labelsearch.classifiers.dataset import Batches, Samples
+from labelsearch.classifiers.figures import Study, Trial
+from labelsearch.classifiers.kinds import Choice, NetworkKind, Step, network_kind
 from labelsearch.classifiers.losses import LOSSES
-from labelsearch.classifiers.networks import Ensemble, build_network, network_kind, window_of
+from labelsearch.classifiers.networks import Ensemble, build_network, window_of
 from labelsearch.classifiers.prediction import chunk_rows
 from labelsearch.classifiers.threads import one_thread
+
+Options = dict[str, float | int | str]
 
 SAMPLER_ARGUMENTS: dict[str, Any] = {"n_startup_trials": 4, "n_ei_candidates": 24, "multivariate": True}
 
@@ -25,9 +30,7 @@ SAMPLER_ARGUMENTS: dict[str, Any] = {"n_startup_trials": 4, "n_ei_candidates": 2
 class Module(pl.LightningModule):
     """A network with its loss and its optimiser."""
 
-    def __init__(
-        self, network: nn.Module, learning_rate: float, weight_decay: float, loss: str = "cross_entropy"
-    ) -> None:
+    def __init__(self, network: nn.Module, learning_rate: float, weight_decay: float, loss: str) -> None:
         super().__init__()
         self.network: nn.Module = network
         self.learning_rate = learning_rate
@@ -59,7 +62,7 @@ def weighted_loss(network: nn.Module, samples: Samples) -> float:
 
 
 class _Epochs(pl.Callback):
-    """Validate after each epoch, keep the best weights, report, and stop where told to."""
+    """After each epoch: validate, keep the best weights, report the loss, and stop if the report says so."""
 
     def __init__(self, validation: Samples, report: Callable[[float, int], bool]) -> None:
         self.validation = validation
@@ -80,43 +83,41 @@ class _Epochs(pl.Callback):
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Budget and ranges of the hyper-parameter search.
+    """Budget of the hyper-parameter search, and how networks are trained.
 
-    ``window`` counts for networks that see windows only; ``n_seeds`` networks of the best hyper-parameters are
-    averaged.
+    ``window`` matters to networks on windows only; ``n_seeds`` networks of the best hyper-parameters are averaged.
     """
 
-    network: str = "mlp"
-    n_trials: int = 9
-    max_epochs: int = 9
-    batch_size: int = 4096
-    seed: int = 0
-    device: str = "cpu"
-    window: int = 32
-    loss: str = "cross_entropy"
-    n_seeds: int = 1
+    network: str
+    n_trials: int
+    max_epochs: int
+    batch_size: int
+    seed: int
+    device: str
+    window: int
+    loss: str
+    n_seeds: int
 
 
 @dataclass
 class Trained:
-    """The best network of a search, or the ensemble made from it.
+    """The best network of a search, or an ensemble of networks of its hyper-parameters.
 
-    ``losses`` are the validation losses by epoch of the best trial; the weights are those of the lowest.
-    ``validation_loss`` is that of the whole, so for an ensemble not the lowest of them. ``trials`` lists every trial
-    with parameters, state, value and losses by epoch; ``study`` tells how they were drawn and pruned.
+    ``losses`` are the validation losses by epoch of the best trial, whose weights are those of the lowest.
+    ``validation_loss`` is that of ``network``, so for an ensemble not the lowest of ``losses``.
     """
 
     kind: str
-    options: dict[str, Any]
+    options: Options
     network: nn.Module
-    losses: list[float]
+    losses: tuple[float, ...]
     validation_loss: float
-    trials: list[dict[str, Any]] = field(default_factory=list)
-    study: dict[str, Any] = field(default_factory=dict)
+    trials: tuple[Trial, ...]
+    study: Study
 
 
 def make_trainer(max_epochs: int, device: str, callbacks: list[pl.Callback]) -> pl.Trainer:
-    """A Lightning trainer that writes, prints and checks nothing."""
+    """A Lightning trainer without logs, checkpoints, progress bar and checks."""
     return pl.Trainer(
         max_epochs=max_epochs,
         accelerator=device,
@@ -134,12 +135,16 @@ def fit_network(
     train: Samples,
     validation: Samples,
     settings: TrainingSettings,
-    options: dict[str, Any],
+    options: Options,
     optimiser: dict[str, float],
     seed: int,
     report: Callable[[float, int], bool] = lambda loss, epoch: False,
 ) -> tuple[nn.Module, list[float]]:
-    """Train one network of given hyper-parameters; returns its best epoch, and the validation losses of all."""
+    """Train one network of given hyper-parameters.
+
+    Returns the network of the best epoch, and the validation losses of all. ``report(loss, epoch)`` is called after
+    each epoch, counted from 1, and stops the training by returning True.
+    """
     torch.manual_seed(seed)
     network = build_network(settings.network, train.features.shape[-1], **options)
     epochs = _Epochs(validation, report)
@@ -149,26 +154,37 @@ def fit_network(
     return network.cpu().eval(), epochs.losses
 
 
-def _ask(trial: optuna.Trial, settings: TrainingSettings) -> tuple[dict[str, Any], dict[str, float]]:
-    """Hyper-parameters of the network and of its optimiser."""
-    kind = network_kind(settings.network)
-    options = kind.suggest(trial)
-    optimiser = {
+def suggest_options(trial: optuna.Trial, kind: NetworkKind) -> Options:
+    """Hyper-parameters of a network, drawn in the order of the ranges of its kind."""
+    options: Options = {}
+    for one in kind.ranges:
+        if isinstance(one, Choice):
+            chosen: Any = trial.suggest_categorical(one.name, one.values)
+            options[one.name] = chosen
+        elif isinstance(one, Step):
+            options[one.name] = trial.suggest_float(one.name, one.low, one.high, step=one.step)
+        else:
+            options[one.name] = trial.suggest_int(one.name, one.low, one.high)
+    return options
+
+
+def _suggest(trial: optuna.Trial, kind: NetworkKind) -> tuple[Options, dict[str, float]]:
+    """Hyper-parameters of a network and of its optimiser."""
+    return suggest_options(trial, kind), {
         "learning_rate": trial.suggest_float("learning_rate", 3e-4, 1e-2, log=True),
         "weight_decay": trial.suggest_float("weight_decay", 1e-5, 1e-1, log=True),
     }
-    return ({"window": settings.window, **options} if kind.windowed else options), optimiser
 
 
-def distributions(network: str, parameters: dict[str, Any]) -> dict[str, optuna.distributions.BaseDistribution]:
-    """Ranges that a trial's hyper-parameters were drawn from, by name."""
+def distributions(network: str, parameters: Options) -> dict[str, optuna.distributions.BaseDistribution]:
+    """Optuna distributions, by name, that the hyper-parameters of a trial were drawn from."""
     trial = optuna.trial.FixedTrial(parameters)
-    _ask(cast(optuna.Trial, trial), TrainingSettings(network=network))
+    _suggest(cast(optuna.Trial, trial), network_kind(network))
     return trial.distributions
 
 
-def _arguments(kind: type, given: dict[str, Any]) -> dict[str, Any]:
-    """Class and every argument, defaults included, as JSON can hold them."""
+def _arguments(kind: type, given: dict[str, Any]) -> str:
+    """JSON of a class and of all its arguments, defaults included."""
     arguments = {
         name: given.get(name, parameter.default)
         for name, parameter in inspect.signature(kind).parameters.items()
@@ -176,10 +192,10 @@ def _arguments(kind: type, given: dict[str, Any]) -> dict[str, Any]:
     }
     plain = (bool, int, float, str, type(None))
     shown = {n: v if isinstance(v, plain) else getattr(v, "__name__", repr(v)) for n, v in arguments.items()}
-    return {"class": kind.__name__, "arguments": shown}
+    return json.dumps({"class": kind.__name__, "arguments": shown})
 
 
-def _make_study(settings: TrainingSettings) -> tuple[optuna.Study, dict[str, Any]]:
+def _make_study(settings: TrainingSettings) -> tuple[optuna.Study, Study]:
     """The search of one label, and its description."""
     sampler = {"seed": settings.seed, **SAMPLER_ARGUMENTS}
     pruner = {"min_resource": 1, "max_resource": settings.max_epochs, "reduction_factor": 3}
@@ -188,79 +204,93 @@ def _make_study(settings: TrainingSettings) -> tuple[optuna.Study, dict[str, Any
         sampler=optuna.samplers.TPESampler(**sampler),
         pruner=optuna.pruners.HyperbandPruner(**pruner),
     )
-    return study, {
-        "name": study.study_name,
-        "direction": study.direction.name,
-        "objective": "lowest weighted cross-entropy on the validation part of train, over epochs",
-        "n_trials": settings.n_trials,
-        "seed": settings.seed,
-        "sampler": _arguments(optuna.samplers.TPESampler, sampler),
-        "pruner": _arguments(optuna.pruners.HyperbandPruner, pruner),
-    }
+    return study, Study(
+        objective="lowest weighted cross-entropy on the validation part of train, over epochs",
+        direction=study.direction.name,
+        n_trials=settings.n_trials,
+        seed=settings.seed,
+        sampler=_arguments(optuna.samplers.TPESampler, sampler),
+        pruner=_arguments(optuna.pruners.HyperbandPruner, pruner),
+    )
+
+
+def _record(trial: optuna.trial.FrozenTrial) -> Trial:
+    losses = tuple(trial.intermediate_values.values())
+    return Trial(trial.number, trial.state.name, trial.value, len(losses), trial.params, min(losses), losses)
+
+
+class _Fit(NamedTuple):
+    """A network with the hyper-parameters and the validation losses of its training."""
+
+    network: nn.Module
+    losses: list[float]
+    options: Options
+    optimiser: dict[str, float]
 
 
 def _search(
-    train: Samples, validation: Samples, settings: TrainingSettings, told: Callable[[int], None]
-) -> tuple[Trained, dict[str, float]]:
-    """The best trial of a study, and its optimiser's hyper-parameters."""
-    best: Trained | None = None
-    best_optimiser: dict[str, float] = {}
+    train: Samples, validation: Samples, settings: TrainingSettings, progress: Callable[[int], None]
+) -> tuple[_Fit, tuple[Trial, ...], Study]:
+    """The best trial of a study, all trials, and the description of the study."""
+    best: _Fit | None = None
+    kind = network_kind(settings.network)
     study, description = _make_study(settings)
     for _ in range(settings.n_trials):
         trial = study.ask()
-        options, optimiser = _ask(trial, settings)
+        options, optimiser = _suggest(trial, kind)
+        options = {"window": settings.window, **options} if kind.windowed else options
 
         def report(loss: float, epoch: int, trial: optuna.Trial = trial) -> bool:
             trial.report(loss, step=epoch)
-            told(1)
+            progress(1)
             return trial.should_prune()
 
         seed = settings.seed * 1000 + trial.number
         network, losses = fit_network(train, validation, settings, options, optimiser, seed, report)
         pruned = len(losses) < settings.max_epochs
-        told(settings.max_epochs - len(losses))
+        progress(settings.max_epochs - len(losses))
         state = optuna.trial.TrialState.PRUNED if pruned else optuna.trial.TrialState.COMPLETE
         study.tell(trial, None if pruned else min(losses), state)
-        if best is None or min(losses) < best.validation_loss:
-            best = Trained(settings.network, options, network, losses, min(losses))
-            best_optimiser = optimiser
+        if best is None or min(losses) < min(best.losses):
+            best = _Fit(network, losses, options, optimiser)
     if best is None:
         raise ValueError("a network search needs at least one trial")
-    best.study = description
-    best.trials = [
-        {"number": t.number, "state": t.state.name, "value": t.value, "epochs": len(t.intermediate_values),
-         "parameters": t.params, "best": min(t.intermediate_values.values()),
-         "losses": list(t.intermediate_values.values())}
-        for t in study.trials
-    ]  # fmt: skip
-    return best, best_optimiser
+    return best, tuple(_record(trial) for trial in study.trials), description
 
 
 def train_network(
-    train: Samples, validation: Samples, settings: TrainingSettings, told: Callable[[int], None] = lambda epochs: None
+    train: Samples,
+    validation: Samples,
+    settings: TrainingSettings,
+    progress: Callable[[int], None] = lambda epochs: None,
 ) -> Trained:
-    """Search hyper-parameters and return the network of lowest validation loss, or an ensemble of its like.
+    """Search hyper-parameters and return the network of lowest validation loss, or an ensemble of such networks.
 
-    The result depends on samples and settings alone: one torch thread, fixed seeds, a fixed study name. ``told`` is
-    called with the epochs that are done or, of a trial that was pruned, will not be.
+    The result depends on samples and settings alone: one torch thread, fixed seeds, a fixed study name. ``progress`` is
+    called with the number of epochs done, or skipped by a pruned trial, since the last call.
+
+    Raises
+    ------
+    ValueError
+        If the kind of network is unknown, or there are no trials.
     """
 
-    def trained(loss: float, epoch: int) -> bool:
-        told(1)
+    def report(loss: float, epoch: int) -> bool:
+        progress(1)
         return False
 
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with one_thread(), warnings.catch_warnings():
-        # Lightning asks for loader workers; batches are slices of memory, workers would only copy them.
+        # Lightning recommends loader workers; batches are slices of memory, which workers would only copy
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-        best, optimiser = _search(train, validation, settings, told)
-        members = [best.network]
-        for k in range(1, settings.n_seeds):
-            seed = settings.seed * 1000 + 1000 - k  # counted down, so that no trial has it
-            members.append(fit_network(train, validation, settings, best.options, optimiser, seed, trained)[0])
-        if len(members) > 1:
-            best.network = Ensemble(members).eval()
-            best.validation_loss = weighted_loss(best.network, validation)
-    return best
+        best, trials, study = _search(train, validation, settings, progress)
+        network, loss = best.network, min(best.losses)
+        if settings.n_seeds > 1:
+            # seeds are counted down, so that no trial has them
+            seeds = (settings.seed * 1000 + 1000 - k for k in range(1, settings.n_seeds))
+            fits = (fit_network(train, validation, settings, best.options, best.optimiser, s, report) for s in seeds)
+            network = Ensemble([best.network, *(member for member, _ in fits)]).eval()
+            loss = weighted_loss(network, validation)
+    return Trained(settings.network, best.options, network, tuple(best.losses), loss, trials, study)

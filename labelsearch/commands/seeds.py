@@ -26,8 +26,8 @@ def seeds(
 ) -> None:
     """Repeat EXPERIMENT with other seeds, and print how far its tiers move.
 
-    Runs the experiment first, unless it is done. Repetitions already done are kept. Each repetition is a further look at
-    the future, and is counted as one.
+    Runs the experiment first, unless it is done. Repetitions already done are kept. Each repetition is a further look
+    at the future, and is counted as one.
 
     \b
     Example:

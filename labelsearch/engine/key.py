@@ -113,9 +113,8 @@ def _source(module: str) -> tuple[str, frozenset[str]] | None:
     tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
     imported = frozenset(_imports(tree))
     for node in ast.walk(tree):
-        if isinstance(node, DOCUMENTED) and node.body and isinstance(node.body[0], ast.Expr):
-            if isinstance(node.body[0].value, ast.Constant) and isinstance(node.body[0].value.value, str):
-                node.body = node.body[1:] or [ast.Pass()]
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imported
 
 

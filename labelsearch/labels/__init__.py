@@ -1,1 +1,1 @@
-"""What one would have liked to know: hindsight labels. Everything here looks ahead and says so."""
+"""Hindsight labels: what would have been the right side at each bar. Everything here looks ahead."""

@@ -1,6 +1,6 @@
-"""What all label kinds share: the result, the protocol, and small helpers."""
+"""What all label kinds share: the values, the protocol, and small helpers."""
 
-from typing import NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ VOLATILITY_SPAN = 1440  # bars: a day of minutes
 
 
 class LabelValues(NamedTuple):
-    """Label of every bar; ``T`` in ``last_used`` marks a bar that more data could still change."""
+    """Label of every bar; ``last_used`` is ``T`` where later bars could still change the label."""
 
     value: NDArray[np.float64]  # (T,) in [-1, 1]
     classes: NDArray[np.int8]  # (T,) 0 buy, 1 neutral, 2 sell
@@ -21,47 +21,61 @@ class LabelValues(NamedTuple):
 
     @property
     def settled(self) -> NDArray[np.bool_]:
-        """True where the label cannot change any more."""
+        """True where later bars cannot change the label."""
         return self.last_used < self.value.size
 
 
 class Label(Protocol):
-    """What every label kind offers."""
+    """What every label kind offers: a frozen dataclass whose fields are its options.
+
+    An option is of type int, float or str and carries its explanation as ``field(metadata={"help": ...})``. A kind that
+    is made of alternating turning points may also have ``turning_points(price)`` -> int64 (L,), bars in time order.
+    `labelsearch.labels.proof.prove_label` checks a kind.
+
+    Attributes
+    ----------
+    kind : str
+        Name in experiments.
+    origin : str
+        SHA-256 of the user's file that defines the kind; empty for a built-in one.
+    examples : tuple of dict
+        Options of typical instances, which the checks use.
+    """
+
+    kind: ClassVar[str]
+    origin: ClassVar[str]
+    examples: ClassVar[tuple[dict[str, Any], ...]]
 
     @property
     def name(self) -> str:
-        """Short unique name."""
+        """Short name, different for different options."""
 
     @property
     def lookahead(self) -> int | None:
-        """Bars it can look ahead at most; None where only the data tells."""
-
-    @property
-    def class_edge(self) -> float:
-        """Size of c that parts action from neutral bars: reached if 1.0, exceeded if below."""
+        """Most bars that it looks ahead; None where the prices decide."""
 
     def reference(self, price: NDArray[np.float64]) -> float:
-        """The number this label takes from the training window; 1.0 where it takes none."""
+        """Scale fitted on the prices of the training window, float64 (T,); 1.0 for a label without one."""
 
     def values(self, price: NDArray[np.float64], reference: float) -> LabelValues:
-        """Labels of all bars from prices, float64 (T,), all positive."""
+        """Labels of all bars from positive prices, float64 (T,)."""
 
 
 def classes_by_value(value: NDArray[np.float64], edge: float) -> NDArray[np.int8]:
-    """Class of every bar: sell where c is above ``edge``, buy where below ``-edge``; an edge of 1 is reached."""
+    """Class of every bar, int8 (T,): sell above ``edge``, buy below ``-edge``; an edge of 1 need only be reached."""
     sell, buy = (value >= 1.0, value <= -1.0) if edge >= 1.0 else (value > edge, value < -edge)
     return np.where(sell, SELL, np.where(buy, BUY, NEUTRAL)).astype(np.int8)
 
 
 def checked_reference(label: Label, reference: float) -> float:
-    """The reference, or a ValueError if nothing can be divided by it."""
+    """The reference; `ValueError` if it is 0 or not a number, so that the label cannot be divided by it."""
     if not reference > 0.0:
         raise ValueError(f"label {label.name} cannot be scaled: the price hardly moves in the training window")
     return reference
 
 
 def bars_ahead(n: int, horizon: int) -> NDArray[np.int64]:
-    """Each bar plus ``horizon``, int64 (n,); n where that lies beyond the data."""
+    """Index of each bar plus ``horizon``, int64 (n,); n where that lies beyond the data."""
     return np.minimum(np.arange(n) + horizon, n)
 
 

@@ -1,18 +1,30 @@
-"""What labels look like in numbers: counts, how far they see, and how much two of them mark alike."""
+"""Figures of labels: class counts, how far they look ahead, and how much two of them agree."""
 
 import itertools
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labelsearch.labels.base import CLASS_NAMES, NEUTRAL, LabelValues
+from labelsearch.labels.base import CLASS_NAMES, NEUTRAL, Label, LabelValues
 
 
-def class_counts(values: LabelValues, traded: NDArray[np.bool_]) -> dict[str, int]:
-    """Bars of each class among the traded bars, bool (T,), and how many of them are not settled."""
+@dataclass(frozen=True)
+class ClassCounts:
+    """Settled bars of each class, and bars that are not settled."""
+
+    buy: int
+    neutral: int
+    sell: int
+    unsettled: int
+
+
+def class_counts(values: LabelValues, traded: NDArray[np.bool_]) -> ClassCounts:
+    """Count the traded bars, bool (T,)."""
     settled = traded & values.settled
     counts = np.bincount(values.classes[settled], minlength=len(CLASS_NAMES))
-    return {**dict(zip(CLASS_NAMES, counts.tolist(), strict=True)), "unsettled": int(traded.sum() - settled.sum())}
+    buy, neutral, sell = counts.tolist()
+    return ClassCounts(buy, neutral, sell, unsettled=int(traded.sum() - settled.sum()))
 
 
 def mean_horizon(values: LabelValues, traded: NDArray[np.bool_]) -> float | None:
@@ -21,8 +33,14 @@ def mean_horizon(values: LabelValues, traded: NDArray[np.bool_]) -> float | None
     return float(np.mean(values.last_used[bars] - bars)) if bars.size else None
 
 
+def turning_points(label: Label, price: NDArray[np.float64]) -> NDArray[np.int64] | None:
+    """Turning points, int64 (L,), of a label whose kind has them on prices, float64 (T,); None for other kinds."""
+    found = getattr(label, "turning_points", None)
+    return found(price) if found is not None else None
+
+
 def mean_leg(turning_points: NDArray[np.int64], settled: NDArray[np.bool_], rows: slice) -> float | None:
-    """Mean bars from one turning point to the next, rising and falling, both settled and in ``rows``; None without any.
+    """Mean bars between neighbouring turning points, both settled and in ``rows``; None without any.
 
     Parameters
     ----------
@@ -36,12 +54,12 @@ def mean_leg(turning_points: NDArray[np.int64], settled: NDArray[np.bool_], rows
 
 
 def marks(values: LabelValues, traded: NDArray[np.bool_]) -> NDArray[np.int8]:
-    """Classes, int8 (T,), with all but the settled, traded bars neutral."""
+    """Classes, int8 (T,), neutral wherever a bar is not settled or not traded, bool (T,)."""
     return np.where(traded & values.settled, values.classes, np.int8(NEUTRAL))
 
 
 def overlap(marked: list[NDArray[np.int8]]) -> list[list[float | None]]:
-    """Share of the action bars of label i that label j marks on the same side: ``[i][j]`` in [0, 1].
+    """Share of the action bars of label i that label j puts on the same side: ``[i][j]`` in [0, 1].
 
     Parameters
     ----------

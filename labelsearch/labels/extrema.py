@@ -1,9 +1,10 @@
-"""Local extrema labels: where a bar stands between the trough and the peak around it.
+"""Local extrema labels: the height of a bar between the trough and the peak around it.
 
 Source: the label code that Balcerak & Schmelzer (2020) published.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,18 +24,21 @@ Bars = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Extrema:
-    """Where a bar stands between the trough and the peak around it.
+    """Buy near a trough of the smoothed price, sell near a peak.
 
     Value c = x^3 - (1 - x)^3 of the relative height x between trough (0) and peak (1); action above one half.
-
-    Attributes
-    ----------
-    up, down : float
-        Rise that makes a leg and fall that parts two legs, in percent of the 5000-bar mean price.
     """
 
-    up: float
-    down: float
+    kind: ClassVar[str] = "extrema"
+    origin: ClassVar[str] = ""
+    examples: ClassVar[tuple[dict[str, Any], ...]] = (
+        {"up": 0.8, "down": 0.1},
+        {"up": 1, "down": 1},
+        {"up": 0.3, "down": 0.0},
+    )
+
+    up: float = field(metadata={"help": "rise that makes a leg, in percent of the 5000-bar mean price"})
+    down: float = field(metadata={"help": "fall that separates two legs, in percent of the same mean"})
 
     def __post_init__(self) -> None:
         if self.up <= 0.0 or self.down < 0.0:
@@ -63,7 +67,7 @@ class Extrema:
         return smooth, *zigzag_nb(smooth, self.up * level, self.down * level)
 
     def turning_points(self, price: NDArray[np.float64]) -> Bars:
-        """Bars of trough, peak, trough, peak and so on, int64; the last ones can still move with more data."""
+        """Bars of trough, peak, trough, peak and so on, int64 (L,); later bars can still move the last ones."""
         _, troughs, peaks, _ = self._legs(price)
         return np.column_stack([troughs, peaks]).ravel()
 

@@ -1,10 +1,10 @@
-"""Label kernels. Everything here looks ahead: the results are training targets and must never reach a strategy."""
+"""Label kernels. All look ahead: the results are training targets and must never reach a strategy."""
 
 import numpy as np
 from numba import njit
 
 SMOOTHING = 5  # bars of the centred mean, from the authors' published code
-LIMIT_SPAN = 5000  # bars of the trailing mean that turns percent into price, likewise
+LIMIT_SPAN = 5000  # bars of the trailing mean that converts percent into price, from the same code
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -22,9 +22,9 @@ def centred_mean_nb(price, window):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def trailing_mean_nb(x, window):
-    """Mean over the last ``window`` elements, or over those there are.
+    """Mean over the last ``window`` elements, or over those available at the start.
 
-    The running sum is taken anew every ``window`` elements, so that rounding does not build up.
+    The running sum is recomputed every ``window`` elements, so that rounding errors do not accumulate.
     """
     out = np.empty(x.size)
     total = 0.0
@@ -61,7 +61,7 @@ def threshold_nb(price, future, theta, edge):
     ----------
     price : float64 (T,)
     future : float64 (T - horizon,), or empty
-        What each price is compared with.
+        Price that each price is compared with.
     theta : float64 (T,) or (1,)
         Relative move that is an action.
     edge : float
@@ -70,7 +70,7 @@ def threshold_nb(price, future, theta, edge):
     Returns
     -------
     value : float64 (T,)
-        -clip(move/theta, -1, 1)^3; 0 where the future is not known.
+        -clip(move/theta, -1, 1)^3; 0 where the future lies beyond the data.
     classes : int8 (T,)
     """
     n = price.size
@@ -112,7 +112,7 @@ def zigzag_nb(smooth, up, down):
     Parameters
     ----------
     smooth, up, down : float64 (T,)
-        The series, and per bar the rise that makes a leg and the fall that parts two legs, in price.
+        The series, and per bar the rise that makes a leg and the fall that separates two legs, in price.
 
     Returns
     -------
@@ -138,14 +138,14 @@ def zigzag_nb(smooth, up, down):
             troughs[legs], peaks[legs], decided[legs] = candidate, i, n
             legs += 1
             break
-        seen = i + 1
-        if smooth[i] - smooth[candidate] > up[seen]:
-            if legs > 0 and smooth[peaks[legs - 1]] - smooth[candidate] < down[seen]:
+        deciding = i + 1
+        if smooth[i] - smooth[candidate] > up[deciding]:
+            if legs > 0 and smooth[peaks[legs - 1]] - smooth[candidate] < down[deciding]:
                 # the fall before it was too small; only with two legs does the original extend the peak
                 if legs >= 2 and smooth[i] > smooth[peaks[legs - 1]]:
                     peaks[legs - 1] = i
             else:
-                troughs[legs], peaks[legs], decided[legs] = candidate, i, seen
+                troughs[legs], peaks[legs], decided[legs] = candidate, i, deciding
                 legs += 1
             fresh = True
         elif legs > 0 and smooth[i] > smooth[peaks[legs - 1]]:
@@ -156,11 +156,11 @@ def zigzag_nb(smooth, up, down):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def legs_to_values_nb(smooth, troughs, peaks, decided, reach):
-    """Continuous value in [-1, 1] and last bar used, from the legs of `zigzag_nb`.
+    """Continuous value in [-1, 1] and last bar used, each (T,), from the legs of `zigzag_nb`.
 
-    A peak can move until the next leg is decided, so the bars from a trough to the next trough rest on the decision
-    of the next leg. Bars that more data could still change get ``last_used = T``. ``reach`` is how far smoothing
-    looks ahead.
+    A peak can move until the next leg is decided, so the bars from a trough to the next trough depend on the bar that
+    decides the next leg. Bars that later data could still change get ``last_used = T``. ``reach`` is the number of bars
+    that the smoothing looks ahead.
     """
     n, legs = smooth.size, troughs.size
     value = np.zeros(n)
@@ -208,7 +208,7 @@ def first_touch_nb(price, up, down, horizon):
             last_used[t] = t
             continue
         last_used[t] = min(t + horizon, n)
-        # surely inside: no division is needed to tell
+        # inside these limits no division is needed
         low, high = price[t] * (1.0 - down[t]) * (1.0 + 1e-12), price[t] * (1.0 + up[t]) * (1.0 - 1e-12)
         for j in range(t + 1, min(t + horizon, n - 1) + 1):
             if low < price[j] < high:
@@ -229,9 +229,9 @@ def first_touch_nb(price, up, down, horizon):
 def strongest_trend_nb(x, shortest, longest, step):
     """The t-value of the slope that is largest in size, over windows that start at each bar.
 
-    Bar by bar, a window's mean, cross product and residual sum of squares are moved on to the next longer window: the
+    A window's mean, cross product and residual sum of squares are updated to those of the next longer window: the
     residual grows by the squared error of the forecast of the new point, a sum that nothing is subtracted from. So
-    nearly straight windows keep their digits, and each window costs the same.
+    nearly straight windows lose no digits, and each window costs the same.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""Label kinds: what one would have liked to know about every bar, with hindsight.
+"""Label kinds by name: what would have been the right side at every bar, with hindsight.
 
-A label is a continuous value c in [-1, 1] (-1 buy, +1 sell) and a class (0 buy, 1 neutral, 2 sell). It also tells
-per bar the last bar it used, so that training rows which saw too far can be dropped exactly. A further kind is a frozen
-dataclass with what `Label` asks for and an entry in `KINDS`.
+A label is a continuous value c in [-1, 1] (-1 buy, +1 sell) and a class (0 buy, 1 neutral, 2 sell). It also gives, per
+bar, the last bar it depends on, so that training rows that reach too far can be dropped exactly. A further kind is a
+class as `Label` describes it, in the tuple behind `KINDS`.
 """
 
 import math
@@ -17,25 +17,27 @@ from labelsearch.labels.triple_barrier import TripleBarrier
 
 __all__ = [
     "BUY", "CLASS_NAMES", "KINDS", "NEUTRAL", "SELL", "Extrema", "Label", "LabelValues", "Published", "Threshold",
-    "TrendScanning", "TripleBarrier", "make_label",
+    "TrendScanning", "TripleBarrier", "build_label", "make_label", "option_type",
 ]  # fmt: skip
 
-KINDS: dict[str, type] = {
-    "threshold": Threshold,
-    "published": Published,
-    "extrema": Extrema,
-    "triple_barrier": TripleBarrier,
-    "trend_scanning": TrendScanning,
-}
+KINDS: dict[str, type[Any]] = {cls.kind: cls for cls in (Threshold, Published, Extrema, TripleBarrier, TrendScanning)}
 TYPE_NAMES = {int: "a whole number", float: "a finite number", str: "text"}
 
 
-def _fits(option: Field[Any], value: Any) -> bool:
+def option_type(option: Field[Any]) -> type:
+    """Type of an option: int, float or str, also where the annotation is text; `ValueError` for any other."""
+    for known in TYPE_NAMES:
+        if option.type in (known, known.__name__):
+            return known
+    raise ValueError(f"option {option.name!r} must be of type int, float or str")
+
+
+def _fits(wanted: type, value: Any) -> bool:
     if isinstance(value, bool):
         return False
-    if option.type is float:
+    if wanted is float:
         return isinstance(value, (int, float)) and math.isfinite(value)
-    return isinstance(value, option.type)  # type: ignore[arg-type]
+    return isinstance(value, wanted)
 
 
 def make_label(kind: str, **options: Any) -> Label:
@@ -48,14 +50,19 @@ def make_label(kind: str, **options: Any) -> Label:
     """
     if kind not in KINDS:
         raise ValueError(f"unknown label kind {kind!r}; known are {', '.join(KINDS)}")
-    known = {f.name: f for f in fields(KINDS[kind])}
+    return build_label(KINDS[kind], options)
+
+
+def build_label(cls: type[Any], options: dict[str, Any]) -> Label:
+    """Label of a class with checked options; raises as `make_label`."""
+    known = {f.name: f for f in fields(cls)}
     for option, value in options.items():
         if option not in known:
-            raise ValueError(f"unknown option {option!r} of label kind {kind}; known are {', '.join(known)}")
-        if not _fits(known[option], value):
-            wanted = TYPE_NAMES[known[option].type]  # type: ignore[index]
-            raise ValueError(f"option {option!r} of label kind {kind} must be {wanted}, not {value!r}")
+            raise ValueError(f"unknown option {option!r} of label kind {cls.kind}; known are {', '.join(known)}")
+        wanted = option_type(known[option])
+        if not _fits(wanted, value):
+            raise ValueError(f"option {option!r} of label kind {cls.kind} must be {TYPE_NAMES[wanted]}, not {value!r}")
     lacking = [name for name, f in known.items() if f.default is MISSING and name not in options]
     if lacking:
-        raise ValueError(f"label kind {kind} needs {', '.join(lacking)}")
-    return KINDS[kind](**options)
+        raise ValueError(f"label kind {cls.kind} needs {', '.join(lacking)}")
+    return cls(**options)

@@ -4,7 +4,8 @@ Sources: Balcerak & Schmelzer (2020) and the label code its authors published. T
 scale of `Threshold` are our reconstruction.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,29 +25,33 @@ from labelsearch.labels.kernels import SMOOTHING, centred_mean_nb, threshold_nb,
 class Threshold:
     """Buy where the price rises by ``theta`` within ``horizon`` bars, sell where it falls as much.
 
-    Value c = -clip(r/theta, -1, 1)^3 of the relative move r.
-
-    Attributes
-    ----------
-    theta : float
-        Relative move; not used by ``scale = "quantile"``.
-    horizon : int
-        Bars ahead.
-    future : {"point", "wma"}
-        Compare with the price ``horizon`` bars ahead, or with the weighted mean of the next ``horizon`` prices.
-    scale : {"fixed", "volatility", "quantile"}
-        ``volatility`` moves theta with the trailing volatility, relative to its mean on train, within [0.5, 3];
-        ``quantile`` takes the 99th percentile of the moves on train as theta and calls a bar action above half of
-        the cubed value.
-    span : int
-        Bars of the exponentially weighted volatility; used by ``scale = "volatility"`` alone.
+    Value c = -clip(r/theta, -1, 1)^3 of the relative move r, to the price ``horizon`` bars ahead or to the weighted
+    mean of the next ``horizon`` prices. The scale ``volatility`` multiplies theta by the trailing volatility relative
+    to its mean on train, within [0.5, 3]; ``quantile`` takes the 99th percentile of the moves on train as theta, and a
+    bar is an action bar where c exceeds one half.
     """
 
-    theta: float
-    horizon: int
-    future: str = "point"
-    scale: str = "fixed"
-    span: int = VOLATILITY_SPAN
+    kind: ClassVar[str] = "threshold"
+    origin: ClassVar[str] = ""
+    examples: ClassVar[tuple[dict[str, Any], ...]] = tuple(
+        {"theta": 0.004, "horizon": horizon, "future": future, "scale": scale}
+        for horizon in (1, 8)
+        for future in ("point", "wma")
+        for scale in ("fixed", "volatility", "quantile")
+    )
+
+    theta: float = field(metadata={"help": "relative move that is an action; not used by scale quantile"})
+    horizon: int = field(metadata={"help": "bars ahead"})
+    future: str = field(
+        default="point",
+        metadata={"help": "point: the price horizon bars ahead; wma: weighted mean of the next horizon"},
+    )
+    scale: str = field(
+        default="fixed", metadata={"help": "fixed; volatility: theta moves with it; quantile: theta fitted on train"}
+    )
+    span: int = field(
+        default=VOLATILITY_SPAN, metadata={"help": "bars of the exponentially weighted volatility of scale volatility"}
+    )
 
     def __post_init__(self) -> None:
         if self.theta <= 0.0 or self.horizon < 1:
@@ -95,18 +100,17 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Published:
-    """The threshold label exactly as the authors' published code has it.
+    """The threshold label exactly as in the authors' published code.
 
     The weighted sum of the next ``horizon`` relative moves of the smoothed price, divided by its 99th percentile on
     train, clipped and cubed; action where it exceeds one half.
-
-    Attributes
-    ----------
-    horizon : int
-        Bars ahead, before smoothing.
     """
 
-    horizon: int
+    kind: ClassVar[str] = "published"
+    origin: ClassVar[str] = ""
+    examples: ClassVar[tuple[dict[str, Any], ...]] = ({"horizon": 1}, {"horizon": 12})
+
+    horizon: int = field(metadata={"help": "bars ahead of the smoothed price, whose centred mean adds 2"})
 
     def __post_init__(self) -> None:
         if self.horizon < 1:
@@ -139,7 +143,7 @@ class Published:
         value = share * share * share
         n, half = price.size, SMOOTHING // 2
         last_used = bars_ahead(n, self.lookahead)
-        # the first bars of the series are never smoothed, so what ends there looks at the horizon alone
+        # the first bars of the series are not smoothed, so labels that end there depend on the horizon alone
         raw = max(min(half + 1, n) - self.horizon, 0)
         last_used[:raw] = np.arange(raw) + self.horizon
         return LabelValues(value, classes_by_value(value, self.class_edge), last_used)

@@ -4,7 +4,8 @@ Source: Lopez de Prado, Machine Learning for Asset Managers (2020), section 5.4.
 value are ours; the book takes the sign of the t-value as the class.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,23 +20,22 @@ class TrendScanning:
 
     The log price of the bar and the next h is regressed on time for every h in ``shortest, shortest + step, ..
     longest``; t is the t-value of the slope that is largest in size. Value c = -t/(|t| + edge): odd, rising in size
-    with |t| without ever being cut off, and one half exactly at the edge.
-
-    Attributes
-    ----------
-    shortest, longest : int
-        Bars ahead of the shortest and longest window.
-    edge : float
-        Size of the t-value that makes an action bar. Prices are no white noise around a line: a random walk often has
-        t-values of 10 and more.
-    step : int
-        Bars between one window and the next longer one.
+    with |t| without being clipped, and one half exactly at the edge. Prices are not white noise around a line: a random
+    walk often has t-values of 10 and more, so edges must be higher.
     """
 
-    shortest: int
-    longest: int
-    edge: float
-    step: int = 1
+    kind: ClassVar[str] = "trend_scanning"
+    origin: ClassVar[str] = ""
+    examples: ClassVar[tuple[dict[str, Any], ...]] = (
+        {"shortest": 4, "longest": 12, "edge": 8.0},
+        {"shortest": 2, "longest": 11, "edge": 5.0, "step": 4},
+        {"shortest": 6, "longest": 6, "edge": 3.0},
+    )
+
+    shortest: int = field(metadata={"help": "bars ahead of the shortest window"})
+    longest: int = field(metadata={"help": "bars ahead of the longest window"})
+    edge: float = field(metadata={"help": "size of the t-value above which a bar is an action bar"})
+    step: int = field(default=1, metadata={"help": "bars between one window and the next longer one"})
 
     def __post_init__(self) -> None:
         if not 2 <= self.shortest <= self.longest:

@@ -1,10 +1,11 @@
-"""Triple-barrier label: which of two price barriers is touched first, before time runs out.
+"""Triple-barrier label: which of two price barriers is touched first within a horizon.
 
 Source: Lopez de Prado, Advances in Financial Machine Learning (2018), chapter 3. The continuous value, and the scaling
 of the volatility of one bar to the horizon, are ours.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,28 +22,34 @@ class TripleBarrier:
     the width on the side of r. The cube is that of the threshold label, so that both kinds weigh alike in the loss: it
     keeps moves that end well inside the barriers near 0. A touch is exactly -1 or 1.
 
-    Attributes
-    ----------
-    up, down : float
-        Widths of the barriers: multiples of the volatility over the horizon, or relative moves, by ``scale``.
-    horizon : int
-        Bars to the vertical barrier.
-    scale : {"volatility", "fixed"}
-        ``volatility``: times the trailing exponentially weighted sd of one-bar log returns and sqrt(horizon). A bar
-        whose trailing volatility is 0 has no barriers and is neutral.
-    vertical : {"neutral", "sign"}
-        Class where no barrier was touched: neutral, or the sign of the move. With ``sign`` only bars without any move
-        are neutral, and weak moves have small values, which weigh little in the loss.
-    span : int
-        Bars of the exponentially weighted volatility.
+    Widths are relative moves or, with the scale ``volatility``, multiples of the trailing exponentially weighted sd of
+    one-bar log returns times sqrt(horizon); a bar whose trailing volatility is 0 has no barriers and is neutral. With
+    ``vertical = "sign"`` only bars without any move are neutral, and weak moves have small values, which weigh little
+    in the loss.
     """
 
-    up: float
-    down: float
-    horizon: int
-    scale: str = "volatility"
-    vertical: str = "neutral"
-    span: int = VOLATILITY_SPAN
+    kind: ClassVar[str] = "triple_barrier"
+    origin: ClassVar[str] = ""
+    examples: ClassVar[tuple[dict[str, Any], ...]] = tuple(
+        {"up": up, "down": down, "horizon": horizon, "scale": scale, "vertical": vertical}
+        for scale, up, down, horizon in (
+            ("volatility", 0.8, 1.1, 8), ("fixed", 0.004, 0.003, 8), ("fixed", 0.004, 0.004, 1)
+        )
+        for vertical in ("neutral", "sign")
+    )  # fmt: skip
+
+    up: float = field(metadata={"help": "width of the upper barrier, by scale"})
+    down: float = field(metadata={"help": "width of the lower barrier, by scale"})
+    horizon: int = field(metadata={"help": "bars to the vertical barrier"})
+    scale: str = field(
+        default="volatility", metadata={"help": "volatility: multiples of it over the horizon; fixed: relative moves"}
+    )
+    vertical: str = field(
+        default="neutral", metadata={"help": "class where no barrier was touched: neutral, or the sign of the move"}
+    )
+    span: int = field(
+        default=VOLATILITY_SPAN, metadata={"help": "bars of the exponentially weighted volatility of scale volatility"}
+    )
 
     def __post_init__(self) -> None:
         if self.up <= 0.0 or self.down <= 0.0 or self.horizon < 1:

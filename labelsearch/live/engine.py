@@ -102,8 +102,8 @@ class Engine:
         if bar.filled or warming:
             return Step(bar, warming, np.empty(0), [], {})
         before, outputs = self.state, self._classify(bar.open_time // self.bundle.interval_ms)
-        prices = (np.array([x]) for x in (bar.open, bar.close, bar.open_time))
-        self._trade(TradingWindow(outputs[None, :], *prices, months=self._months(1)))
+        open_, close, time = (np.array([x]) for x in (bar.open, bar.close, bar.open_time))
+        self._trade(TradingWindow(outputs[None, :], open_, close, time, self._months(1)))
         return Step(bar, 0, self.outputs, self._fills(before, bar), self.standings())
 
     def standings(self) -> dict[int, Standing]:
@@ -192,8 +192,8 @@ class Engine:
         """Trade some rows of a grid at once."""
         for first in range(0, len(rows), BULK):
             part = rows[first : first + BULK]
-            prices = (column[part] for column in (grid.open, grid.close, grid.open_time))
-            self._trade(TradingWindow(outputs[first : first + BULK], *prices, months=self._months(len(part))))
+            seen, months = outputs[first : first + BULK], self._months(len(part))
+            self._trade(TradingWindow(seen, grid.open[part], grid.close[part], grid.open_time[part], months))
 
     def _months(self, n_bars: int) -> float:
         """Length of some bars; nothing that is followed live depends on it."""

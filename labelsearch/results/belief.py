@@ -10,7 +10,7 @@ from strategies.luck.superior_ability import SuperiorAbility
 class RankInterval:
     """Spearman's rho of past score and future return over n strategies, with a 95% interval over blocks of days.
 
-    It has no p-value: near-duplicates hold little more evidence than one of them, so a naive one would be far too small.
+    It has no p-value: near-duplicates hold little more evidence than one of them, so a naive one is far too small.
     """
 
     rho: float

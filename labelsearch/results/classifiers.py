@@ -91,7 +91,7 @@ class Classifiers:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Inverse of `save`."""
-        names: tuple[str, ...] = parse(tuple[str, ...], (folder / "labels.json").read_bytes())  # type: ignore[arg-type]
+        names: tuple[str, ...] = parse(tuple[str, ...], (folder / "labels.json").read_bytes())
         files = {name: dict(read_files(folder / name)) for name in names}
         figures = tuple(parse(ClassifierFigures, files[name].pop(FIGURES)) for name in names)
         return cls(figures, files)

@@ -43,7 +43,8 @@ def from_plain(kind: object, data: object) -> typing.Any:
             return None
         return _first(data, [option for option in of if option is not type(None)])
     if origin is tuple and isinstance(data, list):
-        return tuple(map(from_plain, [of[0]] * len(data) if of[-1] is Ellipsis else of, data, strict=False))
+        kinds = [of[0]] * len(data) if of[-1] is Ellipsis else of
+        return tuple(from_plain(item_kind, item) for item_kind, item in zip(kinds, data, strict=True))
     if origin in (dict, Mapping) and isinstance(data, dict):
         return {from_plain(of[0], _key(of[0], key)): from_plain(of[1], item) for key, item in data.items()}
     if (

@@ -62,7 +62,8 @@ class Outputs:
     def load(cls, folder: Path) -> Self:
         """Inverse of `save`."""
         plain = parse(_Plain, (folder / "outputs.json").read_bytes())
-        return cls(plain.labels, *(_read(folder / f"{name}.npz") for name in WINDOWS), plain.bars)
+        past, future = (_read(folder / f"{name}.npz") for name in WINDOWS)
+        return cls(plain.labels, past, future, plain.bars)
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ class TierTable:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Inverse of `save`."""
-        rows: tuple[AccountRow, ...] = parse(tuple[AccountRow, ...], (folder / "rows.json").read_bytes())  # type: ignore[arg-type]
+        rows: tuple[AccountRow, ...] = parse(tuple[AccountRow, ...], (folder / "rows.json").read_bytes())
         return cls(rows, {window: load_curves(folder, window) for window in WINDOWS})
 
 

@@ -26,7 +26,7 @@ from strategies.luck.overfitting import BlockSums, cross_validate, n_blocks_for,
 from strategies.luck.resample import rank_correlation, rank_interval
 from strategies.luck.superior_ability import SuperiorAbility, superior_ability
 from strategies.search.problem import SearchProblem
-from strategies.tiers.ensemble import buy_and_hold
+from strategies.tiers.baselines import market
 from strategies.tiers.metrics import DAYS_A_YEAR
 from strategies.trade.equity_grid import EquityGrid, equity_grid, log_returns_of, returns_of
 from strategies.trade.rules import N_THRESHOLDS
@@ -54,8 +54,7 @@ class WindowDays(NamedTuple):
         """Simulate strategies and the market, and keep the ends of days."""
         window = problem.window
         edges = window.day_edges
-        market = buy_and_hold(window, problem.rules).equity
-        closes = np.r_[1.0, market[edges[1:] - 1]]
+        closes = np.r_[1.0, market(window, problem.rules).equity[edges[1:] - 1]]
         grid = equity_grid(params, window, problem.rules)
         return cls(grid, closes[1:] / closes[:-1] - 1.0, edges, window.days)
 

@@ -86,9 +86,16 @@ class MarketPart(NamedTuple):
     @classmethod
     def of(cls, bars: Bars, price: str, train: Span, past: Span, boundary: int, warm_up: int) -> "MarketPart":
         """The part of some bars."""
-        spans = (span.rows(bars.open_time) for span in (train, past))
-        day = DAY_MS // bars.interval_ms
-        return cls(inputs_of(bars), bars.filled, price_of(bars, price), *spans, boundary, warm_up, day)
+        return cls(
+            inputs_of(bars),
+            bars.filled,
+            price_of(bars, price),
+            train.rows(bars.open_time),
+            past.rows(bars.open_time),
+            boundary,
+            warm_up,
+            DAY_MS // bars.interval_ms,
+        )
 
     def problem(self, label: Label, values: LabelValues, feature_set: FeatureSet) -> TrainingProblem:
         """A label's problem on train."""

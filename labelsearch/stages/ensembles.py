@@ -43,8 +43,8 @@ from strategies.trade.window import TradingWindow
 
 
 @dataclass(frozen=True)
-class EnsembleInputs:
-    """All that the stage may know."""
+class TierInputs:
+    """What the tiers of a run depend on."""
 
     tiers: Tiers
     ranking: Ranking
@@ -55,6 +55,12 @@ class EnsembleInputs:
     future_bars: str  # hash of the bars of future
     outputs: Stored[Outputs]
     search: Stored[Strategies]
+
+
+@dataclass(frozen=True)
+class EnsembleInputs(TierInputs):
+    """All that the stage may know."""
+
     seeds: Seeds
 
 
@@ -81,8 +87,8 @@ class Judge:
         self.problems, self.strategies, self.settings = problems, strategies, settings
 
     @classmethod
-    def of(cls, inputs: EnsembleInputs) -> "Judge":
-        """From the inputs of the stage, or of one that has the same fields."""
+    def of(cls, inputs: TierInputs) -> "Judge":
+        """From the inputs of a stage."""
         windows = {name: inputs.outputs.value.window(name) for name in WINDOWS}
         problems = {n: SearchProblem(w, inputs.space, inputs.rules, inputs.score) for n, w in windows.items()}
         return cls(problems, inputs.search.value, inputs.tiers)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelsearch.engine.stage import Stage, Work
-from labelsearch.labels.base import Label, LabelValues, turning_points
-from labelsearch.labels.describe import class_counts, marks, mean_horizon, mean_leg, overlap
+from labelsearch.labels.base import Label, LabelValues
+from labelsearch.labels.describe import class_counts, marks, mean_horizon, mean_leg, overlap, turning_points
 from labelsearch.labels.spans import Span
 from labelsearch.market.bars import Bars
 from labelsearch.results.labels import LabelCounts, LabelSeries, WindowCounts
@@ -50,7 +50,7 @@ def _describe(label: Label, values: LabelValues, bars: Bars, rows: slice, price:
     traded = traded_bars(bars, rows, stop)
     turns = turning_points(label, price[:stop])
     return WindowCounts(
-        *class_counts(values, traded),
+        **vars(class_counts(values, traded)),
         mean_horizon_bars=mean_horizon(values, traded),
         mean_leg_bars=None if turns is None else mean_leg(turns, values.settled, rows),
     )

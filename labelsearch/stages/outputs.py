@@ -56,7 +56,8 @@ def run(inputs: OutputInputs, work: Work) -> Outputs:
         seen = outputs[window][traded].astype(np.float64)
         prices = (bars.open[r][traded], bars.close[r][traded], bars.open_time[r][traded])
         windows.append(TradingWindow.of(seen, *prices, spans[window].months))
-    return Outputs(names, *windows, count_bars(bars, {"train": inputs.train, **spans}))
+    past, future = windows
+    return Outputs(names, past, future, count_bars(bars, {"train": inputs.train, **spans}))
 
 
 def count_bars(bars: Bars, spans: dict[str, Span]) -> BarCounts:

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,7 +41,8 @@ def spread(close: NDArray[np.float64]) -> float:
 def island_unit(task: IslandTask, shared: SearchProblem) -> Files:
     """Search one island: its trials."""
     file = io.BytesIO()
-    np.savez(file, **{name: np.asarray(item) for name, item in run_island(task, shared, tell)._asdict().items()})
+    fields: dict[str, Any] = run_island(task, shared, tell)._asdict()
+    np.savez(file, **fields)
     return {TRIALS: file.getvalue()}
 
 

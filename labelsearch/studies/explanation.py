@@ -39,7 +39,7 @@ N_SHIFTS = 5
 
 @dataclass(frozen=True)
 class ExplanationInputs:
-    """All that the study may know; ``n_rows`` validation rows are explained, an equal part of each class if possible."""
+    """All that the study may know; ``n_rows`` rows of validation are explained, if possible as many of each class."""
 
     label: str
     n_rows: int

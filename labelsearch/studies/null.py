@@ -99,13 +99,13 @@ def run(inputs: NullInputs, work: Work) -> NullResult:
         island_size=min(inputs.search_settings.island_size, inputs.n_strategies),
         seed=inputs.seeds("null search"),
     )
-    problems = (
+    past, future = (
         SearchProblem(inputs.outputs.value.window(window), inputs.space, inputs.rules, inputs.score)
         for window in WINDOWS
     )
     pairs = zip(*(_shifts(inputs, window) for window in WINDOWS), strict=True)
     tasks = {f"{index:04d}": Shifts(*pair) for index, pair in enumerate(pairs)}
-    done = work.units(null_unit, tasks, NullProblem(*problems, settings, sizes))
+    done = work.units(null_unit, tasks, NullProblem(past, future, settings, sizes))
     found = [parse(Found, files[FOUND]) for files in done.values()]
     return NullResult(inputs.repeats, inputs.n_strategies, _statistics(found, sizes))
 

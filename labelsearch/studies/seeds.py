@@ -1,7 +1,7 @@
 """Study: how far a result moves with the seeds: the search, or the classifiers too, again with others.
 
-Each repetition lies in ``seeds/<kind>-<number>`` of the run, uses the results that its seeds do not touch, and ends with
-the figures of the tiers. It looks at the future like any other evaluation, and is counted as one.
+Each repetition lies in ``seeds/<kind>-<number>`` of the run, uses the results that its seeds do not touch, and ends
+with the figures of the tiers. It looks at the future like any other evaluation, and is counted as one.
 """
 
 from dataclasses import dataclass
@@ -9,34 +9,13 @@ from dataclasses import dataclass
 from labelsearch.engine.run import Run
 from labelsearch.engine.stage import Stage, Stored, Work
 from labelsearch.results.ensembles import Ensembles
-from labelsearch.results.outputs import WINDOWS, Outputs
+from labelsearch.results.outputs import WINDOWS
 from labelsearch.results.run import Results
-from labelsearch.results.search import Strategies
 from labelsearch.results.studies import SEED_KINDS, SeedsResult, TierTable
-from labelsearch.settings.sections import Search, Tiers
-from labelsearch.stages.ensembles import Judge, to_curves
+from labelsearch.settings.sections import Search
+from labelsearch.stages.ensembles import Judge, TierInputs, to_curves
 from labelsearch.stages.plan import STAGES
 from labelsearch.stages.seeds import Seeds
-from strategies.search.linear import StrategySpace
-from strategies.search.score import Score
-from strategies.tiers.ranking import Ranking
-from strategies.trade.capital import CapitalRule
-from strategies.trade.rules import TradingRules
-
-
-@dataclass(frozen=True)
-class TierInputs:
-    """What the tiers of a repetition depend on."""
-
-    tiers: Tiers
-    ranking: Ranking
-    capital_rule: CapitalRule
-    space: StrategySpace
-    rules: TradingRules
-    score: Score
-    future_bars: str
-    outputs: Stored[Outputs]
-    search: Stored[Strategies]
 
 
 def run_tiers(inputs: TierInputs, work: Work) -> TierTable:
@@ -89,7 +68,7 @@ def repeat_with_other_seeds(run: Run, seed: int, settings: Search, *, search: in
     for kind, count in zip(SEED_KINDS, (search, classifier), strict=True):
         for number in range(1, max(count, len(before.of(kind))) + 1):
             seeds = Seeds(seed, ((kind, number),))
-            other = {"search_settings": settings.settings(seeds("search"))}
+            other: dict[str, object] = {"search_settings": settings.settings(seeds("search"))}
             branch = run.branch(
                 f"seeds/{kind}-{number}", **(other if kind == "search" else {"classifier_seeds": seeds})
             )

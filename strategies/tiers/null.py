@@ -20,7 +20,7 @@ class Found(NamedTuple):
     """Results of one search; returns in percent a month."""
 
     best_score: float  # on past
-    tier_return: dict[int, float]  # on future
+    tier_return_pct: dict[int, float]  # on future
     rank_correlation: float  # past score against future return; 0 where one of them is constant
 
 

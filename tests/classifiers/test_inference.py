@@ -63,17 +63,22 @@ def test_files_without_torch(tmp_path):
 
 
 def test_what_is_no_perceptron(tmp_path):
-    gru = build_network("gru", 4, width=8)
+    gru = build_network("gru", 4, window=5, width=8)
     assert perceptron_of(gru) is None
-    save_network(gru, "gru", {"width": 8}, 4, tmp_path)
+    a, b, relu = torch.nn.Linear(4, 4), torch.nn.Linear(4, 3), torch.nn.ReLU()
+    assert perceptron_of(torch.nn.Sequential(a, relu, b)) is not None
+    bare = torch.nn.Linear(4, 3, bias=False)
+    for layers in ((a, b), (relu, b), (a, relu), (a, relu, relu, b), (a, torch.nn.Tanh(), b), (a, relu, bare), ()):
+        assert perceptron_of(torch.nn.Sequential(*layers)) is None
+    save_network(gru, "gru", {"window": 5, "width": 8}, 4, tmp_path)
     with pytest.raises(ValueError, match="kind gru"):
         load_perceptron(tmp_path)
     weight, bias = np.zeros((3, 4), dtype=np.float32), np.zeros(3, dtype=np.float32)
     with pytest.raises(ValueError, match="one shape"):
         Perceptron.of_layers([[(weight, bias)], [(weight[:, :2], bias)]])
-    with pytest.raises(ValueError, match="do not make a classifier"):
+    with pytest.raises(ValueError, match="are not those of a classifier"):
         Perceptron.of_layers([[(weight[:2], bias[:2])]])
-    with pytest.raises(ValueError, match="do not make a classifier"):
+    with pytest.raises(ValueError, match="are not those of a classifier"):
         Perceptron.of_layers([[(weight, bias), (weight, bias)]])
     with pytest.raises(ValueError, match="do not fit"):
         Perceptron.of_layers([[(weight, bias)]]).probabilities(rows(3))

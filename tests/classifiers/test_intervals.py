@@ -92,10 +92,10 @@ def test_paired_difference(gain, verdict):
     loss = reference - gain + rng.normal(0, 0.5, 4000)
     weights = rng.random(4000) + 0.5
     got = paired_difference(loss, reference, weights, rows, 200)
-    assert got["verdict"] == verdict
-    assert got["value"] == pytest.approx(np.average(loss - reference, weights=weights), rel=1e-12)
-    assert got["interval"][0] < got["value"] < got["interval"][1]
-    assert paired_difference(reference, reference, weights, rows, 200)["verdict"] == "no difference shown"
+    assert got.verdict == verdict
+    assert got.value == pytest.approx(np.average(loss - reference, weights=weights), rel=1e-12)
+    assert got.low < got.value < got.high
+    assert paired_difference(reference, reference, weights, rows, 200).verdict == "no difference shown"
 
 
 def test_evaluation_has_intervals_of_the_auc():
@@ -105,8 +105,12 @@ def test_evaluation_has_intervals_of_the_auc():
     p[classes == 0, 0] += 0.3
     rows = np.arange(3000) * 2
     got = evaluate(p, classes, blocks=(rows, 60))
-    low, high = got["buy"]["auc_interval"]
-    assert 0.5 < low < got["buy"]["auc"] < high < 1
-    assert got["sell"]["auc_interval"] is None
-    assert [got[c]["auc_interval"] for c in ("buy", "neutral", "sell")] == auc_intervals(p, classes, rows, 60)
-    assert "auc_interval" not in evaluate(p, classes)["buy"]
+    low, high = got.buy.auc_interval
+    assert 0.5 < low < got.buy.auc < high < 1
+    assert got.sell.auc_interval is None
+    assert [got.side(c).auc_interval for c in ("buy", "neutral", "sell")] == auc_intervals(p, classes, rows, 60)
+    assert got.has_intervals
+    without = evaluate(p, classes)
+    assert not without.has_intervals
+    assert without.buy.auc_interval is None
+    assert not evaluate(p[:0], classes[:0], blocks=(rows[:0], 60)).has_intervals

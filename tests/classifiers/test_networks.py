@@ -1,5 +1,7 @@
 """One contract for every network by name."""
 
+from dataclasses import replace
+
 import numpy as np
 import optuna
 import pytest
@@ -10,10 +12,10 @@ from labelsearch.classifiers import prediction
 from labelsearch.classifiers.dataset import Batches, Samples, Windows
 from labelsearch.classifiers.explain import shap_values
 from labelsearch.classifiers.files import load_network, save_network
-from labelsearch.classifiers.names import NETWORK_NAMES
-from labelsearch.classifiers.networks import NETWORKS, Ensemble, build_network, positions, window_of
+from labelsearch.classifiers.kinds import NETWORKS
+from labelsearch.classifiers.networks import Ensemble, build_network, positions, window_of
 from labelsearch.classifiers.prediction import predict
-from labelsearch.classifiers.training import TrainingSettings, train_network
+from labelsearch.classifiers.training import TrainingSettings, suggest_options, train_network
 
 F, L, T = 5, 12, 300
 
@@ -33,7 +35,7 @@ def matrix():
     return np.random.default_rng(0).uniform(-1, 1, (T, F)).astype(np.float32)
 
 
-@pytest.fixture(params=NETWORK_NAMES)
+@pytest.fixture(params=NETWORKS)
 def name(request):
     return request.param
 
@@ -61,7 +63,7 @@ def test_the_gradient_reaches_every_parameter(name):
     nn.functional.cross_entropy(network(x), torch.arange(64) % 3).backward()
     for key, parameter in network.named_parameters():
         assert parameter.grad.abs().sum() > 0, key
-    assert (x.grad.abs().sum(dim=(0, 2)) > 0).all() if x.ndim == 3 else True  # every bar of the window is seen
+    assert (x.grad.abs().sum(dim=(0, 2)) > 0).all() if x.ndim == 3 else True  # every bar of the window matters
 
 
 def test_each_activation_is_a_module_used_once(name):
@@ -83,7 +85,7 @@ def test_causal_within_the_window_bit_by_bit(name, matrix, small_chunks):
         other = np.random.default_rng(t).normal(0, 3, (T, F)).astype(np.float32)
         kept = slice(max(t - first, 0), t + 1)
         other[kept] = matrix[kept]
-        if t < first:  # the first row stands for what came before it
+        if t < first:  # the rows before count as copies of the first
             assert kept.start == 0
         assert predict(network, other)[t].tobytes() == whole[t].tobytes()
         for back in {0, first}:
@@ -107,7 +109,7 @@ def test_what_follows_and_where_it_is_cut_change_nothing(name, matrix, small_chu
 
 
 def test_one_bar_at_a_time_has_the_bits_of_all(name, matrix, small_chunks):
-    """From the bars of its window alone, if it is told the number of the first of them."""
+    """From the bars of its window alone, given the number of the first of them."""
     network = build(name)
     whole = predict(network, matrix)
     window = window_of(network)
@@ -163,9 +165,9 @@ def test_ensembles_average_probabilities(name, matrix):
 def test_every_suggestion_can_be_built(name):
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for _ in range(10):
-        options = NETWORKS[name].suggest(study.ask())
-        network = build_network(name, F, **options)
-        assert window_of(network) == (32 if NETWORKS[name].windowed else 1)
+        options = suggest_options(study.ask(), NETWORKS[name])
+        network = build_network(name, F, **options_of(name) | options)
+        assert window_of(network) == (L if NETWORKS[name].windowed else 1)
 
 
 def moving_average_problem(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -175,7 +177,7 @@ def moving_average_problem(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return x, np.where(total < -0.5, 0, np.where(total > 0.5, 2, 1)).astype(np.int64)
 
 
-@pytest.mark.parametrize("name", [n for n in NETWORK_NAMES if NETWORKS[n].windowed])
+@pytest.mark.parametrize("name", [n for n in NETWORKS if NETWORKS[n].windowed])
 def test_windows_are_learnt_and_training_repeats(name):
     x, y = moving_average_problem(2500, 0)
     rows = torch.arange(2500)
@@ -184,11 +186,14 @@ def test_windows_are_learnt_and_training_repeats(name):
         Samples(Windows(torch.from_numpy(x), rows[s], 6), torch.from_numpy(y[s]), weights[s])
         for s in (slice(0, 2000), slice(2000, 2500))
     ]
-    settings = TrainingSettings(network=name, window=6, n_trials=1, max_epochs=6, batch_size=64, seed=2)
+    settings = TrainingSettings(
+        network=name, window=6, n_trials=1, max_epochs=6, batch_size=64, seed=2, device="cpu", loss="cross_entropy",
+        n_seeds=1,
+    )  # fmt: skip
     got = train_network(*parts, settings)
     assert got.validation_loss < 0.6 * np.log(3)  # one bar alone leaves more than 0.85 of it
     assert got.options["window"] == window_of(got.network) == 6
-    short = TrainingSettings(network=name, window=6, n_trials=1, max_epochs=1, batch_size=64, seed=2)
+    short = replace(settings, max_epochs=1)
     one, two = train_network(*parts, short), train_network(*parts, short)
     assert predict(one.network, x).tobytes() == predict(two.network, x).tobytes()
 

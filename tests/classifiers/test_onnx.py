@@ -6,7 +6,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from labelsearch.classifiers.networks import NETWORKS, Ensemble, build_network
+from labelsearch.classifiers.kinds import NETWORKS
+from labelsearch.classifiers.networks import Ensemble, build_network
 from labelsearch.classifiers.onnx_file import write_onnx
 from labelsearch.classifiers.prediction import predict
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 
+from labelsearch.classifiers.figures import Estimate
 from labelsearch.classifiers.scores import expected_calibration_error, row_brier, row_losses, score
 
 KEYS = ("loss", "brier", "balanced_accuracy", "auc_buy", "auc_neutral", "auc_sell")
@@ -20,22 +21,22 @@ def case():
 def test_values(case):
     p, classes, weights, rows = case
     got = score(p, classes, weights, rows, 50)
-    assert got["loss"]["value"] == pytest.approx(log_loss(classes, p, sample_weight=weights), rel=1e-5)
-    assert got["balanced_accuracy"]["value"] == pytest.approx(balanced_accuracy_score(classes, p.argmax(1)))
-    assert got["auc_sell"]["value"] == pytest.approx(roc_auc_score(classes == 2, p[:, 2]))
-    assert got["brier"]["value"] == pytest.approx(np.average(row_brier(p, classes), weights=weights))
+    assert got.loss.value == pytest.approx(log_loss(classes, p, sample_weight=weights), rel=1e-5)
+    assert got.balanced_accuracy.value == pytest.approx(balanced_accuracy_score(classes, p.argmax(1)))
+    assert got.auc_sell.value == pytest.approx(roc_auc_score(classes == 2, p[:, 2]))
+    assert got.brier.value == pytest.approx(np.average(row_brier(p, classes), weights=weights))
     for key in KEYS:
-        low, high = got[key]["interval"]
-        assert low < got[key]["value"] < high
+        low, high = getattr(got, key).interval
+        assert low < getattr(got, key).value < high
         assert high - low < 0.2
-    assert got["calibration_error"]["interval"] is None
+    assert got.calibration_error.interval is None
 
 
 def test_an_absent_class(case):
     p, classes, weights, rows = case
     got = score(p, np.minimum(classes, 1), weights, rows, 50)
-    assert got["auc_sell"] == {"value": None, "interval": None}
-    assert got["balanced_accuracy"]["value"] > 0.3  # over the classes there are
+    assert got.auc_sell == Estimate(None, None)
+    assert got.balanced_accuracy.value > 0.3  # over the classes there are
 
 
 def test_rows_by_hand():

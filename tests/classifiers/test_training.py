@@ -1,7 +1,7 @@
 """Networks: what they learn, what they do not, and that they repeat bit by bit."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -17,7 +17,10 @@ from labelsearch.classifiers.networks import build_network
 from labelsearch.classifiers.prediction import predict
 from labelsearch.classifiers.training import TrainingSettings, train_network, weighted_loss
 
-SETTINGS = TrainingSettings(n_trials=2, max_epochs=3, batch_size=128, seed=3)
+SETTINGS = TrainingSettings(
+    network="mlp", n_trials=2, max_epochs=3, batch_size=128, seed=3, device="cpu", window=32, loss="cross_entropy",
+    n_seeds=1,
+)  # fmt: skip
 
 
 def make_problem(n: int, seed: int, *, planted: bool) -> Samples:
@@ -87,21 +90,28 @@ def test_another_seed_is_another_network(trained):
 def test_the_record_of_a_search(trained):
     validation = make_problem(500, 1, planted=True)
     assert len(trained.trials) == 2
-    assert [t["number"] for t in trained.trials] == [0, 1]
-    assert {t["state"] for t in trained.trials} <= {"COMPLETE", "PRUNED"}
-    assert min(t["best"] for t in trained.trials) == trained.validation_loss == min(trained.losses)
+    assert [t.number for t in trained.trials] == [0, 1]
+    assert {t.state for t in trained.trials} <= {"COMPLETE", "PRUNED"}
+    assert min(t.best for t in trained.trials) == trained.validation_loss == min(trained.losses)
     assert weighted_loss(trained.network, validation) == trained.validation_loss  # the best epoch's weights
-    best = min(trained.trials, key=lambda t: t["best"])
-    assert {k: best["parameters"][k] for k in trained.options} == trained.options
+    best = min(trained.trials, key=lambda t: t.best)
+    assert {k: best.parameters[k] for k in trained.options} == trained.options
     assert not trained.network.training
-    json.dumps(trained.trials)
+    json.dumps([asdict(trial) for trial in trained.trials])
+    study = trained.study
+    assert (study.direction, study.n_trials, study.seed) == ("MINIMIZE", 2, 3)
+    assert json.loads(study.sampler)["class"] == "TPESampler"
+    assert json.loads(study.pruner)["arguments"]["max_resource"] == 3
+    ranges = training.distributions("mlp", best.parameters)
+    assert list(ranges) == ["width", "depth", "dropout", "learning_rate", "weight_decay"]
+    assert ranges["width"].choices == (32, 64, 128)
 
 
 def test_the_best_epoch_counts_not_the_last():
     train, validation = make_problem(150, 0, planted=False), make_problem(500, 1, planted=False)
     settings = replace(SETTINGS, n_trials=1, max_epochs=12, batch_size=16)
     got = train_network(train, validation, settings)
-    assert got.losses[-1] > min(got.losses)  # noise learnt by heart
+    assert got.losses[-1] > min(got.losses)  # overfitted noise
     assert weighted_loss(got.network, validation) == min(got.losses)
 
 
@@ -118,7 +128,7 @@ def test_weighted_loss_by_hand():
     samples = Samples(torch.zeros(3, 1), torch.tensor([0, 1, 2]), torch.tensor([1.0, 2.0, 5.0]))
     wanted = (np.log(2) + 7 * np.log(4)) / 8
     assert weighted_loss(network, samples) == pytest.approx(wanted, rel=1e-6)
-    module = training.Module(network, 1e-3, 0.0)
+    module = training.Module(network, 1e-3, 0.0, "cross_entropy")
     assert module.training_step(samples, 0).item() == pytest.approx(wanted * 8 / 3, rel=1e-6)  # mean over samples
 
 

@@ -11,7 +11,7 @@ from feature_space.feature_set import Feature, FeatureSet, titles
 from feature_space.indicators import BY_NAME, INDICATORS, Indicator, Inputs
 from feature_space.normalise import Normalisation
 
-LOCAL = Normalisation("local", 240)
+LOCAL = Normalisation("local", 240, 1.0)
 EVERY = pytest.mark.parametrize("indicator", INDICATORS, ids=lambda i: i.name)
 
 
@@ -132,13 +132,13 @@ def test_parameters_out_of_range_are_refused(indicator):
     bad += [(*lows, 1), lows[:-1], (*lows[:-1], lows[-1] + 0.5), (*lows[:-1], float("nan"))]
     for values in bad:
         with pytest.raises(ValueError, match=indicator.name):
-            Feature(indicator.name, values)
+            FeatureSet((Feature(indicator.name, values),), LOCAL).check()
 
 
 def test_names_are_unique_and_unknown_ones_refused():
     assert len(BY_NAME) == len(INDICATORS)
     with pytest.raises(ValueError, match="unknown indicator 'moon_phase'"):
-        Feature("moon_phase", (3,))
+        FeatureSet((Feature("moon_phase", (3,)),), LOCAL).check()
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,7 @@ def test_what_is_refused():
         quantise(np.array([[np.nan]]))
     with pytest.raises(ValueError, match="only one class"):
         cross_class(draw(5, 2, 1), np.zeros(5, dtype=np.int8))
-    with pytest.raises(ValueError, match="do not fit"):
+    with pytest.raises(ValueError, match="the sets have"):
         all_pairs(draw(2, 3, 1), draw(2, 4, 1))
     with pytest.raises(ValueError, match="1 to 4096"):
         n_steps(0)

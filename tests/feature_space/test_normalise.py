@@ -17,12 +17,12 @@ def test_local_by_hand():
 
 
 def test_train_by_hand():
-    scale = Normalisation("train").fit(np.array([1.0, 5.0]))
+    scale = Normalisation("train", 240, 1.0).fit(np.array([1.0, 5.0]))
     assert scale == 2.0
-    got = Normalisation("train", gain=2.0).apply(np.array([4.0, -4.0, 0.0, 1e300]), scale)
+    got = Normalisation("train", 240, 2.0).apply(np.array([4.0, -4.0, 0.0, 1e300]), scale)
     np.testing.assert_allclose(got, [0.5, -0.5, 0, 1], rtol=1e-15)
-    assert Normalisation("local").fit(np.array([1.0, 5.0])) == 1.0
-    assert not Normalisation("train").apply(np.ones(5), 0.0).any()
+    assert Normalisation("local", 240, 1.0).fit(np.array([1.0, 5.0])) == 1.0
+    assert not Normalisation("train", 240, 1.0).apply(np.ones(5), 0.0).any()
 
 
 def test_equals_its_twin():
@@ -35,7 +35,7 @@ def test_equals_its_twin():
 
 def test_rounding_is_not_blown_up():
     noise = 1e-16 * np.random.default_rng(0).normal(size=300)
-    assert not Normalisation("local", 50).apply(noise).any()
+    assert not Normalisation("local", 50, 1.0).apply(noise).any()
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,4 @@ def test_rounding_is_not_blown_up():
 )
 def test_refused(options, message):
     with pytest.raises(ValueError, match=message):
-        Normalisation(**options)
+        Normalisation(**{"kind": "local", "window": 240, "gain": 1.0, **options})

@@ -34,7 +34,7 @@ def problem(market):
     """Five indicators of up to nine settings, and pairs of bars labelled by where the price goes."""
     rows = np.arange(800, 5000)
     candidates = compute_candidates(
-        [BY_NAME[n] for n in NAMES], market, rows, Normalisation("train"), n_values=6, fit_stop=4000
+        [BY_NAME[n] for n in NAMES], market, rows, Normalisation("train", 240, 1.0), n_values=6, fit_stop=4000
     )
     ahead = np.zeros(6000)
     ahead[:-10] = market.close[10:] / market.close[:-10] - 1
@@ -64,7 +64,7 @@ def test_candidates_are_the_features(problem, market):
     candidates = problem[0]
     for f, group in enumerate(candidates.features):
         for c in (0, len(group) - 1):
-            matrix = FeatureSet((group[c],), Normalisation("train")).matrix(market)
+            matrix = FeatureSet((group[c],), Normalisation("train", 240, 1.0)).matrix(market)
             np.testing.assert_array_equal(candidates.values[candidates.offsets[f] + c], matrix[800:5000, 0])
             assert group[c].scale == np.std(group[c].raw(market)[:4000])
     np.testing.assert_array_equal(candidates.position, np.r_[np.full(800, -1), np.arange(4200)])
@@ -188,7 +188,7 @@ def test_contrast_is_its_definition_and_ends_where_no_single_change_helps():
     classes = rng.integers(0, 3, n).astype(np.int8)
     groups = [[Feature("momentum_short", (k,)) for k in (1, 2, 3)], [Feature("rsi_short", (k,)) for k in (5, 6)]]
     values = np.tanh(rng.normal(0, 1, (5, n)) * np.array([0.3, 1.0, 3.0, 0.5, 0.5])[:, None]).astype(np.float32)
-    values[3] += 0.4 * (classes - 1)  # the one candidate that knows the class
+    values[3] += 0.4 * (classes - 1)  # the one candidate that depends on the class
     candidates = Candidates(groups, np.array([0, 3, 5]), np.clip(values, -1, 1), np.arange(n))
     rows = np.arange(n)
     pairs = [sample_pairs(classes, rows, 3000, rng, cross=cross, balanced=True) for cross in (True, False)]

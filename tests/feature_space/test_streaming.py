@@ -12,6 +12,7 @@ from feature_space.normalise import Normalisation
 from feature_space.streaming import FeatureStream, ring_rows
 
 INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT") == "1"
+LOCAL_DAY = Normalisation("local", 1440, 1.0)
 N_BARS = 400 if INTERPRETED else 1600
 BAR = ("price", "high", "low", "close", "volume", "trades")
 
@@ -41,7 +42,7 @@ def test_every_indicator_has_the_same_bits(indicator, market, cutter):
     inputs = cutter(market, 0, n)
     lows, highs = zip(*indicator.parameters.values(), strict=True)
     features = (Feature(indicator.name, lows), Feature(indicator.name, highs))
-    for normalisation in (Normalisation("train"), Normalisation("local", 100)):
+    for normalisation in (Normalisation("train", 240, 1.0), Normalisation("local", 100, 1.0)):
         chosen = FeatureSet(features, normalisation).fit(inputs, n // 2)
         (rows,) = stream_matrix(FeatureStream([chosen]), inputs)
         assert rows.tobytes() == chosen.matrix(inputs).tobytes()
@@ -63,7 +64,7 @@ def test_ring_rows():
 
 def test_memory_is_bounded_and_old_bars_are_dropped(market):
     """The kept bars move to the front many times over; what they were before leaves no trace."""
-    chosen = FeatureSet((Feature("momentum_short", (3,)), Feature("macd", (3, 20))), Normalisation("local", 5))
+    chosen = FeatureSet((Feature("momentum_short", (3,)), Feature("macd", (3, 20))), Normalisation("local", 5, 1.0))
     stream = FeatureStream([chosen])
     sizes = set()
     n = min(900, N_BARS)
@@ -77,7 +78,7 @@ def test_memory_is_bounded_and_old_bars_are_dropped(market):
 
 def test_several_sets_share_what_they_have_in_common(market, cutter):
     inputs = cutter(market, 0, N_BARS // 4)
-    sets = [random_set(seed, Normalisation("train")).fit(inputs, 100) for seed in (1, 2)]
+    sets = [random_set(seed, Normalisation("train", 240, 1.0)).fit(inputs, 100) for seed in (1, 2)]
     sets.append(FeatureSet(sets[0].features[::-1], sets[0].normalisation))
     stream = FeatureStream(sets)
     assert len(stream._raw) == len({(f.name, f.parameters) for s in sets for f in s.features}) < 3 * len(INDICATORS)
@@ -88,7 +89,7 @@ def test_several_sets_share_what_they_have_in_common(market, cutter):
 @pytest.mark.parametrize("kind", ["train", "local"])
 def test_a_saved_state_goes_on_with_the_same_bits(kind, market, cutter, tmp_path):
     inputs = cutter(market, 0, N_BARS // 4)
-    chosen = random_set(3, Normalisation(kind, 60))
+    chosen = random_set(3, Normalisation(kind, 60, 1.0))
     whole = chosen.matrix(inputs)
     for stop in (0, 1, 59, N_BARS // 5):
         stream, later = FeatureStream([chosen]), FeatureStream([chosen])
@@ -102,7 +103,9 @@ def test_a_saved_state_goes_on_with_the_same_bits(kind, market, cutter, tmp_path
 
 
 @pytest.mark.parametrize(
-    "normalisation", [Normalisation("train"), Normalisation("local", 60), Normalisation("local", 3)], ids=str
+    "normalisation",
+    [Normalisation("train", 240, 1.0), Normalisation("local", 60, 1.0), Normalisation("local", 3, 1.0)],
+    ids=str,
 )
 def test_many_bars_at_once_are_the_same_start(normalisation, market, cutter):
     inputs = cutter(market, 0, N_BARS // 4)
@@ -119,17 +122,19 @@ def test_many_bars_at_once_are_the_same_start(normalisation, market, cutter):
 
 
 def test_a_foreign_state_is_refused(market, cutter):
-    stream = FeatureStream([random_set(3, Normalisation())])
+    stream = FeatureStream([random_set(3, LOCAL_DAY)])
     for bar in bars_of(cutter(market, 0, 5)):
         stream.update(*bar)
     state = stream.state()
-    other = FeatureStream([FeatureSet((Feature("macd", (3, 20)),), Normalisation())])
+    other = FeatureStream([FeatureSet((Feature("macd", (3, 20)),), LOCAL_DAY)])
     with pytest.raises(ValueError, match="other feature sets"):
         other.restore(state)
     with pytest.raises(ValueError, match="other feature sets"):
-        FeatureStream([random_set(3, Normalisation())]).restore({k: v for k, v in state.items() if k != "recursive_4"})
+        FeatureStream([random_set(3, LOCAL_DAY)]).restore({k: v for k, v in state.items() if k != "recursive_4"})
     with pytest.raises(ValueError, match="one normalisation"):
-        FeatureStream([random_set(1, Normalisation("train")), random_set(1, Normalisation("local"))])
+        FeatureStream(
+            [random_set(1, Normalisation("train", 240, 1.0)), random_set(1, Normalisation("local", 240, 1.0))]
+        )
     with pytest.raises(ValueError, match="one normalisation"):
         FeatureStream([])
 
@@ -141,7 +146,7 @@ def test_a_leak_of_old_bars_is_caught(market, cutter, monkeypatch):
     honest = BY_NAME["momentum_long"]
     monkeypatch.setitem(BY_NAME, "momentum_long", replace(honest, warm_up=lambda k: k // 2))
     inputs = cutter(market, 0, 400)
-    chosen = FeatureSet((Feature("momentum_long", (100,)),), Normalisation("train"))
+    chosen = FeatureSet((Feature("momentum_long", (100,)),), Normalisation("train", 240, 1.0))
     (rows,) = stream_matrix(FeatureStream([chosen]), inputs)
     monkeypatch.setitem(BY_NAME, "momentum_long", honest)
     assert rows.tobytes() != chosen.matrix(inputs).tobytes()
@@ -155,6 +160,6 @@ def test_a_real_month_has_the_same_bits(kind, market_data):
     high, low, close, volume = (bars[c].to_numpy(np.float64).copy() for c in ("high", "low", "close", "volume"))
     inputs = make_inputs((high + low + close) / 3, high, low, close, volume, np.ceil(20 * volume))
     assert close.size > 40_000
-    chosen = random_set(8, Normalisation(kind)).fit(inputs, 20_000)
+    chosen = random_set(8, Normalisation(kind, 1440, 1.0)).fit(inputs, 20_000)
     (rows,) = stream_matrix(FeatureStream([chosen]), inputs)
     assert rows.tobytes() == chosen.matrix(inputs).tobytes()

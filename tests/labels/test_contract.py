@@ -6,33 +6,15 @@ import pickle
 import numpy as np
 import pytest
 
+from labelsearch.labels.describe import turning_points
 from labelsearch.labels.kinds import KINDS, LabelValues, make_label
+from labelsearch.labels.proof import check_last_used, check_values, made_up_price, made_up_reference, prove_label
 from tests.naive.labels import TWINS
 from tests.naive.prices import assert_equals, walk
 
-SETTINGS = {
-    "threshold": [
-        {"theta": 0.004, "horizon": h, "future": f, "scale": s}
-        for h in (1, 8)
-        for f in ("point", "wma")
-        for s in ("fixed", "volatility", "quantile")
-    ],
-    "published": [{"horizon": 1}, {"horizon": 12}],
-    "extrema": [{"up": 0.8, "down": 0.1}, {"up": 1, "down": 1}, {"up": 0.3, "down": 0.0}],
-    "triple_barrier": [
-        {"up": up, "down": down, "horizon": h, "scale": s, "vertical": v}
-        for s, up, down, h in (("volatility", 0.8, 1.1, 8), ("fixed", 0.004, 0.003, 8), ("fixed", 0.004, 0.004, 1))
-        for v in ("neutral", "sign")
-    ],
-    "trend_scanning": [
-        {"shortest": 4, "longest": 12, "edge": 8.0},
-        {"shortest": 2, "longest": 11, "edge": 5.0, "step": 4},
-        {"shortest": 6, "longest": 6, "edge": 3.0},
-    ],
-}
 # kinds in which the price at the last bar used moves every value that is not at its limit
 TIGHT = {"threshold", "published", "triple_barrier"}
-CASES = [(kind, options) for kind in KINDS for options in SETTINGS.get(kind, [{}])]
+CASES = [(kind, options) for kind, made in KINDS.items() for options in made.examples]
 
 
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}{list(case[1].values())}")
@@ -42,72 +24,28 @@ def label(request):
 
 
 def prices(seed: int, n: int = 400) -> np.ndarray:
-    """Random walk; odd seeds on a coarse tick with many equal prices."""
-    rng = np.random.default_rng(seed)
-    walk = 100.0 * np.exp(np.cumsum(rng.standard_t(4, n) * 2e-3))
-    return np.round(walk * 4) / 4 if seed % 2 else walk
+    return made_up_price(seed, n)
 
 
-def reference(label) -> float:
-    """From a price series of its own, and then held."""
-    return label.reference(prices(99, 2000))
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_proof_accepts_ours(kind):
+    prove_label(KINDS[kind])
+    assert KINDS[kind].kind == kind
+    assert KINDS[kind].origin == ""
 
 
-def futures(price: np.ndarray, last: int, rng: np.random.Generator):
-    """The same prices up to ``last``, then others: flat, up, down, a jump, wild, and nothing at all."""
-    rest = price.size - last - 1
-    tails = [
-        np.full(rest, price[last]),
-        price[last] * 1.02 ** np.arange(1, rest + 1),
-        price[last] * 0.98 ** np.arange(1, rest + 1),
-        np.full(rest, 1000 * price[last]),
-        price[last] * np.exp(rng.normal(0, 0.05, rest)),
-        np.full(0, 1.0),
-    ]
-    return [np.r_[price[: last + 1], tail] for tail in tails]
-
-
-def assert_last_used_holds(label, price: np.ndarray, rng: np.random.Generator) -> int:
-    """Changing all prices after ``last_used[t]``, or cutting them, leaves label t as it is."""
-    ref = reference(label)
-    whole = label.values(price, ref)
-    ends = np.unique(whole.last_used[whole.settled])
-    for last in rng.choice(ends, min(ends.size, 12), replace=False) if ends.size else []:
-        bars = np.flatnonzero(whole.last_used <= last)
-        for other in futures(price, int(last), rng):
-            changed = label.values(other, ref)
-            what = f"{label.name}: bar {bars[0]}.. with last_used {last}"
-            assert changed.value[bars].tobytes() == whole.value[bars].tobytes(), what
-            assert (changed.classes[bars] == whole.classes[bars]).all(), what
-            assert (changed.last_used[bars] == whole.last_used[bars]).all(), what
-    return ends.size
-
-
-def test_every_kind_is_here():
-    assert set(SETTINGS) == set(KINDS)
-
-
-def test_shape_range_and_class(label):
+def test_the_class_follows_from_the_value(label):
     for seed in range(6):
-        price = prices(seed)
-        got = label.values(price, reference(label))
-        assert isinstance(got, LabelValues)
-        assert got.value.dtype == np.float64
-        assert got.classes.dtype == np.int8
-        assert got.last_used.dtype == np.int64
-        assert np.abs(got.value).max() <= 1.0
-        assert set(got.classes.tolist()) <= {0, 1, 2}
+        got = check_values(label, prices(seed), made_up_reference(label))
         size = np.abs(got.value)
         action = size > label.class_edge if label.class_edge < 1.0 else size >= 1.0
         wanted = np.where(~action, 1, np.where(got.value < 0, 0, 2))
         np.testing.assert_array_equal(got.classes, wanted)
-        assert (got.last_used >= np.arange(400)).all()
-        assert (got.last_used <= 400).all()
-        np.testing.assert_array_equal(got.settled, got.last_used < 400)
 
 
-def test_lookahead_bounds_what_was_used(label):
-    got = label.values(prices(0), reference(label))
+def test_lookahead_is_reached(label):
+    got = label.values(prices(0), made_up_reference(label))
+    np.testing.assert_array_equal(got.settled, got.last_used < 400)
     used = (got.last_used - np.arange(400))[got.settled]
     if label.lookahead is None:
         assert np.unique(used).size > 1
@@ -118,17 +56,15 @@ def test_lookahead_bounds_what_was_used(label):
 
 
 def test_nothing_after_last_used_matters(label):
-    settled = 0
     for seed in range(10):
-        settled += assert_last_used_holds(label, prices(seed), np.random.default_rng(seed))
-    assert settled > 0
+        check_last_used(label, prices(seed), made_up_reference(label), np.random.default_rng(seed))
 
 
 def test_last_used_is_no_mere_caution(label):
-    """One bar less changes some label, so the helper above can fail."""
+    """One bar less changes some label, so the check above can fail."""
 
     class Boasting:
-        name, reference = label.name, staticmethod(label.reference)
+        name = label.name
 
         @staticmethod
         def values(price, ref):
@@ -137,15 +73,15 @@ def test_last_used_is_no_mere_caution(label):
 
     def check_all():
         for seed in range(10):
-            assert_last_used_holds(Boasting, prices(seed), np.random.default_rng(seed))
+            check_last_used(Boasting, prices(seed), made_up_reference(label), np.random.default_rng(seed))
 
-    with pytest.raises(AssertionError, match="last_used"):
+    with pytest.raises(ValueError, match="whose last_used is"):
         check_all()
 
 
 def test_unsettled_bars_can_still_change(label):
     """The last bars are marked T, and another future does change some of them."""
-    price, ref = prices(0), reference(label)
+    price, ref = prices(0), made_up_reference(label)
     got = label.values(price, ref)
     assert got.last_used[-1] == 400
     longer = label.values(np.r_[price, price[-1] * 1.02 ** np.arange(1, 100)], ref)
@@ -155,8 +91,7 @@ def test_unsettled_bars_can_still_change(label):
 
 def test_the_last_bar_used_is_used(label):
     """Another price at ``last_used[t]`` alone gives bar t another label, or another last bar."""
-    kind = next(name for name, made in KINDS.items() if isinstance(label, made))
-    price, ref = prices(2, 120), reference(label)
+    price, ref = prices(2, 120), made_up_reference(label)
     whole = label.values(price, ref)
     moved = np.zeros(price.size, dtype=bool)
     for last in np.unique(whole.last_used[whole.settled]):
@@ -167,7 +102,7 @@ def test_the_last_bar_used_is_used(label):
             changed = label.values(other, ref)
             moved |= bars & ((changed.value != whole.value) | (changed.last_used != whole.last_used))
     inner = whole.settled & (np.abs(whole.value) < 1.0) & (whole.last_used > np.arange(price.size))
-    if kind in TIGHT:
+    if label.kind in TIGHT:
         assert moved[inner].all()
     assert moved.mean() > 0.05
 
@@ -182,7 +117,7 @@ def test_equal_to_the_slow_twin(kind, options):
 @pytest.mark.parametrize("n", [1, 2])
 def test_one_and_two_bars(label, n):
     price = np.array([100.0, 101.0])[:n]
-    got = label.values(price, reference(label))
+    got = label.values(price, made_up_reference(label))
     assert got.value.shape == got.classes.shape == got.last_used.shape == (n,)
     assert got.value[-1] == 0.0 or (n == 2 and not got.settled[-1])
     assert (got.last_used >= np.arange(n)).all()
@@ -190,7 +125,7 @@ def test_one_and_two_bars(label, n):
 
 
 def test_a_price_at_rest_is_neutral(label):
-    got = label.values(np.full(50, 100.0), reference(label))
+    got = label.values(np.full(50, 100.0), made_up_reference(label))
     assert not got.value.any()
     assert (got.classes == 1).all()
     if label.reference(prices(0)) == 1.0:
@@ -214,7 +149,10 @@ def test_names_tell_labels_apart():
     assert len(set(names)) == len(names)
 
 
-def test_prices_are_left_alone(label):
-    price = prices(0)
-    label.values(price, reference(label))
-    np.testing.assert_array_equal(price, prices(0))
+def test_turning_points_are_an_option_of_a_kind(label):
+    found = turning_points(label, prices(0))
+    if label.kind == "extrema":
+        assert found.dtype == np.int64
+        np.testing.assert_array_equal(found, label.turning_points(prices(0)))
+    else:
+        assert found is None

@@ -3,7 +3,7 @@
 import numpy as np
 
 from labelsearch.labels.base import LabelValues
-from labelsearch.labels.describe import class_counts, marks, mean_horizon, mean_leg, overlap
+from labelsearch.labels.describe import ClassCounts, class_counts, marks, mean_horizon, mean_leg, overlap
 
 
 def labelled(classes, last_used):
@@ -17,9 +17,9 @@ TRADED = np.array([1, 1, 1, 1, 1, 0, 1, 1], dtype=bool)
 
 
 def test_counts():
-    assert class_counts(VALUES, TRADED) == {"buy": 3, "neutral": 1, "sell": 1, "unsettled": 2}
+    assert class_counts(VALUES, TRADED) == ClassCounts(buy=3, neutral=1, sell=1, unsettled=2)
     nothing = class_counts(VALUES, np.zeros(8, dtype=bool))
-    assert nothing == {"buy": 0, "neutral": 0, "sell": 0, "unsettled": 0}
+    assert nothing == ClassCounts(0, 0, 0, 0)
 
 
 def test_mean_horizon():

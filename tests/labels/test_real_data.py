@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from labelsearch.labels.kinds import Threshold
-from labelsearch.labels.windows import Window
+from labelsearch.labels.spans import Span
 
 COUNTS = [
     (0.012, 5, 3411, 3528),
@@ -22,7 +22,7 @@ GRID_COUNTS = [
     (0.03, 5, 261, 174),
     (0.03, 60, 7789, 8848),
 ]
-TRAIN = Window.of_days("2018-01-01", "2019-12-31")
+TRAIN = Span.of_days("2018-01-01", "2019-12-31")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def minutes(market_data):
     """Time and close of each row present until past begins."""
     frame = pd.read_parquet(market_data / "btcusdt_1m.parquet", columns=["open_time", "close"])
     times = frame["open_time"].to_numpy().astype("datetime64[ms]").astype(np.int64)
-    rows = Window.of_days("2018-01-01", "2020-01-03").rows(times)
+    rows = Span.of_days("2018-01-01", "2020-01-03").rows(times)
     return times[rows], frame["close"].to_numpy()[rows]
 
 

@@ -42,7 +42,8 @@ def null_grid(found: NullResult) -> Grid:
             "margin": margins(36, 8, 26, 36),
             "shapes": [] if real is None else [vertical(real, VERMILION, "solid")],
             "annotations": [] if real is None else [mark],
-            "xaxis": axis(entry.name, range=numbers([min(values) - space, max(values) + space])), "yaxis": axis(nticks=4),
+            "xaxis": axis(entry.name, range=numbers([min(values) - space, max(values) + space])),
+            "yaxis": axis(nticks=4),
             "bargap": 0.05,
         }  # fmt: skip
         figures.append(Figure(f"null-{i}", f"{entry.name}: p {entry.p_value:.3f}", "", data, layout, height=210))

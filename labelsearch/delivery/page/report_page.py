@@ -13,12 +13,12 @@ from labelsearch.delivery.page.luck_figures import ablation_figure, null_grid, s
 from labelsearch.delivery.page.page import page
 from labelsearch.delivery.page.plain_words import QUESTIONS
 from labelsearch.delivery.page.strategy_figures import decile_figure, scatter_figure
-from labelsearch.delivery.stages.explanation import family_effects_table, feature_effects_table
-from labelsearch.delivery.stages.null import null_table
-from labelsearch.delivery.stages.seeds import seeds_note, seeds_table
-from labelsearch.delivery.stages.table import Table
-from labelsearch.delivery.stages.walk_forward import walk_forward_table
 from labelsearch.delivery.tables import belief, belief_details, stages
+from labelsearch.delivery.tables.explanation import family_effects_table, feature_effects_table
+from labelsearch.delivery.tables.null import null_table
+from labelsearch.delivery.tables.seeds import seeds_note, seeds_table
+from labelsearch.delivery.tables.table import Table
+from labelsearch.delivery.tables.walk_forward import walk_forward_table
 from labelsearch.results.ensembles import tier_name
 from labelsearch.results.run import Results
 

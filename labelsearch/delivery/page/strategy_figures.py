@@ -80,7 +80,8 @@ def scatter_figure(results: Results, most: int = N_POINTS) -> Figure:
             )  # fmt: skip
         data.append(
             {
-                "type": "scatter", "mode": "markers", "name": f"member of {tier_name(largest)}", "legendgroup": "member",
+                "type": "scatter", "mode": "markers", "name": f"member of {tier_name(largest)}",
+                "legendgroup": "member",
                 "showlegend": number == 0, "legendrank": 2000, "hoverinfo": "skip",
                 "x": numbers(x.to_numpy()[best]), "y": numbers(y.to_numpy()[best]),
                 "xaxis": f"x{suffix}", "yaxis": f"y{suffix}",

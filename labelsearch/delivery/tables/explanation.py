@@ -48,7 +48,7 @@ def feature_effects_table(found: ExplanationFigures) -> Table:
 
 def family_effects_table(found: ExplanationFigures) -> Table:
     """Every family of indicators, the largest ablation first."""
-    families = sorted(found.families, key=lambda entry: -entry.ablation["value"])
+    families = sorted(found.families, key=lambda entry: -entry.ablation.value)
     rows = [
         (
             entry.family,

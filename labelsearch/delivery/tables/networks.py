@@ -43,7 +43,7 @@ def network_table(found: NetworkComparison) -> Table:
     )  # fmt: skip
     note = (
         f"{found.n_validation:,} bars of the validation part of train, on which the hyper-parameters were chosen "
-        f"as well. 95% intervals in brackets, from blocks of {found.block_bars:,} bars. Loss, Brier score and calibration "
+        f"too. 95% intervals in brackets, from blocks of {found.block_bars:,} bars. Loss, Brier score and calibration "
         "error weigh bars by their loss factors. Verdicts rest on paired differences and each on an interval of its "
         f"own: with {len(rows)} networks a lone narrow one may be luck. One thread."
     )

@@ -134,6 +134,7 @@ def search_table(results: Results) -> Table:
     return Table("Strategies on past, each column by itself", columns, tuple(rows), note=note, key="search", data=data)
 
 
+TIER_DATA = ("members", "capital", "n_strategies", "ranks", "placebo", "verdict")
 # title, figure, format: what the terminal shows, and what only the report does
 Figures = tuple[tuple[str, str, str], ...]
 TIER_FIGURES: Figures = (
@@ -168,9 +169,7 @@ def tier_table(results: Results) -> Table:
         words.append(f"Capital: {found.capital}; placebo and belief judge the same members at equal capital.")
     data = {
         "table": [row.flat() for row in found.rows],
-        **{
-            name: getattr(found, name) for name in ("members", "capital", "n_strategies", "ranks", "placebo", "verdict")
-        },
+        **{name: getattr(found, name) for name in TIER_DATA},
     }
     columns = (*TIER_COLUMNS, *titles)
     return Table("Ensemble tiers", columns, rows, n_text=2, note=" ".join(words), key="ensembles", data=data)

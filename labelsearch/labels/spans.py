@@ -1,4 +1,4 @@
-"""Time windows, and the purge that keeps labels from seeing across their edges."""
+"""Spans of time, and the purge that keeps labels from depending on bars across their edges."""
 
 import itertools
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ def _midnight_ms(day: date) -> int:
 
 
 @dataclass(frozen=True)
-class Window:
+class Span:
     """Time from ``start_ms`` to before ``stop_ms``, milliseconds since the epoch, UTC."""
 
     start_ms: int
     stop_ms: int
 
     @classmethod
-    def of_days(cls, first: str, last: str) -> "Window":
-        """Window of whole UTC days, both included, from ``YYYY-MM-DD``."""
+    def of_days(cls, first: str, last: str) -> "Span":
+        """Span of whole UTC days, both included, from ``YYYY-MM-DD``; `ValueError` if the last is before the first."""
         begin, end = date.fromisoformat(first), date.fromisoformat(last)
         if end < begin:
             raise ValueError(f"window ends on {last}, before its start {first}")
@@ -40,13 +40,20 @@ class Window:
         return self.days / (365.25 / 12.0)
 
     def rows(self, open_time: NDArray[np.int64]) -> slice:
-        """Rows of sorted bar times that lie in the window."""
+        """Rows of sorted open times, int64 (T,) ms, that lie in the span."""
         first, last = np.searchsorted(open_time, (self.start_ms, self.stop_ms))
         return slice(int(first), int(last))
 
 
-def check_order(windows: dict[str, Window], lookahead_ms: int) -> None:
+def check_order(windows: dict[str, Span], lookahead_ms: int) -> None:
     """Refuse windows that overlap, are out of order, or lie closer together than labels look ahead.
+
+    Parameters
+    ----------
+    windows : dict of str to Span
+        By name, in time order.
+    lookahead_ms : int
+        Longest look-ahead of a label in milliseconds.
 
     Raises
     ------
@@ -68,12 +75,12 @@ def check_order(windows: dict[str, Window], lookahead_ms: int) -> None:
 def purged_split(
     last_used: NDArray[np.int64], usable: NDArray[np.bool_], boundary: int, stop: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows to fit on and rows to validate on, so that no fitted label has seen a validation bar.
+    """Rows to fit on and rows to validate on, so that no fitted label depends on a validation bar.
 
     Parameters
     ----------
     last_used : int64 (T,)
-        Last bar that the label of each bar used.
+        Last bar that the label of each bar depends on.
     usable : bool (T,)
         False for bars that must not be used at all (filled bars, warm-up).
     boundary, stop : int
@@ -82,8 +89,8 @@ def purged_split(
     Returns
     -------
     fit_rows, validation_rows : int64
-        ``fit_rows`` lie before ``boundary`` and used only bars before it; ``validation_rows`` lie in
-        [boundary, stop) and used only bars before ``stop``.
+        ``fit_rows`` lie before ``boundary`` and depend only on bars before it; ``validation_rows`` lie in
+        [boundary, stop) and depend only on bars before ``stop``.
     """
     rows = np.flatnonzero(usable[:stop])
     fit = rows[(rows < boundary) & (last_used[rows] < boundary)]

@@ -1,45 +1,45 @@
-"""Time windows and the purge, with rows written out by hand."""
+"""Spans of time and the purge, with rows written out by hand."""
 
 import numpy as np
 import pytest
 
+from labelsearch.labels.spans import DAY_MS, Span, check_order, purged_split
 from labelsearch.labels.trend_scanning import TrendScanning
 from labelsearch.labels.triple_barrier import TripleBarrier
-from labelsearch.labels.windows import DAY_MS, Window, check_order, purged_split
 
 JAN_1_2018 = 1_514_764_800_000
 MINUTE = 60_000
 
 
 def test_days_are_inclusive():
-    one = Window.of_days("2018-01-01", "2018-01-01")
+    one = Span.of_days("2018-01-01", "2018-01-01")
     assert (one.start_ms, one.stop_ms) == (JAN_1_2018, JAN_1_2018 + DAY_MS)
     assert one.days == 1
-    train = Window.of_days("2018-01-01", "2019-12-31")
+    train = Span.of_days("2018-01-01", "2019-12-31")
     assert train.days == 730
     assert train.months == pytest.approx(24 * 730 / 730.5)
-    leap = Window.of_days("2020-02-28", "2020-03-01")
+    leap = Span.of_days("2020-02-28", "2020-03-01")
     assert leap.days == 3
-    assert Window(0, 15 * MINUTE).days == pytest.approx(15 / 1440)
+    assert Span(0, 15 * MINUTE).days == pytest.approx(15 / 1440)
 
 
 def test_bad_days_are_refused():
     with pytest.raises(ValueError, match="ends on 2018-01-01, before its start 2018-01-02"):
-        Window.of_days("2018-01-02", "2018-01-01")
+        Span.of_days("2018-01-02", "2018-01-01")
     with pytest.raises(ValueError, match="day"):
-        Window.of_days("2018-02-30", "2018-03-01")
+        Span.of_days("2018-02-30", "2018-03-01")
 
 
 def test_rows():
     times = JAN_1_2018 + DAY_MS + MINUTE * np.array([-2, -1, 0, 1, 5, 1439, 1440, 1441])
-    assert Window.of_days("2018-01-02", "2018-01-02").rows(times) == slice(2, 6)
-    assert Window.of_days("2018-01-01", "2018-01-03").rows(times) == slice(0, 8)
-    empty = Window.of_days("2019-01-01", "2019-01-01").rows(times)
+    assert Span.of_days("2018-01-02", "2018-01-02").rows(times) == slice(2, 6)
+    assert Span.of_days("2018-01-01", "2018-01-03").rows(times) == slice(0, 8)
+    empty = Span.of_days("2019-01-01", "2019-01-01").rows(times)
     assert empty == slice(8, 8)
 
 
-def windows(gap_minutes: int) -> dict[str, Window]:
-    return {"train": Window(0, 100 * MINUTE), "past": Window((100 + gap_minutes) * MINUTE, 300 * MINUTE)}
+def windows(gap_minutes: int) -> dict[str, Span]:
+    return {"train": Span(0, 100 * MINUTE), "past": Span((100 + gap_minutes) * MINUTE, 300 * MINUTE)}
 
 
 def test_check_order():
@@ -55,7 +55,7 @@ def test_check_order():
         check_order(swapped, 0)
     # the third window counts too
     with pytest.raises(ValueError, match="'past' and 'future'"):
-        check_order({**windows(60), "future": Window(301 * MINUTE, 400 * MINUTE)}, 60 * MINUTE)
+        check_order({**windows(60), "future": Span(301 * MINUTE, 400 * MINUTE)}, 60 * MINUTE)
 
 
 def test_purged_split():
@@ -64,8 +64,8 @@ def test_purged_split():
     usable = np.ones(12, dtype=bool)
     usable[[1, 8]] = False
     fit, validation = purged_split(last_used, usable, 6, 10)
-    assert fit.tolist() == [0, 2, 3]  # 4 has seen bar 6
-    assert validation.tolist() == [6, 7]  # 9 has seen bar 11, beyond the window
+    assert fit.tolist() == [0, 2, 3]  # 4 depends on bar 6
+    assert validation.tolist() == [6, 7]  # 9 depends on bar 11, beyond the window
     fit, validation = purged_split(last_used, usable, 6, 12)
     assert validation.tolist() == [6, 7, 9]  # 10 and 11 carry the mark T = 12: not settled
     assert purged_split(last_used, np.zeros(12, dtype=bool), 6, 12)[0].size == 0
@@ -84,7 +84,7 @@ def test_purge_of_a_triple_barrier_label():
     #                   0    1    2    3    4    5    6    7    8
     price = np.array([100, 101, 111, 111, 111, 122, 110, 110, 110.0])
     values = TripleBarrier(0.095, 0.095, horizon=4, scale="fixed").values(price, 1.0)
-    # 0 and 1 touch +9.5% at 2; 2, 3, 4 at 5; 5 touches -9.5% at 6; 6, 7 and 8 wait for data
+    # 0 and 1 touch +9.5% at 2; 2, 3, 4 at 5; 5 touches -9.5% at 6; 6, 7 and 8 are not settled
     assert values.last_used.tolist() == [2, 2, 5, 5, 5, 6, 9, 9, 9]
     fit, validation = purged_split(values.last_used, np.ones(9, dtype=bool), 3, 9)
     assert fit.tolist() == [0, 1]  # a fixed look ahead of 4 would have left none
@@ -95,7 +95,7 @@ def test_purge_of_a_triple_barrier_label():
 
 
 def test_purge_of_a_trend_scanning_label():
-    """All windows were looked at, so the longest counts whichever was chosen."""
+    """The label depends on all windows, so the longest counts whichever was chosen."""
     values = TrendScanning(2, 4, edge=5.0).values(np.linspace(100.0, 110.0, 10), 1.0)
     fit, validation = purged_split(values.last_used, np.ones(10, dtype=bool), 6, 10)
     assert fit.tolist() == [0, 1]

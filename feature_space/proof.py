@@ -1,0 +1,104 @@
+"""The proof of a user's own indicator before its use.
+
+It computes the indicator at both ends of its parameter intervals on a made-up market, and refuses it if a value looks
+ahead, depends on bars before the warm-up, or is not a finite number.
+"""
+
+import numpy as np
+
+from feature_space.chunks import first_needed
+from feature_space.indicators import Array, Indicator, Inputs, make_inputs
+
+
+def prove_indicator(indicator: Indicator) -> None:
+    """Check an indicator as the contract tests check the built-in ones.
+
+    Raises
+    ------
+    ValueError
+        One line that names the indicator and what is wrong.
+    """
+    if not isinstance(indicator, Indicator):
+        raise ValueError(f"{type(indicator).__name__} is not a feature_space.indicators.Indicator")
+    where = ""
+    try:
+        fault = _fault_of_row(indicator)
+        for end in () if fault else (0, 1):
+            values = tuple(interval[end] for interval in indicator.parameters.values())
+            where = str(values)
+            if fault := _fault(indicator, values):
+                break
+    except Exception as error:  # whatever a user's kernel may raise
+        fault = f"raises {type(error).__name__}: {error}"
+    if fault:
+        raise ValueError(" ".join(f"indicator {indicator.name}{where} {fault}".split()))
+
+
+def _fault_of_row(indicator: Indicator) -> str:
+    """What is wrong with the row itself, or nothing."""
+    unknown = [column for column in indicator.columns if column not in Inputs._fields]
+    if unknown or not indicator.columns:
+        return f"has an unknown column {(*unknown, '')[0]!r}; known are {', '.join(Inputs._fields)}"
+    intervals = indicator.parameters.values()
+    if not intervals or not all(isinstance(a, int) and isinstance(b, int) and a <= b for a, b in intervals):
+        return "needs one or more parameters, each an interval (low, high) of integers"
+    return ""
+
+
+def _fault(indicator: Indicator, values: tuple[int, ...]) -> str:
+    """What is wrong at these parameters, or nothing."""
+    warm_up = indicator.warm_up(*values)
+    n = 2 * warm_up + 300
+    inputs = _market(n)
+    before = [column.tobytes() for column in inputs]
+    whole = indicator.compute(inputs, values)
+    if not isinstance(whole, np.ndarray) or whole.shape != (n,) or whole.dtype != np.float64:
+        return "must return one float64 per bar"
+    if not np.isfinite(whole).all():
+        return f"is not finite at bar {int(np.flatnonzero(~np.isfinite(whole))[0])}"
+    for stop in (1, 2, 7, n // 3, n // 2, n - 1):
+        if indicator.compute(_rows(inputs, 0, stop), values).tobytes() != whole[:stop].tobytes():
+            return "looks ahead: a prefix of the bars gives other values"
+    late = indicator.compute(_rows(inputs, 150, n), values)[warm_up:] - whole[150 + warm_up :]
+    if np.abs(late).max() > 1e-6:
+        return f"still depends on where the series starts after its warm-up of {warm_up} bars"
+    if not _same_in_parts(indicator, values, inputs, whole, warm_up):
+        return "gives other values in parts than at once: see the docstrings of formulas and recursive"
+    if before != [column.tobytes() for column in inputs]:
+        return "changes its input arrays"
+    return ""
+
+
+def _same_in_parts(indicator: Indicator, values: tuple[int, ...], inputs: Inputs, whole: Array, warm_up: int) -> bool:
+    """Whether parts of the bars, as `FeatureStream` computes them, give the same bits as all at once."""
+    columns = indicator.columns_of(inputs)
+    if indicator.start is None:
+        for index in (whole.size - 1, whole.size - 2, whole.size - 99):
+            first = first_needed(index, warm_up)
+            part = indicator.kernel(*(column[first : index + 1] for column in columns), *values)
+            if part[-1] != whole[index]:
+                return False
+        return True
+    state, out = indicator.new_state(columns), np.empty(whole.size)
+    for first, stop in ((0, 1), (1, 2), (2, 9), (9, 100), (100, whole.size)):
+        indicator.kernel(*(column[first:stop] for column in columns), *values, state, out[first:stop])
+    return out.tobytes() == whole.tobytes()
+
+
+def _rows(inputs: Inputs, start: int, stop: int) -> Inputs:
+    """Copies of bars start..stop as a series of their own: its first log return is 0."""
+    part = Inputs(*(column[start:stop].copy() for column in inputs))
+    part.log_return[:1] = 0.0
+    return part
+
+
+def _market(n: int) -> Inputs:
+    """A made-up market of ``n`` bars, 20 of them without trade."""
+    rng = np.random.default_rng(n)
+    close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 1e-3, n)))
+    close[n // 2 : n // 2 + 20] = close[n // 2]
+    volume = rng.lognormal(0.0, 1.0, n)
+    noise = rng.uniform(0.0, 1e-3, (2, n))
+    volume[n // 2 : n // 2 + 20], noise[:, n // 2 : n // 2 + 20] = 0.0, 0.0
+    high, low = close * (1.0 + noise[0]), close * (1.0 - noise[1])
+    return make_inputs((high + low + close) / 3.0, high, low, close, volume, np.ceil(10.0 * volume))

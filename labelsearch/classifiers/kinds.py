@@ -1,0 +1,123 @@
+"""Kinds of network by name, and the names of losses, calibrations and files. Importing this loads no torch.
+
+A further kind of network is a function in `labelsearch.classifiers.networks` and one row of `NETWORKS`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from torch import nn
+
+LOSS_NAMES = ("cross_entropy", "ensloss")
+CALIBRATION_NAMES = ("none", "temperature")
+N_CLASSES = 3  # buy, neutral, sell
+
+
+class Choice(NamedTuple):
+    """Hyper-parameter that is one of a few values."""
+
+    name: str
+    values: tuple[int | float | str, ...]
+
+
+class Whole(NamedTuple):
+    """Integer hyper-parameter in [low, high]."""
+
+    name: str
+    low: int
+    high: int
+
+
+class Step(NamedTuple):
+    """Hyper-parameter among low, low + step, .. up to high."""
+
+    name: str
+    low: float
+    high: float
+    step: float
+
+
+@dataclass(frozen=True)
+class NetworkKind:
+    """One kind of network.
+
+    Attributes
+    ----------
+    name, explanation : str
+        Name in experiments, and one line for their comments.
+    build : callable or str
+        ``build(n_features, **hyper_parameters)`` -> torch module that maps features to logits (N, 3), or where to
+        import it from on first use, as ``module:function``.
+    windowed : bool
+        False: the input is the features of one bar, (N, F). True: those of the last L bars, (N, L, F), oldest first;
+        ``build`` also takes L as ``window``, and the module keeps it in its attribute ``window``.
+    ranges : tuple of Choice, Whole or Step
+        Hyper-parameters that are searched, in the order in which they are drawn.
+    origin : str
+        SHA-256 of the user's file that defines the kind; empty for a built-in one.
+    """
+
+    name: str
+    explanation: str
+    build: "Callable[..., nn.Module] | str"
+    windowed: bool
+    ranges: tuple[Choice | Whole | Step, ...]
+    origin: str = ""
+
+    def builder(self) -> "Callable[..., nn.Module]":
+        """The function that builds a network; imports it if need be."""
+        if not isinstance(self.build, str):
+            return self.build
+        module, _, function = self.build.partition(":")
+        return getattr(import_module(module), function)
+
+
+_HOME = "labelsearch.classifiers.networks:"
+_DROPOUT = Step("dropout", 0.0, 0.3, 0.1)
+_WIDTH = Choice("width", (16, 32, 64))
+_RECURRENT = (_WIDTH, Whole("depth", 1, 2), _DROPOUT)
+
+NETWORKS: dict[str, NetworkKind] = {
+    kind.name: kind
+    for kind in (
+        NetworkKind("mlp", "multilayer perceptron on one bar", _HOME + "mlp", False,
+                    (Choice("width", (32, 64, 128)), Whole("depth", 1, 3), _DROPOUT)),
+        NetworkKind("lstm", "long short-term memory over a window", _HOME + "lstm", True, _RECURRENT),
+        NetworkKind("bilstm", "LSTM over a window in both directions", _HOME + "bilstm", True, _RECURRENT),
+        NetworkKind("gru", "gated recurrent unit over a window", _HOME + "gru", True, _RECURRENT),
+        NetworkKind("tcn", "temporal convolutions over a window", _HOME + "tcn", True, (_WIDTH, _DROPOUT)),
+        NetworkKind("transformer", "transformer encoder over a window", _HOME + "transformer", True,
+                    (_WIDTH, Whole("depth", 1, 2), Choice("heads", (2, 4)), _DROPOUT)),
+    )
+}  # fmt: skip
+
+
+def network_kind(name: str) -> NetworkKind:
+    """The built-in or registered kind of a name; `ValueError` if there is none."""
+    if name not in NETWORKS:
+        raise ValueError(f"unknown network {name!r}; known are {', '.join(NETWORKS)}")
+    return NETWORKS[name]
+
+
+def register_network(row: NetworkKind) -> None:
+    """Make a kind of network of the user's own available by its name.
+
+    Raises
+    ------
+    ValueError
+        If the name belongs to a built-in kind or to one from another file.
+    """
+    known = NETWORKS.get(row.name, row)
+    if known != row and not (known.origin and known.origin == row.origin):
+        raise ValueError(f"the name {row.name!r} is taken by another network")
+    NETWORKS[row.name] = row
+
+
+def weight_files(n_networks: int) -> list[str]:
+    """Names of the weight files in the folder of a classifier of one or more averaged networks."""
+    if n_networks == 1:
+        return ["weights.safetensors"]
+    return [f"weights_{k}.safetensors" for k in range(n_networks)]
