@@ -7,14 +7,14 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
-
 from labelsearch.pipeline import belief
 from labelsearch.pipeline.context import Context
 from labelsearch.pipeline.experiment import Experiment
 from labelsearch.pipeline.ledger import Ledger
 from labelsearch.pipeline.run import done_events, run_experiment
 from labelsearch.pipeline.stages import ensembles, search
+from scipy import stats
+
 from strategies.luck.deflated_sharpe import SharpeMoments, deflated_sharpe, probabilistic_sharpe
 from strategies.search.budget import Problem, evaluate_population
 from strategies.search.linear import StrategySpace

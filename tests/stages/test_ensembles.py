@@ -5,11 +5,11 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-
-from labelsearch.delivery import tables
 from labelsearch.pipeline.experiment import Experiment
 from labelsearch.pipeline.run import run_experiment
 from labelsearch.pipeline.stages import ensembles, outputs, search
+
+from labelsearch.delivery import tables
 from strategies.tiers.ensemble import combine
 from strategies.trade.capital import RULES
 from strategies.trade.simulate import simulate_paths

@@ -6,16 +6,16 @@ import shutil
 
 import numpy as np
 import pytest
-
-from labelsearch.classifiers.files import load_network
-from labelsearch.classifiers.networks import Ensemble
-from labelsearch.classifiers.prediction import predict
-from labelsearch.delivery import tables
 from labelsearch.pipeline.experiment import Experiment
 from labelsearch.pipeline.ledger import Ledger
 from labelsearch.pipeline.run import done_events, run_experiment
 from labelsearch.pipeline.schema import ExperimentError
 from labelsearch.pipeline.stages import classifiers, outputs
+
+from labelsearch.classifiers.files import load_network
+from labelsearch.classifiers.networks import Ensemble
+from labelsearch.classifiers.prediction import predict
+from labelsearch.delivery import tables
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-
-from labelsearch.labels.kinds import NEUTRAL
 from labelsearch.pipeline.experiment import Experiment
 from labelsearch.pipeline.run import run_experiment
 from labelsearch.pipeline.schema import ExperimentError
 from labelsearch.pipeline.stages import labels, outputs, search
+
+from labelsearch.labels.kinds import NEUTRAL
 
 BARRIER = {"kind": "triple_barrier", "up": 2.0, "down": 2.0, "horizon": 60}
 TREND = {"kind": "trend_scanning", "shortest": 10, "longest": 60, "edge": 20.0}

@@ -4,11 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
-
 from labelsearch.pipeline.experiment import Experiment
 from labelsearch.pipeline.run import run_experiment
 from labelsearch.pipeline.schema import ExperimentError
 from labelsearch.pipeline.stages import ensembles, search
+
 from strategies.tiers.ranking import CRITERIA
 
 
