@@ -1,8 +1,8 @@
 """Networks side by side: same rows and seeds, resumed, counted once, and judged by hand-checked figures."""
 
 import dataclasses
+import io
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -10,89 +10,95 @@ from click.testing import CliRunner
 
 from labelsearch.classifiers.loss_scaling import loss_factors
 from labelsearch.commands import main
-from labelsearch.delivery import tables
-from labelsearch.delivery.network_table import network_table
-from labelsearch.pipeline.comparison import compare_networks
-from labelsearch.pipeline.ledger import Ledger
-from labelsearch.pipeline.run import open_context
-from labelsearch.pipeline.schema import ExperimentError
-from labelsearch.pipeline.stages import classifiers
+from labelsearch.delivery.tables import stages
+from labelsearch.delivery.tables.networks import network_table
+from labelsearch.results.codec import to_plain
+from labelsearch.settings.experiment import Experiment
+from labelsearch.settings.schema import ExperimentError
+from labelsearch.stages.classifiers import MarketPart, label_tasks
+from labelsearch.studies import comparison
+from labelsearch.studies.comparison import STAGE, kinds_of
+from tests.studies.opened import fresh, opened
 
 
-@pytest.fixture(scope="module")
-def run(tiny_run, tmp_path_factory):
-    root = tmp_path_factory.mktemp("comparison")
-    shutil.copytree(tiny_run.folder, root / tiny_run.folder.name)
-    return open_context(root / tiny_run.folder.name, tiny_run.store)
+def compare(results, label, names, **settings):
+    with opened(results) as run:
+        if settings:
+            network = dataclasses.replace(results.experiment.network, **settings)
+            run = dataclasses.replace(run, values={**dict(run.values), "network_budget": network})
+        return run.do(STAGE, label=label, networks=kinds_of(names)).value
 
 
 @pytest.fixture(scope="module")
 def label(run):
-    return run.experiment.label_kinds()[0].name
+    return run.labels.names[0]
 
 
 @pytest.fixture(scope="module")
 def found(run, label):
-    return compare_networks(run, label, ("mlp", "tcn"))
+    return compare(run, label, ("mlp", "tcn"))
 
 
-def test_the_first_network_is_the_one_of_the_stage(found, run, label):
+@pytest.fixture(scope="module")
+def units(found, run):
+    (folder,) = run.folder.glob(".units/comparison-*")
+    return folder
+
+
+def test_the_first_network_is_the_one_of_the_stage(found, run, label, units):
     """Same rows, same neutral bars, same seeds: the stage's own network comes out again, bit by bit."""
-    (folder,) = (run.folder / "comparisons").iterdir()
-    stage = run.stage("classifiers") / label / "weights.safetensors"
-    assert (folder / "mlp" / "weights.safetensors").read_bytes() == stage.read_bytes()
-    figures = classifiers.figures(run, label)
-    entry = found["networks"][0]
+    stage = run.classifiers.networks[label]["weights.safetensors"]
+    assert (units / "mlp" / "weights.safetensors").read_bytes() == stage
+    figures = run.classifiers.of(label)
+    entry = found.networks[0]
     for side in ("buy", "neutral", "sell"):
-        got = entry["scores"][f"auc_{side}"]
-        assert got["value"] == pytest.approx(figures["validation"][side]["auc"], rel=1e-9)
-        assert got["interval"] == pytest.approx(figures["validation"][side]["auc_interval"], rel=1e-9)
-    assert entry["against_first"] is None
+        got, wanted = getattr(entry.scores, f"auc_{side}"), figures.validation.side(side)
+        assert got.value == pytest.approx(wanted.auc, rel=1e-9)
+        assert got.interval == pytest.approx(wanted.auc_interval, rel=1e-9)
+    assert entry.against_first is None
 
 
-def test_differences_are_paired(found, run, label):
-    (folder,) = (run.folder / "comparisons").iterdir()
-    problem = classifiers.load_problem(run, 0)
+def test_differences_are_paired(found, run, label, units):
+    with opened(run) as opened_run:
+        values = opened_run.values
+        names = ("train_bars", "label_price", "train", "past", "boundary", "warm_up")
+        market = MarketPart.of(*(values[name] for name in names))
+        task = label_tasks(values["label_kinds"], run.labels, run.features)[label]
+    problem = market.problem(*task)
     classes = problem.values.classes[problem.validation]
     weights = loss_factors(problem.values.value[problem.validation], classes, problem.balance)
-    losses = [
-        np.average(-np.log(np.load(folder / n / "validation.npy")[np.arange(classes.size), classes]), weights=weights)
-        for n in ("mlp", "tcn")
-    ]
-    against = found["networks"][1]["against_first"]
-    assert against["value"] == pytest.approx(losses[1] - losses[0], rel=1e-5)
-    low, high = against["interval"]
-    wanted = "better" if high < 0 else "worse" if low > 0 else "no difference shown"
-    assert against["verdict"] == wanted
-    assert [n["scores"]["loss"]["value"] for n in found["networks"]] == pytest.approx(losses, rel=1e-5)
-    assert found["n_validation"] == classes.size
+    losses = []
+    for name in ("mlp", "tcn"):
+        probabilities = np.load(io.BytesIO((units / name / "validation.npy").read_bytes()))
+        losses.append(np.average(-np.log(probabilities[np.arange(classes.size), classes]), weights=weights))
+    against = found.networks[1].against_first
+    assert against.value == pytest.approx(losses[1] - losses[0], rel=1e-5)
+    assert against.verdict == ("better" if against.high < 0 else "worse" if against.low > 0 else "no difference shown")
+    assert [entry.scores.loss.value for entry in found.networks] == pytest.approx(losses, rel=1e-5)
+    assert found.n_validation == classes.size
 
 
 def test_trained_once_and_counted_once(found, run, label, monkeypatch):
     def no_training(*_):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr("labelsearch.pipeline.comparison.compare_unit", no_training)
-    assert compare_networks(run, label, ("mlp", "tcn")) == found
-    events = Ledger(run.folder / "ledger.jsonl").events("comparison")
-    assert [(e["network"], e["counts"]["network_trials"]) for e in events] == [("mlp", 2), ("tcn", 2)]
-    assert "10 networks" in tables.tier_table(run).note  # six of the stage and four here
-    other = dataclasses.replace(run.experiment.network, window=9)
-    run.experiment, before = dataclasses.replace(run.experiment, network=other), run.experiment
-    try:
-        with pytest.raises(AssertionError, match="trained again"):
-            compare_networks(run, label, ("mlp",))
-    finally:
-        run.experiment = before
+    monkeypatch.setattr(comparison, "compare_unit", no_training)
+    assert compare(run, label, ("mlp", "tcn")) == found
+    assert compare(run, label, ("tcn", "mlp")).networks[0].training == found.networks[1].training
+    events = [event for event in run.ledger.events("stage") if event["stage"] == "comparison"]
+    assert [event["counts"] for event in events] == [{"network_trials": 4}, {}]
+    assert "10 networks" in stages.tier_table(fresh(run)).note  # six of the stage and four here
+    with pytest.raises(AssertionError, match="trained again"):
+        compare(run, label, ("mlp",), window=9)
 
 
 def test_table(found):
     table = network_table(found)
     assert [row[0] for row in table.rows] == ["mlp", "tcn"]
     assert table.rows[0][1] == "-"
-    assert found["networks"][1]["against_first"]["verdict"] in table.rows[1][1]
+    assert found.networks[1].against_first.verdict in table.rows[1][1]
     assert all(len(row) == len(table.columns) for row in table.rows)
-    assert f"{found['networks'][0]['n_parameters']:,}" in table.rows[0]
+    assert f"{found.networks[0].training.n_parameters:,}" in table.rows[0]
 
 
 def test_command(found, run, label, tmp_path):
@@ -104,7 +110,7 @@ def test_command(found, run, label, tmp_path):
     assert shown.exit_code == 0, shown.output
     assert "tcn" in shown.stdout
     data = CliRunner().invoke(main, [*command, "--json"])
-    assert json.loads(data.stdout) == {"run": run.folder.name, "networks": found}
+    assert json.loads(data.stdout) == {"run": run.name, "networks": to_plain(found)}
     for words, changed in (
         ("no label 'x'", ["--label", "x"]),
         ("unknown network 'cnn'; known are mlp, lstm", ["--networks", "cnn"]),
@@ -115,6 +121,7 @@ def test_command(found, run, label, tmp_path):
         assert words in result.stderr
 
 
-def test_unknown_names_are_refused_before_any_work(run, label):
+def test_names_are_needed():
     with pytest.raises(ExperimentError, match="at least one network"):
-        compare_networks(run, label, ())
+        kinds_of(())
+    assert Experiment().network.kind in {kind.name for kind in kinds_of(("mlp", "gru"))}
