@@ -6,16 +6,18 @@ import shutil
 
 import numpy as np
 import pytest
-from labelsearch.pipeline.experiment import Experiment
-from labelsearch.pipeline.ledger import Ledger
-from labelsearch.pipeline.run import done_events, run_experiment
-from labelsearch.pipeline.schema import ExperimentError
-from labelsearch.pipeline.stages import classifiers, outputs
 
-from labelsearch.classifiers.files import load_network
+from labelsearch.classifiers.figures import ClassScores, Evaluation
+from labelsearch.classifiers.files import network_from_files
 from labelsearch.classifiers.networks import Ensemble
 from labelsearch.classifiers.prediction import predict
-from labelsearch.delivery import tables
+from labelsearch.delivery.tables import stages
+from labelsearch.results.run import Results
+from labelsearch.settings.experiment import Experiment
+from labelsearch.settings.schema import ExperimentError
+from labelsearch.stages.features import inputs_of
+from labelsearch.stages.plan import run_experiment
+from labelsearch.stages.seeds import Seeds
 
 
 @pytest.fixture(scope="module")
@@ -28,73 +30,80 @@ def windowed(tiny_run, tmp_path_factory):
     )  # fmt: skip
     experiment = dataclasses.replace(tiny_run.experiment, network=network)
     shutil.copytree(tiny_run.folder, root / experiment.run_id)
-    return run_experiment(experiment, root, tiny_run.store, last="outputs", workers=1)
+    return Results(run_experiment(experiment, root, tiny_run.store, last="outputs", workers=1), tiny_run.store)
 
 
 def test_evaluation_is_saved_with_intervals(tiny_run):
-    for label in tiny_run.experiment.label_kinds():
-        figures = classifiers.figures(tiny_run, label.name)
-        for window in ("validation", "past"):
+    for figures in tiny_run.classifiers.figures:
+        for found in (figures.validation, figures.past):
+            assert found.has_intervals
             for side in ("buy", "neutral", "sell"):
-                found = figures[window][side]
-                low, high = found["auc_interval"]
-                assert low <= found["auc"] <= high
-                assert {"precision", "recall", "auc", "reliability"} <= set(found)
-            assert np.sum(figures[window]["confusion"]) == figures[window]["n"]
-        assert 60 < figures["block"] <= 576  # a tenth of four days, for want of ten whole ones
+                scores = found.side(side)
+                low, high = scores.auc_interval
+                assert low <= scores.auc <= high
+                assert scores.reliability
+            assert np.sum(found.confusion) == found.n
+        assert 60 < figures.block_bars <= 576  # a tenth of four days, for want of ten whole ones
 
 
 def test_the_study_is_recorded_in_full(tiny_run):
-    figures = classifiers.figures(tiny_run, tiny_run.experiment.label_kinds()[0].name)
-    study = figures["study"]
-    assert study["seed"] == tiny_run.seed("network", figures["label"])
-    assert study["sampler"]["class"] == "TPESampler"
-    assert study["sampler"]["arguments"]["seed"] == study["seed"]
-    assert {"multivariate", "n_startup_trials", "consider_endpoints", "constant_liar"} <= set(
-        study["sampler"]["arguments"]
-    )
-    assert study["pruner"] == {
+    figures = tiny_run.classifiers.figures[0]
+    study = figures.study
+    assert study.seed == Seeds(tiny_run.experiment.seed)("network", figures.label)
+    sampler, pruner = json.loads(study.sampler), json.loads(study.pruner)
+    assert sampler["class"] == "TPESampler"
+    assert sampler["arguments"]["seed"] == study.seed
+    assert {"multivariate", "n_startup_trials", "consider_endpoints", "constant_liar"} <= set(sampler["arguments"])
+    assert pruner == {
         "class": "HyperbandPruner",
         "arguments": {"min_resource": 1, "max_resource": 3, "reduction_factor": 3, "bootstrap_count": 0},
     }
-    for trial in figures["trials"]:
-        assert len(trial["losses"]) == trial["epochs"]
-        assert trial["best"] == min(trial["losses"])
-        assert {"width", "depth", "dropout", "learning_rate", "weight_decay"} == set(trial["parameters"])
+    for trial in figures.trials:
+        assert len(trial.losses) == trial.epochs
+        assert trial.best == min(trial.losses)
+        assert {"width", "depth", "dropout", "learning_rate", "weight_decay"} == set(trial.parameters)
 
 
 def test_windowed_outputs_reach_back_before_past(windowed):
     """The first bar of past is judged with the bars before it, not with copies of itself."""
-    stored = outputs.load(windowed, "past").outputs
-    label = windowed.experiment.label_kinds()[0]
-    problem = classifiers.load_problem(windowed, 0)
-    network = load_network(windowed.stage("classifiers") / label.name)
+    stored = windowed.outputs.past.outputs
+    entry = windowed.features.chosen[0]
+    network = network_from_files(windowed.classifiers.networks[entry.label])
     assert isinstance(network, Ensemble)
     assert len(network.members) == 2
     past = windowed.rows("past")
-    whole = predict(network, problem.matrix, np.arange(past.start, past.stop))
+    matrix = entry.feature_set.matrix(inputs_of(windowed.bars))
+    whole = predict(network, matrix, np.arange(past.start, past.stop))
     assert np.array_equal(whole[:, (0, 2)].astype(np.float64), stored[:, :2])
-    cut = predict(network, problem.matrix[past])
+    cut = predict(network, matrix[past])
     assert not np.array_equal(cut[:7], whole[:7])
     assert np.array_equal(cut[7:], whole[7:])
 
 
 def test_calibration_and_seeds_are_recorded(windowed):
-    done = done_events(Ledger(windowed.folder / "ledger.jsonl"))
-    assert done["classifiers"]["counts"] == {"network_trials": 3 * 2}
-    for label in windowed.experiment.label_kinds():
-        figures = classifiers.figures(windowed, label.name)
-        description = json.loads((windowed.stage("classifiers") / label.name / "network.json").read_text())
-        calibration = figures["calibration"]
-        if calibration["n_fitted"]:
-            assert description["temperature"] == calibration["temperature"] != 1.0
-            assert calibration["later_loss_after"] != calibration["later_loss_before"]
+    assert windowed.done["classifiers"]["counts"] == {"network_trials": 3 * 2}
+    for figures in windowed.classifiers.figures:
+        description = json.loads(windowed.classifiers.networks[figures.label]["network.json"])
+        calibration = figures.calibration
+        if calibration.n_fitted:
+            assert description["temperature"] == calibration.temperature != 1.0
+            assert calibration.later_loss_after != calibration.later_loss_before
         else:  # legs of a day and more: the purge leaves nothing of two days
-            assert label.name.startswith("extrema")
+            assert figures.label.startswith("extrema")
             assert description["temperature"] == 1.0
-        assert figures["network"] == description["kind"] == "gru"
-        assert figures["shap"]["explainer"] == "windows"
-        assert len(figures["shap"]["buy"]) == 28
+        assert figures.network == description["kind"] == "gru"
+        assert figures.shap.explainer == "windows"
+        assert len(figures.shap.buy) == 28
+
+
+def with_intervals(figures, buy, sell):
+    """Figures with other intervals of the AUC on validation."""
+
+    def scores(interval):
+        return ClassScores(0.0, 0.0, None if interval is None else 0.5, (), interval)
+
+    validation = Evaluation(9, ((9, 0, 0), (0, 0, 0), (0, 0, 0)), scores(buy), scores(None), scores(sell), True)
+    return dataclasses.replace(figures, validation=validation)
 
 
 @pytest.mark.parametrize(
@@ -107,27 +116,25 @@ def test_calibration_and_seeds_are_recorded(windowed):
         (None, [0.6, 0.7], False),
     ],
 )
-def test_who_learned_nothing(buy, sell, nothing):
-    figures = {"validation": {"buy": {"auc_interval": buy}, "sell": {"auc_interval": sell}}}
-    assert classifiers.learned_nothing(figures) is nothing
-    assert not classifiers.learned_nothing({"validation": {"buy": {"auc": 0.5}, "sell": {"auc": 0.5}}})
+def test_who_learned_nothing(tiny_run, buy, sell, nothing):
+    figures = with_intervals(tiny_run.classifiers.figures[0], buy, sell)
+    assert figures.learned_nothing is nothing
+    without = dataclasses.replace(figures, validation=dataclasses.replace(figures.validation, has_intervals=False))
+    assert not without.learned_nothing
 
 
-def test_noise_is_named_in_the_tables(tiny_run, monkeypatch):
-    names = [label.name for label in tiny_run.experiment.label_kinds()]
-    real = classifiers.figures
-
-    def one_is_noise(context, name):
-        found = real(context, name)
-        for side in ("buy", "sell"):
-            found["validation"][side]["auc_interval"] = [0.4, 0.6] if name == names[1] else [0.6, 0.7]
-        return found
-
-    monkeypatch.setattr(classifiers, "figures", one_is_noise)
-    rows = tables.classifier_table(tiny_run).rows
+def test_noise_is_named_in_the_tables(tiny_run):
+    noisy = Results(tiny_run.folder, tiny_run.store)
+    figures = [
+        with_intervals(entry, *((0.4, 0.6) if k == 1 else (0.6, 0.7),) * 2)
+        for k, entry in enumerate(tiny_run.classifiers.figures)
+    ]
+    noisy.classifiers = dataclasses.replace(tiny_run.classifiers, figures=tuple(figures))
+    rows = stages.classifier_table(noisy).rows
     assert ["learned nothing" in row[0] for row in rows] == [False, True, False]
     assert "[.40 .60]" in rows[1][3]
-    assert f"2 of 6 outputs are noise: {names[1]} learned nothing." in tables.tier_table(tiny_run).note
+    name = figures[1].label
+    assert f"2 of 6 outputs are noise: {name} learned nothing." in stages.tier_table(noisy).note
 
 
 @pytest.mark.parametrize(
