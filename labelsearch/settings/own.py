@@ -11,6 +11,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from labelsearch.errors import InputError
@@ -83,23 +84,27 @@ def activate(paths: Sequence[str | Path]) -> None:
     if wanted == _active:
         return
     known = extensions()
-    for extension in known:
-        registry = extension.registry()
-        for name in [name for name, entry in registry.items() if entry.origin]:
-            del registry[name]
+    _forget(known)
     _active = ()
     for path, origin in zip(paths, wanted, strict=True):
         logger.info("executing %s", path)
         try:
             _register(_execute(Path(path), origin), origin, known)
-        except OwnFileError:
-            raise
         except ValueError as error:
+            _forget(known)  # all files or none
             raise OwnFileError(f"{path}: {error}") from error
     _active = wanted
 
 
-def _execute(path: Path, origin: str) -> object:
+def _forget(known: Iterable[Extension]) -> None:
+    """Remove the entries of all files."""
+    for extension in known:
+        registry = extension.registry()
+        for name in [name for name, entry in registry.items() if entry.origin]:
+            del registry[name]
+
+
+def _execute(path: Path, origin: str) -> ModuleType:
     name = f"labelsearch_own_{origin[:16]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -113,7 +118,7 @@ def _execute(path: Path, origin: str) -> object:
     return module
 
 
-def _register(module: object, origin: str, known: Iterable[Extension]) -> None:
+def _register(module: ModuleType, origin: str, known: Iterable[Extension]) -> None:
     names = [extension.listed_as for extension in known if hasattr(module, extension.listed_as)]
     if not names:
         raise ValueError(f"defines none of {', '.join(extension.listed_as for extension in known)}")
@@ -122,6 +127,8 @@ def _register(module: object, origin: str, known: Iterable[Extension]) -> None:
         if not isinstance(listed, (list, tuple)) or (extension.listed_as in names and not listed):
             raise ValueError(f"{extension.listed_as} must be a list of one or more entries")
         for entry in listed:
+            if isinstance(entry, type) and entry.__module__ != module.__name__:
+                raise ValueError(f"{extension.listed_as}: {entry.__name__} is imported; define it in the file itself")
             marked = _mark(entry, origin)
             name = getattr(marked, "name", None) or getattr(marked, "kind", None) or str(marked)
             if isinstance(entry, type):
