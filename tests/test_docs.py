@@ -378,7 +378,7 @@ def add_indicator(monkeypatch: pytest.MonkeyPatch, blocks: list[str]) -> None:
     kernel, row = blocks
     names = dict(vars(formulas))
     exec(kernel.replace("cache=True, ", ""), names)  # there is no file to keep compiled code beside
-    (indicator,) = eval(f"({row})", {**vars(indicators), "f": SimpleNamespace(**names)})
+    indicator = eval(f"({row})", {**vars(indicators), "f": SimpleNamespace(**names)})
     proof.prove_indicator(indicator)
     monkeypatch.setattr(indicators, "BY_NAME", dict(indicators.BY_NAME))
     indicators.register_indicator(indicator)
@@ -389,7 +389,7 @@ def add_network(monkeypatch: pytest.MonkeyPatch, blocks: list[str]) -> None:
     builder, row = blocks
     names = dict(vars(networks))
     exec(builder, names)
-    (kind,) = eval(f"({row})", dict(vars(network_kinds)))
+    kind = eval(f"({row})", dict(vars(network_kinds)))
     monkeypatch.setattr(networks, kind.name, names[kind.name], raising=False)
     prove_network(kind)
     monkeypatch.setattr(network_kinds, "NETWORKS", dict(network_kinds.NETWORKS))
