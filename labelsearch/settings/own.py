@@ -11,6 +11,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from labelsearch.errors import InputError
@@ -105,7 +106,7 @@ def _forget(known: Sequence[Extension]) -> None:
             del registry[name]
 
 
-def _execute(path: Path, origin: str) -> object:
+def _execute(path: Path, origin: str) -> ModuleType:
     name = f"labelsearch_own_{origin[:16]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -119,7 +120,7 @@ def _execute(path: Path, origin: str) -> object:
     return module
 
 
-def _register(module: object, origin: str, known: Sequence[Extension], proved: bool) -> None:
+def _register(module: ModuleType, origin: str, known: Sequence[Extension], proved: bool) -> None:
     names = [extension.listed_as for extension in known if hasattr(module, extension.listed_as)]
     if not names:
         raise ValueError(f"defines none of {', '.join(extension.listed_as for extension in known)}")
@@ -128,6 +129,8 @@ def _register(module: object, origin: str, known: Sequence[Extension], proved: b
         if not isinstance(listed, (list, tuple)) or (extension.listed_as in names and not listed):
             raise ValueError(f"{extension.listed_as} must be a list of one or more entries")
         for entry in listed:
+            if isinstance(entry, type) and entry.__module__ != module.__name__:
+                raise ValueError(f"{extension.listed_as}: {entry.__name__} is imported; define it in the file itself")
             marked = _mark(entry, origin)
             name = getattr(entry, "kind" if isinstance(entry, type) else "name", entry)
             if not proved:
