@@ -1,4 +1,4 @@
-"""Does a chosen feature set separate the classes of bars that it was not chosen on, and better than chance?
+"""Whether a chosen feature set separates the classes of bars it was not chosen on, and better than chance.
 
 Under the null the label is shifted circularly against the features: it keeps its class counts and its autocorrelation,
 but no relation to the features of the same bars.

@@ -50,6 +50,7 @@ class Data:
 
     @property
     def interval_ms(self) -> int:
+        """Length of a bar in milliseconds."""
         return parse_interval(self.interval)
 
 
