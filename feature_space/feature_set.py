@@ -38,7 +38,7 @@ class Feature:
         return found
 
     def raw(self, inputs: Inputs) -> NDArray[np.float64]:
-        """Indicator values before normalisation, float64 (T,)."""
+        """Indicator values before normalisation, (T,) array of float64."""
         return self.indicator().compute(inputs, self.parameters)
 
     @property
@@ -74,7 +74,7 @@ class FeatureSet:
         return max(feature.warm_up for feature in self.features) + self.normalisation.warm_up
 
     def matrix(self, inputs: Inputs) -> NDArray[np.float32]:
-        """Normalised features, float32 of shape (T, F)."""
+        """Normalised features, (T, F) array of float32."""
         out = np.empty((inputs.close.size, len(self.features)), dtype=np.float32)
 
         def fill(column: int) -> None:

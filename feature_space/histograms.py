@@ -81,7 +81,7 @@ def _count_rows_nb(left, right, first, last):
 
 @njit(cache=True, parallel=True)
 def count_pairs_nb(left, right):
-    """Counts of all distances between two sets of bars, (F, A) and (F, B) uint16; int64 (N_BINS,)."""
+    """Counts of all distances between two sets of bars, (F, A) and (F, B) of uint16; (N_BINS,) array of int64."""
     n_tasks = (left.shape[1] + ROWS - 1) // ROWS
     total = np.zeros(N_BINS, dtype=np.int64)
     for task in prange(n_tasks):
@@ -103,9 +103,9 @@ def cross_class(matrix: NDArray[np.floating], classes: NDArray[np.int8]) -> Hist
 
     Parameters
     ----------
-    matrix : float (N, F)
+    matrix : (N, F) array of float
         Features in [-1, 1].
-    classes : int8 (N,)
+    classes : (N,) array of int8
         Class 0, 1 or 2 of each bar.
 
     Raises

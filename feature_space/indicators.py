@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 
 class Inputs(NamedTuple):
-    """Columns that indicators read, each float64 of shape (T,)."""
+    """Columns that indicators read, each a (T,) array of float64."""
 
     price: Array  # volume-weighted price of the bar
     high: Array
@@ -37,7 +37,7 @@ class Inputs(NamedTuple):
 def make_inputs(
     price: Array, high: Array, low: Array, close: Array, volume: Array, trades: Array | None = None
 ) -> Inputs:
-    """Derive the input columns from bars, all float64 of shape (T,), prices positive."""
+    """Derive the input columns from bars, all (T,) arrays of float64, prices positive."""
     return Inputs(
         price=price,
         high=high,
@@ -64,7 +64,7 @@ class Indicator:
     columns : tuple of str
         Fields of `Inputs` that the kernel takes, before the parameters.
     kernel : callable
-        ``kernel(*columns, *parameters)`` -> float64 (T,), each value from no more bars than the warm-up; see
+        ``kernel(*columns, *parameters)``: (T,) array of float64, each value from no more bars than the warm-up; see
         `feature_space.formulas`. With a ``start``: ``kernel(*columns, *parameters, state, out)``, see
         `feature_space.recursive`.
     warm_up : callable
@@ -101,13 +101,13 @@ class Indicator:
         return [getattr(inputs, column) for column in self.columns]
 
     def new_state(self, columns: list[Array]) -> Array:
-        """State of a recursive indicator before the first bar, float64 (M, 2, 8)."""
+        """State of a recursive indicator before the first bar, (M, 2, 8) array of float64."""
         assert self.start is not None
         first = self.start(*(column[0] for column in columns))
         return np.repeat(np.array(first, dtype=np.float64), 16).reshape(-1, 2, 8)
 
     def compute(self, inputs: Inputs, values: tuple[int, ...]) -> Array:
-        """Raw indicator values, float64 (T,)."""
+        """Raw indicator values, (T,) array of float64."""
         columns = self.columns_of(inputs)
         if self.start is None or columns[0].size == 0:
             return in_chunks(lambda *parts: self.kernel(*parts, *values), columns, self.warm_up(*values))

@@ -20,7 +20,7 @@ ROUNDING = 1e-12  # indicators are ratios near 1: a standard deviation below thi
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def squash_nb(x, scale):
-    """(2/pi) arctan(x/scale), float64 (T,) like ``x`` and ``scale``; 0 where the scale is only rounding error."""
+    """(2/pi) arctan(x/scale), (T,) like ``x`` and ``scale``; 0 where the scale is only rounding error."""
     out = np.empty(x.size)
     for i in range(x.size):
         out[i] = arctan_of_ratio_nb(x[i], scale[i]) * (2.0 / np.pi) if scale[i] > ROUNDING else 0.0
@@ -62,7 +62,7 @@ class Normalisation:
         return float(np.std(x)) if self.kind == "train" else 1.0
 
     def apply(self, x: NDArray[np.float64], fitted: float = 1.0) -> NDArray[np.float64]:
-        """Normalise raw values, float64 (T,)."""
+        """Normalise raw values (T,)."""
         if self.kind == "train":
             return in_chunks(lambda part: squash_nb(part, np.full(part.size, self.gain * fitted)), [x], 0)
         return in_chunks(lambda part: squash_nb(part, self.gain * rolling_std_nb(part, self.window)), [x], self.window)

@@ -33,7 +33,7 @@ def balance(value: NDArray[np.float64], classes: NDArray[np.int8]) -> float:
 
 
 def loss_factors(value: NDArray[np.float64], classes: NDArray[np.int8], a: float | None = None) -> NDArray[np.float64]:
-    """Factor w of every bar, mean 1; float64 (T,).
+    """Factor w of every bar, mean 1; (T,) array of float64.
 
     ``a`` is by default the `balance` of these bars; pass that of the fitted bars to weigh later bars on the same scale.
     """

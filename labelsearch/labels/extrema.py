@@ -67,7 +67,7 @@ class Extrema:
         return smooth, *zigzag_nb(smooth, self.up * level, self.down * level)
 
     def turning_points(self, price: NDArray[np.float64]) -> Bars:
-        """Bars of trough, peak, trough, peak and so on, int64 (L,); later bars can still move the last ones."""
+        """Bars (L,) of trough, peak, trough, peak and so on; later bars can still move the last ones."""
         _, troughs, peaks, _ = self._legs(price)
         return np.column_stack([troughs, peaks]).ravel()
 

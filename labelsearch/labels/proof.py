@@ -71,7 +71,7 @@ def _check_class(cls: type[Any]) -> None:
 
 
 def made_up_price(seed: int, n: int) -> NDArray[np.float64]:
-    """Random walk, float64 (n,); for odd seeds on a coarse tick with many equal prices."""
+    """Random walk, (n,) array of float64; for odd seeds on a coarse tick with many equal prices."""
     rng = np.random.default_rng(seed)
     walk = 100.0 * np.exp(np.cumsum(rng.standard_t(4, n) * 2e-3))
     return np.round(walk * 4) / 4 if seed % 2 else walk
@@ -103,7 +103,7 @@ def check_label(label: Label) -> int:
 
 
 def check_values(label: Label, price: NDArray[np.float64], reference: float) -> LabelValues:
-    """Labels of prices, float64 (T,); `ValueError` unless their form, ranges and signs are right and they repeat."""
+    """Labels of prices (T,); `ValueError` unless their form, ranges and signs are right and they repeat."""
     n, before = price.size, price.tobytes()
     got, again = label.values(price, reference), label.values(price.copy(), reference)
     if not isinstance(got, LabelValues):

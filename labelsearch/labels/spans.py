@@ -40,7 +40,7 @@ class Span:
         return self.days / (365.25 / 12.0)
 
     def rows(self, open_time: NDArray[np.int64]) -> slice:
-        """Rows of sorted open times, int64 (T,) ms, that lie in the span."""
+        """Rows of sorted open times, (T,) array of int64, ms, that lie in the span."""
         first, last = np.searchsorted(open_time, (self.start_ms, self.stop_ms))
         return slice(int(first), int(last))
 
@@ -79,16 +79,16 @@ def purged_split(
 
     Parameters
     ----------
-    last_used : int64 (T,)
+    last_used : (T,) array of int64
         Last bar that the label of each bar depends on.
-    usable : bool (T,)
+    usable : (T,) array of bool
         False for bars that must not be used at all (filled bars, warm-up).
     boundary, stop : int
         First validation row and end of the train window.
 
     Returns
     -------
-    fit_rows, validation_rows : int64
+    fit_rows, validation_rows : (N,) array of int64
         ``fit_rows`` lie before ``boundary`` and depend only on bars before it; ``validation_rows`` lie in
         [boundary, stop) and depend only on bars before ``stop``.
     """

@@ -64,7 +64,7 @@ def values_of(labels: pd.DataFrame, index: pd.Index) -> tuple[LabelValues, NDArr
 
 
 def matrix_of(features: pd.DataFrame) -> NDArray[np.float32]:
-    """Features as an array (T, F)."""
+    """Features, (T, F) array of float32."""
     matrix = np.ascontiguousarray(features.to_numpy(np.float32))
     if not np.isfinite(matrix).all():
         raise ValueError("features must be finite numbers")

@@ -44,7 +44,7 @@ class LabelSeries:
     overlap : tuple of tuple of float
         ``[i][j]``: share of the action bars of label i in train that label j marks on the same side; None without any.
     values : mapping of str to LabelValues
-        By label; (T,) each.
+        By label, (T,) each.
     """
 
     counts: tuple[LabelCounts, ...]
