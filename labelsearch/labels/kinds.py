@@ -6,6 +6,7 @@ class as `Label` describes it, in the tuple behind `KINDS`.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
@@ -32,7 +33,7 @@ def option_type(option: Field[Any]) -> type:
     raise ValueError(f"option {option.name!r} must be of type int, float or str")
 
 
-def _fits(wanted: type, value: Any) -> bool:
+def _fits(wanted: type, value: object) -> bool:
     if isinstance(value, bool):
         return False
     if wanted is float:
@@ -40,7 +41,7 @@ def _fits(wanted: type, value: Any) -> bool:
     return isinstance(value, wanted)
 
 
-def make_label(kind: str, **options: Any) -> Label:
+def make_label(kind: str, **options: float | str) -> Label:
     """Label of a named kind.
 
     Raises
@@ -53,7 +54,7 @@ def make_label(kind: str, **options: Any) -> Label:
     return build_label(KINDS[kind], options)
 
 
-def build_label(cls: type[Any], options: dict[str, Any]) -> Label:
+def build_label(cls: type[Any], options: Mapping[str, object]) -> Label:
     """Label of a class with checked options; raises as `make_label`."""
     known = {f.name: f for f in fields(cls)}
     for option, value in options.items():
