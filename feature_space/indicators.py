@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from feature_space import FeatureError
 from feature_space import formulas as f
 from feature_space import recursive as r
 from feature_space.chunks import in_chunks
@@ -89,12 +90,12 @@ class Indicator:
     origin: str = ""
 
     def check(self, values: tuple[int, ...]) -> None:
-        """Raise `ValueError` unless every value is an integer in its interval."""
+        """Raise `FeatureError` unless every value is an integer in its interval."""
         if len(values) != len(self.parameters):
-            raise ValueError(f"{self.name} takes {len(self.parameters)} parameters, got {len(values)}")
+            raise FeatureError(f"{self.name} takes {len(self.parameters)} parameters, got {len(values)}")
         for (name, (low, high)), value in zip(self.parameters.items(), values, strict=True):
             if not low <= value <= high or value != int(value):
-                raise ValueError(f"{self.name}: {name} = {value} is not an integer in [{low}, {high}]")
+                raise FeatureError(f"{self.name}: {name} = {value} is not an integer in [{low}, {high}]")
 
     def columns_of(self, inputs: Inputs) -> list[Array]:
         """The columns that the kernel takes."""
@@ -202,9 +203,9 @@ BY_NAME: dict[str, Indicator] = {indicator.name: indicator for indicator in INDI
 
 
 def find_indicator(name: str) -> Indicator:
-    """The built-in or registered indicator of a name; `ValueError` if there is none."""
+    """The built-in or registered indicator of a name; `FeatureError` if there is none."""
     if name not in BY_NAME:
-        raise ValueError(f"unknown indicator {name!r}")
+        raise FeatureError(f"unknown indicator {name!r}")
     return BY_NAME[name]
 
 
@@ -215,10 +216,10 @@ def register_indicator(indicator: Indicator) -> None:
 
     Raises
     ------
-    ValueError
+    FeatureError
         If the name belongs to a built-in indicator or to one from another file.
     """
     known = BY_NAME.get(indicator.name, indicator)
     if known != indicator and not (known.origin and known.origin == indicator.origin):
-        raise ValueError(f"the name {indicator.name!r} is taken by another indicator")
+        raise FeatureError(f"the name {indicator.name!r} is taken by another indicator")
     BY_NAME[indicator.name] = indicator

@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from feature_space import FeatureError
 from feature_space.chunks import in_chunks
 from feature_space.elementary import arctan_of_ratio_nb
 from feature_space.kernels import rolling_std_nb
@@ -48,9 +49,9 @@ class Normalisation:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"unknown normalisation {self.kind!r}; known are {', '.join(KINDS)}")
+            raise FeatureError(f"unknown normalisation {self.kind!r}; known are {', '.join(KINDS)}")
         if self.window < 2 or not self.gain > 0.0:
-            raise ValueError("a normalisation needs window >= 2 and gain > 0")
+            raise FeatureError("a normalisation needs window >= 2 and gain > 0")
 
     @property
     def warm_up(self) -> int:

@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from feature_space import FeatureError
+
 EPSILON = 1e-6
 N_BINS = 3600  # for separation power; plots sum neighbouring bins
 
@@ -49,7 +51,7 @@ def sample_pairs(
 
     Raises
     ------
-    ValueError
+    FeatureError
         If no such pair exists.
     """
     members = [rows[classes[rows] == c] for c in range(3)]
@@ -57,7 +59,7 @@ def sample_pairs(
     sizes = np.array([len(members[a]) * (len(members[b]) - (a == b)) / (2 - cross) for a, b in kinds])
     if sizes.sum() <= 0:
         wanted = "cross-class pairs: only one class occurs" if cross else "same-class pairs: no class occurs twice"
-        raise ValueError(f"the label has no {wanted}")
+        raise FeatureError(f"the label has no {wanted}")
     if balanced:
         sizes = (sizes > 0).astype(float)
     counts = rng.multinomial(n_pairs, sizes / sizes.sum())

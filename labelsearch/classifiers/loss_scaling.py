@@ -8,6 +8,7 @@ b inside the cosine, for threshold classes whose edge is 1, is our reconstructio
 import numpy as np
 from numpy.typing import NDArray
 
+from labelsearch.classifiers.kinds import NetworkError
 from labelsearch.labels.kinds import NEUTRAL
 
 B = 0.5
@@ -23,12 +24,12 @@ def balance(value: NDArray[np.float64], classes: NDArray[np.int8]) -> float:
 
     Raises
     ------
-    ValueError
+    NetworkError
         If there are no action or no neutral bars.
     """
     neutral = classes == NEUTRAL
     if neutral.all() or not neutral.any():
-        raise ValueError("loss scaling needs both action and neutral bars")
+        raise NetworkError("loss scaling needs both action and neutral bars")
     return float(np.abs(value[~neutral]).sum() / neutral_shape(value[neutral]).sum())
 
 

@@ -5,11 +5,16 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from labelsearch.errors import InputError
 from labelsearch.labels.kernels import ew_std_nb
 
 BUY, NEUTRAL, SELL = 0, 1, 2
 CLASS_NAMES = ("buy", "neutral", "sell")
 VOLATILITY_SPAN = 1440  # bars: a day of minutes
+
+
+class LabelError(InputError):
+    """A label that cannot be made, computed or registered, as one line."""
 
 
 class LabelValues(NamedTuple):
@@ -68,9 +73,9 @@ def classes_by_value(value: NDArray[np.float64], edge: float) -> NDArray[np.int8
 
 
 def checked_reference(label: Label, reference: float) -> float:
-    """The reference; `ValueError` if it is 0 or not a number, so that the label cannot be divided by it."""
+    """The reference; `LabelError` if it is 0 or not a number, so that the label cannot be divided by it."""
     if not reference > 0.0:
-        raise ValueError(f"label {label.name} cannot be scaled: the price hardly moves in the training window")
+        raise LabelError(f"label {label.name} cannot be scaled: the price hardly moves in the training window")
     return reference
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from feature_space.feature_set import FeatureSet, titles, warm_up_of
 from labelsearch.classifiers.figures import Calibration, Evaluation, Trial
+from labelsearch.errors import InputError
 from labelsearch.labels.base import CLASS_NAMES, Label
 from labelsearch.labels.spans import DAY_MS
 from labelsearch.notebook.frame_checks import (
@@ -138,7 +139,7 @@ def choose_features(
 
     Raises
     ------
-    ValueError
+    InputError
         If the label marks too few bars of a class.
     """
     grid, space = grid_of(bars), space or FeatureSpace()
@@ -196,7 +197,7 @@ def train_classifier(
     usable = usable_bars(~traded, warm_up_of(space.chosen(), space.normaliser()))
     problem = classifiers.make_problem(label, values, usable, boundary, FeatureSet((), space.normaliser()), matrix)
     if not problem.validation.size:
-        raise ValueError(f"label {label.name} leaves no bars to validate on: give more of train")
+        raise InputError(f"label {label.name} leaves no bars to validate on: give more of train")
     seeds = Seeds(seed)
     rng = np.random.default_rng(seeds("samples", label.name))
     trained, calibration = classifiers.train(problem, network or Network(), seeds, rng)
@@ -307,15 +308,15 @@ def judge_tiers(
 
     Raises
     ------
-    ValueError
+    InputError
         If a tier does not hold the smaller ones, or ``past`` is needed and missing.
     """
     sizes = tuple(sorted(members, reverse=True))
     best = list(members[sizes[0]])
     if any(list(members[n]) != best[:n] for n in sizes):
-        raise ValueError("a smaller tier must hold the first members of the larger")
+        raise InputError("a smaller tier must hold the first members of the larger")
     if past is None and capital != "equal":
-        raise ValueError(f"capital rule {capital!r} needs what is known before the window: give past")
+        raise InputError(f"capital rule {capital!r} needs what is known before the window: give past")
     asked = _problem(outputs, bars, days, settings, PaperScore())
     params = strategies.loc[best, list(asked.space.names)].to_numpy()
     before = asked if past is None else _problem(*past, None, settings, PaperScore())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from labelsearch.engine.run import RunError
+from labelsearch.errors import InputError
 from labelsearch.labels.base import CLASS_NAMES
 from labelsearch.results.outputs import WINDOWS
 from labelsearch.results.run import STAGE_NAMES, Results
@@ -123,7 +124,7 @@ class Run:
     @staticmethod
     def _check(name: str, known: tuple[str, ...] | list[str], what: str) -> None:
         if name not in known:
-            raise ValueError(f"no {what} {name!r}; there are {', '.join(known)}")
+            raise InputError(f"no {what} {name!r}; there are {', '.join(known)}")
 
 
 def _times(milliseconds: object) -> pd.DatetimeIndex:
