@@ -41,6 +41,12 @@ class Normalisation:
         Bars of the trailing window; unused by ``train``.
     gain : float
         Factor g on the standard deviation.
+
+    Examples
+    --------
+    >>> local = Normalisation("local", window=1440, gain=1.0)
+    >>> local.warm_up, local.fit(np.arange(9.0)), Normalisation("train", 2, 1.0).fit(np.array([1.0, 3.0]))
+    (1440, 1.0, 1.0)
     """
 
     kind: str

@@ -44,10 +44,25 @@ def _fits(wanted: type, value: object) -> bool:
 def make_label(kind: str, **options: float | str) -> Label:
     """Label of a named kind.
 
+    Parameters
+    ----------
+    kind : str
+    **options : int, float or str
+        Fields of the kind.
+
+    Returns
+    -------
+    Label
+
     Raises
     ------
     LabelError
         If the kind or an option is unknown, missing or of the wrong type, or a value is out of range.
+
+    Examples
+    --------
+    >>> make_label("threshold", theta=0.012, horizon=60).name
+    'threshold_1.2_60'
     """
     if kind not in KINDS:
         raise LabelError(f"unknown label kind {kind!r}; known are {', '.join(KINDS)}")

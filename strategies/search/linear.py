@@ -33,6 +33,11 @@ class StrategySpace:
     ------
     StrategyError
         If there is no output or a bound is reversed.
+
+    Examples
+    --------
+    >>> StrategySpace(n_outputs=2).names
+    ('w00', 'w01', 'theta_buy', 'theta_sell', 'delta')
     """
 
     n_outputs: int

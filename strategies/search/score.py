@@ -24,7 +24,11 @@ COMMON = (
 
 
 def monthly_return_pct(growth: np.ndarray | float, months: float) -> np.ndarray:
-    """Compound monthly return in percent of ``growth`` = final value / initial value; -100 at ruin."""
+    """Compound monthly return in percent of ``growth`` = final value / initial value; -100 at ruin.
+
+    >>> monthly_return_pct(1.21, 2.0).round(6).item()
+    10.0
+    """
     return np.asarray(100.0 * (np.maximum(growth, 0.0) ** (1.0 / months) - 1.0))
 
 
@@ -107,7 +111,28 @@ SCORES: dict[str, type[Score]] = {PaperScore.kind: PaperScore}
 
 
 def make_score(kind: str, **options: float) -> Score:
-    """Score of a kind with some of its options; StrategyError for an unknown kind or option, with the known ones."""
+    """Score of a kind.
+
+    Parameters
+    ----------
+    kind : str
+    **options : float
+        Those that differ from the defaults.
+
+    Returns
+    -------
+    Score
+
+    Raises
+    ------
+    StrategyError
+        If the kind or an option is unknown, with the known ones, or an option is not a number.
+
+    Examples
+    --------
+    >>> make_score("paper", target_trades=40.0)
+    PaperScore(target_trades=40.0, target_position_pct=20.0, position_weight=0.5)
+    """
     made = find(SCORES, kind, "score")
     known = {f.name: f.default for f in dataclasses.fields(made)}  # type: ignore[arg-type]
     for name, value in options.items():
