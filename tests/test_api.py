@@ -9,11 +9,13 @@ import typing
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 import vectorbt
 
 import labelsearch
+from labelsearch.classifiers.kinds import network_kind
 
 ROOT = Path(__file__).parents[1]
 OURS = ("labelsearch", "feature_space", "strategies")
@@ -154,6 +156,24 @@ def test_a_strict_checker_accepts_a_program_of_a_users_own(tmp_path):
         command, cwd=tmp_path, env={**os.environ, "MYPYPATH": str(ROOT)}, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_faults_of_a_user_are_input_errors():
+    for call in (
+        lambda: labelsearch.make_label("moon"),
+        lambda: labelsearch.make_label("threshold", theta=-1.0, horizon=5),
+        lambda: labelsearch.make_score("moon"),
+        lambda: labelsearch.Normalisation("moon", 2, 1.0),
+        lambda: labelsearch.Feature("moon", (5,)).indicator(),
+        lambda: labelsearch.Span.of_days("2020-02-01", "2020-01-01"),
+        lambda: labelsearch.Network(device="moon"),
+        lambda: labelsearch.Search(budget="moon"),
+        lambda: labelsearch.form_tiers(pd.DataFrame({"score": [1.0]})),
+        lambda: labelsearch.compute_features(pd.DataFrame(), labelsearch.FeatureSet((), None)),
+        lambda: network_kind("moon"),
+    ):
+        with pytest.raises(labelsearch.InputError, match=r"^[^\n]+$"):
+            call()
 
 
 @pytest.mark.parametrize("package", OURS)
