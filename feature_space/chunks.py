@@ -29,8 +29,8 @@ def in_chunks(work: Callable[..., Array], columns: Sequence[Array], reach: int) 
     Parameters
     ----------
     work : callable
-        Columns of float64 (T,) to values of float64 (T,).
-    columns : sequence of float64 (T,)
+        Columns to values, each a (T,) array of float64.
+    columns : sequence of (T,) arrays of float64
     reach : int
         Most elements before its own that a value needs.
     """

@@ -1,4 +1,4 @@
-"""Does a chosen feature set separate the classes of bars that it was not chosen on, and better than chance?
+"""Whether a chosen feature set separates the classes of bars it was not chosen on, and better than chance.
 
 Under the null the label is shifted circularly against the features: it keeps its class counts and its autocorrelation,
 but no relation to the features of the same bars.
@@ -43,11 +43,11 @@ def confirm(
 
     Parameters
     ----------
-    matrix : float32 (N, F)
+    matrix : (N, F) array of float32
         Chosen features of later, purged bars, in time order.
-    random_matrices : sequence of float32 (N, F)
+    random_matrices : sequence of (N, F) arrays of float32
         Random sets on the same bars.
-    classes : int8 (N,)
+    classes : (N,) array of int8
         Their label classes.
     n_pairs : int
         Cross-class pairs drawn for each measurement.
@@ -55,7 +55,7 @@ def confirm(
         Circular shifts, each by at least a tenth of the bars.
     seed : int
         Seed of the pairs and shifts.
-    weights : float64 (n_bins,), optional
+    weights : (n_bins,) array of float64, optional
         Weight of each distance bin; by default the Gaussian weight.
 
     Raises

@@ -32,13 +32,13 @@ class Feature:
         return f"{self.name}({', '.join(map(str, self.parameters))})"
 
     def indicator(self) -> Indicator:
-        """The indicator of this name; `ValueError` if it is unknown or a parameter is out of range."""
+        """The indicator of this name; `FeatureError` if it is unknown or a parameter is out of range."""
         found = find_indicator(self.name)
         found.check(self.parameters)
         return found
 
     def raw(self, inputs: Inputs) -> NDArray[np.float64]:
-        """Indicator values before normalisation, float64 (T,)."""
+        """Indicator values before normalisation, (T,) array of float64."""
         return self.indicator().compute(inputs, self.parameters)
 
     @property
@@ -51,14 +51,14 @@ class Feature:
 class FeatureSet:
     """Features of one label, in the order of the matrix columns, with their normalisation.
 
-    What computes or checks raises `ValueError` for an unknown indicator or parameters out of range.
+    What computes or checks raises `FeatureError` for an unknown indicator or parameters out of range.
     """
 
     features: tuple[Feature, ...]
     normalisation: Normalisation
 
     def check(self) -> None:
-        """Raise `ValueError` unless every indicator is known and every parameter is in its interval."""
+        """Raise `FeatureError` unless every indicator is known and every parameter is in its interval."""
         for feature in self.features:
             feature.indicator()
 
@@ -74,7 +74,7 @@ class FeatureSet:
         return max(feature.warm_up for feature in self.features) + self.normalisation.warm_up
 
     def matrix(self, inputs: Inputs) -> NDArray[np.float32]:
-        """Normalised features, float32 of shape (T, F)."""
+        """Normalised features, (T, F) array of float32."""
         out = np.empty((inputs.close.size, len(self.features)), dtype=np.float32)
 
         def fill(column: int) -> None:

@@ -1,4 +1,4 @@
-"""Kernels of the windowed indicators: input columns, then integer parameters; one float64 (T,) out.
+"""Kernels of the windowed indicators: input columns, then integer parameters; a (T,) array of float64 out.
 
 Symbols in the docstrings: P volume-weighted price of the bar, Q = P V, r log return of the close,
 TP = (H + L + C)/3, all windows trailing, a quotient by 0 gives 0.

@@ -12,6 +12,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from feature_space import FeatureError
+
 ROWS = 128  # bars of the first set that one task compares with the whole second set
 COLUMNS = 512  # bars of the second set at a time: distances and features of a tile stay in the nearest cache
 SHIFT = 4  # 16 distances share a bin
@@ -38,7 +40,7 @@ class Histogram(NamedTuple):
 def n_steps(n_features: int) -> int:
     """Steps that each feature is rounded to, so that distances stay below 2^16."""
     if not 1 <= n_features <= 4096:
-        raise ValueError(f"exact histograms take 1 to 4096 features, not {n_features}")
+        raise FeatureError(f"exact histograms take 1 to 4096 features, not {n_features}")
     return min(65535 // n_features, 32767)
 
 
@@ -81,7 +83,7 @@ def _count_rows_nb(left, right, first, last):
 
 @njit(cache=True, parallel=True)
 def count_pairs_nb(left, right):
-    """Counts of all distances between two sets of bars, (F, A) and (F, B) uint16; int64 (N_BINS,)."""
+    """Counts of all distances between two sets of bars, (F, A) and (F, B) of uint16; (N_BINS,) array of int64."""
     n_tasks = (left.shape[1] + ROWS - 1) // ROWS
     total = np.zeros(N_BINS, dtype=np.int64)
     for task in prange(n_tasks):
@@ -103,20 +105,20 @@ def cross_class(matrix: NDArray[np.floating], classes: NDArray[np.int8]) -> Hist
 
     Parameters
     ----------
-    matrix : float (N, F)
+    matrix : (N, F) array of float
         Features in [-1, 1].
-    classes : int8 (N,)
+    classes : (N,) array of int8
         Class 0, 1 or 2 of each bar.
 
     Raises
     ------
-    ValueError
+    FeatureError
         If only one class occurs, or a feature lies outside [-1, 1].
     """
     sets = [quantise(matrix[classes == c]) for c in range(3)]
     sets = sorted((s for s in sets if s.shape[1]), key=lambda s: s.shape[1])
     if len(sets) < 2:
-        raise ValueError("the label has no cross-class pairs: only one class occurs")
+        raise FeatureError("the label has no cross-class pairs: only one class occurs")
     counts = np.zeros(N_BINS, dtype=np.int64)
     for i, small in enumerate(sets):
         for large in sets[i + 1 :]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from feature_space import FeatureError
 from feature_space import formulas as f
 from feature_space import recursive as r
 from feature_space.chunks import in_chunks
@@ -21,7 +22,7 @@ Array = NDArray[np.float64]
 
 
 class Inputs(NamedTuple):
-    """Columns that indicators read, each float64 of shape (T,)."""
+    """Columns that indicators read, each a (T,) array of float64."""
 
     price: Array  # volume-weighted price of the bar
     high: Array
@@ -37,7 +38,7 @@ class Inputs(NamedTuple):
 def make_inputs(
     price: Array, high: Array, low: Array, close: Array, volume: Array, trades: Array | None = None
 ) -> Inputs:
-    """Derive the input columns from bars, all float64 of shape (T,), prices positive."""
+    """Derive the input columns from bars, all (T,) arrays of float64, prices positive."""
     return Inputs(
         price=price,
         high=high,
@@ -64,7 +65,7 @@ class Indicator:
     columns : tuple of str
         Fields of `Inputs` that the kernel takes, before the parameters.
     kernel : callable
-        ``kernel(*columns, *parameters)`` -> float64 (T,), each value from no more bars than the warm-up; see
+        ``kernel(*columns, *parameters)``: (T,) array of float64, each value from no more bars than the warm-up; see
         `feature_space.formulas`. With a ``start``: ``kernel(*columns, *parameters, state, out)``, see
         `feature_space.recursive`.
     warm_up : callable
@@ -89,25 +90,25 @@ class Indicator:
     origin: str = ""
 
     def check(self, values: tuple[int, ...]) -> None:
-        """Raise `ValueError` unless every value is an integer in its interval."""
+        """Raise `FeatureError` unless every value is an integer in its interval."""
         if len(values) != len(self.parameters):
-            raise ValueError(f"{self.name} takes {len(self.parameters)} parameters, got {len(values)}")
+            raise FeatureError(f"{self.name} takes {len(self.parameters)} parameters, got {len(values)}")
         for (name, (low, high)), value in zip(self.parameters.items(), values, strict=True):
             if not low <= value <= high or value != int(value):
-                raise ValueError(f"{self.name}: {name} = {value} is not an integer in [{low}, {high}]")
+                raise FeatureError(f"{self.name}: {name} = {value} is not an integer in [{low}, {high}]")
 
     def columns_of(self, inputs: Inputs) -> list[Array]:
         """The columns that the kernel takes."""
         return [getattr(inputs, column) for column in self.columns]
 
     def new_state(self, columns: list[Array]) -> Array:
-        """State of a recursive indicator before the first bar, float64 (M, 2, 8)."""
+        """State of a recursive indicator before the first bar, (M, 2, 8) array of float64."""
         assert self.start is not None
         first = self.start(*(column[0] for column in columns))
         return np.repeat(np.array(first, dtype=np.float64), 16).reshape(-1, 2, 8)
 
     def compute(self, inputs: Inputs, values: tuple[int, ...]) -> Array:
-        """Raw indicator values, float64 (T,)."""
+        """Raw indicator values, (T,) array of float64."""
         columns = self.columns_of(inputs)
         if self.start is None or columns[0].size == 0:
             return in_chunks(lambda *parts: self.kernel(*parts, *values), columns, self.warm_up(*values))
@@ -202,9 +203,9 @@ BY_NAME: dict[str, Indicator] = {indicator.name: indicator for indicator in INDI
 
 
 def find_indicator(name: str) -> Indicator:
-    """The built-in or registered indicator of a name; `ValueError` if there is none."""
+    """The built-in or registered indicator of a name; `FeatureError` if there is none."""
     if name not in BY_NAME:
-        raise ValueError(f"unknown indicator {name!r}")
+        raise FeatureError(f"unknown indicator {name!r}")
     return BY_NAME[name]
 
 
@@ -215,10 +216,10 @@ def register_indicator(indicator: Indicator) -> None:
 
     Raises
     ------
-    ValueError
+    FeatureError
         If the name belongs to a built-in indicator or to one from another file.
     """
     known = BY_NAME.get(indicator.name, indicator)
     if known != indicator and not (known.origin and known.origin == indicator.origin):
-        raise ValueError(f"the name {indicator.name!r} is taken by another indicator")
+        raise FeatureError(f"the name {indicator.name!r} is taken by another indicator")
     BY_NAME[indicator.name] = indicator

@@ -147,9 +147,9 @@ def rolling_std_nb(x, k):
 def smooth_part_nb(x, alpha, state, out):
     """Exponential mean ``y += alpha (x - y)`` of the next part of a series; ``out`` may be ``x``.
 
-    ``state``, float64 (2, 8), holds the last eight elements and the last eight means; before the series all are the
-    value that the mean starts from. The recursion is unrolled over eight steps, so that it vectorises. Formulas go
-    through a series in parts because the memory of a long temporary array costs more than the arithmetic.
+    ``state``, (2, 8) array of float64, holds the last eight elements and the last eight means; before the series all
+    are the value that the mean starts from. The recursion is unrolled over eight steps, so that it vectorises. Formulas
+    go through a series in parts because the memory of a long temporary array costs more than the arithmetic.
     """
     b = 1.0 - alpha
     b2, b4, b8 = b**2, b**4, b**8

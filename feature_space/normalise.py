@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from feature_space import FeatureError
 from feature_space.chunks import in_chunks
 from feature_space.elementary import arctan_of_ratio_nb
 from feature_space.kernels import rolling_std_nb
@@ -20,7 +21,7 @@ ROUNDING = 1e-12  # indicators are ratios near 1: a standard deviation below thi
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def squash_nb(x, scale):
-    """(2/pi) arctan(x/scale), float64 (T,) like ``x`` and ``scale``; 0 where the scale is only rounding error."""
+    """(2/pi) arctan(x/scale), (T,) like ``x`` and ``scale``; 0 where the scale is only rounding error."""
     out = np.empty(x.size)
     for i in range(x.size):
         out[i] = arctan_of_ratio_nb(x[i], scale[i]) * (2.0 / np.pi) if scale[i] > ROUNDING else 0.0
@@ -40,6 +41,12 @@ class Normalisation:
         Bars of the trailing window; unused by ``train``.
     gain : float
         Factor g on the standard deviation.
+
+    Examples
+    --------
+    >>> local = Normalisation("local", window=1440, gain=1.0)
+    >>> local.warm_up, local.fit(np.arange(9.0)), Normalisation("train", 2, 1.0).fit(np.array([1.0, 3.0]))
+    (1440, 1.0, 1.0)
     """
 
     kind: str
@@ -48,9 +55,9 @@ class Normalisation:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"unknown normalisation {self.kind!r}; known are {', '.join(KINDS)}")
+            raise FeatureError(f"unknown normalisation {self.kind!r}; known are {', '.join(KINDS)}")
         if self.window < 2 or not self.gain > 0.0:
-            raise ValueError("a normalisation needs window >= 2 and gain > 0")
+            raise FeatureError("a normalisation needs window >= 2 and gain > 0")
 
     @property
     def warm_up(self) -> int:
@@ -62,7 +69,7 @@ class Normalisation:
         return float(np.std(x)) if self.kind == "train" else 1.0
 
     def apply(self, x: NDArray[np.float64], fitted: float = 1.0) -> NDArray[np.float64]:
-        """Normalise raw values, float64 (T,)."""
+        """Normalise raw values (T,)."""
         if self.kind == "train":
             return in_chunks(lambda part: squash_nb(part, np.full(part.size, self.gain * fitted)), [x], 0)
         return in_chunks(lambda part: squash_nb(part, self.gain * rolling_std_nb(part, self.window)), [x], self.window)

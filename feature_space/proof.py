@@ -6,6 +6,7 @@ ahead, depends on bars before the warm-up, or is not a finite number.
 
 import numpy as np
 
+from feature_space import FeatureError
 from feature_space.chunks import first_needed
 from feature_space.indicators import Array, Indicator, Inputs, make_inputs
 
@@ -15,11 +16,11 @@ def prove_indicator(indicator: Indicator) -> None:
 
     Raises
     ------
-    ValueError
+    FeatureError
         One line that names the indicator and what is wrong.
     """
     if not isinstance(indicator, Indicator):
-        raise ValueError(f"{type(indicator).__name__} is not a feature_space.indicators.Indicator")
+        raise FeatureError(f"{type(indicator).__name__} is not a feature_space.indicators.Indicator")
     where = ""
     try:
         fault = _fault_of_row(indicator)
@@ -31,7 +32,7 @@ def prove_indicator(indicator: Indicator) -> None:
     except Exception as error:  # whatever a user's kernel may raise
         fault = f"raises {type(error).__name__}: {error}"
     if fault:
-        raise ValueError(" ".join(f"indicator {indicator.name}{where} {fault}".split()))
+        raise FeatureError(" ".join(f"indicator {indicator.name}{where} {fault}".split()))
 
 
 def _fault_of_row(indicator: Indicator) -> str:

@@ -1,8 +1,8 @@
 """Kernels of the indicators that are recursive means: they continue from a state, part by part.
 
-Each takes a part of the input columns, integer parameters, ``state`` and ``out``. ``state``, float64 (M, 2, 8), has
-a row for each exponential mean, see `smooth_part_nb`, and for each last element that enters the next difference.
-The kernel updates it, so a series gives the same bits whole, in parts, or bar by bar.
+Each takes a part of the input columns, integer parameters, ``state`` and ``out``. ``state``, (M, 2, 8) array of
+float64, has a row for each exponential mean, see `smooth_part_nb`, and for each last element that enters the next
+difference. The kernel updates it, so a series gives the same bits whole, in parts, or bar by bar.
 
 Symbols in the docstrings: P volume-weighted price of the bar, W_k Wilder mean, a quotient by 0 gives 0.
 """

@@ -44,7 +44,7 @@ class Candidates(NamedTuple):
     """Normalised values of every candidate at the bars in use.
 
     ``features[f]`` lists the settings of feature ``f``; candidate ``c`` of it is row ``offsets[f] + c`` of
-    ``values``, float32 of shape (n_candidates, n_rows); ``position`` maps a bar number to its column, -1 if unused.
+    ``values``, (n_candidates, n_rows) array of float32; ``position`` maps a bar number to its column, -1 if unused.
     """
 
     features: list[list[Feature]]
@@ -85,7 +85,7 @@ def compute_candidates(
 
 @njit(cache=True, nogil=True)
 def pair_terms_nb(values, left, right):
-    """|value_left - value_right| of every candidate and pair, float32 (n_candidates, M)."""
+    """|value_left - value_right| of every candidate and pair, (n_candidates, M) array of float32."""
     out = np.empty((values.shape[0], left.size), dtype=np.float32)
     for c in range(values.shape[0]):
         row = values[c]
@@ -96,7 +96,7 @@ def pair_terms_nb(values, left, right):
 
 @njit(cache=True, nogil=True)
 def near_zero_masses_nb(rest, terms, weights, tops):
-    """Mean weight of the pair distances ``rest + term`` for each row of ``terms``; float64 (n_candidates,).
+    """Mean weight of the pair distances ``rest + term`` for each row of ``terms``; (n_candidates,) array of float64.
 
     ``weights`` are those of equal bins on [0, top], with a ``top`` for each candidate; the last holds beyond it.
     """
@@ -125,9 +125,9 @@ class Selection:
         separation power comes from the spread of all features alone.
     n_evaluations : int
         Candidates scored.
-    distances, same_distances : float64 (M,)
+    distances, same_distances : (M,) array of float64
         Distances of the cross-class and same-class pairs in the chosen set.
-    weights : float64 (n_bins,)
+    weights : (n_bins,) array of float64
         Weight of each distance bin that the search used.
     """
 
@@ -170,7 +170,7 @@ class PairSearch:
         return self.rng.integers(np.diff(self.offsets))
 
     def distances(self, choice: NDArray[np.int64]) -> list[NDArray[np.float64]]:
-        """L1 distance of each pair, float64 (M,), for cross-class and, if given, same-class pairs."""
+        """L1 distance of each pair, (M,) array of float64, for cross-class and, if given, same-class pairs."""
         rows = self.offsets[:-1] + choice
         totals = [np.zeros(terms.shape[1]) for terms in self.terms]
         for total, terms in zip(totals, self.terms, strict=True):

@@ -13,13 +13,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from feature_space import FeatureError
+
 EPSILON = 1e-6
 N_BINS = 3600  # for separation power; plots sum neighbouring bins
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Fixed bar pairs: row numbers ``left`` and ``right``, each int64 of shape (M,)."""
+    """Fixed bar pairs: row numbers ``left`` and ``right``, each a (M,) array of int64."""
 
     left: NDArray[np.int64]
     right: NDArray[np.int64]
@@ -38,9 +40,9 @@ def sample_pairs(
 
     Parameters
     ----------
-    classes : int8 (T,)
+    classes : (T,) array of int8
         Label class of every bar: 0 buy, 1 neutral, 2 sell.
-    rows : int64
+    rows : (N,) array of int64
         Bars that may be drawn.
     n_pairs : int
         Number M of pairs, drawn with replacement.
@@ -49,7 +51,7 @@ def sample_pairs(
 
     Raises
     ------
-    ValueError
+    FeatureError
         If no such pair exists.
     """
     members = [rows[classes[rows] == c] for c in range(3)]
@@ -57,7 +59,7 @@ def sample_pairs(
     sizes = np.array([len(members[a]) * (len(members[b]) - (a == b)) / (2 - cross) for a, b in kinds])
     if sizes.sum() <= 0:
         wanted = "cross-class pairs: only one class occurs" if cross else "same-class pairs: no class occurs twice"
-        raise ValueError(f"the label has no {wanted}")
+        raise FeatureError(f"the label has no {wanted}")
     if balanced:
         sizes = (sizes > 0).astype(float)
     counts = rng.multinomial(n_pairs, sizes / sizes.sum())
@@ -78,7 +80,7 @@ def sample_pairs(
 
 @njit(cache=True, nogil=True)
 def distances_nb(x, left, right):
-    """L1 distance of each pair; ``x`` is (T, F), the result float64 (M,)."""
+    """L1 distance of each pair of ``x`` (T, F), (M,) array of float64."""
     out = np.zeros(left.size)
     for m in range(left.size):
         total = 0.0
@@ -90,7 +92,7 @@ def distances_nb(x, left, right):
 
 @njit(cache=True)
 def histogram_nb(values, n_bins, top):
-    """Counts of ``values`` in ``n_bins`` equal bins on [0, top]; int64."""
+    """Counts of ``values`` in ``n_bins`` equal bins on [0, top], (n_bins,) array of int64."""
     counts = np.zeros(n_bins, dtype=np.int64)
     for value in values:
         counts[min(int(value * (n_bins / top)), n_bins - 1)] += 1
@@ -128,8 +130,8 @@ def estimate_mass(distances: NDArray[np.float64], weights: NDArray[np.float64], 
 
     Parameters
     ----------
-    distances : float64 (M,)
-    weights : float64 (n_bins,)
+    distances : (M,) array of float64
+    weights : (n_bins,) array of float64
         Weight of each distance bin on [0, 2 n_features].
     """
     bins = np.minimum((distances * (weights.size / (2.0 * n_features))).astype(np.int64), weights.size - 1)

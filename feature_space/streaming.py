@@ -25,11 +25,11 @@ def std_step_nb(x, t, k, so_far, rings, out):
 
     Parameters
     ----------
-    x, out : float64 (F,)
+    x, out : (F,) array of float64
     t, k : int
-    so_far : float64 (2, F)
+    so_far : (2, F) array of float64
         Mean and summed squared deviation of all bars so far, until the first window is full.
-    rings : float64 (N, 2, F)
+    rings : (N, 2, F) array of float64
         Ring buffers of the mean and summed squared deviation of the last w = 1, 2, 4, .. bars: rows ``w - 1`` to
         ``2 w - 2`` hold those of the windows that end at the last w bars. N = `ring_rows(k)`.
     """
@@ -134,7 +134,7 @@ class FeatureStream:
     def update(
         self, price: float, high: float, low: float, close: float, volume: float, trades: float = 0.0
     ) -> list[NDArray[np.float32]]:
-        """Take the next bar; returns its features, float32 (F,), of each set.
+        """Take the next bar; returns its features, (F,) array of float32, of each set.
 
         ``price`` is the volume-weighted price of the bar; ``trades`` is 0 where the number of trades is unknown.
         """

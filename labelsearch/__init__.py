@@ -1,18 +1,49 @@
 """Label-and-feature-space search for market-state classifier ensembles.
 
 `open_run` opens a finished run as pandas objects; the other functions are the stages of a run, one each; the classes
-are their settings and what they return. All are loaded when they are first used.
+are their settings, what they return, and the types of their attributes. All are loaded when they are first used.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from labelsearch.errors import InputError, LabelsearchError
 
+__version__ = "0.2.0"
+
+_HOMES = {
+    "feature_space.feature_set": ("Feature", "FeatureSet"),
+    "feature_space.normalise": ("Normalisation",),
+    "labelsearch.classifiers.figures": ("Calibration", "ClassScores", "Evaluation", "Trial"),
+    "labelsearch.labels.base": ("Label", "LabelValues"),
+    "labelsearch.labels.kinds": ("make_label",),
+    "labelsearch.labels.spans": ("Span",),
+    "labelsearch.notebook.frames": (
+        "ChosenSet", "Classifier", "Judged", "choose_features", "compute_features", "form_tiers", "judge_tiers",
+        "label_bars", "predict", "search_strategies", "train_classifier",
+    ),
+    "labelsearch.notebook.run": ("Run", "open_run"),
+    "labelsearch.settings.experiment": ("Experiment",),
+    "labelsearch.settings.sections": (
+        "Data", "FeatureSpace", "Labels", "Network", "Null", "Search", "Separation", "Tiers", "Windows",
+    ),
+    "strategies.search.score": ("PaperScore", "Record", "Score", "make_score"),
+}  # fmt: skip
+
+__all__ = ["InputError", "LabelsearchError", "__version__", *(name for names in _HOMES.values() for name in names)]
+
 if TYPE_CHECKING:
+    from feature_space.feature_set import Feature as Feature
     from feature_space.feature_set import FeatureSet as FeatureSet
+    from feature_space.normalise import Normalisation as Normalisation
+    from labelsearch.classifiers.figures import Calibration as Calibration
+    from labelsearch.classifiers.figures import ClassScores as ClassScores
+    from labelsearch.classifiers.figures import Evaluation as Evaluation
+    from labelsearch.classifiers.figures import Trial as Trial
     from labelsearch.labels.base import Label as Label
+    from labelsearch.labels.base import LabelValues as LabelValues
     from labelsearch.labels.kinds import make_label as make_label
+    from labelsearch.labels.spans import Span as Span
     from labelsearch.notebook.frames import ChosenSet as ChosenSet
     from labelsearch.notebook.frames import Classifier as Classifier
     from labelsearch.notebook.frames import Judged as Judged
@@ -26,38 +57,27 @@ if TYPE_CHECKING:
     from labelsearch.notebook.frames import train_classifier as train_classifier
     from labelsearch.notebook.run import Run as Run
     from labelsearch.notebook.run import open_run as open_run
+    from labelsearch.settings.experiment import Experiment as Experiment
+    from labelsearch.settings.sections import Data as Data
     from labelsearch.settings.sections import FeatureSpace as FeatureSpace
+    from labelsearch.settings.sections import Labels as Labels
     from labelsearch.settings.sections import Network as Network
+    from labelsearch.settings.sections import Null as Null
     from labelsearch.settings.sections import Search as Search
     from labelsearch.settings.sections import Separation as Separation
+    from labelsearch.settings.sections import Tiers as Tiers
+    from labelsearch.settings.sections import Windows as Windows
     from strategies.search.score import PaperScore as PaperScore
+    from strategies.search.score import Record as Record
     from strategies.search.score import Score as Score
     from strategies.search.score import make_score as make_score
+else:  # a type checker knows the names above alone
 
-__version__ = "0.2.0"
+    def __getattr__(name: str) -> object:
+        for module, names in _HOMES.items():
+            if name in names:
+                return getattr(import_module(module), name)
+        raise AttributeError(f"module 'labelsearch' has no attribute {name!r}")
 
-_HOMES = {
-    "feature_space.feature_set": ("FeatureSet",),
-    "labelsearch.labels.base": ("Label",),
-    "labelsearch.labels.kinds": ("make_label",),
-    "labelsearch.notebook.frames": (
-        "ChosenSet", "Classifier", "Judged", "choose_features", "compute_features", "form_tiers", "judge_tiers",
-        "label_bars", "predict", "search_strategies", "train_classifier",
-    ),
-    "labelsearch.notebook.run": ("Run", "open_run"),
-    "labelsearch.settings.sections": ("FeatureSpace", "Network", "Search", "Separation"),
-    "strategies.search.score": ("PaperScore", "Score", "make_score"),
-}  # fmt: skip
-
-__all__ = ["InputError", "LabelsearchError", "__version__", *(name for names in _HOMES.values() for name in names)]
-
-
-def __getattr__(name: str) -> Any:
-    for module, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(module), name)
-    raise AttributeError(f"module 'labelsearch' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    def __dir__() -> list[str]:
+        return sorted(__all__)

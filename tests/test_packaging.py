@@ -27,7 +27,8 @@ def test_wheel_roots(wheel):
     assert packages == {"labelsearch", "feature_space", "strategies"}
     assert "labelsearch/commands/__init__.py" in names
     assert any(name.endswith("LICENSE") for name in names)
-    assert all(name.endswith(".py") for name in names if ".dist-info" not in name)
+    assert {f"{package}/py.typed" for package in packages} <= set(names)
+    assert all(name.endswith((".py", "/py.typed")) for name in names if ".dist-info" not in name)
 
 
 def test_console_script_in_a_clean_environment(wheel, tmp_path):

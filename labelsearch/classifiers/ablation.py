@@ -24,16 +24,16 @@ def stratified_rows(
 
     Parameters
     ----------
-    classes : int8 (T,)
+    classes : (T,) array of int8
         Classes of all bars.
-    rows : int64 (N,)
+    rows : (N,) array of int64
         Rows to draw from.
 
     Returns
     -------
-    drawn : int64
+    drawn : (M,) array of int64
         Sorted.
-    importance : float64
+    importance : (M,) array of float64
         (rows of its class)/(rows of its class drawn), so that weighted sums estimate those over all rows.
     """
     by_class = sorted((rows[classes[rows] == c] for c in range(3)), key=len)
@@ -48,7 +48,7 @@ def stratified_rows(
 
 
 def draw_shifts(span: int, smallest: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Circular shifts, int64 (n,), forwards and backwards, by at most half of the span of rows.
+    """Circular shifts, (n,) array of int64, forwards and backwards, by at most half of the span of rows.
 
     They are by at least ``smallest`` rows, or a quarter of the span where that is less.
     """
@@ -72,24 +72,24 @@ def shift_ablation(
     Parameters
     ----------
     network : Module
-    matrix : float32 (T, F)
+    matrix : (T, F) array of float32
     span : slice
         Rows of the matrix that are shifted among themselves.
-    rows : int64 (N,)
+    rows : (N,) array of int64
         Rows within the span whose loss is measured.
-    classes : int8 (N,)
-    weights : float64 (N,)
+    classes : (N,) array of int8
+    weights : (N,) array of float64
         Loss factors times importance.
     groups : sequence of G sequences of int
         Columns that are shifted together.
-    shifts : int64 (R,)
+    shifts : (R,) array of int64
         Rows to shift by, the same for all groups.
 
     Returns
     -------
     loss : float
         Weighted mean cross-entropy with all columns in place.
-    increase : float64 (G, R)
+    increase : (G, R) array of float64
     """
     start = max(span.start - window_of(network) + 1, 0)
     part = matrix[start : span.stop].copy()

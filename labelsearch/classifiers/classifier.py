@@ -20,7 +20,7 @@ class Predictor(NamedTuple):
     window : int
         Bars of its input window.
     probabilities : callable
-        ``probabilities(matrix, rows, origin)`` -> float32 (N, 3), as `labelsearch.classifiers.prediction.predict`.
+        ``probabilities(matrix, rows, origin)`` as `labelsearch.classifiers.prediction.predict`.
     """
 
     window: int

@@ -17,9 +17,9 @@ class Windows:
 
     Parameters
     ----------
-    matrix : float32 (T, F)
+    matrix : (T, F) array of float32
         Shared, never copied.
-    rows : int64 (N,)
+    rows : (N,) array of int64
         Last row of each window.
     window : int
         L. Rows before the first of the matrix count as copies of it.
@@ -43,7 +43,7 @@ class Windows:
         return len(self), self.window, self.matrix.shape[1]
 
     def gather(self) -> Tensor:
-        """The windows as a tensor, float32 (N, L, F), oldest bar first."""
+        """The windows, (N, L, F) tensor of float32, oldest bar first."""
         index = self.rows[:, None] + torch.arange(1 - self.window, 1)
         return self.matrix.index_select(0, index.clamp_(min=0).flatten()).view(self.shape)
 
@@ -51,9 +51,9 @@ class Windows:
 class Samples(NamedTuple):
     """Rows of one label, ready for a network. N samples, F features."""
 
-    features: Any  # float32 tensor (N, F), or `Windows`
-    classes: Tensor  # int64 (N,)
-    weights: Tensor  # float32 (N,): loss factor times importance, mean 1 over the rows sampled from
+    features: Any  # (N, F) tensor of float32, or `Windows`
+    classes: Tensor  # (N,) tensor of int64
+    weights: Tensor  # (N,) tensor of float32: loss factor times importance, mean 1 over the rows sampled from
 
 
 def sample_rows(
@@ -63,9 +63,9 @@ def sample_rows(
 
     Returns
     -------
-    kept : int64
+    kept : (M,) array of int64
         Sorted row numbers.
-    importance : float64
+    importance : (M,) array of float64
         1 for action rows, (all neutral rows)/(neutral rows kept) for neutral ones: weighted sums over the kept rows
         are unbiased estimates of sums over all rows.
     """

@@ -18,12 +18,12 @@ def evaluate(
 
     Parameters
     ----------
-    probabilities : float32 (N, 3)
-    classes : int8 (N,)
+    probabilities : (N, 3) array of float32
+    classes : (N,) array of int8
         True classes.
     n_bins : int
         Equal bins of the reliability curve.
-    blocks : (int64 (N,), int), optional
+    blocks : ((N,) array of int64, int), optional
         Grid rows and the block length for the intervals of the AUC; without it there are none.
     """
     predicted = probabilities.argmax(axis=1)

@@ -41,14 +41,14 @@ def shap_values(
     ----------
     network : Module
         Maps (N, F), or windows (N, L, F), to logits (N, 3).
-    background : float32 (B, F) or (B, L, F)
+    background : (B, F) or (B, L, F) array of float32
         Rows or windows from which unknown features are taken.
-    rows : float32 (N, F) or (N, L, F)
+    rows : (N, F) or (N, L, F) array of float32
         Rows or windows to explain.
 
     Returns
     -------
-    values : float64 (N, F, 3)
+    values : (N, F, 3) array of float64
     explainer : str
         ``deep``, ``permutation``, or ``windows`` for sampled permutations of whole features; more than one name where
         the members of an ensemble differ.
@@ -79,7 +79,7 @@ def mean_shap_values(
     background: NDArray[np.int64],
     rows: NDArray[np.int64],
 ) -> tuple[NDArray[np.float64], str]:
-    """Mean absolute Shapley values, float64 (F, 3), over rows of the features (T, F), and the explainer's name."""
+    """Mean absolute Shapley values, (F, 3) array of float64, over rows of the features, and the explainer's name."""
     values, explainer = shap_values(network, *_gather(network, matrix, background, rows))
     return np.abs(values).mean(axis=0), explainer
 

@@ -28,11 +28,11 @@ class Perceptron(NamedTuple):
 
     Attributes
     ----------
-    flat : float32 (n,)
+    flat : (n,) array of float32
         Weights (outputs, inputs) and biases (outputs,) of each layer of each network, one after another.
-    turned : float32 (n,)
+    turned : (n,) array of float32
         The same with weights (inputs, outputs), for rows computed one by one.
-    sizes : int64 (layers + 1,)
+    sizes : (layers + 1,) array of int64
         Inputs of the first layer, and outputs of each.
     n_networks : int
     temperature : float
@@ -72,7 +72,7 @@ class Perceptron(NamedTuple):
         return int(self.sizes[0])
 
     def probabilities(self, matrix: NDArray[np.float32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
-        """Class probabilities, float32 (N, 3), at some rows of the features (T, F); by default at all.
+        """Class probabilities, (N, 3) array of float32, at some rows of the features (T, F); by default at all.
 
         Raises
         ------
@@ -132,12 +132,12 @@ def layer_nb(x, flat, at, n_in, n_out, rectify, y):
 
     Parameters
     ----------
-    x : float32 (n_in * LANES,)
-    flat, at : float32 (n,) and int
+    x : (n_in * LANES,) array of float32
+    flat, at : (n,) array of float32, int
         The layer's weights (n_out, n_in) and biases begin at ``at``.
     rectify : bool
         Whether negative values become 0; NaN stays.
-    y : float32 (n_out * LANES,)
+    y : (n_out * LANES,) array of float32
         Output.
     """
     row = np.empty(LANES, dtype=np.float32)

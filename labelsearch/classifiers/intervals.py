@@ -28,14 +28,14 @@ def resamples(
 
     Parameters
     ----------
-    rows : int64 (N,)
+    rows : (N,) array of int64
         Sorted grid rows; blocks are parts of the grid, so gaps between rows stay gaps.
     length : int
         Grid rows in a block.
 
     Yields
     ------
-    float64 (N,)
+    (N,) array of float64
         How many of the drawn blocks cover each row.
     """
     rng = np.random.default_rng(seed)
@@ -65,11 +65,11 @@ def auc_nb(order, truth, last, weights):
 
     Parameters
     ----------
-    order : int32 (N,)
+    order : (N,) array of int32
         Rows by rising score.
-    truth, last : float64 (N,), bool (N,)
+    truth, last : (N,) array of float64 and of bool
         In that order: 1 for rows of the class, else 0; whether the next row has a higher score.
-    weights : float64 (N,)
+    weights : (N,) array of float64
         In the order of the rows themselves. Whole numbers, as resamples have, give exact sums.
 
     Returns
@@ -123,7 +123,7 @@ def paired_difference(
     rows: NDArray[np.int64],
     length: int,
 ) -> PairedDifference:
-    """Difference of weighted mean losses, each float64 (N,) on the same sorted grid rows, int64 (N,).
+    """Difference of weighted mean losses, each (N,) array of float64 on the same sorted grid rows, (N,) array of int64.
 
     The ends of its interval are nan where it is undefined; ``length`` is the number of grid rows of a block.
     """

@@ -8,12 +8,18 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
+from labelsearch.errors import InputError
+
 if TYPE_CHECKING:
     from torch import nn
 
 LOSS_NAMES = ("cross_entropy", "ensloss")
 CALIBRATION_NAMES = ("none", "temperature")
 N_CLASSES = 3  # buy, neutral, sell
+
+
+class NetworkError(InputError):
+    """A network that is unknown or cannot be used or trained, as one line."""
 
 
 class Choice(NamedTuple):
@@ -96,9 +102,9 @@ NETWORKS: dict[str, NetworkKind] = {
 
 
 def network_kind(name: str) -> NetworkKind:
-    """The built-in or registered kind of a name; `ValueError` if there is none."""
+    """The built-in or registered kind of a name; `NetworkError` if there is none."""
     if name not in NETWORKS:
-        raise ValueError(f"unknown network {name!r}; known are {', '.join(NETWORKS)}")
+        raise NetworkError(f"unknown network {name!r}; known are {', '.join(NETWORKS)}")
     return NETWORKS[name]
 
 
@@ -107,12 +113,12 @@ def register_network(row: NetworkKind) -> None:
 
     Raises
     ------
-    ValueError
+    NetworkError
         If the name belongs to a built-in kind or to one from another file.
     """
     known = NETWORKS.get(row.name, row)
     if known != row and not (known.origin and known.origin == row.origin):
-        raise ValueError(f"the name {row.name!r} is taken by another network")
+        raise NetworkError(f"the name {row.name!r} is taken by another network")
     NETWORKS[row.name] = row
 
 

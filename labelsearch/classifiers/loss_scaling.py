@@ -8,6 +8,7 @@ b inside the cosine, for threshold classes whose edge is 1, is our reconstructio
 import numpy as np
 from numpy.typing import NDArray
 
+from labelsearch.classifiers.kinds import NetworkError
 from labelsearch.labels.kinds import NEUTRAL
 
 B = 0.5
@@ -23,17 +24,17 @@ def balance(value: NDArray[np.float64], classes: NDArray[np.int8]) -> float:
 
     Raises
     ------
-    ValueError
+    NetworkError
         If there are no action or no neutral bars.
     """
     neutral = classes == NEUTRAL
     if neutral.all() or not neutral.any():
-        raise ValueError("loss scaling needs both action and neutral bars")
+        raise NetworkError("loss scaling needs both action and neutral bars")
     return float(np.abs(value[~neutral]).sum() / neutral_shape(value[neutral]).sum())
 
 
 def loss_factors(value: NDArray[np.float64], classes: NDArray[np.int8], a: float | None = None) -> NDArray[np.float64]:
-    """Factor w of every bar, mean 1; float64 (T,).
+    """Factor w of every bar, mean 1; (T,) array of float64.
 
     ``a`` is by default the `balance` of these bars; pass that of the fitted bars to weigh later bars on the same scale.
     """

@@ -107,7 +107,7 @@ def tcn(n_features: int, window: int, width: int = 32, dropout: float = 0.0) -> 
 
 
 def positions(length: int, width: int) -> Tensor:
-    """Sines and cosines of the distance to the last bar, float32 (length, width) (Vaswani et al., 2017)."""
+    """Sines and cosines of the distance to the last bar, (length, width) array of float32 (Vaswani et al., 2017)."""
     back = torch.arange(length - 1, -1, -1, dtype=torch.float32)[:, None]
     angle = back * torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
     return torch.stack((torch.sin(angle), torch.cos(angle)), dim=2).flatten(1)[:, :width]

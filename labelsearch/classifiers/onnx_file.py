@@ -22,9 +22,9 @@ class _Probabilities(nn.Module):
 def write_onnx(network: nn.Module, n_features: int, path: Path) -> None:
     """Write a network with its softmax and its weights into one file.
 
-    Input ``features``: float32 (N, F), or (N, L, F) for networks on windows, oldest bar first. Output
-    ``probabilities``: float32 (N, 3) of buy, neutral and sell. Other programs sum in another order, so the last digits
-    may differ.
+    Input ``features``: (N, F) array of float32, or (N, L, F) for networks on windows, oldest bar first. Output
+    ``probabilities``: (N, 3) array of float32, buy, neutral and sell. Other programs sum in another order, so the last
+    digits may differ.
 
     Raises
     ------

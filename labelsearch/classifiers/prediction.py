@@ -38,7 +38,7 @@ def perceptron_of(network: nn.Module) -> Perceptron | None:
 def predict(
     network: nn.Module, matrix: NDArray[np.float32], rows: NDArray[np.int64] | None = None, *, origin: int = 0
 ) -> NDArray[np.float32]:
-    """Class probabilities, float32 (N, 3), at some rows of the features (T, F); by default at all.
+    """Class probabilities, (N, 3) array of float32, at some rows of the features (T, F); by default at all.
 
     The probabilities of a row have the same bits whatever other rows are asked for. Multilayer perceptrons go through
     `labelsearch.classifiers.inference`. All other networks go through torch on one thread, in blocks of one size; as

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from labelsearch.classifiers.kinds import N_CLASSES, Choice, NetworkKind, Step, Whole
+from labelsearch.classifiers.kinds import N_CLASSES, Choice, NetworkError, NetworkKind, Step, Whole
 from labelsearch.classifiers.networks import window_of
 from labelsearch.classifiers.threads import one_thread
 
@@ -26,11 +26,11 @@ def prove_network(row: NetworkKind) -> None:
 
     Raises
     ------
-    ValueError
+    NetworkError
         One line that names the kind and what is wrong.
     """
     if not isinstance(row, NetworkKind):
-        raise ValueError(f"{type(row).__name__} is not a labelsearch.classifiers.kinds.NetworkKind")
+        raise NetworkError(f"{type(row).__name__} is not a labelsearch.classifiers.kinds.NetworkKind")
     where = ""
     try:
         fault = _fault_of_ranges(row)
@@ -43,7 +43,7 @@ def prove_network(row: NetworkKind) -> None:
     except Exception as error:  # whatever a user's module may raise
         fault = f"raises {type(error).__name__}: {error}"
     if fault:
-        raise ValueError(" ".join(f"network {row.name}{where} {fault}".split()))
+        raise NetworkError(" ".join(f"network {row.name}{where} {fault}".split()))
 
 
 def _fault_of_ranges(row: NetworkKind) -> str:

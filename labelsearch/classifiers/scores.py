@@ -11,13 +11,13 @@ SMALLEST = 1e-30  # smaller probabilities count as this, so that the loss stays 
 
 
 def row_losses(probabilities: NDArray[np.float32], classes: NDArray[np.int8]) -> NDArray[np.float64]:
-    """Cross-entropy of each row, float64 (N,)."""
+    """Cross-entropy (N,) of each row."""
     chosen = probabilities[np.arange(len(classes)), classes].astype(np.float64)
     return -np.log(np.maximum(chosen, SMALLEST))
 
 
 def row_brier(probabilities: NDArray[np.float32], classes: NDArray[np.int8]) -> NDArray[np.float64]:
-    """Squared distance of the probabilities from the true class, float64 (N,), in [0, 2] (Brier, 1950)."""
+    """Squared distance (N,) of the probabilities from the true class, in [0, 2] (Brier, 1950)."""
     return ((probabilities - np.eye(3)[classes]) ** 2).sum(axis=1)
 
 
@@ -49,11 +49,11 @@ def score(
 
     Parameters
     ----------
-    probabilities : float32 (N, 3)
-    classes : int8 (N,)
-    weights : float64 (N,)
+    probabilities : (N, 3) array of float32
+    classes : (N,) array of int8
+    weights : (N,) array of float64
         Loss factors.
-    rows : int64 (N,)
+    rows : (N,) array of int64
         Sorted grid rows.
     length : int
         Grid rows of a block of the resampling.

@@ -16,7 +16,7 @@ from labelsearch.classifiers.threads import one_thread
 def microseconds_per_bar(network: nn.Module, matrix: NDArray[np.float32], repeats: int = 50) -> dict[str, float]:
     """Median time per bar on one thread: ``single`` one bar at a time, as in live trading; ``batched`` in full chunks.
 
-    ``matrix`` is float32 (T, F).
+    ``matrix`` is a (T, F) array of float32.
     """
     window = window_of(network)
     network.eval()

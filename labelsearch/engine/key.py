@@ -31,6 +31,11 @@ def digest(value: object) -> str:
     ------
     TypeError
         For anything else: what cannot be hashed by content must not be part of the inputs of a stage.
+
+    Examples
+    --------
+    >>> digest({"a": 1, "b": (2.0, None)}) == digest({"b": [2.0, None], "a": 1})
+    True
     """
     return hashlib.sha256(json.dumps(_plain(value), sort_keys=True).encode()).hexdigest()
 

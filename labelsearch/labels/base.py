@@ -5,11 +5,16 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from labelsearch.errors import InputError
 from labelsearch.labels.kernels import ew_std_nb
 
 BUY, NEUTRAL, SELL = 0, 1, 2
 CLASS_NAMES = ("buy", "neutral", "sell")
 VOLATILITY_SPAN = 1440  # bars: a day of minutes
+
+
+class LabelError(InputError):
+    """A label that cannot be made, computed or registered, as one line."""
 
 
 class LabelValues(NamedTuple):
@@ -29,7 +34,7 @@ class Label(Protocol):
     """What every label kind offers: a frozen dataclass whose fields are its options.
 
     An option is of type int, float or str and carries its explanation as ``field(metadata={"help": ...})``. A kind that
-    is made of alternating turning points may also have ``turning_points(price)`` -> int64 (L,), bars in time order.
+    is made of alternating turning points may also have ``turning_points(price)``, (L,) array of int64, bars in order.
     `labelsearch.labels.proof.prove_label` checks a kind.
 
     Attributes
@@ -55,31 +60,31 @@ class Label(Protocol):
         """Most bars that it looks ahead; None where the prices decide."""
 
     def reference(self, price: NDArray[np.float64]) -> float:
-        """Scale fitted on the prices of the training window, float64 (T,); 1.0 for a label without one."""
+        """Scale fitted on prices (T,) of the training window; 1.0 for a label without one."""
 
     def values(self, price: NDArray[np.float64], reference: float) -> LabelValues:
-        """Labels of all bars from positive prices, float64 (T,)."""
+        """Labels of all bars from positive prices (T,)."""
 
 
 def classes_by_value(value: NDArray[np.float64], edge: float) -> NDArray[np.int8]:
-    """Class of every bar, int8 (T,): sell above ``edge``, buy below ``-edge``; an edge of 1 need only be reached."""
+    """Class (T,) of every bar: sell above ``edge``, buy below ``-edge``; an edge of 1 need only be reached."""
     sell, buy = (value >= 1.0, value <= -1.0) if edge >= 1.0 else (value > edge, value < -edge)
     return np.where(sell, SELL, np.where(buy, BUY, NEUTRAL)).astype(np.int8)
 
 
 def checked_reference(label: Label, reference: float) -> float:
-    """The reference; `ValueError` if it is 0 or not a number, so that the label cannot be divided by it."""
+    """The reference; `LabelError` if it is 0 or not a number, so that the label cannot be divided by it."""
     if not reference > 0.0:
-        raise ValueError(f"label {label.name} cannot be scaled: the price hardly moves in the training window")
+        raise LabelError(f"label {label.name} cannot be scaled: the price hardly moves in the training window")
     return reference
 
 
 def bars_ahead(n: int, horizon: int) -> NDArray[np.int64]:
-    """Index of each bar plus ``horizon``, int64 (n,); n where that lies beyond the data."""
+    """Index (n,) of each bar plus ``horizon``; n where that lies beyond the data."""
     return np.minimum(np.arange(n) + horizon, n)
 
 
 def volatility(price: NDArray[np.float64], span: int) -> NDArray[np.float64]:
-    """Trailing exponentially weighted standard deviation of log returns of one bar, float64 (T,); 0 at the first."""
+    """Trailing exponentially weighted standard deviation (T,) of log returns of one bar; 0 at the first."""
     log_price = np.log(price)
     return ew_std_nb(np.diff(log_price, prepend=log_price[:1]), span)

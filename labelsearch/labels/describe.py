@@ -20,7 +20,7 @@ class ClassCounts:
 
 
 def class_counts(values: LabelValues, traded: NDArray[np.bool_]) -> ClassCounts:
-    """Count the traded bars, bool (T,)."""
+    """Count the traded bars (T,)."""
     settled = traded & values.settled
     counts = np.bincount(values.classes[settled], minlength=len(CLASS_NAMES))
     buy, neutral, sell = counts.tolist()
@@ -34,7 +34,7 @@ def mean_horizon(values: LabelValues, traded: NDArray[np.bool_]) -> float | None
 
 
 def turning_points(label: Label, price: NDArray[np.float64]) -> NDArray[np.int64] | None:
-    """Turning points, int64 (L,), of a label whose kind has them on prices, float64 (T,); None for other kinds."""
+    """Turning points (L,) of a label whose kind has them on prices (T,); None for other kinds."""
     found = getattr(label, "turning_points", None)
     return found(price) if found is not None else None
 
@@ -44,9 +44,9 @@ def mean_leg(turning_points: NDArray[np.int64], settled: NDArray[np.bool_], rows
 
     Parameters
     ----------
-    turning_points : int64 (L,)
+    turning_points : (L,) array of int64
         Bars in time order.
-    settled : bool (T,)
+    settled : (T,) array of bool
     """
     inside = (turning_points >= rows.start) & (turning_points < rows.stop) & settled[turning_points]
     kept = turning_points[inside]
@@ -54,7 +54,7 @@ def mean_leg(turning_points: NDArray[np.int64], settled: NDArray[np.bool_], rows
 
 
 def marks(values: LabelValues, traded: NDArray[np.bool_]) -> NDArray[np.int8]:
-    """Classes, int8 (T,), neutral wherever a bar is not settled or not traded, bool (T,)."""
+    """Classes (T,), neutral wherever a bar is not settled or not ``traded`` (T,)."""
     return np.where(traded & values.settled, values.classes, np.int8(NEUTRAL))
 
 
@@ -63,7 +63,7 @@ def overlap(marked: list[NDArray[np.int8]]) -> list[list[float | None]]:
 
     Parameters
     ----------
-    marked : list of int8 (T,)
+    marked : list of (T,) arrays of int8
         From `marks`, one for each label.
 
     Returns

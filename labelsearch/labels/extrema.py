@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from labelsearch.labels.base import LabelValues, classes_by_value
+from labelsearch.labels.base import LabelError, LabelValues, classes_by_value
 from labelsearch.labels.kernels import (
     LIMIT_SPAN,
     SMOOTHING,
@@ -42,7 +42,7 @@ class Extrema:
 
     def __post_init__(self) -> None:
         if self.up <= 0.0 or self.down < 0.0:
-            raise ValueError("an extrema label needs up > 0 and down >= 0")
+            raise LabelError("an extrema label needs up > 0 and down >= 0")
 
     @property
     def name(self) -> str:
@@ -61,13 +61,13 @@ class Extrema:
 
     def _legs(self, price: NDArray[np.float64]) -> tuple[NDArray[np.float64], Bars, Bars, Bars]:
         if not np.isfinite(price).all():
-            raise ValueError("an extrema label needs finite prices")
+            raise LabelError("an extrema label needs finite prices")
         smooth = centred_mean_nb(price, SMOOTHING)
         level = trailing_mean_nb(smooth, LIMIT_SPAN) / 100.0
         return smooth, *zigzag_nb(smooth, self.up * level, self.down * level)
 
     def turning_points(self, price: NDArray[np.float64]) -> Bars:
-        """Bars of trough, peak, trough, peak and so on, int64 (L,); later bars can still move the last ones."""
+        """Bars (L,) of trough, peak, trough, peak and so on; later bars can still move the last ones."""
         _, troughs, peaks, _ = self._legs(price)
         return np.column_stack([troughs, peaks]).ravel()
 

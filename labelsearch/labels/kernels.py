@@ -59,19 +59,19 @@ def threshold_nb(price, future, theta, edge):
 
     Parameters
     ----------
-    price : float64 (T,)
-    future : float64 (T - horizon,), or empty
+    price : (T,) array of float64
+    future : (T - horizon,) or empty array of float64
         Price that each price is compared with.
-    theta : float64 (T,) or (1,)
+    theta : (T,) or (1,) array of float64
         Relative move that is an action.
     edge : float
         Size of the value above which a bar is an action; 1 for a move of theta.
 
     Returns
     -------
-    value : float64 (T,)
+    value : (T,) array of float64
         -clip(move/theta, -1, 1)^3; 0 where the future lies beyond the data.
-    classes : int8 (T,)
+    classes : (T,) array of int8
     """
     n = price.size
     value, classes = np.zeros(n), np.ones(n, np.int8)
@@ -111,12 +111,12 @@ def zigzag_nb(smooth, up, down):
 
     Parameters
     ----------
-    smooth, up, down : float64 (T,)
+    smooth, up, down : (T,) array of float64
         The series, and per bar the rise that makes a leg and the fall that separates two legs, in price.
 
     Returns
     -------
-    troughs, peaks, decided : int64 (L,)
+    troughs, peaks, decided : (L,) array of int64
         Bars of each leg's trough and peak, and the bar whose value decided that the leg exists; T for a leg that is
         still open at the end.
     """
@@ -187,17 +187,17 @@ def first_touch_nb(price, up, down, horizon):
 
     Parameters
     ----------
-    price : float64 (T,)
-    up, down : float64 (T,)
+    price : (T,) array of float64
+    up, down : (T,) array of float64
         Relative moves that touch the upper and lower barrier of each bar; a bar whose ``up`` is 0 has no barriers.
     horizon : int
         Bars to the vertical barrier.
 
     Returns
     -------
-    relative : float64 (T,)
+    relative : (T,) array of float64
         In [-1, 1]; 1 is a touch of the upper barrier. 0 where the end of the data comes first.
-    last_used : int64 (T,)
+    last_used : (T,) array of int64
         Bar of the touch or of the vertical barrier; T where the end of the data comes first.
     """
     n = price.size
@@ -235,13 +235,13 @@ def strongest_trend_nb(x, shortest, longest, step):
 
     Parameters
     ----------
-    x : float64 (T,)
+    x : (T,) array of float64
     shortest, longest, step : int
         Windows hold the bar and the next ``shortest``, ``shortest + step``, .. up to ``longest`` bars.
 
     Returns
     -------
-    t : float64 (T,)
+    t : (T,) array of float64
         The first of equals; infinite for a line without scatter, 0 where nothing moves, and 0 where the longest window
         does not fit.
     """

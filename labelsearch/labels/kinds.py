@@ -6,10 +6,11 @@ class as `Label` describes it, in the tuple behind `KINDS`.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
-from labelsearch.labels.base import BUY, CLASS_NAMES, NEUTRAL, SELL, Label, LabelValues
+from labelsearch.labels.base import BUY, CLASS_NAMES, NEUTRAL, SELL, Label, LabelError, LabelValues
 from labelsearch.labels.extrema import Extrema
 from labelsearch.labels.threshold import Published, Threshold
 from labelsearch.labels.trend_scanning import TrendScanning
@@ -25,14 +26,14 @@ TYPE_NAMES = {int: "a whole number", float: "a finite number", str: "text"}
 
 
 def option_type(option: Field[Any]) -> type:
-    """Type of an option: int, float or str, also where the annotation is text; `ValueError` for any other."""
+    """Type of an option: int, float or str, also where the annotation is text; `LabelError` for any other."""
     for known in TYPE_NAMES:
         if option.type in (known, known.__name__):
             return known
-    raise ValueError(f"option {option.name!r} must be of type int, float or str")
+    raise LabelError(f"option {option.name!r} must be of type int, float or str")
 
 
-def _fits(wanted: type, value: Any) -> bool:
+def _fits(wanted: type, value: object) -> bool:
     if isinstance(value, bool):
         return False
     if wanted is float:
@@ -40,29 +41,44 @@ def _fits(wanted: type, value: Any) -> bool:
     return isinstance(value, wanted)
 
 
-def make_label(kind: str, **options: Any) -> Label:
+def make_label(kind: str, **options: float | str) -> Label:
     """Label of a named kind.
+
+    Parameters
+    ----------
+    kind : str
+    **options : int, float or str
+        Fields of the kind.
+
+    Returns
+    -------
+    Label
 
     Raises
     ------
-    ValueError
+    LabelError
         If the kind or an option is unknown, missing or of the wrong type, or a value is out of range.
+
+    Examples
+    --------
+    >>> make_label("threshold", theta=0.012, horizon=60).name
+    'threshold_1.2_60'
     """
     if kind not in KINDS:
-        raise ValueError(f"unknown label kind {kind!r}; known are {', '.join(KINDS)}")
+        raise LabelError(f"unknown label kind {kind!r}; known are {', '.join(KINDS)}")
     return build_label(KINDS[kind], options)
 
 
-def build_label(cls: type[Any], options: dict[str, Any]) -> Label:
+def build_label(cls: type[Any], options: Mapping[str, object]) -> Label:
     """Label of a class with checked options; raises as `make_label`."""
     known = {f.name: f for f in fields(cls)}
     for option, value in options.items():
         if option not in known:
-            raise ValueError(f"unknown option {option!r} of label kind {cls.kind}; known are {', '.join(known)}")
+            raise LabelError(f"unknown option {option!r} of label kind {cls.kind}; known are {', '.join(known)}")
         wanted = option_type(known[option])
         if not _fits(wanted, value):
-            raise ValueError(f"option {option!r} of label kind {cls.kind} must be {TYPE_NAMES[wanted]}, not {value!r}")
+            raise LabelError(f"option {option!r} of label kind {cls.kind} must be {TYPE_NAMES[wanted]}, not {value!r}")
     lacking = [name for name, f in known.items() if f.default is MISSING and name not in options]
     if lacking:
-        raise ValueError(f"label kind {cls.kind} needs {', '.join(lacking)}")
+        raise LabelError(f"label kind {cls.kind} needs {', '.join(lacking)}")
     return cls(**options)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelsearch.labels.base import BUY, NEUTRAL, SELL, Label, LabelValues
+from labelsearch.labels.base import BUY, NEUTRAL, SELL, Label, LabelError, LabelValues
 from labelsearch.labels.kinds import KINDS, build_label, option_type
 
 N_PRICES = 4  # series that each example is computed on
@@ -23,12 +23,12 @@ def register_label(cls: type[Any]) -> None:
 
     Raises
     ------
-    ValueError
+    LabelError
         If the name belongs to a built-in kind or to one from another file.
     """
     known = KINDS.get(cls.kind, cls)
     if known is not cls and not (known.origin and known.origin == getattr(cls, "origin", "")):
-        raise ValueError(f"the name {cls.kind!r} is taken by another label kind")
+        raise LabelError(f"the name {cls.kind!r} is taken by another label kind")
     KINDS[cls.kind] = cls
 
 
@@ -37,41 +37,41 @@ def prove_label(cls: type[Any]) -> None:
 
     Raises
     ------
-    ValueError
+    LabelError
         One line that names the kind and what is wrong.
     """
     kind = getattr(cls, "kind", None)
     if not isinstance(cls, type) or not isinstance(kind, str) or not kind.isidentifier():
-        raise ValueError(f"{getattr(cls, '__name__', cls)} is not a class with a name in its attribute kind")
+        raise LabelError(f"{getattr(cls, '__name__', cls)} is not a class with a name in its attribute kind")
     try:
         _check_class(cls)
         labels = [build_label(cls, options) for options in cls.examples]
         if len({label.name for label in labels}) < len(labels):
-            raise ValueError("two of its examples have the same name")
+            raise LabelError("two of its examples have the same name")
         if not sum(check_label(label) for label in labels):
-            raise ValueError("its examples mark no bar of a random walk with moves of 0.3% a bar")
+            raise LabelError("its examples mark no bar of a random walk with moves of 0.3% a bar")
     except Exception as error:  # whatever a user's class may raise
         text = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-        raise ValueError(" ".join(f"label kind {kind}: {text}".split())) from error
+        raise LabelError(" ".join(f"label kind {kind}: {text}".split())) from error
 
 
 def _check_class(cls: type[Any]) -> None:
-    """Raise `ValueError` unless the class has the members and options of `labelsearch.labels.base.Label`."""
+    """Raise `LabelError` unless the class has the members and options of `labelsearch.labels.base.Label`."""
     if not dataclasses.is_dataclass(cls) or not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
-        raise ValueError("must be a frozen dataclass")
+        raise LabelError("must be a frozen dataclass")
     lacking = [member for member in MEMBERS if not hasattr(cls, member)]
     if lacking:
-        raise ValueError(f"has no {lacking[0]}")
+        raise LabelError(f"has no {lacking[0]}")
     if not getattr(cls, "examples", ()):
-        raise ValueError("needs examples: a tuple of options of typical instances")
+        raise LabelError("needs examples: a tuple of options of typical instances")
     for option in dataclasses.fields(cls):
         option_type(option)
         if not option.metadata.get("help"):
-            raise ValueError(f'option {option.name!r} has no explanation: field(metadata={{"help": ...}})')
+            raise LabelError(f'option {option.name!r} has no explanation: field(metadata={{"help": ...}})')
 
 
 def made_up_price(seed: int, n: int) -> NDArray[np.float64]:
-    """Random walk, float64 (n,); for odd seeds on a coarse tick with many equal prices."""
+    """Random walk, (n,) array of float64; for odd seeds on a coarse tick with many equal prices."""
     rng = np.random.default_rng(seed)
     walk = 100.0 * np.exp(np.cumsum(rng.standard_t(4, n) * 2e-3))
     return np.round(walk * 4) / 4 if seed % 2 else walk
@@ -81,7 +81,7 @@ def made_up_reference(label: Label) -> float:
     """Reference of a label from a price series of its own."""
     reference = label.reference(made_up_price(99, 2000 + 4 * (label.lookahead or 0)))
     if not isinstance(reference, float) or not 0.0 < reference < np.inf:
-        raise ValueError(f"{label.name}: reference must be a positive float, not {reference!r}")
+        raise LabelError(f"{label.name}: reference must be a positive float, not {reference!r}")
     return reference
 
 
@@ -95,7 +95,7 @@ def check_label(label: Label) -> int:
         values = check_values(label, price, reference)
         check_last_used(label, price, reference, np.random.default_rng(seed))
         if not values.settled.any():
-            raise ValueError(f"{label.name}: all of {price.size} bars stay unsettled")
+            raise LabelError(f"{label.name}: all of {price.size} bars stay unsettled")
         n_action += int((values.classes != NEUTRAL).sum())
     for n in (1, 2):
         check_values(label, made_up_price(0, n), reference)
@@ -103,30 +103,30 @@ def check_label(label: Label) -> int:
 
 
 def check_values(label: Label, price: NDArray[np.float64], reference: float) -> LabelValues:
-    """Labels of prices, float64 (T,); `ValueError` unless their form, ranges and signs are right and they repeat."""
+    """Labels of prices (T,); `LabelError` unless their form, ranges and signs are right and they repeat."""
     n, before = price.size, price.tobytes()
     got, again = label.values(price, reference), label.values(price.copy(), reference)
     if not isinstance(got, LabelValues):
-        raise ValueError(f"{label.name}: values must return LabelValues")
+        raise LabelError(f"{label.name}: values must return LabelValues")
     for name, array, kind in zip(got._fields, got, (np.float64, np.int8, np.int64), strict=True):
         if not isinstance(array, np.ndarray) or array.dtype != kind or array.shape != (n,):
-            raise ValueError(f"{label.name}: {name} must be {kind.__name__} of shape (T,)")
+            raise LabelError(f"{label.name}: {name} must be {kind.__name__} of shape (T,)")
     if price.tobytes() != before:
-        raise ValueError(f"{label.name}: changes the prices it is given")
+        raise LabelError(f"{label.name}: changes the prices it is given")
     if any(getattr(got, name).tobytes() != getattr(again, name).tobytes() for name in got._fields):
-        raise ValueError(f"{label.name}: gives other values when computed again")
+        raise LabelError(f"{label.name}: gives other values when computed again")
     value, classes, last_used = got
     if not (np.abs(value) <= 1.0).all():
-        raise ValueError(f"{label.name}: value must lie in [-1, 1]")
+        raise LabelError(f"{label.name}: value must lie in [-1, 1]")
     if not np.isin(classes, (BUY, NEUTRAL, SELL)).all():
-        raise ValueError(f"{label.name}: classes must be 0, 1 or 2")
+        raise LabelError(f"{label.name}: classes must be 0, 1 or 2")
     if (value[classes == BUY] >= 0.0).any() or (value[classes == SELL] <= 0.0).any():
-        raise ValueError(f"{label.name}: value must be negative at buy bars and positive at sell bars")
+        raise LabelError(f"{label.name}: value must be negative at buy bars and positive at sell bars")
     if (last_used < np.arange(n)).any() or (last_used > n).any():
-        raise ValueError(f"{label.name}: last_used must lie between the bar itself and T")
+        raise LabelError(f"{label.name}: last_used must lie between the bar itself and T")
     ahead = (last_used - np.arange(n))[got.settled]
     if label.lookahead is not None and (ahead > label.lookahead).any():
-        raise ValueError(f"{label.name}: last_used is {ahead.max()} bars ahead, but lookahead is {label.lookahead}")
+        raise LabelError(f"{label.name}: last_used is {ahead.max()} bars ahead, but lookahead is {label.lookahead}")
     return got
 
 
@@ -147,7 +147,7 @@ def _continuations(price: NDArray[np.float64], last: int, rng: np.random.Generat
 
 
 def check_last_used(label: Label, price: NDArray[np.float64], reference: float, rng: np.random.Generator) -> None:
-    """Raise `ValueError` if other prices after ``last_used[t]``, or none at all, change the label of bar t."""
+    """Raise `LabelError` if other prices after ``last_used[t]``, or none at all, change the label of bar t."""
     whole = label.values(price, reference)
     ends = np.unique(whole.last_used[whole.settled])
     for last in rng.choice(ends, min(ends.size, N_ENDS), replace=False) if ends.size else []:
@@ -158,4 +158,4 @@ def check_last_used(label: Label, price: NDArray[np.float64], reference: float, 
                 different = bars[getattr(whole, name)[bars] != getattr(changed, name)[bars]]
                 if different.size:
                     at = f"bar {different[0]}, whose last_used is {whole.last_used[different[0]]}"
-                    raise ValueError(f"{label.name}: bars after {last} change the {name} of {at}")
+                    raise LabelError(f"{label.name}: bars after {last} change the {name} of {at}")

@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from labelsearch.labels.base import LabelError
+
 DAY_MS = 86_400_000
 
 
@@ -23,10 +25,10 @@ class Span:
 
     @classmethod
     def of_days(cls, first: str, last: str) -> "Span":
-        """Span of whole UTC days, both included, from ``YYYY-MM-DD``; `ValueError` if the last is before the first."""
+        """Span of whole UTC days, both included, from ``YYYY-MM-DD``; `LabelError` if the last is before the first."""
         begin, end = date.fromisoformat(first), date.fromisoformat(last)
         if end < begin:
-            raise ValueError(f"window ends on {last}, before its start {first}")
+            raise LabelError(f"window ends on {last}, before its start {first}")
         return cls(_midnight_ms(begin), _midnight_ms(end + timedelta(days=1)))
 
     @property
@@ -40,7 +42,7 @@ class Span:
         return self.days / (365.25 / 12.0)
 
     def rows(self, open_time: NDArray[np.int64]) -> slice:
-        """Rows of sorted open times, int64 (T,) ms, that lie in the span."""
+        """Rows of sorted open times, (T,) array of int64, ms, that lie in the span."""
         first, last = np.searchsorted(open_time, (self.start_ms, self.stop_ms))
         return slice(int(first), int(last))
 
@@ -57,16 +59,16 @@ def check_order(windows: dict[str, Span], lookahead_ms: int) -> None:
 
     Raises
     ------
-    ValueError
+    LabelError
         Naming the two windows, the gap and the gap needed.
     """
     names = list(windows)
     for before, after in itertools.pairwise(names):
         gap = windows[after].start_ms - windows[before].stop_ms
         if gap < 0:
-            raise ValueError(f"window {after!r} starts before window {before!r} ends")
+            raise LabelError(f"window {after!r} starts before window {before!r} ends")
         if gap < lookahead_ms:
-            raise ValueError(
+            raise LabelError(
                 f"windows {before!r} and {after!r} are {gap / 60_000:g} minutes apart, "
                 f"but labels look {lookahead_ms / 60_000:g} minutes ahead"
             )
@@ -79,16 +81,16 @@ def purged_split(
 
     Parameters
     ----------
-    last_used : int64 (T,)
+    last_used : (T,) array of int64
         Last bar that the label of each bar depends on.
-    usable : bool (T,)
+    usable : (T,) array of bool
         False for bars that must not be used at all (filled bars, warm-up).
     boundary, stop : int
         First validation row and end of the train window.
 
     Returns
     -------
-    fit_rows, validation_rows : int64
+    fit_rows, validation_rows : (N,) array of int64
         ``fit_rows`` lie before ``boundary`` and depend only on bars before it; ``validation_rows`` lie in
         [boundary, stop) and depend only on bars before ``stop``.
     """

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from labelsearch.labels.base import (
     VOLATILITY_SPAN,
+    LabelError,
     LabelValues,
     bars_ahead,
     checked_reference,
@@ -55,13 +56,13 @@ class Threshold:
 
     def __post_init__(self) -> None:
         if self.theta <= 0.0 or self.horizon < 1:
-            raise ValueError("a threshold label needs theta > 0 and horizon >= 1")
+            raise LabelError("a threshold label needs theta > 0 and horizon >= 1")
         if self.future not in ("point", "wma"):
-            raise ValueError(f"unknown future {self.future!r}; known are point, wma")
+            raise LabelError(f"unknown future {self.future!r}; known are point, wma")
         if self.scale not in ("fixed", "volatility", "quantile"):
-            raise ValueError(f"unknown scale {self.scale!r}; known are fixed, volatility, quantile")
+            raise LabelError(f"unknown scale {self.scale!r}; known are fixed, volatility, quantile")
         if self.span < 1:
-            raise ValueError("a threshold label needs span >= 1")
+            raise LabelError("a threshold label needs span >= 1")
 
     @property
     def name(self) -> str:
@@ -114,7 +115,7 @@ class Published:
 
     def __post_init__(self) -> None:
         if self.horizon < 1:
-            raise ValueError("a published label needs horizon >= 1")
+            raise LabelError("a published label needs horizon >= 1")
 
     @property
     def name(self) -> str:

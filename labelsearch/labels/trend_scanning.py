@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from labelsearch.labels.base import LabelValues, bars_ahead, classes_by_value
+from labelsearch.labels.base import LabelError, LabelValues, bars_ahead, classes_by_value
 from labelsearch.labels.kernels import strongest_trend_nb
 
 
@@ -39,9 +39,9 @@ class TrendScanning:
 
     def __post_init__(self) -> None:
         if not 2 <= self.shortest <= self.longest:
-            raise ValueError("a trend_scanning label needs 2 <= shortest <= longest")
+            raise LabelError("a trend_scanning label needs 2 <= shortest <= longest")
         if self.edge <= 0.0 or self.step < 1:
-            raise ValueError("a trend_scanning label needs edge > 0 and step >= 1")
+            raise LabelError("a trend_scanning label needs edge > 0 and step >= 1")
 
     @property
     def name(self) -> str:

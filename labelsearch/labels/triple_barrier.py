@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from labelsearch.labels.base import VOLATILITY_SPAN, LabelValues, classes_by_value, volatility
+from labelsearch.labels.base import VOLATILITY_SPAN, LabelError, LabelValues, classes_by_value, volatility
 from labelsearch.labels.kernels import first_touch_nb
 
 
@@ -53,13 +53,13 @@ class TripleBarrier:
 
     def __post_init__(self) -> None:
         if self.up <= 0.0 or self.down <= 0.0 or self.horizon < 1:
-            raise ValueError("a triple_barrier label needs up > 0, down > 0 and horizon >= 1")
+            raise LabelError("a triple_barrier label needs up > 0, down > 0 and horizon >= 1")
         if self.scale not in ("volatility", "fixed"):
-            raise ValueError(f"unknown scale {self.scale!r}; known are volatility, fixed")
+            raise LabelError(f"unknown scale {self.scale!r}; known are volatility, fixed")
         if self.vertical not in ("neutral", "sign"):
-            raise ValueError(f"unknown vertical {self.vertical!r}; known are neutral, sign")
+            raise LabelError(f"unknown vertical {self.vertical!r}; known are neutral, sign")
         if self.span < 1:
-            raise ValueError("a triple_barrier label needs span >= 1")
+            raise LabelError("a triple_barrier label needs span >= 1")
 
     @property
     def name(self) -> str:

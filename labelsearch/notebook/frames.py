@@ -16,6 +16,7 @@ import pandas as pd
 
 from feature_space.feature_set import FeatureSet, titles, warm_up_of
 from labelsearch.classifiers.figures import Calibration, Evaluation, Trial
+from labelsearch.errors import InputError
 from labelsearch.labels.base import CLASS_NAMES, Label
 from labelsearch.labels.spans import DAY_MS
 from labelsearch.notebook.frame_checks import (
@@ -104,6 +105,19 @@ def label_bars(
     DataFrame
         ``value`` in [-1, 1], ``classes`` (0 buy, 1 neutral, 2 sell) and ``last_used``, the number on the grid of the
         last bar that the label has seen; the number of bars where more of them could still change it.
+
+    Raises
+    ------
+    InputError
+        If bars are not as above, the price is unknown or the label cannot be scaled.
+
+    Examples
+    --------
+    >>> from labelsearch import make_label
+    >>> index = pd.date_range("2018-01-01", periods=3, freq="1min", tz="UTC")
+    >>> bars = pd.DataFrame(dict.fromkeys(("open", "high", "low", "close", "volume"), [100.0, 102.0, 101.0]), index)
+    >>> label_bars(bars, make_label("threshold", theta=0.01, horizon=1))["classes"].tolist()
+    [0, 1, 1]
     """
     grid = grid_of(bars)
     scale = label.reference(price_of(grid if reference is None else grid_of(reference), price))
@@ -131,6 +145,10 @@ def choose_features(
         From `label_bars`, of train or more.
     label : Label
         Its name is part of the seeds.
+    space, separation : FeatureSpace, Separation, optional
+    validation_share : float
+        Last part of train, on which the set is confirmed.
+    seed : int
 
     Returns
     -------
@@ -138,8 +156,8 @@ def choose_features(
 
     Raises
     ------
-    ValueError
-        If the label marks too few bars of a class.
+    InputError
+        If bars and labels do not fit, or the label marks too few bars of a class.
     """
     grid, space = grid_of(bars), space or FeatureSpace()
     boundary = int(len(grid) * (1.0 - validation_share))
@@ -158,7 +176,24 @@ def choose_features(
 
 
 def compute_features(bars: pd.DataFrame, feature_set: FeatureSet) -> pd.DataFrame:
-    """Features in (-1, 1), float32, of every bar of the grid; none sees a later bar."""
+    """Features of every bar of the grid; none sees a later bar.
+
+    Parameters
+    ----------
+    bars : DataFrame
+    feature_set : FeatureSet
+        From `choose_features`.
+
+    Returns
+    -------
+    DataFrame
+        A column of float32 in (-1, 1) for each feature.
+
+    Raises
+    ------
+    InputError
+        If bars are not as above, or an indicator of the set is unknown.
+    """
     grid = grid_of(bars)
     return pd.DataFrame(feature_set.matrix(inputs_of(grid)), grid.index, titles(feature_set.features))
 
@@ -183,8 +218,21 @@ def train_classifier(
         From `label_bars`, of train or more.
     label : Label
         Its name is part of the seeds.
+    network : Network, optional
     space : FeatureSpace, optional
         Nothing within its warm-up is trained on.
+    validation_share : float
+        Last part of train, on which trials are compared.
+    seed : int
+
+    Returns
+    -------
+    Classifier
+
+    Raises
+    ------
+    InputError
+        If features and labels do not fit, or too few bars are left to train or validate on.
     """
     from labelsearch.classifiers.evaluation import evaluate
     from labelsearch.classifiers.prediction import predict as probabilities
@@ -196,7 +244,7 @@ def train_classifier(
     usable = usable_bars(~traded, warm_up_of(space.chosen(), space.normaliser()))
     problem = classifiers.make_problem(label, values, usable, boundary, FeatureSet((), space.normaliser()), matrix)
     if not problem.validation.size:
-        raise ValueError(f"label {label.name} leaves no bars to validate on: give more of train")
+        raise InputError(f"label {label.name} leaves no bars to validate on: give more of train")
     seeds = Seeds(seed)
     rng = np.random.default_rng(seeds("samples", label.name))
     trained, calibration = classifiers.train(problem, network or Network(), seeds, rng)
@@ -216,7 +264,24 @@ def train_classifier(
 
 
 def predict(classifier: Classifier, features: pd.DataFrame) -> pd.DataFrame:
-    """Probabilities of ``buy``, ``neutral`` and ``sell``, float32, of every row of features."""
+    """Class probabilities of every row of features.
+
+    Parameters
+    ----------
+    classifier : Classifier
+    features : DataFrame
+        From `compute_features`.
+
+    Returns
+    -------
+    DataFrame
+        ``buy``, ``neutral`` and ``sell``, float32.
+
+    Raises
+    ------
+    InputError
+        If a feature is not a finite number.
+    """
     from labelsearch.classifiers.prediction import predict as probabilities
 
     return pd.DataFrame(probabilities(classifier.network, matrix_of(features)), features.index, list(CLASS_NAMES))
@@ -240,15 +305,22 @@ def search_strategies(
         Probabilities with the columns (label, "buy") and (label, "sell") of each label, of the bars of past or more.
     bars : DataFrame
         Past.
+    settings, score : Search, Score, optional
     days : (str, str), optional
         First and last day of past, for its length; by default from the first bar to the last.
     train : DataFrame, optional
         Bars of train: the score then asks for as many more trades as past is more volatile than train.
+    seed : int
 
     Returns
     -------
     DataFrame
         A row for each strategy, pruned ones too: parameters, island, rung, and figures on past.
+
+    Raises
+    ------
+    InputError
+        If outputs and bars do not fit.
     """
     score = score or PaperScore()
     if train is not None:
@@ -268,7 +340,31 @@ def _problem(
 
 
 def form_tiers(strategies: pd.DataFrame, sizes: Sequence[int] = TIER_SIZES, by: str = "score") -> dict[int, list[int]]:
-    """Rows of the best strategies by a column, best first, for each size of tier, largest first."""
+    """Choose the best strategies for each size of tier.
+
+    Parameters
+    ----------
+    strategies : DataFrame
+        From `search_strategies`.
+    sizes : sequence of int
+    by : str
+        Column whose highest values are best.
+
+    Returns
+    -------
+    dict of int to list of int
+        Rows of ``strategies``, best first, by size, largest first.
+
+    Raises
+    ------
+    InputError
+        If there are fewer strategies than a tier holds.
+
+    Examples
+    --------
+    >>> form_tiers(pd.DataFrame({"score": [1.0, 3.0, 2.0]}), sizes=(1, 2))
+    {2: [1, 2], 1: [1]}
+    """
     order = tuple(sorted(sizes, reverse=True))
     return {n: strategies.index[rows].tolist() for n, rows in tiers(strategies[by].to_numpy(), order).items()}
 
@@ -294,6 +390,8 @@ def judge_tiers(
         From `form_tiers`.
     outputs, bars : DataFrame
         Of the window.
+    settings : Search, optional
+        Those that the strategies were searched with.
     capital : str
         Rule by which capital is shared out among members.
     past : (outputs, bars), optional
@@ -307,15 +405,15 @@ def judge_tiers(
 
     Raises
     ------
-    ValueError
-        If a tier does not hold the smaller ones, or ``past`` is needed and missing.
+    InputError
+        If outputs and bars do not fit, a tier does not hold the smaller ones, or ``past`` is needed and missing.
     """
     sizes = tuple(sorted(members, reverse=True))
     best = list(members[sizes[0]])
     if any(list(members[n]) != best[:n] for n in sizes):
-        raise ValueError("a smaller tier must hold the first members of the larger")
+        raise InputError("a smaller tier must hold the first members of the larger")
     if past is None and capital != "equal":
-        raise ValueError(f"capital rule {capital!r} needs what is known before the window: give past")
+        raise InputError(f"capital rule {capital!r} needs what is known before the window: give past")
     asked = _problem(outputs, bars, days, settings, PaperScore())
     params = strategies.loc[best, list(asked.space.names)].to_numpy()
     before = asked if past is None else _problem(*past, None, settings, PaperScore())

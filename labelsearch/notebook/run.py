@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from labelsearch.engine.run import RunError
+from labelsearch.errors import InputError
 from labelsearch.labels.base import CLASS_NAMES
 from labelsearch.results.outputs import WINDOWS
 from labelsearch.results.run import STAGE_NAMES, Results
@@ -51,7 +52,21 @@ class Run:
         return pd.DataFrame({name: column for name, column in known.items() if column is not None}, index=b.index)
 
     def label(self, name: str) -> pd.DataFrame:
-        """Value in [-1, 1], class (0 buy, 1 neutral, 2 sell) and last row used, of every bar before past."""
+        """Value in [-1, 1], class (0 buy, 1 neutral, 2 sell) and last row used, of every bar before past.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        DataFrame
+
+        Raises
+        ------
+        InputError
+            If the run has no such label.
+        """
         self._check(name, self.label_names, "label")
         values = self._results.labels.values[name]
         return pd.DataFrame(values._asdict(), index=self.bars.index[: len(values.value)])
@@ -81,7 +96,21 @@ class Run:
         return pd.DataFrame.from_dict(rows, orient="index")
 
     def outputs(self, window: str) -> pd.DataFrame:
-        """Buy and sell probabilities on the traded bars of ``past`` or ``future``; columns label and side."""
+        """Buy and sell probabilities on the traded bars of a window; columns label and side.
+
+        Parameters
+        ----------
+        window : {"past", "future"}
+
+        Returns
+        -------
+        DataFrame
+
+        Raises
+        ------
+        InputError
+            If there is no such window.
+        """
         self._check(window, WINDOWS, "window")
         seen = self._results.outputs.window(window)
         columns = pd.MultiIndex.from_product([self.label_names, ["buy", "sell"]], names=["label", "side"])
@@ -99,18 +128,64 @@ class Run:
         return pd.DataFrame(rows).drop(columns="size").set_index(["tier", "window"])
 
     def members(self, tier: int) -> list[int]:
-        """Rows of `strategies` in a tier, by its size, best first."""
+        """Rows of `strategies` in a tier, best first.
+
+        Parameters
+        ----------
+        tier : int
+            Its size.
+
+        Returns
+        -------
+        list of int
+
+        Raises
+        ------
+        InputError
+            If there is no such tier.
+        """
         found = self._results.ensembles.members
         self._check(str(tier), list(map(str, found)), "tier")
         return list(found[tier])
 
     def curves(self, window: str) -> pd.DataFrame:
-        """Equity and position of every tier and baseline at each traded bar of a window."""
+        """Equity and position of every tier and baseline at each traded bar of a window.
+
+        Parameters
+        ----------
+        window : {"past", "future"}
+
+        Returns
+        -------
+        DataFrame
+
+        Raises
+        ------
+        InputError
+            If there is no such window.
+        """
         self._check(window, WINDOWS, "window")
         return self._results.ensembles.curves[window].frame()
 
     def portfolio(self, tier: int, window: str) -> "Portfolio":
-        """The members of a tier in a window as a vectorbt Portfolio, a column each; some 17 MB a column."""
+        """Trade the members of a tier in a window in vectorbt; some 17 MB a column.
+
+        Parameters
+        ----------
+        tier : int
+            Its size.
+        window : {"past", "future"}
+
+        Returns
+        -------
+        vectorbt.Portfolio
+            A column for each member.
+
+        Raises
+        ------
+        InputError
+            If there is no such tier or window.
+        """
         from strategies.trade.backtest import portfolio  # loads vectorbt
 
         self._check(window, WINDOWS, "window")
@@ -123,7 +198,7 @@ class Run:
     @staticmethod
     def _check(name: str, known: tuple[str, ...] | list[str], what: str) -> None:
         if name not in known:
-            raise ValueError(f"no {what} {name!r}; there are {', '.join(known)}")
+            raise InputError(f"no {what} {name!r}; there are {', '.join(known)}")
 
 
 def _times(milliseconds: object) -> pd.DatetimeIndex:
@@ -139,6 +214,10 @@ def open_run(path: str | Path, store: str | Path = "store") -> Run:
         Folder of the run.
     store : str or Path
         Folder of imported bars; not read for generated markets.
+
+    Returns
+    -------
+    Run
 
     Raises
     ------

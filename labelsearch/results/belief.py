@@ -21,7 +21,7 @@ class RankInterval:
 
 @dataclass(frozen=True)
 class RankBelief:
-    """Does past score rank future return, over all strategies and over those of positive score?"""
+    """Whether past score ranks future return, over all strategies and over those of positive score."""
 
     block_days: int
     n_reps: int

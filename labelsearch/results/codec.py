@@ -13,7 +13,11 @@ T = TypeVar("T")
 
 
 def to_plain(value: object) -> object:
-    """Numbers, text, lists and dicts alone; a number that is not finite is None."""
+    """Numbers, text, lists and dicts alone; a number that is not finite is None.
+
+    >>> to_plain({1: (0.5, math.nan)})
+    {'1': [0.5, None]}
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
@@ -36,6 +40,11 @@ def from_plain(kind: object, data: object) -> typing.Any:
     ------
     ValueError
         If the data do not fit.
+
+    Examples
+    --------
+    >>> from_plain(dict[int, tuple[float, ...]], {"1": [0.5, None]})
+    {1: (0.5, nan)}
     """
     origin, of = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):

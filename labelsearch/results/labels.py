@@ -45,7 +45,7 @@ class LabelSeries(Record):
     overlap : tuple of tuple of float
         ``[i][j]``: share of the action bars of label i in train that label j marks on the same side; None without any.
     values : mapping of str to LabelValues
-        By label; (T,) each. Read from disk when they are asked for.
+        By label, (T,) each; read from disk when they are asked for.
     """
 
     FILE = "labels.json"

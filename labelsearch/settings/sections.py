@@ -8,7 +8,7 @@ from feature_space.normalise import Normalisation
 from labelsearch.classifiers.kinds import CALIBRATION_NAMES, LOSS_NAMES, NETWORKS
 from labelsearch.labels.spans import Span, check_order
 from labelsearch.market.times import parse_interval
-from labelsearch.settings.schema import option, refuse_unknown
+from labelsearch.settings.schema import ExperimentError, option, refuse_unknown
 from strategies.search.islands import SearchSettings
 from strategies.search.linear import StrategySpace
 from strategies.tiers.ranking import RANKINGS
@@ -21,13 +21,13 @@ INTERVALS = ("1m", "5m", "15m", "1h")
 
 def _one_of(name: str, value: str, known: Iterable[str]) -> None:
     if value not in list(known):
-        raise ValueError(f"{name} = {value!r} is unknown; known are {', '.join(known)}")
+        raise ExperimentError(f"{name} = {value!r} is unknown; known are {', '.join(known)}")
 
 
 def _positive(**values: float) -> None:
     for name, value in values.items():
         if not value > 0:
-            raise ValueError(f"{name} must be positive, not {value}")
+            raise ExperimentError(f"{name} must be positive, not {value}")
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,13 @@ class Data:
         _one_of("source", self.source, ("store", "synthetic"))
         _one_of("interval", self.interval, INTERVALS)
         if self.source == "synthetic" and self.interval != "1m":
-            raise ValueError("a synthetic market has an interval of 1m")
+            raise ExperimentError("a synthetic market has an interval of 1m")
         if not 0.0 <= self.edge < 1.0:
-            raise ValueError(f"edge must lie in [0, 1), not {self.edge}")
+            raise ExperimentError(f"edge must lie in [0, 1), not {self.edge}")
 
     @property
     def interval_ms(self) -> int:
+        """Length of a bar in milliseconds."""
         return parse_interval(self.interval)
 
 
@@ -64,7 +65,7 @@ class Windows:
 
     def __post_init__(self) -> None:
         if not 0.0 < self.validation_share < 1.0:
-            raise ValueError("validation_share must lie between 0 and 1")
+            raise ExperimentError("validation_share must lie between 0 and 1")
         check_order(self.named, 0)
 
     @property
@@ -141,7 +142,7 @@ class Network:
     device: str = option("cpu", "Lightning accelerator: cpu, gpu or auto")
 
     def check_names(self) -> None:
-        """Raise `ValueError` for a kind that is not known."""
+        """Raise `ExperimentError` for a kind that is not known."""
         _one_of("kind", self.kind, NETWORKS)
 
     def __post_init__(self) -> None:
@@ -150,7 +151,7 @@ class Network:
         _one_of("device", self.device, ("cpu", "gpu", "auto"))
         _positive(n_seeds=self.n_seeds)
         if self.window < 2:
-            raise ValueError(f"window must be at least 2 bars, not {self.window}")
+            raise ExperimentError(f"window must be at least 2 bars, not {self.window}")
         _positive(
             n_neutral=self.n_neutral, n_trials=self.n_trials, max_epochs=self.max_epochs, batch_size=self.batch_size
         )
@@ -185,9 +186,9 @@ class Search:
         for name in ("weight", "theta_buy", "theta_sell", "delta"):
             low, high = getattr(self, name)
             if not low < high:
-                raise ValueError(f"{name} needs a lower end below its upper end")
+                raise ExperimentError(f"{name} needs a lower end below its upper end")
         if not self.fee_share < 0.1 or not self.slippage_share < 0.1:
-            raise ValueError("fee_share and slippage_share must lie below 0.1")
+            raise ExperimentError("fee_share and slippage_share must lie below 0.1")
         self.rules()
         self.settings(0)
 
@@ -227,11 +228,11 @@ class Tiers:
 
     def __post_init__(self) -> None:
         if not self.sizes or min(self.sizes) < 1 or len(set(self.sizes)) != len(self.sizes):
-            raise ValueError("sizes must be different positive numbers")
+            raise ExperimentError("sizes must be different positive numbers")
         _positive(n_shifts=self.n_shifts)
 
     def check_names(self) -> None:
-        """Raise `ValueError` for a ranking or a rule that is not known."""
+        """Raise `ExperimentError` for a ranking or a rule that is not known."""
         _one_of("ranking", self.ranking, RANKINGS)
         _one_of("capital", self.capital, CAPITAL_RULES)
 
@@ -250,5 +251,5 @@ class Null:
 
     def __post_init__(self) -> None:
         if self.repeats < 0:
-            raise ValueError("repeats must not be negative")
+            raise ExperimentError("repeats must not be negative")
         _positive(n_strategies=self.n_strategies)

@@ -156,7 +156,7 @@ def _overfitting(past: WindowDays, problem: SearchProblem) -> dict[str, SplitsBe
 
 
 def _superior(found: WindowDays, index: NDArray[np.int64], seeds: Seeds) -> SuperiorAbility | None:
-    """Is any of these strategies better than buy and hold?"""
+    """Whether any of these strategies is better than buy and hold."""
     return superior_ability(
         log_returns_of(found.grid.equity[index]),
         np.log1p(found.market),

@@ -47,6 +47,9 @@ def probabilistic_sharpe(moments: SharpeMoments, benchmark: float = 0.0) -> floa
 
     PSR = Phi((SR - SR*) sqrt(n - 1) / sqrt(1 - skew SR + (kurtosis - 1) / 4 SR^2)).
 
+    >>> round(probabilistic_sharpe(SharpeMoments(sharpe=0.1, n=365, skewness=0.0, kurtosis=3.0)), 4)
+    0.9715
+
     Raises
     ------
     ValueError
@@ -85,6 +88,9 @@ def deflated_sharpe(moments: SharpeMoments, n_trials: float, variance: float) ->
     """Probability that the true ratio is above 0 once the choice among ``n_trials`` is paid for.
 
     Parameters and source as for `expected_maximum`; the ratio of the chosen one in ``moments``.
+
+    >>> round(deflated_sharpe(SharpeMoments(0.1, 365, 0.0, 3.0), n_trials=100, variance=0.05**2), 4)
+    0.3068
     """
     return probabilistic_sharpe(moments, expected_maximum(n_trials, variance))
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from strategies.trade.registry import StrategyError
 from strategies.trade.rules import TradingRules
 from strategies.trade.simulate import final_value, simulate
 from strategies.trade.window import TradingWindow
@@ -31,12 +32,12 @@ def shift_floor(n_bars: int, least: int = 1) -> int:
 
     Raises
     ------
-    ValueError
+    StrategyError
         If the window is too short to be shifted by so much.
     """
     floor = max(-(-n_bars // 10), least)
     if 2 * floor > n_bars:
-        raise ValueError(f"a window of {n_bars} bars cannot be shifted by {floor} or more either way")
+        raise StrategyError(f"a window of {n_bars} bars cannot be shifted by {floor} or more either way")
     return floor
 
 

@@ -1,4 +1,4 @@
-"""Hansen's test of superior predictive ability (2005): is the best of many strategies better than the market?
+"""Hansen's test of superior predictive ability (2005): whether the best of many strategies beats the market.
 
 The only file that imports arch. Its test does not studentise the statistic, whatever ``studentize`` is; here the
 differences are divided by their standard deviation before, which gives Hansen's studentised statistic.

@@ -8,6 +8,7 @@ first few of them over the whole window. A prefix would judge all strategies by 
 import numpy as np
 
 from strategies.search.problem import SearchProblem, record_of
+from strategies.trade.registry import StrategyError
 from strategies.trade.simulate import flatten, initial_state, simulate, take
 
 BUDGETS = ("blocks", "prefix")
@@ -17,10 +18,10 @@ def block_order(n_blocks: int, base: int, budget: str = "blocks") -> np.ndarray:
     """Order (n_blocks,) in which blocks are spent.
 
     ``blocks``: the van der Corput sequence in ``base``, by rank, so that the first ``base ** j`` blocks are
-    spread evenly; ``prefix``: from the first block on. ValueError for another name.
+    spread evenly; ``prefix``: from the first block on. StrategyError for another name.
     """
     if budget not in BUDGETS:
-        raise ValueError(f"budget {budget!r} is unknown, choose from {', '.join(BUDGETS)}")
+        raise StrategyError(f"budget {budget!r} is unknown, choose from {', '.join(BUDGETS)}")
     if budget == "prefix":
         return np.arange(n_blocks)
     inverse = np.zeros(n_blocks)

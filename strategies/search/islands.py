@@ -16,6 +16,7 @@ import numpy as np
 
 from strategies.search.budget import BUDGETS, Spending, rungs
 from strategies.search.problem import SearchProblem
+from strategies.trade.registry import StrategyError
 
 if TYPE_CHECKING:
     import optuna
@@ -53,7 +54,7 @@ class SearchSettings:
 
     Raises
     ------
-    ValueError
+    StrategyError
         If a name is unknown or a number out of range.
     """
 
@@ -76,17 +77,17 @@ class SearchSettings:
 
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
-            raise ValueError(f"sampler {self.sampler!r} is unknown, choose from {', '.join(SAMPLERS)}")
+            raise StrategyError(f"sampler {self.sampler!r} is unknown, choose from {', '.join(SAMPLERS)}")
         if self.budget not in BUDGETS:
-            raise ValueError(f"budget {self.budget!r} is unknown, choose from {', '.join(BUDGETS)}")
+            raise StrategyError(f"budget {self.budget!r} is unknown, choose from {', '.join(BUDGETS)}")
         if not 0 <= self.random_share <= 1:
-            raise ValueError(f"random_share must be in [0, 1], not {self.random_share}")
+            raise StrategyError(f"random_share must be in [0, 1], not {self.random_share}")
         if min(self.n_strategies, self.island_size, self.batch, self.min_blocks) < 1 or self.eta < 2:
-            raise ValueError("n_strategies, island_size, batch and min_blocks must be at least 1, eta at least 2")
+            raise StrategyError("n_strategies, island_size, batch and min_blocks must be at least 1, eta at least 2")
         if self.n_blocks < self.min_blocks or self.seed < 0:
-            raise ValueError("n_blocks must be at least min_blocks, and seed not negative")
+            raise StrategyError("n_blocks must be at least min_blocks, and seed not negative")
         if self.population < 2 or not 0 < self.spread <= 1:
-            raise ValueError("population must be at least 2, and spread in (0, 1]")
+            raise StrategyError("population must be at least 2, and spread in (0, 1]")
 
     def sampler_arguments(self, sampler: str) -> dict[str, Any]:
         """Arguments of a sampler besides its seed."""
@@ -203,12 +204,12 @@ def run_island(
 def merge(results: Sequence[IslandResult]) -> Population:
     """Put islands together by index, whatever the order they finished in.
 
-    ValueError if there is none or an index comes twice.
+    StrategyError if there is none or an index comes twice.
     """
     results = sorted(results, key=lambda r: r.island)
     index = [r.island for r in results]
     if not results or len(set(index)) < len(index):
-        raise ValueError(f"islands must be there and differ, not {index}")
+        raise StrategyError(f"islands must be there and differ, not {index}")
     size = [len(r.trial) for r in results]
     return Population(
         params=np.concatenate([r.params for r in results]),

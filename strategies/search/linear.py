@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from strategies.trade.registry import StrategyError
 from strategies.trade.rules import N_THRESHOLDS
 
 if TYPE_CHECKING:
@@ -30,8 +31,13 @@ class StrategySpace:
 
     Raises
     ------
-    ValueError
+    StrategyError
         If there is no output or a bound is reversed.
+
+    Examples
+    --------
+    >>> StrategySpace(n_outputs=2).names
+    ('w00', 'w01', 'theta_buy', 'theta_sell', 'delta')
     """
 
     n_outputs: int
@@ -42,11 +48,11 @@ class StrategySpace:
 
     def __post_init__(self) -> None:
         if self.n_outputs < 1:
-            raise ValueError("a strategy needs at least one output")
+            raise StrategyError("a strategy needs at least one output")
         for name in ("weight", "theta_buy", "theta_sell", "delta"):
             low, high = getattr(self, name)
             if not low <= high:
-                raise ValueError(f"bounds of {name} are reversed: {low} > {high}")
+                raise StrategyError(f"bounds of {name} are reversed: {low} > {high}")
 
     @property
     def n_params(self) -> int:

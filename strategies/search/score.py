@@ -14,7 +14,7 @@ from typing import ClassVar, NamedTuple, Protocol
 import numpy as np
 from numba.extending import register_jitable
 
-from strategies.trade.registry import enter, find, proved_values
+from strategies.trade.registry import StrategyError, enter, find, proved_values
 
 # Columns that `strategies.search.problem.evaluate_population` gives whatever the score.
 COMMON = (
@@ -24,7 +24,11 @@ COMMON = (
 
 
 def monthly_return_pct(growth: np.ndarray | float, months: float) -> np.ndarray:
-    """Compound monthly return in percent of ``growth`` = final value / initial value; -100 at ruin."""
+    """Compound monthly return in percent of ``growth`` = final value / initial value; -100 at ruin.
+
+    >>> monthly_return_pct(1.21, 2.0).round(6).item()
+    10.0
+    """
     return np.asarray(100.0 * (np.maximum(growth, 0.0) ** (1.0 / months) - 1.0))
 
 
@@ -107,25 +111,46 @@ SCORES: dict[str, type[Score]] = {PaperScore.kind: PaperScore}
 
 
 def make_score(kind: str, **options: float) -> Score:
-    """Score of a kind with some of its options; ValueError for an unknown kind or option, with the known ones."""
+    """Score of a kind.
+
+    Parameters
+    ----------
+    kind : str
+    **options : float
+        Those that differ from the defaults.
+
+    Returns
+    -------
+    Score
+
+    Raises
+    ------
+    StrategyError
+        If the kind or an option is unknown, with the known ones, or an option is not a number.
+
+    Examples
+    --------
+    >>> make_score("paper", target_trades=40.0)
+    PaperScore(target_trades=40.0, target_position_pct=20.0, position_weight=0.5)
+    """
     made = find(SCORES, kind, "score")
     known = {f.name: f.default for f in dataclasses.fields(made)}  # type: ignore[arg-type]
     for name, value in options.items():
         if name not in known:
-            raise ValueError(f"score {kind!r} has no option {name!r}, choose from {', '.join(known) or 'none'}")
+            raise StrategyError(f"score {kind!r} has no option {name!r}, choose from {', '.join(known) or 'none'}")
         number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         if isinstance(known[name], float) and not number:
-            raise ValueError(f"{name} must be a number, not {value!r}")
+            raise StrategyError(f"{name} must be a number, not {value!r}")
     return made(**options)
 
 
 def register_score(kind: type[Score]) -> None:
-    """Add a kind of score, which must have passed `prove_score`, to `SCORES`; ValueError if its name is taken."""
+    """Add a kind of score, which must have passed `prove_score`, to `SCORES`; StrategyError if its name is taken."""
     enter(SCORES, kind.kind, kind, "score")
 
 
 def prove_score(kind: type[Score]) -> None:
-    """Raise a ValueError of one line unless a score with its default options holds what every score must.
+    """Raise a StrategyError of one line unless a score with its default options holds what every score must.
 
     Its pieces are one finite float64 a strategy, the same at every call, and follow the strategies when their order
     changes; the record is left unchanged.
@@ -133,7 +158,7 @@ def prove_score(kind: type[Score]) -> None:
     what = f"score {getattr(kind, 'kind', kind)!r}"
     frozen = dataclasses.is_dataclass(kind) and kind.__dataclass_params__.frozen
     if not frozen or not isinstance(getattr(kind, "kind", None), str):
-        raise ValueError(f"{what} must be a frozen dataclass with a name ``kind``")
+        raise StrategyError(f"{what} must be a frozen dataclass with a name ``kind``")
     rng = np.random.default_rng(0)
     growth, fills, held = rng.lognormal(0.0, 0.3, 40), rng.integers(0, 200, 40), rng.random(40)
     growth[0], fills[:2], held[:2] = 0.0, 0, 0.0
@@ -143,14 +168,14 @@ def prove_score(kind: type[Score]) -> None:
         scores = (kind(), kind().paced(2.0))
         names = list(scores[0].pieces(shuffled))
     except Exception as error:  # whatever a user's class may raise
-        raise ValueError(f"{what}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+        raise StrategyError(f"{what}: {type(error).__name__}: {' '.join(str(error).split())}") from error
     if "score" not in names or set(names) & set(COMMON):
-        raise ValueError(f"{what} must give a piece 'score', and none of {', '.join(COMMON)}; it gives {names}")
+        raise StrategyError(f"{what} must give a piece 'score', and none of {', '.join(COMMON)}; it gives {names}")
     for score in scores:
         for name in names:
             values = proved_values(f"{what}: {name}", partial(_piece, score, name, record), 40, record[:3])
             if not np.allclose(_piece(score, name, shuffled), values[order], rtol=1e-9):
-                raise ValueError(f"{what}: {name} of a strategy depends on the order of the strategies")
+                raise StrategyError(f"{what}: {name} of a strategy depends on the order of the strategies")
 
 
 def _piece(score: Score, name: str, record: Record) -> np.ndarray:

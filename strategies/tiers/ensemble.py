@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from strategies.trade.registry import StrategyError
+
 TIER_SIZES = (100, 20, 10, 5)
 
 
@@ -30,11 +32,11 @@ def tiers(score: np.ndarray, sizes: Sequence[int] = TIER_SIZES) -> dict[int, np.
 
     Raises
     ------
-    ValueError
+    StrategyError
         If a tier would be larger than the population, or empty.
     """
     order = ranking(score)
     for n in sizes:
         if not 1 <= n <= len(order):
-            raise ValueError(f"a tier of {n} cannot be taken from {len(order)} strategies")
+            raise StrategyError(f"a tier of {n} cannot be taken from {len(order)} strategies")
     return {n: order[:n] for n in sizes}

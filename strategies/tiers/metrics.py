@@ -75,7 +75,11 @@ def sortino(returns: np.ndarray) -> float | None:
 
 
 def max_drawdown(equity: np.ndarray) -> float:
-    """Largest fall from a peak, as a share of it, the start at 1 counted as a peak."""
+    """Largest fall from a peak, as a share of it, the start at 1 counted as a peak.
+
+    >>> max_drawdown(np.array([1.2, 0.9, 1.5]))
+    0.25
+    """
     curve = np.r_[1.0, equity]
     return float(np.max(1.0 - curve / np.maximum.accumulate(curve)))
 
@@ -98,7 +102,11 @@ def recovery_days(equity: np.ndarray, open_time: np.ndarray) -> float | None:
 
 
 def calmar(growth: float, drawdown: float, months: float) -> float | None:
-    """Compound return a year over the largest drawdown, both as shares (Young 1991); None without a drawdown."""
+    """Compound return a year over the largest drawdown, both as shares (Young 1991); None without a drawdown.
+
+    >>> calmar(1.5, 0.25, 12)
+    2.0
+    """
     return (max(growth, 0.0) ** (MONTHS_A_YEAR / months) - 1.0) / drawdown if drawdown > 0 else None
 
 

@@ -15,7 +15,7 @@ from strategies.luck.deflated_sharpe import expected_maximum, sharpe_ratios
 from strategies.search.score import PaperScore, Record, Score
 from strategies.trade.correlation import unit_rows
 from strategies.trade.equity_grid import EquityGrid, returns_of
-from strategies.trade.registry import enter, find, proved_values
+from strategies.trade.registry import StrategyError, enter, find, proved_values
 
 N_PARTS = 8  # of the median
 TRADE_COST = 0.02  # percent of equity that a transaction may cost more than in the simulation
@@ -64,10 +64,10 @@ class Ranking(NamedTuple):
 
 
 def criterion(name: str, record: PastRecord) -> np.ndarray:
-    """Values (S,) of a ranking, the best highest; ValueError if it is unknown or there are fewer than two days."""
+    """Values (S,) of a ranking, the best highest; StrategyError if it is unknown or there are fewer than two days."""
     row = find(RANKINGS, name, "ranking")
     if record.n_days < 2:
-        raise ValueError("a ranking needs two days or more")
+        raise StrategyError("a ranking needs two days or more")
     return row.values(record)
 
 
@@ -134,12 +134,12 @@ RANKINGS = {
 
 
 def register_ranking(row: Ranking) -> None:
-    """Add a ranking, which must have passed `prove_ranking`, to `RANKINGS`; ValueError if its name is taken."""
+    """Add a ranking, which must have passed `prove_ranking`, to `RANKINGS`; StrategyError if its name is taken."""
     enter(RANKINGS, row.name, row, "ranking")
 
 
 def prove_ranking(row: Ranking) -> None:
-    """Raise a ValueError of one line unless a ranking gives finite values that follow from the days given alone.
+    """Raise a StrategyError of one line unless a ranking gives finite values that follow from the days given alone.
 
     Equity at the first edge is scaled, fills and position sums there are raised, and other days follow in memory: the
     values must stay.
@@ -150,7 +150,7 @@ def prove_ranking(row: Ranking) -> None:
         for record in (_made_record(1), _made_record(2))
     )
     if not np.allclose(values, others, rtol=1e-6, atol=1e-9):
-        raise ValueError(f"{what} depends on more than the days given: on levels at their start, or on later days")
+        raise StrategyError(f"{what} depends on more than the days given: on levels at their start, or on later days")
 
 
 def _made_record(seed: int) -> PastRecord:

@@ -102,7 +102,7 @@ def portfolio(
     index: pd.Index | None = None,
     columns: pd.Index | None = None,
 ) -> vbt.Portfolio:
-    """vectorbt portfolio of target-percent orders (T, S), NaN for none, filled at the open of their row.
+    """Portfolio in vectorbt of target-percent orders (T, S), NaN for none, filled at the open of their row.
 
     ``index`` (T,) and ``columns`` (S,) label its times and strategies.
     """

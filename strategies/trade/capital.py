@@ -13,7 +13,7 @@ import numpy as np
 
 from strategies.trade.correlation import unit_rows
 from strategies.trade.pool import Holdings, Pool
-from strategies.trade.registry import enter, find, proved_values
+from strategies.trade.registry import StrategyError, enter, find, proved_values
 
 SAME = 0.9  # mean correlation of daily returns from which strategies count as one
 
@@ -68,29 +68,29 @@ def shares(rule_name: str, past: np.ndarray) -> np.ndarray:
 
     Raises
     ------
-    ValueError
+    StrategyError
         If the rule is unknown, there is no strategy, or a user's rule gives a weight that is no share.
     """
     rule = find(CAPITAL_RULES, rule_name, "capital rule")
     if not past.shape[1]:
-        raise ValueError("no strategy to give capital to")
+        raise StrategyError("no strategy to give capital to")
     return _normalised(rule.name, rule.shares(past))
 
 
 def _normalised(name: str, weight: np.ndarray) -> np.ndarray:
     total = weight.sum()
     if not (weight.min() >= 0 and 0 < total < np.inf):
-        raise ValueError(f"capital rule {name!r} must give weights of 0 or more, not all 0")
+        raise StrategyError(f"capital rule {name!r} must give weights of 0 or more, not all 0")
     return weight / total
 
 
 def register_capital_rule(row: CapitalRule) -> None:
-    """Add a rule, which must have passed `prove_capital_rule`, to `CAPITAL_RULES`; ValueError if its name is taken."""
+    """Add a rule, which passed `prove_capital_rule`, to `CAPITAL_RULES`; StrategyError if its name is taken."""
     enter(CAPITAL_RULES, row.name, row, "capital rule")
 
 
 def prove_capital_rule(row: CapitalRule) -> None:
-    """Raise a ValueError of one line unless a rule gives shares whatever the past.
+    """Raise a StrategyError of one line unless a rule gives shares whatever the past.
 
     Pasts are varied returns, constant ones, a single strategy and no day at all.
     """
@@ -100,7 +100,7 @@ def prove_capital_rule(row: CapitalRule) -> None:
         what = f"capital rule {row.name!r} on returns {past.shape}"
         weight = proved_values(what, partial(row.shares, past), past.shape[1], [past])
         if row.learns and np.ptp(weight):
-            raise ValueError(f"capital rule {row.name!r} learns, so its shares at the start must be equal")
+            raise StrategyError(f"capital rule {row.name!r} learns, so its shares at the start must be equal")
         _normalised(row.name, weight)
 
 

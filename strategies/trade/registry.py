@@ -5,22 +5,28 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from labelsearch.errors import InputError
+
 Row = TypeVar("Row")
 
 
+class StrategyError(InputError):
+    """A strategy, or a score or rule for some, that cannot be used, as one line."""
+
+
 def find(table: Mapping[str, Row], name: str, what: str) -> Row:
-    """Row of a name; the ValueError for an unknown one lists the known ones."""
+    """Row of a name; the StrategyError for an unknown one lists the known ones."""
     if name not in table:
-        raise ValueError(f"{what} {name!r} is unknown, choose from {', '.join(table)}")
+        raise StrategyError(f"{what} {name!r} is unknown, choose from {', '.join(table)}")
     return table[name]
 
 
 def enter(table: dict[str, Any], name: str, row: Any, what: str) -> None:
-    """Add a row; ValueError if the name is no identifier or belongs to another row."""
+    """Add a row; StrategyError if the name is no identifier or belongs to another row."""
     if not isinstance(name, str) or not name.isidentifier():
-        raise ValueError(f"{what} {name!r}: the name must be letters, digits and underscores")
+        raise StrategyError(f"{what} {name!r}: the name must be letters, digits and underscores")
     if table.setdefault(name, row) != row:
-        raise ValueError(f"{what} {name!r}: the name is taken")
+        raise StrategyError(f"{what} {name!r}: the name is taken")
 
 
 def proved_values(
@@ -30,7 +36,7 @@ def proved_values(
 
     Raises
     ------
-    ValueError
+    StrategyError
         One line: the function fails, its values are not one finite float64 a strategy, they differ between the calls,
         or it changes its inputs.
     """
@@ -38,13 +44,14 @@ def proved_values(
     try:
         values, again = compute(), compute()
     except Exception as error:  # whatever a user's function may raise
-        raise ValueError(f"{what}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+        raise StrategyError(f"{what}: {type(error).__name__}: {' '.join(str(error).split())}") from error
     if [x.tobytes() for x in inputs] != before:
-        raise ValueError(f"{what} changes its input")
+        raise StrategyError(f"{what} changes its input")
     if not isinstance(values, np.ndarray) or values.shape != (n_strategies,) or values.dtype != np.float64:
-        raise ValueError(f"{what} must give an array of one float64 for each strategy")
-    if not np.isfinite(values).all():
-        raise ValueError(f"{what} gives {values[~np.isfinite(values)][0]} for strategy {np.isfinite(values).argmin()}")
+        raise StrategyError(f"{what} must give an array of one float64 for each strategy")
+    finite = np.isfinite(values)
+    if not finite.all():
+        raise StrategyError(f"{what} gives {values[~finite][0]} for strategy {finite.argmin()}")
     if values.tobytes() != np.asarray(again).tobytes():
-        raise ValueError(f"{what} gives other values for the same input")
+        raise StrategyError(f"{what} gives other values for the same input")
     return values

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from strategies.trade.registry import StrategyError
+
 HALF, CLIP, LOGISTIC = 0, 1, 2  # codes of the signal maps in the kernels
 SIGNAL_MAPS = {"half": HALF, "clip": CLIP, "logistic": LOGISTIC}
 N_THRESHOLDS = 3  # theta_buy, theta_sell, delta: the parameters of a strategy after its weights
@@ -33,12 +35,12 @@ class TradingRules(NamedTuple):
     def of(
         cls, *, fee_share: float, slippage_share: float = 0.0, short: bool = False, signal_map: str = "half"
     ) -> "TradingRules":
-        """Checked rules with the signal map by name; ValueError for an unknown name or a share outside [0, 1)."""
+        """Checked rules with the signal map by name; StrategyError for an unknown name or a share outside [0, 1)."""
         for name, share in (("fee_share", fee_share), ("slippage_share", slippage_share)):
             if not 0 <= share < 1:
-                raise ValueError(f"{name} must be in [0, 1), not {share}")
+                raise StrategyError(f"{name} must be in [0, 1), not {share}")
         if signal_map not in SIGNAL_MAPS:
-            raise ValueError(f"signal map {signal_map!r} is unknown, choose from {', '.join(SIGNAL_MAPS)}")
+            raise StrategyError(f"signal map {signal_map!r} is unknown, choose from {', '.join(SIGNAL_MAPS)}")
         return cls(float(fee_share), float(slippage_share), bool(short), SIGNAL_MAPS[signal_map])
 
     @property

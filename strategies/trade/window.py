@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from strategies.trade.registry import StrategyError
+
 DAY_MS = 86_400_000
 
 
@@ -27,7 +29,7 @@ class TradingWindow(NamedTuple):
 
         Raises
         ------
-        ValueError
+        StrategyError
             If the shapes do not fit, a price is not a positive number, times do not rise or months is not positive.
         """
         outputs, open_, close = (np.ascontiguousarray(x, dtype=np.float64) for x in (outputs, open_, close))
@@ -35,17 +37,17 @@ class TradingWindow(NamedTuple):
         n_bars = len(outputs)
         if outputs.ndim != 2 or not open_.shape == close.shape == open_time.shape == (n_bars,):
             shapes = f"open {open_.shape}, close {close.shape} and open_time {open_time.shape}"
-            raise ValueError(f"outputs {outputs.shape}, {shapes} do not fit")
+            raise StrategyError(f"outputs {outputs.shape}, {shapes} do not fit")
         for name, price in (("open", open_), ("close", close)):
             bad = ~(np.isfinite(price) & (price > 0))
             if bad.any():
                 row = int(np.argmax(bad))
-                raise ValueError(f"{name} price in row {row} is not a positive number: {price[row]}")
+                raise StrategyError(f"{name} price in row {row} is not a positive number: {price[row]}")
         falls = np.flatnonzero(np.diff(open_time) <= 0)
         if len(falls):
-            raise ValueError(f"open_time does not rise at row {falls[0] + 1}")
+            raise StrategyError(f"open_time does not rise at row {falls[0] + 1}")
         if not months > 0:
-            raise ValueError(f"months must be positive, not {months}")
+            raise StrategyError(f"months must be positive, not {months}")
         return cls(outputs, open_, close, open_time, float(months))
 
     def rows(self, rows: slice) -> "TradingWindow":
@@ -79,10 +81,10 @@ def day_edges(open_time: np.ndarray) -> np.ndarray:
 
     Raises
     ------
-    ValueError
+    StrategyError
         If there are no bars.
     """
     if not len(open_time):
-        raise ValueError("no bars to cut into days")
+        raise StrategyError("no bars to cut into days")
     day = np.asarray(open_time) // DAY_MS
     return np.r_[0, np.flatnonzero(day[1:] != day[:-1]) + 1, len(day)]
