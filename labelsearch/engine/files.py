@@ -1,30 +1,38 @@
 """Files in memory and folders that appear whole or not at all."""
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import psutil
+
 Files = Mapping[str, bytes]  # by name
+SEAL = ".sha256"
 
 
 def write_atomically(folder: Path, write: Callable[[Path], None]) -> None:
-    """Fill a folder beside ``folder`` and rename it into place."""
+    """Fill a folder beside ``folder`` and rename it into place; what killed processes left there is removed."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    write(draft)
-    if folder.exists():
-        old = folder.with_name(f".{folder.name}.old")
+    draft, old = (folder.with_name(f".{folder.name}.{end}") for end in (os.getpid(), "old"))
+    for path in folder.parent.iterdir():
+        name, _, process = path.name.rpartition(".")
+        if name == f".{folder.name}" and process.isdecimal() and not psutil.pid_exists(int(process)):
+            shutil.rmtree(path, ignore_errors=True)
+    try:
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        write(draft)
         shutil.rmtree(old, ignore_errors=True)
-        folder.rename(old)
+        if folder.exists():
+            folder.rename(old)
         draft.rename(folder)
-        shutil.rmtree(old)
-    else:
-        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def files_written_by(write: Callable[[Path], None]) -> Files:
@@ -44,6 +52,22 @@ def write_files(files: Files, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
+
+
+def seal(files: Files) -> Files:
+    """The files and one more, which tells whether any of them is damaged later."""
+    return {**files, SEAL: _seal_of(files)}
+
+
+def read_sealed(folder: Path) -> Files | None:
+    """Inverse of `seal` for a folder; None if it is not there or not whole."""
+    files = dict(read_files(folder)) if folder.is_dir() else {}
+    return files if files.pop(SEAL, b"") == _seal_of(files) else None
+
+
+def _seal_of(files: Files) -> bytes:
+    content = {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest().encode()
 
 
 def digest_files(folder: Path) -> str:

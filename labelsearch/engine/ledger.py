@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 Event = dict[str, Any]
+STAGE_FIELDS = {"stage", "key", "content", "folder", "needs", "counts", "units"}
 
 
 def _parse(line: bytes) -> Event | None:
@@ -19,7 +20,8 @@ def _parse(line: bytes) -> Event | None:
     check, _, text = line.partition(b" ")
     if not line.endswith(b"\n") or check != b"%08x" % zlib.crc32(text[:-1]):
         return None
-    return json.loads(text)
+    event = json.loads(text)
+    return event if isinstance(event, dict) else {}
 
 
 class Ledger:
@@ -31,7 +33,11 @@ class Ledger:
     def events(self, kind: str | None = None) -> list[Event]:
         """All committed events, or those of one kind."""
         committed, _ = self._scan()
-        return [event for event in committed if kind is None or event["event"] == kind]
+        return [event for event in committed if kind is None or event.get("event") == kind]
+
+    def stages(self) -> list[Event]:
+        """Records of finished stages; those of a version that recorded other things do not count."""
+        return [event for event in self.events("stage") if event.keys() >= STAGE_FIELDS]
 
     def _scan(self) -> tuple[list[Event], int]:
         """Committed events, and the length in bytes of the part of the file that holds them."""

@@ -26,15 +26,15 @@ def record_look(ledger: Ledger, key: str, data: str, run: str) -> None:
     run : str
         Name of the run that looks.
     """
-    if key not in {event["key"] for event in ledger.events("look")}:
+    if key not in {event.get("key") for event in ledger.events("look")}:
         ledger.append("look", key=key, data=data, run=run)
 
 
 def look_number(ledger: Ledger, key: str) -> Look | None:
     """The number of an evaluation among the looks at the same data; None if it was never recorded."""
-    looks = ledger.events("look")
-    data = next((event["data"] for event in looks if event["key"] == key), None)
-    if data is None:
+    # two runs may record the same evaluation at once
+    looks = {event.get("key"): event.get("data") for event in ledger.events("look")}
+    if looks.get(key) is None:
         return None
-    same = [event["key"] for event in looks if event["data"] == data]
+    same = [other for other, data in looks.items() if data == looks[key]]
     return Look(same.index(key) + 1, len(same))

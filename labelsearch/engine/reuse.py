@@ -28,11 +28,11 @@ def take_over(stage: str, key: str, folder: Path) -> Event | None:
         other = path.parent
         if other == folder:
             continue
-        for event in Ledger(path).events("stage"):
-            if (event["stage"], event["key"]) != (stage, key):
+        for event in Ledger(path).stages():
+            source, target = other / stage, folder / stage
+            if (event["stage"], event["key"], event["folder"]) != (stage, key, stage) or not source.is_dir():
                 continue
-            source, target = other / event["folder"], folder / event["folder"]
-            if source.is_dir() and digest_files(source) == event["content"]:
+            if digest_files(source) == event["content"]:
                 write_atomically(target, partial(shutil.copytree, source, dirs_exist_ok=True))
                 if digest_files(target) == event["content"]:
                     return {**{name: item for name, item in event.items() if name != "event"}, "run": other.name}

@@ -35,7 +35,7 @@ def silent(stage: str, done: int, total: int) -> None:
 
 def done_events(ledger: Ledger) -> dict[str, Event]:
     """Latest record of each finished stage, by name."""
-    return {event["stage"]: event for event in ledger.events("stage")}
+    return {event["stage"]: event for event in ledger.stages()}
 
 
 @contextmanager
@@ -131,7 +131,7 @@ class Run:
             return self._done[stage.name]
         names = [f.name for f in fields(stage.inputs)]
         inputs = stage.inputs(**{n: given[n] if n in given else self._value(stage, n) for n in names})
-        handed = {f.name: digest(getattr(inputs, f.name)) for f in fields(stage.inputs)}
+        handed = {f.name: digest(getattr(inputs, f.name), self.code) for f in fields(stage.inputs)}
         code = self.code.digest_of(stage.run.__module__)
         key = digest([stage.name, code, handed])
         done = self.finished(stage, key)
@@ -152,23 +152,19 @@ class Run:
     def _value(self, stage: Stage[Any, Any], name: str) -> object:
         if name in self.stages:
             return self.do(self.stages[name])
-        try:
-            return self.values[name]
-        except KeyError:
-            raise RunError(f"stage {stage.name} declares {name!r}, which nothing provides") from None
+        if name not in set(self.values):
+            raise RunError(f"stage {stage.name} declares {name!r}, which nothing provides")
+        return self.values[name]
 
     def finished(self, stage: Stage[Any, R], key: str) -> Stored[R] | None:
-        """The result of a key, from this run or its base, if its files are still there."""
-        for event in reversed(self.ledger.events("stage")):
+        """The result of a key, from this run or its base, if its files are still what they were."""
+        for event in reversed(self.ledger.stages()):
             if (event["stage"], event["key"]) == (stage.name, key):
                 folder = self.folder / event["folder"]
-                if folder.is_dir() and (stage.study or self._is_latest(event)):
+                # a process killed before it entered its result leaves files that are of no event
+                if folder.is_dir() and digest_files(folder) == event["content"]:
                     return Stored(stage.result, folder, event["content"])
         return self.base.finished(stage, key) if self.base else None
-
-    def _is_latest(self, event: Event) -> bool:
-        """Whether the folder of a stage holds this result and no later one."""
-        return done_events(self.ledger)[event["stage"]]["key"] == event["key"]
 
     def _run(self, stage: Stage[Any, R], inputs: Any, key: str, unit_key: str) -> Stored[R]:
         units = self.folder / ".units" / (f"{stage.name}-{unit_key[:12]}" if stage.study else stage.name)
@@ -202,7 +198,7 @@ class Run:
 
     def _new_counts(self, result: Any, units: str, used: list[str]) -> dict[str, int]:
         """Trials of units that no earlier result has entered."""
-        events = [event["units"] for event in self.ledger.events("stage") if event["units"]]
+        events = [event["units"] for event in self.ledger.stages() if event["units"]]
         entered = {name for event in events if event["folder"] == units for name in event["names"]}
         total: Counter[str] = Counter()
         for name in used:
@@ -233,7 +229,7 @@ def current_events(folder: Path, name: str) -> list[Event]:
     done = done_events(ledger)
     return [
         event
-        for event in ledger.events("stage")
+        for event in ledger.stages()
         if event["stage"] == name
         and (folder / event["folder"]).is_dir()
         and all(done[need]["content"] == content for need, content in event["needs"].items() if need in done)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from labelsearch.engine.executors.base import Executor, Unit
-from labelsearch.engine.files import Files, read_files, write_atomically, write_files
+from labelsearch.engine.files import Files, read_sealed, seal, write_atomically, write_files
 
 Progress = Callable[[str, int, int], None]  # stage, steps done, steps in all
 Inputs = TypeVar("Inputs")
@@ -133,15 +133,17 @@ class Work:
         """
         self.used.extend(tasks)
         sizes = steps or dict.fromkeys(tasks, 1)
-        missing = {name: task for name, task in tasks.items() if not (self.folder / name).is_dir()}
+        done = {name: files for name in tasks if (files := read_sealed(self.folder / name)) is not None}
+        missing = {name: task for name, task in tasks.items() if name not in done}
         total = sum(sizes.values())
         before = total - sum(sizes[name] for name in missing)
         self.progress(before, total)
         results = self.executor.results(unit, missing, shared, sizes, lambda done: self.progress(before + done, total))
         with closing(results):  # an error here, as ctrl-C, must stop the workers too
             for name, files in results:
-                write_atomically(self.folder / name, partial(write_files, files))
-        return {name: read_files(self.folder / name) for name in tasks}
+                write_atomically(self.folder / name, partial(write_files, seal(files)))
+                done[name] = files
+        return {name: done[name] for name in tasks}
 
 
 def keep_units(folder: Path, key: str) -> None:

@@ -7,7 +7,7 @@ from typing import Self
 
 from labelsearch.classifiers.figures import Calibration, Evaluation, Study, Trial
 from labelsearch.engine.files import Files, read_files, write_files
-from labelsearch.results.codec import json_bytes, parse
+from labelsearch.results.codec import json_bytes, parse, reading
 
 FIGURES = "figures.json"
 
@@ -91,7 +91,8 @@ class Classifiers:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Inverse of `save`."""
-        names: tuple[str, ...] = parse(tuple[str, ...], (folder / "labels.json").read_bytes())
-        files = {name: dict(read_files(folder / name)) for name in names}
-        figures = tuple(parse(ClassifierFigures, files[name].pop(FIGURES)) for name in names)
-        return cls(figures, files)
+        with reading(folder):
+            names: tuple[str, ...] = parse(tuple[str, ...], (folder / "labels.json").read_bytes())
+            files = {name: dict(read_files(folder / name)) for name in names}
+            figures = tuple(parse(ClassifierFigures, files[name].pop(FIGURES)) for name in names)
+            return cls(figures, files)

@@ -5,9 +5,13 @@ import json
 import math
 import types
 import typing
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
+
+from labelsearch.errors import InputError
 
 T = TypeVar("T")
 
@@ -62,14 +66,16 @@ def from_plain(kind: object, data: object) -> typing.Any:
         and isinstance(data, dict)
     ):
         hints = typing.get_type_hints(kind)
-        missing = object()
-        given = {name: data.get(name, missing) for name in hints if not name.startswith("_")}
-        return kind(**{n: from_plain(hints[n], item) for n, item in given.items() if item is not missing})
+        given = {name: from_plain(hints[name], item) for name, item in data.items() if name in hints}
+        try:
+            return kind(**given)
+        except TypeError as error:  # a field without a default is missing
+            raise ValueError(f"{kind.__name__}: {error}") from None
     if kind is float and (data is None or (isinstance(data, (int, float)) and not isinstance(data, bool))):
         return math.nan if data is None else float(data)
     if isinstance(kind, type) and isinstance(data, kind) and not (kind is int and isinstance(data, bool)):
         return data
-    raise ValueError(f"expected {kind}, not {data!r:.60}")
+    raise ValueError(f"expected {getattr(kind, '__name__', kind)}, not {repr(data)[:60]}")
 
 
 def _first(data: object, options: Sequence[object]) -> typing.Any:
@@ -79,7 +85,7 @@ def _first(data: object, options: Sequence[object]) -> typing.Any:
             return from_plain(option, data)
         except ValueError:
             continue
-    raise ValueError(f"none of {options} fits {data!r:.60}")
+    raise ValueError(f"none of {', '.join(str(getattr(o, '__name__', o)) for o in options)} fits {repr(data)[:60]}")
 
 
 def _key(kind: object, key: str) -> object:
@@ -96,16 +102,35 @@ def parse(kind: type[T], content: bytes) -> T:
     return from_plain(kind, json.loads(content))
 
 
-class OnDisk(Mapping[str, T]):
-    """Parts of a result by name, each read when it is asked for and not kept."""
+class ResultError(InputError):
+    """Files of a result that are damaged or of another version, as one line."""
 
-    def __init__(self, names: Sequence[str], read: Callable[[str], T]) -> None:
-        self._names, self._read = tuple(names), read
+
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """Turn whatever damaged or foreign files cause into a `ResultError`."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
+        text = " ".join(str(error).split())[:200]
+        raise ResultError(
+            f"{folder}: not as this version of labelsearch writes it; run it again ({type(error).__name__}: {text})"
+        ) from error
+
+
+class OnDisk(Mapping[str, T]):
+    """Parts of a result by name, each read when it is asked for and not kept: ``read(folder, name)``."""
+
+    def __init__(self, folder: Path, names: Sequence[str], read: Callable[[Path, str], T]) -> None:
+        self._folder, self._names, self._read = folder, tuple(names), read
 
     def __getitem__(self, name: str) -> T:
         if name not in self._names:
             raise KeyError(name)
-        return self._read(name)
+        with reading(self._folder):
+            return self._read(self._folder, name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

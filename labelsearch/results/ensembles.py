@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +164,7 @@ class Ensembles(Record):
     @classmethod
     def load_parts(cls, folder: Path, plain: Mapping[str, Any]) -> Mapping[str, object]:
         """Future figures, and curves, which are read when they are asked for."""
-        curves = OnDisk(WINDOWS, partial(load_curves, folder))
+        curves = OnDisk(folder, WINDOWS, load_curves)
         return {"future": pd.read_parquet(folder / "future.parquet"), "curves": curves}
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +65,7 @@ class LabelSeries(Record):
     @classmethod
     def load_parts(cls, folder: Path, plain: Mapping[str, Any]) -> Mapping[str, object]:
         """Values by label."""
-        return {"values": OnDisk([entry.label for entry in plain["counts"]], partial(_read, folder))}
+        return {"values": OnDisk(folder, [entry.label for entry in plain["counts"]], _read)}
 
 
 def _read(folder: Path, name: str) -> LabelValues:

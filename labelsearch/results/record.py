@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from labelsearch.results.codec import from_plain, json_bytes
+from labelsearch.results.codec import from_plain, json_bytes, reading
 
 APART = {"apart": True}
 
@@ -34,10 +34,11 @@ class Record:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Inverse of `save`."""
-        data, hints = json.loads((folder / cls.FILE).read_bytes()), typing.get_type_hints(cls)
-        plain = {f.name: from_plain(hints[f.name], data[f.name]) for f in _in_json(cls)}
-        return cls(**plain, **cls.load_parts(folder, plain))
+        """Inverse of `save`; `labelsearch.results.codec.ResultError` if the files are not as `save` writes them."""
+        with reading(folder):
+            data, hints = json.loads((folder / cls.FILE).read_bytes()), typing.get_type_hints(cls)
+            plain = {f.name: from_plain(hints[f.name], data[f.name]) for f in _in_json(cls)}
+            return cls(**plain, **cls.load_parts(folder, plain))
 
     @classmethod
     def load_parts(cls, folder: Path, plain: Mapping[str, Any]) -> Mapping[str, object]:

@@ -66,12 +66,7 @@ class Results:
         if stage not in self.done:
             again = f"labelsearch {stage} {self.folder}/experiment.toml"
             raise RunError(f"{self.folder} has no {stage} yet; to compute them: {again}")
-        try:
-            return kind.load(self.folder / self.done[stage]["folder"])
-        except (KeyError, TypeError, FileNotFoundError):
-            raise RunError(
-                f"{self.folder}: {stage}: not as this version of labelsearch writes it; run it again"
-            ) from None
+        return kind.load(self.folder / self.done[stage]["folder"])
 
     @cached_property
     def labels(self) -> LabelSeries:
@@ -139,13 +134,14 @@ class Results:
     @property
     def look(self) -> Look | None:
         """Which look at its future window the ensembles were; None where that is not on record."""
-        return look_number(Ledger(self.folder.parent / LOOKS), self.done["ensembles"]["key"])
+        event = self.done.get("ensembles")
+        return look_number(Ledger(self.folder.parent / LOOKS), event["key"]) if event else None
 
     @property
     def trial_counts(self) -> dict[str, int]:
         """Trials behind the ensembles by kind, those of compared networks among them."""
         total: dict[str, int] = {}
-        for event in (*self.done.values(), *(e for e in self.ledger.events("stage") if e["stage"] == "comparison")):
+        for event in (*self.done.values(), *(e for e in self.ledger.stages() if e["stage"] == "comparison")):
             for name, count in event["counts"].items():
                 total[name] = total.get(name, 0) + count
         return total
@@ -162,18 +158,17 @@ class Results:
         for path in (*root.glob(f"*/{LEDGER}"), *root.glob(f"*/seeds/*/{LEDGER}")):
             run = path.parent if path.parent.parent == root else path.parents[2]
             if _past_of(run) == own:
-                for event in Ledger(path).events("stage"):
+                for event in Ledger(path).stages():
                     if event["stage"] == "search":
                         counts[event["key"]] = event["counts"]["strategy_trials"]
         return max(sum(counts.values()), self.ensembles.belief.sharpe.n_trials)
 
 
 def _past_of(folder: Path) -> tuple[object, ...] | None:
-    """What the past window of a run shows: its bars and its days."""
-    path = folder / "experiment.toml"
-    if not path.is_file():
-        return None
-    settings = tomllib.loads(path.read_text())
-    data = settings.get("data", {})
-    bars = tuple(data.get(name) for name in ("source", "symbol", "interval", "edge", "market_seed"))
-    return (*bars, *settings.get("windows", {}).get("past", ()))
+    """What the past window of a run shows, its bars and its days; None where that cannot be read."""
+    try:
+        settings = tomllib.loads((folder / "experiment.toml").read_text(encoding="utf-8"))
+        bars = tuple(settings["data"].get(name) for name in ("source", "symbol", "interval", "edge", "market_seed"))
+        return (*bars, *settings["windows"]["past"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None  # a folder beside this run may hold anything

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,7 @@ class TierTable(Record):
     @classmethod
     def load_parts(cls, folder: Path, plain: Mapping[str, Any]) -> Mapping[str, object]:
         """The curves."""
-        return {"curves": OnDisk(WINDOWS, partial(load_curves, folder))}
+        return {"curves": OnDisk(folder, WINDOWS, load_curves)}
 
 
 SEED_KINDS = ("search", "classifier")
@@ -211,4 +210,5 @@ class NetworkComparison(Record):
 
     def unit_counts(self, name: str) -> dict[str, int]:
         """Networks that were trained of one kind."""
-        return {"network_trials": sum(e.training.n_trials for e in self.networks if e.training.network == name)}
+        kind = name.partition("-")[0]
+        return {"network_trials": sum(e.training.n_trials for e in self.networks if e.training.network == kind)}

@@ -222,7 +222,7 @@ class Experiment:
     def save(self, folder: Path) -> "Experiment":
         """Write ``experiment.toml`` and the user's own files into a folder; returns the experiment that lies there."""
         for own in map(Path, self.own):
-            if own.parent != folder.resolve():
+            if own.parent.resolve() != folder.resolve():
                 shutil.copyfile(own, folder / own.name)
         (folder / "experiment.toml").write_text(self.to_toml())
         return Experiment.load(folder / "experiment.toml")
@@ -258,6 +258,8 @@ class Experiment:
 def _with_defaults(score: Plain) -> Plain:
     """Options of a score, with the defaults of a built-in kind, so that naming a default changes no hash."""
     known = {"kind": "paper", "rate": "fixed", **score}
+    if not isinstance(known["kind"], str):
+        raise ExperimentError("[score]: kind must be text")
     kind = SCORES.get(known["kind"])
     if kind is None or kind.origin:
         return known
@@ -266,7 +268,7 @@ def _with_defaults(score: Plain) -> Plain:
 
 
 def _make_label(data: object, where: str) -> Label:
-    if not isinstance(data, dict) or "kind" not in data:
+    if not isinstance(data, dict) or not isinstance(data.get("kind"), str):
         raise ExperimentError(f"{where}: expected a table with a kind")
     try:
         return make_label(data["kind"], **{k: v for k, v in data.items() if k != "kind"})

@@ -4,6 +4,7 @@ Naming such a file in an experiment executes nothing; `activate` does, and is ca
 entry must pass the proof of its kind before it can be used.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import importlib.util
@@ -61,20 +62,29 @@ _proved: set[str] = set()  # hashes of files
 
 def file_sha256(path: str | Path) -> str:
     """Checksum of a file of the user's own; `OwnFileError` if it cannot be read."""
+    return hashlib.sha256(_read(path)).hexdigest()
+
+
+def _read(path: str | Path) -> bytes:
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    except OSError as error:
-        raise OwnFileError(f"{path}: cannot be read: {error.strerror}") from None
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        raise OwnFileError(f"{path}: cannot be read: {getattr(error, 'strerror', error)}") from None
 
 
-def activate(paths: Sequence[str | Path], *, proved: bool = False) -> None:
+def active() -> tuple[str, ...]:
+    """Checksums of the files whose entries are known now."""
+    return _active
+
+
+def activate(paths: Sequence[str | Path], *, proved: tuple[str, ...] = ()) -> None:
     """Execute files and make their entries known to this process, in place of those of other files.
 
     Parameters
     ----------
     paths : sequence of path
-    proved : bool
-        Trust that another process has proved these very files.
+    proved : tuple of str
+        Checksums of the files that another process has proved; no others are executed then.
 
     Raises
     ------
@@ -82,20 +92,29 @@ def activate(paths: Sequence[str | Path], *, proved: bool = False) -> None:
         If a file cannot be read or executed, lists nothing, takes a name that is taken, or an entry fails its proof.
     """
     global _active
-    wanted = tuple(map(file_sha256, paths))
+    contents = {path: _read(path) for path in paths}
+    wanted = tuple(hashlib.sha256(contents[path]).hexdigest() for path in paths)
     if wanted == _active:
         return
+    if proved and wanted != proved:
+        raise OwnFileError(f"{', '.join(map(str, paths))}: changed while they were in use")
     known = extensions()
     _forget(known)
     _active = ()
-    for path, origin in zip(paths, wanted, strict=True):
-        logger.info("executing %s", path)
-        try:
-            _register(_execute(Path(path), origin), origin, known, proved or origin in _proved)
-        except ValueError as error:
+    path: str | Path = ""
+    try:
+        for path, origin in zip(paths, wanted, strict=True):
+            logger.info("executing %s", path)
+            # standard output is for results
+            with contextlib.redirect_stdout(sys.stderr):
+                module = _execute(Path(path), contents[path], origin)
+                _register(module, origin, known, origin in (*proved, *_proved))
+        _active = wanted
+    except (ValueError, SystemExit) as error:
+        raise OwnFileError(f"{path}: {' '.join(str(error).split())}") from error
+    finally:
+        if _active != wanted:  # also where it was interrupted
             _forget(known)
-            raise OwnFileError(f"{path}: {error}") from error
-    _active = wanted
 
 
 def _forget(known: Sequence[Extension]) -> None:
@@ -106,16 +125,17 @@ def _forget(known: Sequence[Extension]) -> None:
             del registry[name]
 
 
-def _execute(path: Path, origin: str) -> ModuleType:
+def _execute(path: Path, content: bytes, origin: str) -> ModuleType:
+    """The module of a file, from the very bytes that were hashed: no file read later, no compiled one beside it."""
     name = f"labelsearch_own_{origin[:16]}"
     spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
+    if spec is None:
         raise ValueError("not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # so that what it defines can be pickled for worker processes
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # anything may be raised in there
+        exec(compile(content, path, "exec"), module.__dict__)
+    except (Exception, SystemExit) as error:  # anything may be raised in there
         raise ValueError(f"{type(error).__name__} while it was executed: {error}") from error
     return module
 
@@ -138,7 +158,7 @@ def _register(module: ModuleType, origin: str, known: Sequence[Extension], prove
                     extension.prove(marked)
                 except ValueError:
                     raise
-                except Exception as error:  # anything may be raised in there
+                except (Exception, SystemExit) as error:  # anything may be raised in there
                     raise ValueError(f"{extension.listed_as}: {name}: {type(error).__name__}: {error}") from error
             extension.register(marked)
     _proved.add(origin)
@@ -149,7 +169,7 @@ def _mark(entry: Any, origin: str) -> Any:
     if isinstance(entry, type):
         entry.origin = origin  # type: ignore[attr-defined]
         return entry
-    if dataclasses.is_dataclass(entry):
+    if dataclasses.is_dataclass(entry) and any(f.name == "origin" for f in dataclasses.fields(entry)):
         return dataclasses.replace(entry, origin=origin)  # type: ignore[type-var]
     if hasattr(entry, "_replace") and hasattr(entry, "origin"):
         return entry._replace(origin=origin)

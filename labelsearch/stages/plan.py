@@ -16,7 +16,7 @@ from labelsearch.engine.stage import Progress, Stage
 from labelsearch.market.bars import Bars
 from labelsearch.settings.bars import load_bars
 from labelsearch.settings.experiment import Experiment
-from labelsearch.settings.own import activate
+from labelsearch.settings.own import activate, active
 from labelsearch.stages import classifiers, ensembles, features, labels, outputs, search
 from labelsearch.stages.search import spread
 from labelsearch.stages.seeds import Seeds
@@ -51,6 +51,7 @@ class RunValues(Mapping[str, object]):
     def __getitem__(self, name: str) -> object:
         if name not in _NAMES:
             raise KeyError(name)
+        activate(self.experiment.own)  # another experiment may have been at work in this process
         return getattr(self, name)
 
     def __iter__(self) -> Iterator[str]:
@@ -181,7 +182,7 @@ def open_run(
     with locked(folder):
         saved = experiment.save(folder)
         saved.activate()
-        executor = LocalExecutor(workers, partial(activate, saved.own, proved=True))
+        executor = LocalExecutor(workers, partial(activate, saved.own, proved=active()))
         yield Run(folder, STAGES, RunValues(saved, store), CODE, executor, progress)
 
 

@@ -125,10 +125,11 @@ def run(inputs: ComparisonInputs, work: Work) -> NetworkComparison:
         inputs.train_bars, inputs.label_price, inputs.train, inputs.past, inputs.boundary, inputs.warm_up
     )
     label = label_tasks(inputs.label_kinds, inputs.labels.value, inputs.features.value)[inputs.label]
-    names = [kind.name for kind in inputs.networks]
+    # units outlast a change of the networks: what stands for one of the user's own is its file too
+    names = {f"{kind.name}-{kind.origin[:12]}".rstrip("-"): kind.name for kind in inputs.networks}
     steps = dict.fromkeys(names, epochs_of(inputs.network_budget))
     shared = Compared(Training(market, inputs.network_budget, inputs.seeds), label)
-    done = work.units(compare_unit, {name: name for name in names}, shared, steps)
+    done = work.units(compare_unit, names, shared, steps)
     return _judge(market.problem(*label), market.day, list(done.values()))
 
 

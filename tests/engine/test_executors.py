@@ -1,14 +1,16 @@
 """Executors and units: pure, resumable, and the same whoever runs them."""
 
 import os
+import subprocess
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
-from labelsearch.engine.executors.base import execute, tell
+from labelsearch.engine.executors.base import WorkerError, execute, tell
 from labelsearch.engine.executors.local import LocalExecutor, spool, unspool
-from labelsearch.engine.files import write_atomically
+from labelsearch.engine.files import seal, write_atomically, write_files
 from labelsearch.engine.stage import Work, keep_units
 
 
@@ -43,8 +45,7 @@ def test_results_do_not_depend_on_workers(tmp_path):
 
 
 def test_finished_units_are_kept(tmp_path):
-    (tmp_path / "u1").mkdir()
-    (tmp_path / "u1" / "value.txt").write_text("kept")
+    write_files(seal({"value.txt": b"kept"}), tmp_path / "u1")
     seen = []
     files = work(tmp_path, seen=seen).units(draw, {"u0": 0, "u1": 1}, SHARED)
     assert files["u1"] == {"value.txt": b"kept"}
@@ -53,7 +54,7 @@ def test_finished_units_are_kept(tmp_path):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_steps_of_units_add_up(tmp_path, workers):
-    (tmp_path / "there").mkdir()
+    write_files(seal({}), tmp_path / "there")
     steps = {"there": 4, "all": 5, "fewer": 5, "more": 5}
     tasks = {"there": 0, "all": 5, "fewer": 2, "more": 9}
     seen = []
@@ -98,6 +99,49 @@ def test_stopping_keeps_what_is_done(tmp_path):
     assert next(results)[0] == "a"
     results.close()
     assert list(results) == []
+
+
+def die(task: int, shared: np.ndarray) -> dict[str, bytes]:
+    if task < 0:
+        time.sleep(1.0)
+        os._exit(3)
+    return draw(task, shared)
+
+
+def test_a_worker_that_dies_is_one_line_and_the_next_run_goes_on(tmp_path):
+    tasks = {"u0": 0, "u1": 1, "bad": -1, "u2": 2}
+    with pytest.raises(WorkerError, match="a worker process ended before its unit was done") as caught:
+        work(tmp_path, 2).units(die, tasks, SHARED)
+    assert "\n" not in str(caught.value)
+    kept = {path.name for path in tmp_path.iterdir()}
+    assert {"u0", "u1"} <= kept
+    assert "bad" not in kept
+    seen = []
+    files = work(tmp_path, 2, seen).units(die, {**tasks, "bad": 7}, SHARED)
+    assert seen[0] == (len(kept), 4)
+    assert files == work(tmp_path / "alone").units(draw, {**tasks, "bad": 7}, SHARED)
+
+
+def refuse() -> None:
+    raise ValueError("no preparation")
+
+
+def test_a_preparation_that_fails_is_the_error(tmp_path, capfd):
+    with pytest.raises(ValueError, match="no preparation"):
+        Work(LocalExecutor(2, refuse), tmp_path).units(draw, {"a": 0, "b": 0}, SHARED)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda p: p.write_bytes(b""), lambda p: p.unlink(), lambda p: p.with_name("more").write_bytes(b"x")]
+)
+def test_damaged_units_are_done_again(damage, tmp_path):
+    tasks = {"u0": 0, "u1": 1}
+    first = work(tmp_path).units(draw, tasks, SHARED)
+    damage(tmp_path / "u1" / "value.txt")
+    seen = []
+    assert work(tmp_path, seen=seen).units(draw, tasks, SHARED) == first
+    assert seen[0] == (1, 2)
 
 
 def prepared(task: int, shared: None) -> dict[str, bytes]:
@@ -152,3 +196,13 @@ def test_replacing_a_folder_is_all_or_nothing(tmp_path):
     assert (folder / "a").read_text() == "1"
     write_atomically(folder, lambda draft: (draft / "b").write_text("3"))
     assert [p.name for p in folder.iterdir()] == ["b"]
+    assert [p.name for p in tmp_path.iterdir()] == ["stage"]
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    for name in (f".stage.{dead.pid}", ".stage.old", f".stage.{os.getppid()}", ".stage.1.txt"):
+        (tmp_path / name).mkdir()
+    write_atomically(tmp_path / "stage", lambda draft: None)
+    assert {p.name for p in tmp_path.iterdir()} == {"stage", f".stage.{os.getppid()}", ".stage.1.txt"}

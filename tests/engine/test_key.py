@@ -1,8 +1,12 @@
 """Keys: everything that a result depends on, the code among it, and nothing else."""
 
 import dataclasses
+import hashlib
 import importlib
+import math
+import subprocess
 import sys
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +45,11 @@ DIFFERENT = [
     None, True, 1, 1.5, "1", (), (1,), (1, 2), ((1,), 2), (1, (2,)), {"a": 1}, {"a": 2}, {"b": 1}, {1: "a"},
     np.arange(3), np.arange(3.0), np.arange(4), np.arange(4).reshape(2, 2), slice(0, 3), slice(0, 4), Section(),
     Section(a=2), Section(b=()), Other(), Row("x", print), Row("x", len), Row("x", print, "file"), Hashed(),
+    0.0, -0.0, math.nan, math.inf, -math.inf, "NaN", ("slice", 0, 3, None), {"slice": (0, 3, None)}, np.arange(3) > 1,
+    ("array", "int64", (3,), hashlib.sha256(np.arange(3).tobytes()).hexdigest()), {"digest": "abc"}, {1: "a", "b": 2},
+    np.array(["a", None]), np.array(["a", 1], dtype=object),
+    dataclasses.make_dataclass("Section", [("a", int, 1), ("b", tuple, (0.5,))],
+                               namespace={"__module__": "elsewhere"})(),
 ]  # fmt: skip
 
 
@@ -65,7 +74,14 @@ def test_digests_are_equal_only_for_equal_plain_data(a, b):
         assert a != b or repr(a) != repr(b)
 
 
-@pytest.mark.parametrize("value", [print, object(), Section, {1, 2}])
+def test_neither_the_order_of_a_dict_nor_the_process_counts():
+    assert digest({"a": 1, 2: "b"}) == digest({2: "b", "a": 1})
+    text = "import numpy as np; from labelsearch.engine.key import digest; print(digest(np.array(['a' * 9, None, 0.5])))"
+    other = subprocess.run([sys.executable, "-c", text], check=True, capture_output=True, text=True)
+    assert other.stdout.strip() == digest(np.array(["a" * 9, None, 0.5]))
+
+
+@pytest.mark.parametrize("value", [print, object(), Section, {1, 2}, np.array([object()])])
 def test_what_cannot_be_hashed_by_content_is_refused(value):
     with pytest.raises(TypeError, match="cannot be part of a key"):
         digest(value)
@@ -125,10 +141,59 @@ def test_imports_for_type_checkers_do_not_count(package):
 def test_versions_of_other_packages_count(package, monkeypatch):
     (package / "kernel.py").write_text("import numpy\n\ndef f(x):\n    return numpy.add(x, 1)\n")
     before = code_of()
-    key._versions.cache_clear()
-    monkeypatch.setattr(key, "version", lambda name: "0.0")
+    monkeypatch.setattr(key, "_version", lambda name: "0.0")
     assert code_of() != before
-    key._versions.cache_clear()
+
+
+# ways to import toypackage.kernel, whose package is toypackage or toypackage.inner
+WAYS = [
+    "import toypackage.kernel as k", "from . import kernel", "from .kernel import f", "from toypackage.kernel import *",
+    "def g():\n    import toypackage.kernel", "NAME = 'toypackage.kernel:f'", "HOME = 'toypackage.kernel:'",
+    "import helper_beside", "import toypackage.inner.deep",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_to_import_counts(way, package):
+    (package / "stage.py").write_text(way + "\n")
+    (package.parent / "helper_beside.py").write_text("from toypackage.kernel import f\n")
+    (package / "inner").mkdir()
+    (package / "inner" / "__init__.py").write_text("from ..kernel import f\n")
+    (package / "inner" / "deep.py").write_text("")
+    before = code_of()
+    (package / "kernel.py").write_text("def f(x):\n    return x + 2\n")
+    assert code_of() != before
+    before = code_of()
+    (package / "__init__.py").write_text("x = 1\n")
+    assert code_of() != before
+
+
+def test_code_without_a_source_file_is_refused(package):
+    for module in ("toypackage.none", "none"):
+        with pytest.raises(TypeError, match=f"{module} is in no file"):
+            Code(("toypackage",)).digest_of(module)
+    (package / "stage.py").unlink()
+    with pytest.raises(TypeError, match=r"toypackage\.stage is in no file"):
+        code_of()
+
+
+def test_what_functions_in_rows_import_counts(package):
+    def row():
+        importlib.invalidate_caches()
+        key._source.cache_clear()
+        kernel = importlib.import_module("toypackage.kernel")
+        code = Code(("labelsearch",))
+        return digest(Row("x", partial(kernel.f, 1), "file"), code), digest(Row("x", kernel.f), code)
+
+    (package / "kernel.py").write_text("from toypackage import unused\n\ndef f(x):\n    return x\n")
+    before = row()
+    assert before == row()
+    (package / "unused.py").write_text("def g(x):\n    return 2 * x\n")
+    after = row()
+    assert after[0] != before[0]
+    assert after[1] != before[1]
+    # those of the packages themselves count with the stage
+    assert digest(Row("x", digest), Code(("labelsearch",))) == digest(Row("x", digest), Code(("labelsearch", "y")))
 
 
 def test_every_stage_of_the_product_reaches_its_kernels():
@@ -152,5 +217,5 @@ def _reached(code, module):
         if name in seen or source is None or any(name.startswith(without) for without in code.without):
             continue
         seen.add(name)
-        waiting += [other for other in source[1] if other.split(".")[0] in code.packages]
+        waiting += [other for other in source.imports if other.split(".")[0] in code.packages]
     return seen

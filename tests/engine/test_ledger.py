@@ -1,5 +1,8 @@
 """The ledger: cut at any byte, it loses nothing that was committed."""
 
+import json
+import zlib
+
 import pytest
 
 from labelsearch.engine.ledger import Ledger
@@ -36,6 +39,24 @@ def test_a_damaged_line_ends_what_counts(ledger):
     data[data.index(b'"number": 2') + 10] = ord("7")
     ledger.path.write_bytes(data)
     assert [event["number"] for event in ledger.events()] == [0, 1]
+
+
+def test_lines_of_another_version_do_not_count(ledger):
+    for event in ({"stage": "first"}, {"event": "stage", "stage": "first", "key": "k"}, [1], 3):
+        text = json.dumps(event).encode()
+        with ledger.path.open("ab") as file:
+            file.write(b"%08x %s\n" % (zlib.crc32(text), text))
+    ledger.append("unit", number=4)
+    assert ledger.stages() == []
+    assert [event["number"] for event in ledger.events("unit")] == [0, 1, 2, 3, 4]
+
+
+def test_an_evaluation_that_two_runs_record_at_once_is_one_look(tmp_path):
+    looks = Ledger(tmp_path / "looks.jsonl")
+    for key in ("a", "a", "b"):
+        looks.append("look", key=key, data="x", run="run")
+    assert look_number(looks, "a") == (1, 2)
+    assert look_number(looks, "b") == (2, 2)
 
 
 def test_looks_count_once_per_evaluation(tmp_path):

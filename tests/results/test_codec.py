@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelsearch.results.codec import OnDisk, from_plain, json_bytes, parse, to_plain
+from labelsearch.results.codec import OnDisk, ResultError, from_plain, json_bytes, parse, to_plain
 from labelsearch.results.record import Record, apart
 
 
@@ -97,9 +97,35 @@ def test_parts_are_stored_apart(tmp_path):
     assert value.trial_counts == {}
 
 
+@pytest.mark.parametrize(
+    "content",
+    ['{"other": 1}', '{"sizes": {"x": 1.0}}', '{"sizes": [1]}', "[]", "3", "{", "", '{"sizes": {"1": "a\\nb"}}', "\0"],
+)
+def test_damaged_and_foreign_files_are_refused_in_one_line(content, tmp_path):
+    value = Both({3: 0.5}, np.arange(4))
+    value.save(tmp_path)
+    (tmp_path / "both.json").write_text(content)
+    with pytest.raises(ResultError, match="not as this version of labelsearch writes it; run it again") as caught:
+        Both.load(tmp_path)
+    assert "\n" not in str(caught.value)
+    value.save(tmp_path)
+    for damage in (lambda p: p.write_bytes(b""), lambda p: p.write_bytes(p.read_bytes()[:-9]), lambda p: p.unlink()):
+        value.save(tmp_path)
+        damage(tmp_path / "array.npy")
+        with pytest.raises(ResultError, match="run it again"):
+            Both.load(tmp_path)
+
+
+def test_missing_fields_are_named_and_unknown_ones_are_ignored():
+    with pytest.raises(ValueError, match=r"Inner: .*missing .*'pairs'"):
+        from_plain(Inner, {"name": "a"})
+    known = {"name": "a", "pairs": [], "by_size": {}}
+    assert from_plain(Inner, {**known, "added_later": 3}) == from_plain(Inner, known)
+
+
 def test_parts_on_disk_are_read_when_asked_for():
     read = []
-    parts = OnDisk(["a", "b"], lambda name: read.append(name) or name.upper())
+    parts = OnDisk(Path("x"), ["a", "b"], lambda folder, name: read.append(name) or name.upper())
     assert list(parts) == ["a", "b"]
     assert read == []
     assert parts["b"] == "B"

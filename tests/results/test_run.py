@@ -72,5 +72,5 @@ def test_a_run_of_another_version_is_refused_in_one_line(tiny_run, tmp_path):
     (tmp_path / "experiment.toml").write_text((tiny_run.folder / "experiment.toml").read_text())
     old = Results(tmp_path)
     old.ledger.append("stage", stage="labels", key="k", content="c", counts={}, seconds=1.0, peak_mb=1.0)
-    with pytest.raises(RunError, match="not as this version of labelsearch writes it"):
+    with pytest.raises(RunError, match="has no labels yet; to compute them: labelsearch labels"):
         _ = old.labels

@@ -4,9 +4,14 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Any, Protocol
 
 from labelsearch.engine.files import Files
+from labelsearch.errors import LabelsearchError
 
 Unit = Callable[[Any, Any], Files]
 """A pure function of a task and of what all tasks share, importable by name. It may report steps with `tell`."""
+
+
+class WorkerError(LabelsearchError):
+    """A process that executes units has ended, as one line."""
 
 
 class Executor(Protocol):

@@ -7,12 +7,13 @@ import signal
 import tempfile
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from labelsearch.engine.executors.base import TELLER, Unit, execute
+from labelsearch.engine.executors.base import TELLER, Unit, WorkerError, execute
 from labelsearch.engine.files import Files
 
 POLL_SECONDS = 0.5  # between looks at the steps of units at work
@@ -75,13 +76,18 @@ class LocalExecutor:
                     if not waiting:
                         break
                     finished, _ = wait(waiting, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
-                    for future in finished:
+                    for future in sorted(finished, key=_failed):  # what is done is kept before an error is raised
                         yield waiting.pop(future), future.result()
                     progress(count.value)
-            except BaseException:
+            except BaseException as error:
                 pool.shutdown(wait=False, cancel_futures=True)
                 for worker in set(multiprocessing.active_children()) - others:
                     worker.terminate()  # its unit is done again next time
+                if isinstance(error, BrokenProcessPool):
+                    raise WorkerError(
+                        "a worker process ended before its unit was done, perhaps for lack of memory; finished units "
+                        "are kept: run it again, with fewer workers if need be"
+                    ) from error
                 raise
 
 
@@ -106,11 +112,16 @@ def _here(
         yield name, files
 
 
+def _failed(future: Future[Files]) -> bool:
+    return future.exception() is not None
+
+
 _shared: Any = None  # of a worker process
+_fault: Exception | None = None  # of its preparation
 
 
 def _start(count: Any, prepare: Callable[[], None], folder: Path) -> None:
-    global _shared
+    global _shared, _fault
     import numba
 
     def add(steps: int) -> None:
@@ -120,11 +131,16 @@ def _start(count: Any, prepare: Callable[[], None], folder: Path) -> None:
     numba.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ctrl-C ends a worker without a traceback
     TELLER.add = add
-    prepare()
-    _shared = unspool(folder)
+    try:
+        prepare()
+        _shared = unspool(folder)
+    except Exception as error:  # raised by the units, as the pool would print it and tell nobody why it ended
+        _fault = error
 
 
 def _run(unit: Unit, task: Any, steps: int) -> Files:
+    if _fault is not None:
+        raise _fault
     return execute(unit, task, _shared, steps)
 
 
