@@ -1,11 +1,13 @@
 """The engine with toy stages: keys, order, reuse, branches, studies, looks and counts."""
 
+import os
 import shutil
 from dataclasses import dataclass, replace
 
 import pytest
 
 from labelsearch.engine.key import Code
+from labelsearch.engine.ledger import Ledger
 from labelsearch.engine.looks import look_number
 from labelsearch.engine.run import Run, RunError, current_events, done_events, find_run, list_runs, locked
 from labelsearch.engine.stage import Stage, Work
@@ -85,6 +87,52 @@ def test_another_run_takes_over_equal_keys_and_nothing_else(tmp_path):
     shutil.rmtree(tmp_path / "b")
     assert a_run(tmp_path / "c", start=3).do(FIRST).value == Number(3)
     assert "run" not in done_events(a_run(tmp_path / "c").ledger)["first"]
+
+
+def test_a_kill_between_the_files_and_their_record(tmp_path, monkeypatch):
+    """Files that no line of the ledger names are taken for nothing, also where an older line has the asked key."""
+    a_run(tmp_path / "a", start=3).do(FIRST)
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "append", lambda *args, **data: os._exit(9))
+        child = os.fork()
+        if not child:
+            a_run(tmp_path / "a", start=4).do(FIRST)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert (tmp_path / "a" / "first" / "number.txt").read_text() == "4"
+    assert a_run(tmp_path / "a", start=3).do(FIRST).value == Number(3)
+    assert a_run(tmp_path / "a", start=4).do(DOUBLE).value == Number(8)
+
+
+def test_damaged_results_are_done_again(tmp_path):
+    run = a_run(tmp_path / "a")
+    run.do(SUM, count=2, seen="")
+    for path in (tmp_path / "a").rglob("number.txt"):
+        path.write_text("7")
+    assert a_run(tmp_path / "a").do(SUM, count=2, seen="").value == Number(6)
+    assert a_run(tmp_path / "a").do(DOUBLE).value == Number(6)
+
+
+def test_a_stage_without_a_source_file_is_refused(tmp_path):
+    script = {}
+    exec("def start(inputs, work):\n    return None\n", {"__name__": "typed_in"}, script)
+    with pytest.raises(TypeError, match="typed_in is in no file"):
+        a_run(tmp_path / "a").do(replace(FIRST, run=script["start"]))
+
+
+def test_runs_beside_cannot_name_where_files_go(tmp_path):
+    """Whoever packed the other run: nothing is written outside the folder of the stage."""
+    a_run(tmp_path / "runs" / "a").do(FIRST)
+    event = done_events(a_run(tmp_path / "runs" / "a").ledger)["first"]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "number.txt").write_text("3")
+    for folder in ("../../mine", str(tmp_path / "mine")):
+        shutil.rmtree(tmp_path / "runs")
+        ledger = Ledger(tmp_path / "runs" / "a" / "ledger.jsonl")
+        ledger.append("stage", **{**{n: item for n, item in event.items() if n != "event"}, "folder": folder})
+        ledger.append("stage", stage="first")
+        inode = (tmp_path / "mine").stat().st_ino
+        assert a_run(tmp_path / "runs" / "b").do(FIRST).folder == tmp_path / "runs" / "b" / "first"
+        assert (tmp_path / "mine").stat().st_ino == inode
 
 
 def test_a_branch_uses_the_results_that_its_values_do_not_touch(tmp_path):

@@ -1,9 +1,13 @@
 """The user's own files: nothing is executed before it must be, each entry is proved, and all six kinds work."""
 
+import os
+import sys
+
 import pytest
 
+from labelsearch.engine.key import digest
 from labelsearch.settings.experiment import Experiment
-from labelsearch.settings.own import OwnFileError, activate, extensions
+from labelsearch.settings.own import OwnFileError, activate, active, extensions
 from labelsearch.settings.schema import ExperimentError
 
 WHOLE = r'''
@@ -221,6 +225,9 @@ BAD = {
     "taken": ("RANKINGS = [Ranking('score', '', lambda past: past.scores(0, 1))]", "score"),
     "empty": ("SCORES = []", "SCORES must be a list"),
     "no entry": ("SCORES = [3]", "is not an entry"),
+    "instance": ("LABELS = [Jump(0.1, 3)]", "is not an entry"),
+    "lines": ("RANKINGS = [np.zeros((2, 2))]", "is not an entry"),
+    "leaves": ("RANKINGS = [Ranking('leaver', '', lambda past: exit(0))]", "leaver: SystemExit"),
     "raises": ("RANKINGS = [Ranking('bad', '', lambda past: 1 / 0)]", "ZeroDivisionError"),
 }
 
@@ -243,13 +250,121 @@ def test_entries_that_fail_their_proof_are_refused_in_one_line(case, own, marker
     [
         ("def broken(:\n", "SyntaxError while it was executed"),
         ("raise RuntimeError('no')\n", "RuntimeError while it was executed: no"),
+        ("raise RuntimeError('two\\nlines')\n", "RuntimeError while it was executed: two lines"),
+        ("import sys\nsys.exit(0)\n", "SystemExit while it was executed: 0"),
         ("x = 1\n", "defines none of INDICATORS, LABELS"),
     ],
 )
 def test_files_that_cannot_be_used(text, words, tmp_path):
     path = tmp_path / "bad.py"
     path.write_text(text)
-    with pytest.raises(OwnFileError, match=words):
+    with pytest.raises(OwnFileError, match=words) as caught:
         activate([path])
+    assert "\n" not in str(caught.value)
+    with pytest.raises(OwnFileError, match="cannot be read"):
+        activate(["a\0.py"])
+    with pytest.raises(OwnFileError, match="not a Python file"):
+        activate([path.rename(tmp_path / "bad.txt")])
     with pytest.raises(OwnFileError, match="cannot be read"):
         activate([tmp_path / "none.py"])
+
+
+RULE = """
+import numpy as np
+{more}
+from strategies.trade.capital import CapitalRule
+
+def rule(past):
+    return np.ones(past.shape[1])
+
+CAPITAL_RULES = [CapitalRule("mine", "version {version}", rule)]
+"""
+
+
+def test_an_edited_file_is_executed_anew_even_within_a_second(tmp_path, monkeypatch):
+    """Compiled files are known by second and size; the bytes that were hashed are the ones that are executed."""
+    from strategies.trade.capital import CAPITAL_RULES
+
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    path = tmp_path / "mine.py"
+    for version in (1, 2):
+        path.write_text(RULE.format(more="", version=version))
+        os.utime(path, (1e9, 1e9))
+        activate([path])
+        assert CAPITAL_RULES["mine"].explanation == f"version {version}"
+    assert not (tmp_path / "__pycache__").exists()
+    activate([])
+
+
+def test_an_interrupted_proof_leaves_nothing(tmp_path, capsys):
+    before = registered()
+    path = tmp_path / "mine.py"
+    rule = "def rule(past):\n    print('at work')\n    return np.ones(past.shape[1])\n"
+    path.write_text(RULE.format(more="", version=1) + rule + "CAPITAL_RULES[0] = CapitalRule('mine', '', rule)\n")
+    activate([path])
+    assert capsys.readouterr().out == ""  # which is for results
+    activate([])
+    stop = "def stop(past):\n    raise KeyboardInterrupt\nCAPITAL_RULES.append(CapitalRule('stop', '', stop))\n"
+    path.write_text(RULE.format(more="", version=2) + stop)
+    with pytest.raises(KeyboardInterrupt):
+        activate([path])
+    assert (registered(), active()) == (before, ())
+
+
+def test_workers_execute_only_what_was_proved(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(RULE.format(more="", version=1))
+    activate([path])
+    proved = active()
+    activate([])
+    path.write_text(RULE.format(more="", version=2))
+    with pytest.raises(OwnFileError, match="changed while they were in use"):
+        activate([path], proved=proved)
+
+
+def test_a_file_beside_counts_in_the_keys_of_the_entries(tmp_path, monkeypatch):
+    from labelsearch.engine import key
+    from labelsearch.stages.plan import CODE
+    from strategies.trade.capital import CAPITAL_RULES
+
+    monkeypatch.syspath_prepend(tmp_path)
+    path = tmp_path / "mine.py"
+    path.write_text(RULE.format(more="import beside_mine", version=1))
+    digests = []
+    for text in ("x = 1\n", "x = 2\n", "x = 2  # the same\n"):
+        (tmp_path / "beside_mine.py").write_text(text)
+        activate([path])
+        key._source.cache_clear()
+        digests.append(digest(CAPITAL_RULES["mine"], CODE))
+        activate([])
+        del sys.modules["beside_mine"]
+    assert digests[0] != digests[1] == digests[2]
+    monkeypatch.setattr(key, "_version", lambda package: "0.0")
+    activate([path])
+    assert digest(CAPITAL_RULES["mine"], CODE) not in digests
+    activate([])
+    del sys.modules["beside_mine"]
+
+
+def test_two_experiments_in_turn_keep_to_their_own_files(tmp_path):
+    """Entries of the same name from different files: each run resolves its own."""
+    from labelsearch.stages.plan import RunValues
+
+    values = []
+    for version in (1, 2):
+        path = tmp_path / f"{version}" / "mine.py"
+        path.parent.mkdir()
+        path.write_text(RULE.format(more="", version=version))
+        data = {"data": {"source": "synthetic"}, "own": [str(path)], "tiers": {"capital": "mine"}}
+        values.append(RunValues(Experiment.from_dict(data), tmp_path))
+    values.append(RunValues(Experiment(), tmp_path))
+    for _ in range(2):
+        assert [value["capital_rule"].explanation for value in values[:2]] == ["version 1", "version 2"]
+        assert values[2]["capital_rule"].name == "equal"
+        assert active() == ()
+
+
+@pytest.mark.parametrize("data", [{"label": [{"kind": []}]}, {"score": {"kind": []}}, {"label": [{"kind": {}}]}])
+def test_kinds_that_are_no_text_are_refused(data):
+    with pytest.raises(ExperimentError, match="kind"):
+        Experiment.from_dict(data)
