@@ -140,8 +140,9 @@ class Code:
         return digest([sorted(seen.items()), sorted(outside.items())])
 
     def digest_around(self, module: str) -> str:
-        """Hash of a module that functions of an input come from, and of what it imports; empty if it is of these
-        packages, which count with the stage that is handed the functions.
+        """Hash of a module that functions of an input come from, and of what it imports.
+
+        Empty for a module of these packages: they count with the stage that is handed the functions.
         """
         if _below(module, self.packages):
             return ""

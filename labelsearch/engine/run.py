@@ -3,7 +3,7 @@
 import fcntl
 import shutil
 import time
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -111,7 +111,8 @@ class Run:
         def progress(stage: str, done: int, total: int) -> None:
             self.progress(f"{folder.name} {stage}", done, total)
 
-        return replace(self, folder=folder, values=Overlay(values, self.values), progress=progress, base=self)
+        both: Mapping[str, object] = ChainMap(values, self.values)  # type: ignore[arg-type]  # only read
+        return replace(self, folder=folder, values=both, progress=progress, base=self)
 
     def do(self, stage: Stage[Any, R], **given: object) -> Stored[R]:
         """The result of a stage; it and the stages it needs are run where they are not done yet for the same inputs.
@@ -205,22 +206,6 @@ class Run:
             if name not in entered:
                 total.update(result.unit_counts(name))
         return dict(total)
-
-
-class Overlay(Mapping[str, object]):
-    """Some values in front of others, each read only when it is asked for."""
-
-    def __init__(self, front: Mapping[str, object], back: Mapping[str, object]) -> None:
-        self.front, self.back = front, back
-
-    def __getitem__(self, name: str) -> object:
-        return self.front[name] if name in self.front else self.back[name]
-
-    def __iter__(self) -> Iterator[str]:
-        yield from {**dict.fromkeys(self.front), **dict.fromkeys(self.back)}
-
-    def __len__(self) -> int:
-        return len(list(iter(self)))
 
 
 def current_events(folder: Path, name: str) -> list[Event]:

@@ -7,7 +7,7 @@ import types
 import typing
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -54,12 +54,15 @@ def from_plain(kind: object, data: object) -> typing.Any:
     if origin in (typing.Union, types.UnionType):
         if data is None and type(None) in of:
             return None
-        return _first(data, [option for option in of if option is not type(None)])
+        for option in of:
+            with suppress(ValueError):
+                return from_plain(option, data)  # the first that fits
+        raise ValueError(f"none of {kind} fits {repr(data)[:60]}")
     if origin is tuple and isinstance(data, list):
         kinds = [of[0]] * len(data) if of[-1] is Ellipsis else of
         return tuple(from_plain(item_kind, item) for item_kind, item in zip(kinds, data, strict=True))
     if origin in (dict, Mapping) and isinstance(data, dict):
-        return {from_plain(of[0], _key(of[0], key)): from_plain(of[1], item) for key, item in data.items()}
+        return {int(key) if of[0] is int else key: from_plain(of[1], item) for key, item in data.items()}
     if (
         isinstance(kind, type)
         and (dataclasses.is_dataclass(kind) or hasattr(kind, "_fields"))
@@ -76,20 +79,6 @@ def from_plain(kind: object, data: object) -> typing.Any:
     if isinstance(kind, type) and isinstance(data, kind) and not (kind is int and isinstance(data, bool)):
         return data
     raise ValueError(f"expected {getattr(kind, '__name__', kind)}, not {repr(data)[:60]}")
-
-
-def _first(data: object, options: Sequence[object]) -> typing.Any:
-    """The first option that fits."""
-    for option in options:
-        try:
-            return from_plain(option, data)
-        except ValueError:
-            continue
-    raise ValueError(f"none of {', '.join(str(getattr(o, '__name__', o)) for o in options)} fits {repr(data)[:60]}")
-
-
-def _key(kind: object, key: str) -> object:
-    return int(key) if kind is int else key
 
 
 def json_bytes(value: object) -> bytes:

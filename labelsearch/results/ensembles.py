@@ -139,7 +139,7 @@ class Ensembles(Record):
     placebo: PlaceboTest
     verdict: str
     belief: Belief
-    future: pd.DataFrame = apart()
+    future: pd.DataFrame = apart("future.parquet")
     curves: Mapping[str, Curves] = apart()
 
     @cached_property
@@ -157,15 +157,13 @@ class Ensembles(Record):
         return find_row(self.rows, window, size, name)
 
     def save_parts(self, folder: Path) -> None:
-        """Write ``future.parquet`` and ``curves_<window>.npz``."""
-        self.future.to_parquet(folder / "future.parquet", compression="zstd")
+        """Write the curves."""
         save_curves(self.curves, folder)
 
     @classmethod
     def load_parts(cls, folder: Path, plain: Mapping[str, Any]) -> Mapping[str, object]:
-        """Future figures, and curves, which are read when they are asked for."""
-        curves = OnDisk(folder, WINDOWS, load_curves)
-        return {"future": pd.read_parquet(folder / "future.parquet"), "curves": curves}
+        """The curves, which are read when they are asked for."""
+        return {"curves": OnDisk(folder, WINDOWS, load_curves)}
 
 
 def save_curves(curves: Mapping[str, Curves], folder: Path) -> None:

@@ -7,14 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import pandas as pd
+
 from labelsearch.results.codec import from_plain, json_bytes, reading
 
-APART = {"apart": True}
 
+def apart(file: str = "") -> Any:
+    """A field that is not in the JSON file of its record: a DataFrame in a Parquet file of its own.
 
-def apart() -> Any:
-    """A field that is not in the JSON file of its record; `Record.save_parts` and `Record.load_parts` care for it."""
-    return dataclasses.field(repr=False, compare=False, metadata=APART)
+    Without a file `Record.save_parts` and `Record.load_parts` care for it.
+    """
+    return dataclasses.field(repr=False, compare=False, metadata={"apart": file})
 
 
 class Record:
@@ -27,10 +30,12 @@ class Record:
         """Write the JSON file and the parts."""
         plain = {f.name: getattr(self, f.name) for f in _in_json(type(self))}
         (folder / self.FILE).write_bytes(json_bytes(plain))
+        for name, file in _frames(type(self)).items():
+            getattr(self, name).to_parquet(folder / file, compression="zstd")
         self.save_parts(folder)
 
     def save_parts(self, folder: Path) -> None:
-        """Write the fields that are stored apart."""
+        """Write the other fields that are stored apart."""
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -38,13 +43,19 @@ class Record:
         with reading(folder):
             data, hints = json.loads((folder / cls.FILE).read_bytes()), typing.get_type_hints(cls)
             plain = {f.name: from_plain(hints[f.name], data[f.name]) for f in _in_json(cls)}
-            return cls(**plain, **cls.load_parts(folder, plain))
+            frames = {name: pd.read_parquet(folder / file) for name, file in _frames(cls).items()}
+            return cls(**plain, **frames, **cls.load_parts(folder, plain))
 
     @classmethod
     def load_parts(cls, folder: Path, plain: Mapping[str, Any]) -> Mapping[str, object]:
-        """The fields that are stored apart; ``plain`` are the others."""
+        """The other fields that are stored apart; ``plain`` are those that are not."""
         return {}
 
 
 def _in_json(kind: type) -> list[dataclasses.Field[Any]]:
-    return [f for f in dataclasses.fields(kind) if f.metadata != APART]
+    return [f for f in dataclasses.fields(kind) if "apart" not in f.metadata]
+
+
+def _frames(kind: type) -> dict[str, str]:
+    """Files of the fields that are DataFrames."""
+    return {f.name: file for f in dataclasses.fields(kind) if (file := f.metadata.get("apart"))}

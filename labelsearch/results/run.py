@@ -25,6 +25,11 @@ R = TypeVar("R", bound=Result)
 STAGE_NAMES = ("labels", "features", "classifiers", "outputs", "search", "ensembles")
 
 
+def _of(stage: str, kind: type[R]) -> "cached_property[R]":
+    """The result of a stage, read when it is first asked for."""
+    return cached_property(lambda results: results._load(stage, kind))
+
+
 class Results:
     """What a run holds.
 
@@ -41,7 +46,7 @@ class Results:
     """
 
     def __init__(self, folder: Path, store: Path = Path("store")) -> None:
-        if not (folder / "experiment.toml").is_file():
+        if not any((folder / name).is_file() for name in ("experiment.toml", LEDGER)):
             raise RunError(f"{folder} holds no run")
         self.folder, self.store = folder, store
         self.ledger = Ledger(folder / LEDGER)
@@ -68,35 +73,12 @@ class Results:
             raise RunError(f"{self.folder} has no {stage} yet; to compute them: {again}")
         return kind.load(self.folder / self.done[stage]["folder"])
 
-    @cached_property
-    def labels(self) -> LabelSeries:
-        """Of the labels stage."""
-        return self._load("labels", LabelSeries)
-
-    @cached_property
-    def features(self) -> FeatureSets:
-        """Of the features stage."""
-        return self._load("features", FeatureSets)
-
-    @cached_property
-    def classifiers(self) -> Classifiers:
-        """Of the classifiers stage."""
-        return self._load("classifiers", Classifiers)
-
-    @cached_property
-    def outputs(self) -> Outputs:
-        """Of the outputs stage."""
-        return self._load("outputs", Outputs)
-
-    @cached_property
-    def strategies(self) -> Strategies:
-        """Of the search stage."""
-        return self._load("search", Strategies)
-
-    @cached_property
-    def ensembles(self) -> Ensembles:
-        """Of the ensembles stage."""
-        return self._load("ensembles", Ensembles)
+    labels = _of("labels", LabelSeries)
+    features = _of("features", FeatureSets)
+    classifiers = _of("classifiers", Classifiers)
+    outputs = _of("outputs", Outputs)
+    strategies = _of("search", Strategies)
+    ensembles = _of("ensembles", Ensembles)
 
     def _studies(self, name: str, kind: type[R]) -> list[R]:
         """All results of a study that belong to what the run holds now, oldest first."""

@@ -1,9 +1,6 @@
 """Result of the search stage."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,7 +27,7 @@ class Strategies(Record):
     FILE = "search.json"
     settings: SearchSettings
     parameters: tuple[str, ...]
-    frame: pd.DataFrame = apart()
+    frame: pd.DataFrame = apart("strategies.parquet")
 
     @property
     def params(self) -> NDArray[np.float64]:
@@ -51,12 +48,3 @@ class Strategies(Record):
     def trial_counts(self) -> dict[str, int]:  # type: ignore[override]
         """Strategies that were tried."""
         return {"strategy_trials": len(self.frame), "strategy_trials_pruned": self.n_pruned}
-
-    def save_parts(self, folder: Path) -> None:
-        """Write ``strategies.parquet``."""
-        self.frame.to_parquet(folder / "strategies.parquet", compression="zstd")
-
-    @classmethod
-    def load_parts(cls, folder: Path, plain: Mapping[str, Any]) -> Mapping[str, object]:
-        """The frame."""
-        return {"frame": pd.read_parquet(folder / "strategies.parquet")}

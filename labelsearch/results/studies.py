@@ -160,16 +160,7 @@ class WalkForward(Record):
     ranking: str
     rows: tuple[WalkRow, ...]
     picks: tuple[Pick, ...]
-    equity: pd.DataFrame = apart()  # by day, a column for each title
-
-    def save_parts(self, folder: Path) -> None:
-        """Write ``equity.parquet``."""
-        self.equity.to_parquet(folder / "equity.parquet")
-
-    @classmethod
-    def load_parts(cls, folder: Path, plain: Mapping[str, Any]) -> Mapping[str, object]:
-        """Daily equity."""
-        return {"equity": pd.read_parquet(folder / "equity.parquet")}
+    equity: pd.DataFrame = apart("equity.parquet")  # by day, a column for each title
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from labelsearch.settings.schema import (
     dump_section,
     dump_value,
     load_section,
+    load_value,
     refuse_unknown,
 )
 from labelsearch.settings.sections import (
@@ -183,23 +184,11 @@ class Experiment:
             for name, kind in SECTIONS.items()
             if name in data
         }
-        for key, kind in (("name", str), ("seed", int)):
+        plain = {"name": str, "seed": int, "own": tuple[str, ...], "score": dict, "label": tuple[dict, ...]}
+        for key, kind in plain.items():
             if key in data:
-                if not isinstance(data[key], kind) or isinstance(data[key], bool):
-                    raise ExperimentError(f"{where}: {key} must be {'text' if kind is str else 'a whole number'}")
-                values[key] = data[key]
-        if "own" in data:
-            if not isinstance(data["own"], (list, tuple)) or not all(isinstance(path, str) for path in data["own"]):
-                raise ExperimentError(f"{where}: own must be a list of file names")
-            values["own"] = tuple(data["own"])
-        if "score" in data:
-            if not isinstance(data["score"], dict):
-                raise ExperimentError(f"{where}: [score]: expected a table")
-            values["score"] = dict(data["score"])
-        if "label" in data:
-            if not isinstance(data["label"], (list, tuple)):
-                raise ExperimentError(f"{where}: write labels as [[label]] tables")
-            values["label"] = tuple(data["label"])
+                title = {"score": "[score]", "label": "[[label]]"}.get(key, key)
+                values[key] = load_value(kind, data[key], f"{where}: {title}")
         try:
             return cls(**values)
         except ExperimentError as error:

@@ -110,7 +110,7 @@ def activate(paths: Sequence[str | Path], *, proved: tuple[str, ...] = ()) -> No
                 module = _execute(Path(path), contents[path], origin)
                 _register(module, origin, known, origin in (*proved, *_proved))
         _active = wanted
-    except (ValueError, SystemExit) as error:
+    except ValueError as error:
         raise OwnFileError(f"{path}: {' '.join(str(error).split())}") from error
     finally:
         if _active != wanted:  # also where it was interrupted

@@ -3,7 +3,6 @@
 import dataclasses
 import difflib
 import json
-import types
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -24,9 +23,9 @@ def option(default: Any, explanation: str) -> Any:
 
 
 def _describe(kind: Any) -> str:
-    if kind in (int, float, str, bool):
-        return {int: "a whole number", float: "a number", str: "text", bool: "true or false"}[kind]
-    return "a list"
+    return {int: "a whole number", float: "a number", str: "text", bool: "true or false", dict: "a table"}.get(
+        kind, "a list"
+    )
 
 
 def _convert(kind: Any, value: Any) -> Any:
@@ -41,13 +40,19 @@ def _convert(kind: Any, value: Any) -> Any:
         if len(item) != len(value):
             raise TypeError
         return tuple(_convert(k, v) for k, v in zip(item, value, strict=True))
-    if origin in (typing.Union, types.UnionType):
-        return next(_convert(k, value) for k in typing.get_args(kind) if k is not type(None))
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise TypeError
     return value
+
+
+def load_value(kind: Any, value: Any, where: str) -> Any:
+    """A value of TOML data as an annotated type; `ExperimentError` where it is of another."""
+    try:
+        return _convert(kind, value)
+    except TypeError:
+        raise ExperimentError(f"{where} must be {_describe(kind)}, not {value!r}") from None
 
 
 def refuse_unknown(keys: typing.Iterable[str], known: list[str], where: str) -> None:
@@ -74,11 +79,7 @@ def load_section(section: type[Section], data: Any, where: str) -> Section:
     values = {}
     for field in fields:
         if field.name in data:
-            try:
-                values[field.name] = _convert(kinds[field.name], data[field.name])
-            except TypeError:
-                expected = _describe(kinds[field.name])
-                raise ExperimentError(f"{where}: {field.name} must be {expected}, not {data[field.name]!r}") from None
+            values[field.name] = load_value(kinds[field.name], data[field.name], f"{where}: {field.name}")
         elif field.default is dataclasses.MISSING:
             raise ExperimentError(f"{where}: {field.name} is missing")
     try:

@@ -35,20 +35,45 @@ N_BACKGROUND, N_EXPLAINED = 50, 100  # bars behind the Shapley values
 
 
 @dataclass(frozen=True)
-class ClassifierInputs:
-    """All that the stage may know."""
+class MarketInputs:
+    """What the problem of a label is made of."""
 
-    network: Network
-    network_kind: NetworkKind
     label_kinds: tuple[Label, ...]
     label_price: str
-    bars_before_future: Bars  # on the grid, from the first bar of train on
     train: Span
     past: Span
     boundary: int  # first validation row
     warm_up: int  # bars of the longest candidate feature
     labels: Stored[LabelSeries]
     features: Stored[FeatureSets]
+
+    def market(self, bars: Bars) -> "MarketPart":
+        """What all labels share, of bars on the grid from the first of train on."""
+        return MarketPart(
+            inputs_of(bars),
+            bars.filled,
+            price_of(bars, self.label_price),
+            self.train.rows(bars.open_time),
+            self.past.rows(bars.open_time),
+            self.boundary,
+            self.warm_up,
+            DAY_MS // bars.interval_ms,
+        )
+
+    def tasks(self) -> "dict[str, LabelTask]":
+        """A task for each label, by name."""
+        values, features = self.labels.value.values, self.features.value
+        names = {label.name: label for label in self.label_kinds}
+        return {name: LabelTask(label, values[name], features.of(name).feature_set) for name, label in names.items()}
+
+
+@dataclass(frozen=True)
+class ClassifierInputs(MarketInputs):
+    """All that the stage may know."""
+
+    network: Network
+    network_kind: NetworkKind
+    bars_before_future: Bars
     classifier_seeds: Seeds
 
 
@@ -82,20 +107,6 @@ class MarketPart(NamedTuple):
     boundary: int
     warm_up: int
     day: int  # bars of a day
-
-    @classmethod
-    def of(cls, bars: Bars, price: str, train: Span, past: Span, boundary: int, warm_up: int) -> "MarketPart":
-        """The part of some bars."""
-        return cls(
-            inputs_of(bars),
-            bars.filled,
-            price_of(bars, price),
-            train.rows(bars.open_time),
-            past.rows(bars.open_time),
-            boundary,
-            warm_up,
-            DAY_MS // bars.interval_ms,
-        )
 
     def problem(self, label: Label, values: LabelValues, feature_set: FeatureSet) -> TrainingProblem:
         """A label's problem on train."""
@@ -263,20 +274,10 @@ def train_unit(task: LabelTask, shared: Training) -> Files:
     return {**files_written_by(write), FIGURES: json_bytes(figures)}
 
 
-def label_tasks(labels: tuple[Label, ...], series: LabelSeries, features: FeatureSets) -> dict[str, LabelTask]:
-    """A task for each label, by name."""
-    return {
-        label.name: LabelTask(label, series.values[label.name], features.of(label.name).feature_set) for label in labels
-    }
-
-
 def run(inputs: ClassifierInputs, work: Work) -> Classifiers:
     """Train the classifiers of all labels."""
-    market = MarketPart.of(
-        inputs.bars_before_future, inputs.label_price, inputs.train, inputs.past, inputs.boundary, inputs.warm_up
-    )
-    tasks = label_tasks(inputs.label_kinds, inputs.labels.value, inputs.features.value)
-    shared = Training(market, inputs.network, inputs.classifier_seeds)
+    tasks = inputs.tasks()
+    shared = Training(inputs.market(inputs.bars_before_future), inputs.network, inputs.classifier_seeds)
     done = work.units(train_unit, tasks, shared, steps=dict.fromkeys(tasks, epochs_of(inputs.network)))
     figures = tuple(parse(ClassifierFigures, files[FIGURES]) for files in done.values())
     networks = {name: {n: c for n, c in files.items() if n != FIGURES} for name, files in done.items()}

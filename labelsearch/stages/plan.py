@@ -20,8 +20,6 @@ from labelsearch.settings.own import activate, active
 from labelsearch.stages import classifiers, ensembles, features, labels, outputs, search
 from labelsearch.stages.search import spread
 from labelsearch.stages.seeds import Seeds
-from strategies.search.islands import SearchSettings
-from strategies.search.linear import StrategySpace
 from strategies.search.score import Score
 from strategies.tiers.ranking import RANKINGS
 from strategies.trade.capital import CAPITAL_RULES
@@ -107,20 +105,12 @@ class RunValues(Mapping[str, object]):
     network_budget = property(lambda self: replace(self.experiment.network, kind=""))
     label_kinds = property(lambda self: self.experiment.label_kinds())
     label_price = property(lambda self: self.experiment.labels.price)
+    space = property(lambda self: self.experiment.search.space(2 * len(self.experiment.label)))
+    search_settings = property(lambda self: self.experiment.search.settings(self.seeds("search")))
     rules = property(lambda self: self.experiment.search.rules())
     ranking = property(lambda self: RANKINGS[self.experiment.tiers.ranking])
     capital_rule = property(lambda self: CAPITAL_RULES[self.experiment.tiers.capital])
     seeds = classifier_seeds = property(lambda self: Seeds(self.experiment.seed))
-
-    @property
-    def space(self) -> StrategySpace:
-        """Parameters of a strategy: a weight for each output, and three thresholds."""
-        return self.experiment.search.space(2 * len(self.experiment.label))
-
-    @property
-    def search_settings(self) -> SearchSettings:
-        """Settings of the islands, seeded by the experiment."""
-        return self.experiment.search.settings(Seeds(self.experiment.seed)("search"))
 
     @property
     def score(self) -> Score:

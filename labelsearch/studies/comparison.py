@@ -6,53 +6,34 @@ Equal budgets, the same rows, the same neutral bars and the same seeds. Each net
 import io
 import time
 from dataclasses import dataclass, replace
-from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from labelsearch.classifiers.kinds import NetworkKind, network_kind
 from labelsearch.engine.files import Files, files_written_by
-from labelsearch.engine.stage import Stage, Stored, Work
+from labelsearch.engine.stage import Stage, Work
 from labelsearch.labels.base import Label
-from labelsearch.labels.spans import Span
 from labelsearch.market.bars import Bars
 from labelsearch.results.codec import json_bytes, parse
-from labelsearch.results.features import FeatureSets
-from labelsearch.results.labels import LabelSeries
 from labelsearch.results.studies import NetworkComparison, NetworkEntry, NetworkTraining
 from labelsearch.settings.schema import ExperimentError
 from labelsearch.settings.sections import Network
-from labelsearch.stages.classifiers import (
-    LabelTask,
-    MarketPart,
-    Training,
-    TrainingProblem,
-    epochs_of,
-    label_tasks,
-    train,
-)
+from labelsearch.stages.classifiers import LabelTask, MarketInputs, Training, TrainingProblem, epochs_of, train
 from labelsearch.stages.seeds import Seeds
 
 FIGURES, VALIDATION = "figures.json", "validation.npy"
 
 
 @dataclass(frozen=True)
-class ComparisonInputs:
+class ComparisonInputs(MarketInputs):
     """All that the study may know; the first of the networks is the one that the others are held against."""
 
     label: str
     networks: tuple[NetworkKind, ...]
     network_budget: Network  # its kind does not count
-    label_kinds: tuple[Label, ...]
-    label_price: str
     train_bars: Bars
-    train: Span
-    past: Span
-    boundary: int
-    warm_up: int
-    labels: Stored[LabelSeries]
-    features: Stored[FeatureSets]
     seeds: Seeds
 
 
@@ -89,10 +70,12 @@ def compare_unit(task: str, shared: Compared) -> Files:
         single_us=times["single"],
         batched_us=times["batched"],
     )
-    file = io.BytesIO()
-    np.save(file, predict(trained.network, problem.matrix, problem.validation))
-    write = partial(save_network, trained.network, task, trained.options, problem.matrix.shape[1])
-    return {**files_written_by(write), VALIDATION: file.getvalue(), FIGURES: json_bytes(figures)}
+
+    def write(folder: Path) -> None:
+        save_network(trained.network, task, trained.options, problem.matrix.shape[1], folder)
+        np.save(folder / VALIDATION, predict(trained.network, problem.matrix, problem.validation))
+
+    return {**files_written_by(write), FIGURES: json_bytes(figures)}
 
 
 def kinds_of(names: tuple[str, ...]) -> tuple[NetworkKind, ...]:
@@ -121,10 +104,7 @@ def run(inputs: ComparisonInputs, work: Work) -> NetworkComparison:
         If the label is unknown.
     """
     check_label(inputs.label, inputs.label_kinds)
-    market = MarketPart.of(
-        inputs.train_bars, inputs.label_price, inputs.train, inputs.past, inputs.boundary, inputs.warm_up
-    )
-    label = label_tasks(inputs.label_kinds, inputs.labels.value, inputs.features.value)[inputs.label]
+    market, label = inputs.market(inputs.train_bars), inputs.tasks()[inputs.label]
     # units outlast a change of the networks: what stands for one of the user's own is its file too
     names = {f"{kind.name}-{kind.origin[:12]}".rstrip("-"): kind.name for kind in inputs.networks}
     steps = dict.fromkeys(names, epochs_of(inputs.network_budget))

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from feature_space.feature_set import Feature, titles
 from feature_space.indicators import BY_NAME, Indicator
 from labelsearch.engine.stage import Stage, Stored, Work
-from labelsearch.labels.base import CLASS_NAMES, Label
-from labelsearch.labels.spans import Span
+from labelsearch.labels.base import CLASS_NAMES
 from labelsearch.market.bars import Bars
 from labelsearch.results.classifiers import Classifiers
 from labelsearch.results.explanation import (
@@ -26,9 +25,7 @@ from labelsearch.results.explanation import (
     FamilyEffect,
     FeatureEffect,
 )
-from labelsearch.results.features import FeatureSets
-from labelsearch.results.labels import LabelSeries
-from labelsearch.stages.classifiers import MarketPart, TrainingProblem, label_tasks
+from labelsearch.stages.classifiers import MarketInputs, TrainingProblem
 from labelsearch.stages.seeds import Seeds
 from labelsearch.studies.comparison import check_label
 
@@ -38,21 +35,13 @@ N_SHIFTS = 5
 
 
 @dataclass(frozen=True)
-class ExplanationInputs:
+class ExplanationInputs(MarketInputs):
     """All that the study may know; ``n_rows`` rows of validation are explained, if possible as many of each class."""
 
     label: str
     n_rows: int
     candidates: tuple[Indicator, ...]
-    label_kinds: tuple[Label, ...]
-    label_price: str
     train_bars: Bars
-    train: Span
-    past: Span
-    boundary: int
-    warm_up: int
-    labels: Stored[LabelSeries]
-    features: Stored[FeatureSets]
     classifiers: Stored[Classifiers]
     seeds: Seeds
 
@@ -118,11 +107,8 @@ def run(inputs: ExplanationInputs, work: Work) -> Explanation:
 
     check_label(inputs.label, inputs.label_kinds)
     work.progress(0, 1)
-    market = MarketPart.of(
-        inputs.train_bars, inputs.label_price, inputs.train, inputs.past, inputs.boundary, inputs.warm_up
-    )
-    task = label_tasks(inputs.label_kinds, inputs.labels.value, inputs.features.value)[inputs.label]
-    problem = market.problem(*task)
+    market = inputs.market(inputs.train_bars)
+    problem = market.problem(*inputs.tasks()[inputs.label])
     network = network_from_files(inputs.classifiers.value.networks[inputs.label])
     rng = np.random.default_rng(inputs.seeds("explanation", inputs.label))
     classes = problem.values.classes

@@ -12,25 +12,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from labelsearch.engine.stage import Stage, Stored, Work
+from labelsearch.engine.stage import Stage, Work
 from labelsearch.results.ensembles import tier_name
 from labelsearch.results.outputs import WINDOWS, Outputs
-from labelsearch.results.search import Strategies
 from labelsearch.results.studies import Gain, Pick, WalkForward, WalkRow
 from labelsearch.settings.schema import ExperimentError
-from labelsearch.settings.sections import Tiers
-from labelsearch.stages.ensembles import baseline_accounts, describe
-from labelsearch.stages.seeds import Seeds
+from labelsearch.stages.ensembles import EnsembleInputs, baseline_accounts, describe
 from strategies.luck.resample import block_weights
-from strategies.search.linear import StrategySpace
 from strategies.search.problem import SearchProblem
-from strategies.search.score import Score
-from strategies.tiers.ranking import Ranking
 from strategies.tiers.walk_forward import Pick as DayPick
 from strategies.tiers.walk_forward import follow, history, picks, replaced
-from strategies.trade.capital import CapitalRule
 from strategies.trade.pool import Account
-from strategies.trade.rules import TradingRules
 from strategies.trade.window import TradingWindow
 
 EVERY = 14  # days
@@ -40,7 +32,7 @@ FIXED, WALKING = "fixed", "picked anew"
 
 
 @dataclass(frozen=True)
-class WalkInputs:
+class WalkInputs(EnsembleInputs):
     """All that the study may know.
 
     ``window``: where to trade. ``every``: days from one pick to the next. ``trailing``: days that a pick looks back;
@@ -50,16 +42,6 @@ class WalkInputs:
     window: str
     every: int
     trailing: int | None
-    tiers: Tiers
-    ranking: Ranking
-    capital_rule: CapitalRule
-    space: StrategySpace
-    rules: TradingRules
-    score: Score
-    future_bars: str
-    outputs: Stored[Outputs]
-    search: Stored[Strategies]
-    seeds: Seeds
 
 
 def parts(outputs: Outputs, window: str) -> tuple[TradingWindow, TradingWindow]:

@@ -76,7 +76,9 @@ def test_digests_are_equal_only_for_equal_plain_data(a, b):
 
 def test_neither_the_order_of_a_dict_nor_the_process_counts():
     assert digest({"a": 1, 2: "b"}) == digest({2: "b", "a": 1})
-    text = "import numpy as np; from labelsearch.engine.key import digest; print(digest(np.array(['a' * 9, None, 0.5])))"
+    text = (
+        "import numpy as np; from labelsearch.engine.key import digest; print(digest(np.array(['a' * 9, None, 0.5])))"
+    )
     other = subprocess.run([sys.executable, "-c", text], check=True, capture_output=True, text=True)
     assert other.stdout.strip() == digest(np.array(["a" * 9, None, 0.5]))
 

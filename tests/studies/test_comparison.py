@@ -15,7 +15,7 @@ from labelsearch.delivery.tables.networks import network_table
 from labelsearch.results.codec import to_plain
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.schema import ExperimentError
-from labelsearch.stages.classifiers import MarketPart, label_tasks
+from labelsearch.stages.classifiers import MarketInputs
 from labelsearch.studies import comparison
 from labelsearch.studies.comparison import STAGE, kinds_of
 from tests.studies.opened import fresh, opened
@@ -60,11 +60,8 @@ def test_the_first_network_is_the_one_of_the_stage(found, run, label, units):
 
 def test_differences_are_paired(found, run, label, units):
     with opened(run) as opened_run:
-        values = opened_run.values
-        names = ("train_bars", "label_price", "train", "past", "boundary", "warm_up")
-        market = MarketPart.of(*(values[name] for name in names))
-        task = label_tasks(values["label_kinds"], run.labels, run.features)[label]
-    problem = market.problem(*task)
+        inputs = MarketInputs(*(opened_run._value(STAGE, f.name) for f in dataclasses.fields(MarketInputs)))
+        problem = inputs.market(opened_run.values["train_bars"]).problem(*inputs.tasks()[label])
     classes = problem.values.classes[problem.validation]
     weights = loss_factors(problem.values.value[problem.validation], classes, problem.balance)
     losses = []

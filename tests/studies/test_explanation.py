@@ -20,7 +20,6 @@ from labelsearch.labels.base import CLASS_NAMES
 from labelsearch.results.codec import to_plain
 from labelsearch.results.labels import LabelSeries
 from labelsearch.settings.schema import ExperimentError
-from labelsearch.stages.classifiers import MarketPart, label_tasks
 from labelsearch.studies import explanation
 from labelsearch.studies.explanation import STAGE, ExplanationInputs
 from tests.studies.opened import fresh, opened
@@ -53,11 +52,8 @@ def inputs(run, label) -> ExplanationInputs:
 
 
 @pytest.fixture(scope="module")
-def problem(inputs, run, label):
-    market = MarketPart.of(
-        inputs.train_bars, inputs.label_price, inputs.train, inputs.past, inputs.boundary, inputs.warm_up
-    )
-    return market.problem(*label_tasks(inputs.label_kinds, run.labels, run.features)[label])
+def problem(inputs, label):
+    return inputs.market(inputs.train_bars).problem(*inputs.tasks()[label])
 
 
 def again(inputs, tmp_path):

@@ -50,24 +50,16 @@ class LocalExecutor:
         if self.workers == 1 or len(tasks) <= 1:
             yield from _here(unit, tasks, shared, steps, progress)
             return
-        with tempfile.TemporaryDirectory() as folder:
-            spool(shared, Path(folder))
-            yield from self._in_processes(unit, tasks, Path(folder), steps, progress)
-
-    def _in_processes(
-        self,
-        unit: Unit,
-        tasks: Mapping[str, Any],
-        folder: Path,
-        steps: Mapping[str, int],
-        progress: Callable[[int], None],
-    ) -> Generator[tuple[str, Files], None, None]:
         context = multiprocessing.get_context("spawn")
         count = context.Value("q", 0)
         others = set(multiprocessing.active_children())
         workers = min(self.workers, len(tasks))
         queue = iter(tasks.items())
-        with ProcessPoolExecutor(workers, context, _start, (count, self.prepare, folder)) as pool:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            ProcessPoolExecutor(workers, context, _start, (count, self.prepare, Path(folder))) as pool,
+        ):
+            spool(shared, Path(folder))
             waiting: dict[Future[Files], str] = {}
             try:
                 while True:
