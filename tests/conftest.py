@@ -18,7 +18,7 @@ def market_data() -> Path:
 @pytest.fixture(scope="session")
 def tiny_experiment():
     """A whole experiment small enough to run in seconds: three labels, four weeks and a half, 300 strategies."""
-    from labelsearch.pipeline.experiment import Experiment
+    from labelsearch.settings.experiment import Experiment
 
     return Experiment.from_dict(
         {
@@ -46,8 +46,10 @@ def tiny_experiment():
 
 @pytest.fixture(scope="session")
 def tiny_run(tiny_experiment, tmp_path_factory):
-    """The tiny experiment run to the end, in this process."""
-    from labelsearch.pipeline.run import run_experiment
+    """Results of the tiny experiment, run to the end in this process."""
+    from labelsearch.results.run import Results
+    from labelsearch.stages.plan import run_experiment
 
     root = tmp_path_factory.mktemp("tiny")
-    return run_experiment(tiny_experiment, root / "runs", root / "store", workers=1)
+    store = root / "store"
+    return Results(run_experiment(tiny_experiment, root / "runs", store, workers=1), store)
