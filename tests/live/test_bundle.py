@@ -13,13 +13,14 @@ from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 
 from feature_space.indicators import BY_NAME
-from labelsearch.classifiers.classifier import load_classifier
+from labelsearch.classifiers.classifier import load_predictor
 from labelsearch.classifiers.files import save_network
 from labelsearch.classifiers.networks import Ensemble, build_network
 from labelsearch.commands import main
 from labelsearch.live.bundle import load_bundle
 from labelsearch.live.schema import reference
 from labelsearch.live.verify import BundleError, verify_bundle
+from labelsearch.settings.own import activate
 
 ROOT = Path(__file__).parents[2]
 
@@ -127,8 +128,8 @@ def first_label(folder):
     ("name", "change", "message"),
     [
         ("strategies.json", lambda d: d["strategies"][3]["weights"].clear(), r"strategies/3/weights"),
-        ("strategies.json", lambda d: d.update(fee=-1), r"strategies\.json: fee: -1 is less than"),
-        ("strategies.json", lambda d: d.update(fee="free"), r"fee: 'free' is not of type 'number'"),
+        ("strategies.json", lambda d: d.update(fee_share=-1), r"strategies\.json: fee_share: -1 is less than"),
+        ("strategies.json", lambda d: d.update(fee_share="free"), r"fee_share: 'free' is not of type 'number'"),
         ("strategies.json", lambda d: d.update(signal_map="eval"), r"signal_map: 'eval' is not one of"),
         ("strategies.json", lambda d: d["strategies"].pop() and None, "tier 20 does not fit the strategies"),
         ("strategies.json", lambda d: d["tiers"]["5"]["shares"].pop() and None, "tier 5 does not fit the strategies"),
@@ -149,7 +150,7 @@ def first_label(folder):
         ("strategies.json", lambda d: d["tiers"]["5"].update(shares=[0.4] * 5), "shares do not sum to 1"),
         ("strategies.json", lambda d: d["tiers"]["5"].update(members=[0] * 5), "tier 5 does not fit"),
         ("strategies.json", lambda d: d["tiers"].pop("20") and None, "the largest tier is not all strategies"),
-        ("strategies.json", lambda d: d.update(fee=math.nan), "NaN is no number"),
+        ("strategies.json", lambda d: d.update(fee_share=math.nan), "NaN is no number"),
         ("strategies.json", lambda d: d["strategies"][0].update(strategy=10**30), r"10+ is out of range"),
         ("strategies.json", lambda d: d["strategies"][0]["weights"].update(more=1), "not one weight for each output"),
         ("market.json", lambda d: d.update(warm_up=0), "warm_up: 0 is less than the features need"),
@@ -220,13 +221,13 @@ def test_networks_of_every_kind_are_read(kind, tmp_path):
     options = {"window": 8, "width": 16, "dropout": 0.1}
     network = Ensemble([build_network(kind, 5, **options) for _ in range(2)], 1.5)
     save_network(network, kind, options, 5, tmp_path)
-    assert load_classifier(tmp_path).window == 8
+    assert load_predictor(tmp_path).window == 8
     path = tmp_path / "weights_1.safetensors"
     tensors = load_file(path)
     tensors["head.weight"] = tensors["head.weight"][:, 1:].copy()
     save_file(tensors, path)
     with pytest.raises(ValueError, match=r"weights_1\.safetensors: weights are not those of the network"):
-        load_classifier(tmp_path)
+        load_predictor(tmp_path)
 
 
 def test_weights_that_are_no_safetensors_are_refused(bundle):
@@ -256,14 +257,14 @@ def test_own_indicators_run_only_from_the_file_that_is_given(tiny_run, bundle, t
         " lambda n: n)]\n"
     )
     digest = hashlib.sha256(own.read_bytes()).hexdigest()
-    edit(bundle, "market.json", lambda d: d.update(own_indicators=[{"file": "mine.py", "sha256": digest}]))
+    edit(bundle, "market.json", lambda d: d.update(own_files=[{"file": "mine.py", "sha256": digest}]))
     shutil.copy(own, bundle / "mine.py")
     sign(bundle)
-    with pytest.raises(BundleError, match=r"needs your own indicators as in the run's mine\.py"):
+    with pytest.raises(BundleError, match=r"needs your own file mine\.py as in the run"):
         load_bundle(bundle)
     other = tmp_path / "other.py"
     other.write_text(own.read_text() + "# changed\n")
-    with pytest.raises(BundleError, match=r"needs your own indicators as in the run's mine\.py"):
+    with pytest.raises(BundleError, match=r"needs your own file mine\.py as in the run"):
         load_bundle(bundle, [other])
     assert not (tmp_path / "ran").exists()
     known = dict(BY_NAME)
@@ -271,7 +272,8 @@ def test_own_indicators_run_only_from_the_file_that_is_given(tiny_run, bundle, t
         load_bundle(bundle, [own])
         assert set(BY_NAME) - set(known) == {"mine_bundle"}
     finally:
-        BY_NAME.pop("mine_bundle", None)  # other tests look at all indicators
+        activate(())  # other tests look at all indicators
+    assert known == BY_NAME
     assert (tmp_path / "ran").exists()
 
 
