@@ -129,7 +129,7 @@ def live(
         n_bars = 0
         for line in session.run(_arriving(session, source, warm_up)):
             _say(line)
-            session.told()
+            session.delivered()
             n_bars += "dropped" not in line
             if n_bars == limit:
                 break

@@ -91,7 +91,7 @@ def test_init_writes_a_file_that_loads(home):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[serch]\n", "unknown key 'serch'; the nearest valid key is 'search'"),
+        ("[serch]\n", "unknown key 'serch'; the closest valid key is 'search'"),
         ("= 3", "not TOML"),
         ("[data]\nsymbol = 'NOPE'\n", "NOPE"),
     ],
@@ -353,7 +353,9 @@ def test_failures_of_workers_are_one_line(finished, home):
     result = call("classifiers", "tiny.toml", "--workers", 2, LABELSEARCH_RUNS="runs")
     assert result.returncode == 1
     assert result.stdout == ""
-    assert re.fullmatch(r"Error: ArrowInvalid: .*labels/.* \(LABELSEARCH_DEBUG=1 prints the traceback\)\n", result.stderr)
+    assert re.fullmatch(
+        r"Error: ArrowInvalid: .*labels/.* \(LABELSEARCH_DEBUG=1 prints the traceback\)\n", result.stderr
+    )
 
 
 def test_a_terminal_shows_rate_and_time_left(monkeypatch):
@@ -411,9 +413,10 @@ def test_ctrl_c_ends_a_run_and_its_workers_with_one_line(finished, home):
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
     )
-    while process.poll() is None and len(list((folder / ".units" / "classifiers").glob(".*"))) < 2:
-        time.sleep(0.05)
-    children = psutil.Process(process.pid).children()
+    parent, children = psutil.Process(process.pid), []
+    while process.poll() is None and sum(child.cpu_times().user > 2.0 for child in children) < 2:
+        time.sleep(0.05)  # until both workers are past their start
+        children = parent.children()
     assert len(children) >= 2
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     printed, told = process.communicate(timeout=60)

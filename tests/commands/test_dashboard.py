@@ -100,4 +100,4 @@ def test_runs_without_strategies_are_refused(tmp_path):
     CliRunner().invoke(main, ["init", str(folder / "experiment.toml")])
     result = CliRunner().invoke(main, ["dashboard", "half", "--runs", str(tmp_path / "runs"), "--no-browser"])
     assert result.exit_code == 2
-    assert "no strategies yet" in result.stderr
+    assert "has no search yet" in result.stderr

@@ -226,16 +226,16 @@ def test_a_later_history_changes_little(bundle, history):
 
 def test_what_does_not_fit_is_refused(bundle, history, bundle_folder, tmp_path):
     engine = ready(bundle, history)
-    with pytest.raises(BundleError, match="history comes first"):
+    with pytest.raises(BundleError, match="history must come first"):
         engine.start(history[1])
     hourly = dataclasses.replace(history[0].rows(0, 1), interval_ms=3_600_000)
-    with pytest.raises(BundleError, match="the bundle needs 60000"):
+    with pytest.raises(BundleError, match="not 60000 ms"):
         Engine(bundle).start(hourly)
-    with pytest.raises(BundleError, match="read quote_volume"):
+    with pytest.raises(BundleError, match="need quote_volume"):
         Engine(bundle).start(dataclasses.replace(history[0], quote_volume=None))
     saved = engine.snapshot()
     saved["bundle"] = np.array("another")
-    with pytest.raises(BundleError, match="of another bundle"):
+    with pytest.raises(BundleError, match="belongs to another bundle"):
         Engine(bundle).restore(saved)
 
 

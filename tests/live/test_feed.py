@@ -108,7 +108,7 @@ def test_a_long_gap_ends_the_session():
     feed = Feed(60_000)
     arrive(feed, 0)
     assert len(arrive(feed, 31 * 1440)) == 31 * 1440
-    with pytest.raises(FeedError, match="start anew with the bars between"):
+    with pytest.raises(FeedError, match="start again with the missing bars as history"):
         arrive(feed, 63 * 1440)
 
 
