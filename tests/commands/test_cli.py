@@ -258,7 +258,7 @@ def test_json_holds_the_figures_of_the_run(finished, home):
     assert shown["labels"][0]["train"]["buy"] > 0
     assert isinstance(shown["classifiers"][0]["past"]["buy"]["auc"], float)
     assert len(shown["parameters"][names[0]]) == 28
-    assert shown["search"]["strategies"] == 300
+    assert shown["search"]["n_strategies"] == 300
     assert [row["stage"] for row in shown["cost"]][-1] == "ensembles"
     assert len(shown["deciles"]) == 10
     both = told("compare", finished.folder, "tiny")["ensembles"]

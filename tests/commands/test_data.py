@@ -97,7 +97,7 @@ def test_bad_bytes_are_one_line(folder: Path, command: str) -> None:
 
 def test_import_refuses_names_that_leave_the_store(folder: Path) -> None:
     path = write_csv(synthetic_bars(20, 1), "x.csv")
-    assert_refused(run("import", path, "--symbol", "../../x"), "is no symbol")
+    assert_refused(run("import", path, "--symbol", "../../x"), "is not a valid symbol")
     assert_refused(run("import", "none.csv", "--symbol", "S"), "none.csv: no such file")
 
 
@@ -240,8 +240,8 @@ def test_fetch_ends_with_1_where_a_file_is_refused(server: ArchiveServer) -> Non
         (("TESTUSDT", "--start", "2024-01-01 12:00"), "--start and --end are days"),
         (("TESTUSDT", "--start", "2999-01-01"), "is outside 2009-01-01..tomorrow"),
         (("TESTUSDT", "--start", "2024-01-01", "--interval", "7m"), "'7m' is not an interval"),
-        (("TESTUSDT", "--start", "2024-01-01", "--as", "../x"), "is no symbol"),
-        (("TESTUSDT", "--start", "2024-01-01", "--url", "nowhere"), "is no address of an archive"),
+        (("TESTUSDT", "--start", "2024-01-01", "--as", "../x"), "is not a valid symbol"),
+        (("TESTUSDT", "--start", "2024-01-01", "--url", "nowhere"), "is not the address of an archive"),
         (("BTC/USD", "--start", "2024-01-01", "--from", "krakn"), "did you mean kraken"),
     ],
 )  # fmt: skip

@@ -95,7 +95,7 @@ def test_a_file_that_is_too_short_is_told(bundle_folder, bars_file):
         (("--source", "ccxt:kraken"), "is none of"),
         (("--source", "replay:no_such.parquet"), "no_such.parquet: no such file"),
         (("--source", "stdin", "--start", "soon"), "'soon' cannot be read"),
-        (("--source", "ccxt:no_such_exchange:BTC/USDT"), "knows no exchange"),
+        (("--source", "ccxt:no_such_exchange:BTC/USDT"), "has no exchange"),
     ],
 )
 def test_what_live_refuses(bundle_folder, arguments, message):

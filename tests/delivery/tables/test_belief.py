@@ -40,8 +40,8 @@ def test_figures_come_with_words_that_fit_them(tiny_run, tmp_path):
         found["rank"]["all"] = {"rho": 0.31, "low": 0.1, "high": 0.5, "n": 300}
         found["rank"]["positive"] = {"rho": -0.2, "low": -0.4, "high": -0.1, "n": 100}
         found["rank"]["partial"] = 0.02
-        found["superior"]["past"] = {"lower": 0.01, "consistent": 0.02, "upper": 0.03, "n_strategies": 300}
-        found["superior"]["future"] = {"lower": 0.4, "consistent": 0.5, "upper": 0.6, "n_strategies": 20}
+        found["superior"]["past"] = {"lower": 0.01, "consistent": 0.02, "upper": 0.03, "n_strategies": 300, "block": 7}
+        found["superior"]["future"] = {"lower": 0.4, "consistent": 0.5, "upper": 0.6, "n_strategies": 20, "block": 7}
         for tier in found["tiers"]:
             tier["without_best_fortnight_pct"], tier["best_fortnight"] = -3.0, "2018-02-01"
             tier["alpha_t"] = -2.5
