@@ -1,28 +1,39 @@
-"""What the documents show can be typed: commands are run on small things, those that cannot be run here are parsed."""
+"""What the documents show works: commands are run on small inputs or parsed, examples are executed and proved."""
 
 import re
 import shlex
 import shutil
 import signal
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 
+from feature_space import formulas, indicators, proof
+from labelsearch.classifiers import kinds as network_kinds
+from labelsearch.classifiers import networks
+from labelsearch.classifiers.proof import prove_network
 from labelsearch.commands import main
+from labelsearch.labels import kinds as label_kinds
+from labelsearch.labels.proof import prove_label, register_label
 from labelsearch.market.store import Store
 from labelsearch.market.synthetic import synthetic_bars
-from labelsearch.pipeline.presets import preset
+from labelsearch.settings.experiment import Experiment
+from labelsearch.settings.own import OwnFileError, activate, extensions
+from labelsearch.settings.presets import preset
+from strategies.search import score
 from tests.market.fetching.archive_server import rows, zipped
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-MARKS = ("<!-- needs the internet -->", "<!-- runs until ctrl-C -->")
+EXTENDING, CONTRIBUTING = ROOT / "docs" / "EXTENDING.md", ROOT / "CONTRIBUTING.md"
+PAGES = [ROOT / "README.md", CONTRIBUTING, *sorted((ROOT / "docs").glob("*.md"))]
+MARKS = ("<!-- needs the internet -->", "<!-- needs own files -->", "<!-- runs until ctrl-C -->")
 FENCE = re.compile(r"^```(\w*)$")
 # Numbers that would take minutes.
 SMALLER = {"--search-seeds": "1", "--classifier-seeds": "0", "--repeats": "2", "--strategies": "40"}
@@ -290,3 +301,158 @@ def test_the_commands_are_found():
 def test_what_does_not_parse(line):
     with pytest.raises((click.UsageError, AssertionError)):
         parse(line.split())
+
+
+def fenced(page: Path, kind: str) -> dict[str, list[str]]:
+    """Contents of the blocks of a kind, by the title of their section."""
+    found: dict[str, list[str]] = {}
+    title = ""
+    for part in re.split(r"^(## [^\n]*\n|```.*?^```$)", page.read_text(), flags=re.M | re.S):
+        if part.startswith("## "):
+            title = part[3:].strip()
+        elif part.startswith(f"```{kind}\n"):
+            found.setdefault(title, []).append(part.removeprefix(f"```{kind}\n").removesuffix("```"))
+    return found
+
+
+def own_entries() -> dict[str, list[str]]:
+    """Names of entries from own files, by the name of their list."""
+    return {x.listed_as: names for x in extensions() if (names := [n for n, e in x.registry().items() if e.origin])}
+
+
+@pytest.mark.parametrize("title", fenced(EXTENDING, "python"))
+def test_own_files_of_the_document_work(title, tmp_path):
+    """Each example is a file that passes its proof, with settings that use it."""
+    (text,) = fenced(EXTENDING, "python")[title]
+    (settings,) = fenced(EXTENDING, "toml")[title]
+    (tmp_path / "mine.py").write_text(text)
+    (tmp_path / "experiment.toml").write_text(f'own = ["mine.py"]\n{settings}')
+    experiment = Experiment.load(tmp_path / "experiment.toml")
+    assert own_entries() == {}
+    try:
+        experiment.activate()
+        found = own_entries()
+        (listed,) = re.findall(r"^([A-Z_]+) = \[", text, re.M)
+        assert list(found) == [listed]
+        assert all(f'"{name}"' in settings for name in found[listed]), settings
+    finally:
+        activate([])
+    assert own_entries() == {}
+
+
+def test_a_rejected_file_leaves_nothing_behind(tmp_path):
+    (text,) = fenced(EXTENDING, "python")["Scores"]
+    (tmp_path / "good.py").write_text(text)
+    (tmp_path / "bad.py").write_text(text.replace("frugal", "other").replace("extra_cost_pct}", "extra_cost_pct[:1]}"))
+    with pytest.raises(OwnFileError, match=r"bad\.py: score 'other'"):
+        activate([tmp_path / "good.py", tmp_path / "bad.py"])
+    assert own_entries() == {}
+
+
+def test_a_class_that_a_file_imports_is_rejected(tmp_path):
+    """It would be marked as the user's own, and be lost with the file."""
+    (tmp_path / "mine.py").write_text("from labelsearch.labels.threshold import Threshold\nLABELS = [Threshold]\n")
+    with pytest.raises(OwnFileError, match="Threshold is imported"):
+        activate([tmp_path / "mine.py"])
+    assert label_kinds.KINDS["threshold"].origin == ""
+
+
+def test_every_list_of_own_files_has_an_example():
+    text = EXTENDING.read_text()
+    for extension in extensions():
+        assert re.search(rf"^{extension.listed_as} = \[", text, re.M), extension.listed_as
+
+
+def add_label(monkeypatch: pytest.MonkeyPatch, blocks: list[str]) -> None:
+    names: dict[str, Any] = {"__name__": "labelsearch.labels.direction"}
+    exec(blocks[0], names)
+    kind = names["Direction"]
+    prove_label(kind)
+    monkeypatch.setattr(label_kinds, "KINDS", dict(label_kinds.KINDS))
+    monkeypatch.setattr("labelsearch.labels.proof.KINDS", label_kinds.KINDS)
+    register_label(kind)
+    assert label_kinds.make_label("direction", move=0.01, horizon=5).name == "direction_1_5"
+
+
+def add_indicator(monkeypatch: pytest.MonkeyPatch, blocks: list[str]) -> None:
+    kernel, row = blocks
+    names = dict(vars(formulas))
+    exec(kernel.replace("cache=True, ", ""), names)  # there is no file to keep compiled code beside
+    indicator = eval(f"({row})", {**vars(indicators), "f": SimpleNamespace(**names)})
+    proof.prove_indicator(indicator)
+    monkeypatch.setattr(indicators, "BY_NAME", dict(indicators.BY_NAME))
+    indicators.register_indicator(indicator)
+    assert indicators.find_indicator(indicator.name) is indicator
+
+
+def add_network(monkeypatch: pytest.MonkeyPatch, blocks: list[str]) -> None:
+    builder, row = blocks
+    names = dict(vars(networks))
+    exec(builder, names)
+    kind = eval(f"({row})", dict(vars(network_kinds)))
+    monkeypatch.setattr(networks, kind.name, names[kind.name], raising=False)
+    prove_network(kind)
+    monkeypatch.setattr(network_kinds, "NETWORKS", dict(network_kinds.NETWORKS))
+    network_kinds.register_network(kind)
+    assert network_kinds.network_kind(kind.name) is kind
+
+
+def add_score(monkeypatch: pytest.MonkeyPatch, blocks: list[str]) -> None:
+    names = dict(vars(score))
+    exec(blocks[0], names)
+    monkeypatch.setattr(score, "SCORES", dict(score.SCORES))
+    score.register_score(names["FrugalScore"])  # proves it
+    assert score.make_score("frugal", cost_pct=0.5).cost_pct == 0.5
+
+
+ADDED: dict[str, Callable[[pytest.MonkeyPatch, list[str]], None]] = {
+    "Adding a label kind": add_label,
+    "Adding an indicator": add_indicator,
+    "Adding a network": add_network,
+    "Adding a score": add_score,
+}
+
+
+@pytest.mark.parametrize("title", ADDED)
+def test_examples_of_contributing_work(title, monkeypatch):
+    ADDED[title](monkeypatch, fenced(CONTRIBUTING, "python")[title])
+
+
+def test_examples_of_contributing_are_all_executed():
+    assert set(fenced(CONTRIBUTING, "python")) == set(ADDED)
+
+
+def test_rows_that_contributing_replaces_are_there():
+    for blocks_of_section in fenced(CONTRIBUTING, "diff").values():
+        for block in blocks_of_section:
+            head, *lines = block.splitlines()
+            there = (ROOT / head.removeprefix("--- ")).read_text().splitlines()
+            removed = [line[1:] for line in lines if line.startswith("-")]
+            assert removed, f"{head} replaces nothing"
+            assert set(removed) <= set(there), head
+            for line in lines:
+                assert line.startswith(("-", "+")), line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_paths_in_documents_exist(page):
+    """Of links to other documents, and of source files named with their folder."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S)
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+        assert "://" in target or (page.parent / target).exists(), target
+    for named in re.findall(r"`((?:labelsearch|feature_space|strategies|tests|benchmarks)/[\w/]+(?:\.py|/))`", text):
+        assert (ROOT / named).exists(), named
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_sections_lead_somewhere(page):
+    for target, section in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text()):
+        linked = page.parent / target if target else page
+        titles = re.findall(r"^#+ (.*)$", linked.read_text(), re.M)
+        assert section in {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}, section
+
+
+def test_the_bundle_reference_is_up_to_date():
+    from labelsearch.live.schema import reference
+
+    assert (ROOT / "docs" / "BUNDLE.md").read_text().endswith("\n" + reference().strip() + "\n")

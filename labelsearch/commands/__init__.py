@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. Heavy imports stay inside the commands, so that ``--help`` is quick."""
+"""The command line: parse, call, print. Heavy imports stay inside the commands to keep ``--help`` fast."""
 
 import click
 

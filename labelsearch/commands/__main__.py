@@ -1,4 +1,4 @@
-"""``python -m labelsearch.commands`` is the same as ``labelsearch``."""
+"""``python -m labelsearch.commands`` does the same as ``labelsearch``."""
 
 from labelsearch.commands import main
 

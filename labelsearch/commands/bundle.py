@@ -1,4 +1,4 @@
-"""``labelsearch bundle``: exported bundles."""
+"""``labelsearch bundle``: work with exported bundles."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from labelsearch.commands.common import answer, json_option, one_line_errors
 
 @click.group()
 def bundle() -> None:
-    """Exported bundles.
+    """Check exported bundles.
 
     \b
     Example:
@@ -22,7 +22,7 @@ def bundle() -> None:
 @json_option
 @one_line_errors
 def verify(folder: Path, as_json: bool) -> None:
-    """Hold the bundle in FOLDER against its manifest: every file there, unchanged, and none besides.
+    """Verify the bundle in FOLDER against its manifest: every file present and unchanged, and no others.
 
     \b
     Example:
@@ -34,4 +34,4 @@ def verify(folder: Path, as_json: bool) -> None:
     if as_json:
         answer(True, named={"bundle": folder, **vars(manifest)})
         return
-    click.echo(f"{folder}: whole, {len(manifest.sha256)} files, Top-{manifest.tier} of run {manifest.run}")
+    click.echo(f"{folder}: intact, {len(manifest.sha256)} files, Top-{manifest.tier} of run {manifest.run}")

@@ -1,4 +1,4 @@
-"""Options, errors, answers and progress that commands share."""
+"""What commands share: options, error handling, output and progress bars."""
 
 import errno
 import functools
@@ -39,20 +39,20 @@ workers_option = click.option(
     default=os.cpu_count() or 1,
     show_default="number of processors",
     type=click.IntRange(min=1),
-    help="Worker processes; the results do not depend on it.",
+    help="Number of worker processes; results do not depend on it.",
 )
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON document of unrounded figures instead of text."
+    "--json", "as_json", is_flag=True, help="Print one JSON document with unrounded figures instead of text."
 )
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130  # exit codes
-MACHINE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE)  # no fault of the input
+MACHINE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE)  # not caused by the input
 
 
 class Commands(click.Group):
-    """The commands; an unexpected error ends with one line and exit code 1, ctrl-C with 130."""
+    """The commands. An unexpected error ends with one line and exit code 1, ctrl-C with exit code 130."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; with LABELSEARCH_DEBUG set, errors keep their traceback."""
+        """Run a command; LABELSEARCH_DEBUG keeps the tracebacks of errors."""
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
@@ -69,19 +69,19 @@ class Commands(click.Group):
 
 
 def refuse(error: Exception) -> NoReturn:
-    """Print one line and leave with exit code 2."""
+    """Print one line and exit with code 2."""
     click.echo("Error: " + " ".join(str(error).split()), err=True)
     raise SystemExit(BAD_INPUT)
 
 
 def fail(text: str) -> NoReturn:
-    """Print one line and leave with exit code 1: the input was valid, something else failed."""
+    """Print one line and exit with code 1: the input was valid, but something else failed."""
     click.echo("Error: " + " ".join(text.split()), err=True)
     raise SystemExit(FAILED)
 
 
 def one_line_errors(command: Command) -> Command:
-    """Bad input ends a command with one line and exit code 2, not with a traceback."""
+    """Turn bad input into one line and exit code 2 instead of a traceback."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -131,15 +131,15 @@ def answer(
     Parameters
     ----------
     as_json : bool
-        Print one JSON object: the run, the data of each table under its key, and the named values. Otherwise the
-        tables, the lines, and a line ``name: value`` for each named value.
+        Print one JSON object: the run, the data of each table under its key, and the named values. Otherwise print
+        the tables, the lines, and a line ``name: value`` for each named value.
     tables : iterable of Table
     run : str
         Name of the run, for JSON.
     lines : iterable of str
-        Sentences for the terminal alone.
+        Sentences printed as text only.
     named : mapping of str to object
-        Paths and the like.
+        Paths and similar values.
     """
     named = named or {}
     if not as_json:
@@ -163,7 +163,7 @@ def report_files(folder: Path) -> dict[str, Path]:
 
 
 def run_options(command: Command) -> Command:
-    """Folders of bars and runs, number of processes, and one-line errors: for commands that work on a run."""
+    """Options of commands that compute: folders of bars and runs, worker processes, one-line errors."""
     for decorate in (one_line_errors, workers_option, runs_option, store_option):
         command = decorate(command)
     return command
@@ -179,7 +179,7 @@ def progress_bars() -> Iterator["Progress"]:
     from rich.text import Text
 
     class Pace(ProgressColumn):
-        """Units a second since the bar began, and the time that the rest takes at this rate."""
+        """Units per second since the bar started, and the time left at this rate."""
 
         def render(self, task: Task) -> Text:
             seconds = task.finished_time or task.elapsed or 0.0
@@ -214,7 +214,7 @@ def progress_bars() -> Iterator["Progress"]:
 def working_on(
     experiment: "Experiment", runs: Path, store: Path, workers: int = 1, folder: Path | None = None
 ) -> Iterator["Run"]:
-    """The locked run of an experiment, with progress bars; stderr names the user's own files that are executed."""
+    """The locked run of an experiment, with progress bars; own files that are executed are named on stderr."""
     from labelsearch.stages.plan import open_run
 
     for path in experiment.own:

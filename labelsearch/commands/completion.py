@@ -1,4 +1,4 @@
-"""``labelsearch completion``, and what completes the arguments of other commands: lists folders, loads little."""
+"""``labelsearch completion``, and the completion of other commands' arguments, which reads folders only."""
 
 import os
 import tomllib
@@ -14,8 +14,8 @@ def _runs_folder(context: click.Context) -> Path:
 
 
 def _run_folder(context: click.Context) -> Path | None:
-    """Folder of the run on the command line, where its name is whole or the start of one run's alone."""
-    # an option that still waits for its value leaves the arguments before it unnamed
+    """Folder of the run on the command line, if its name is complete or an unambiguous prefix."""
+    # while an option still lacks its value, click leaves the arguments before it unnamed
     name = str(context.params.get("run") or next(iter(context.args), ""))
     if (Path(name) / "ledger.jsonl").is_file():
         return Path(name)
@@ -31,7 +31,7 @@ def complete_runs(context: click.Context, parameter: click.Parameter, incomplete
 
 
 def complete_labels(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Names of the labels whose classifiers the run on the command line has."""
+    """Names of the labels for which the run on the command line has a classifier."""
     folder = _run_folder(context)
     found = sorted(path.parent.name for path in folder.glob("classifiers/*/figures.json")) if folder else []
     return [name for name in found if name.startswith(incomplete)]
@@ -55,7 +55,7 @@ run_argument = click.argument("run", shell_complete=complete_runs)
 @click.command()
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
-    """Print the script that completes commands, options, runs, labels and tiers in SHELL.
+    """Print a completion script for SHELL: commands, options, runs, labels and tiers.
 
     \b
     Example:

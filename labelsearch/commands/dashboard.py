@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     type=click.IntRange(min=2),
     metavar="N",
     show_default="all",
-    help="Show so many strategies: half of them the best, the rest at random.",
+    help="Show N strategies: the best N/2, the rest drawn at random.",
 )
 @click.option(
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen on. Whoever reaches it sees the run: there is no password.",
+    help="Address to listen on. There is no password: anyone who can reach it sees the run.",
 )
 @click.option(
     "--port",
     default=8080,
     show_default=True,
     type=click.IntRange(0, 65535),
-    help="Port to listen on; 0 takes a free one.",
+    help="Port to listen on; 0 picks a free one.",
 )
-@click.option("--no-browser", is_flag=True, help="Print the address and open nothing.")
+@click.option("--no-browser", is_flag=True, help="Print the address without opening a browser.")
 @runs_option
 @store_option
 @one_line_errors
@@ -43,8 +43,8 @@ def dashboard(
 ) -> None:
     """Show the trials of RUN (an id, the start of one, or a folder) in optuna-dashboard until ctrl-C.
 
-    There is a study for the network of each label, and one for each island of strategies. They are copies in memory:
-    nothing done in the browser changes the run. optuna-dashboard is an extra: pip install "labelsearch[dashboard]"
+    There is one study per label for its network, and one per island of strategies. The studies are copies in memory:
+    nothing done in the browser changes the run. Needs an extra: pip install "labelsearch[dashboard]"
 
     \b
     Example:
@@ -64,8 +64,8 @@ def dashboard(
     with _server(host, port, wsgi(studies(Results(find_run(run, runs), store), strategies))) as server:
         address = f"http://{host}:{server.server_port}/dashboard/"
         if strategies:
-            click.echo(f"strategies: {strategies:,} or as many as there are, half of them the best, the rest at random")
-        click.echo(f"dashboard: {address} (ctrl-C ends it)")
+            click.echo(f"strategies: at most {strategies:,}, half of them the best, the rest drawn at random")
+        click.echo(f"dashboard: {address} (press ctrl-C to stop)")
         if not no_browser:
             click.launch(address)
         try:
@@ -75,7 +75,7 @@ def dashboard(
 
 
 def _server(host: str, port: int, application: Any) -> "WSGIServer":
-    """A server with a thread for each request, so that a large study does not hold up the page."""
+    """A server with one thread per request, so that a large study does not block the page."""
     from socketserver import ThreadingMixIn
     from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -84,6 +84,6 @@ def _server(host: str, port: int, application: Any) -> "WSGIServer":
 
     class Handler(WSGIRequestHandler):
         def log_message(self, format: str, *arguments: Any) -> None:
-            """Requests are not told."""
+            """Requests are not logged."""
 
     return make_server(host, port, application, Server, Handler)

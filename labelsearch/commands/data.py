@@ -1,4 +1,4 @@
-"""``labelsearch data``: bring bars in, look at what is there."""
+"""``labelsearch data``: fetch, import, check and list bars."""
 
 import dataclasses
 from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def data() -> None:
-    """Fetch or import bars into the store, check them, list them."""
+    """Fetch bars, import them into the store, check them, list them."""
 
 
 data.add_command(fetch)
@@ -25,14 +25,14 @@ data.add_command(fetch)
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--symbol", required=True, help="Name to store the bars under.")
 @store_option
-@click.option("--replace", is_flag=True, help="Where a stored bar differs, take the new one.")
+@click.option("--replace", is_flag=True, help="Overwrite stored bars that differ.")
 @json_option
 @one_line_errors
 def import_(files: tuple[Path, ...], symbol: str, store: Path, replace: bool, as_json: bool) -> None:
-    """Read FILES of bars and add them to the store.
+    """Read bars from FILES and add them to the store.
 
-    FILES are Parquet, CSV, or zips of the exchange's kline archive, in any order; where they overlap they
-    must agree. All are read and checked before anything is written.
+    FILES are Parquet, CSV, or zips of the exchange's kline archive, in any order; where they overlap, they
+    must agree. All files are read and checked before anything is written.
 
     \b
     Example:
@@ -50,19 +50,19 @@ def import_(files: tuple[Path, ...], symbol: str, store: Path, replace: bool, as
         return
     click.echo(f"{symbol} {interval}: {added.new} bars added, {added.same} already there, {added.replaced} replaced")
     if added.dropped:
-        click.echo(f"left out, as not all bars have it: {', '.join(added.dropped)}")
+        click.echo(f"columns dropped, because some bars lack them: {', '.join(added.dropped)}")
 
 
 @data.command("check")
 @click.argument("names", metavar="FILE_OR_SYMBOL...", nargs=-1, required=True)
-@click.option("--symbol", help="Which symbol of a file that holds several.")
+@click.option("--symbol", help="Symbol to check, for files that hold several.")
 @json_option
 @store_option
 def check_(names: tuple[str, ...], symbol: str | None, as_json: bool, store: Path) -> None:
-    """Tell range, gaps, duplicates, quiet stretches and broken bars of files or stored symbols.
+    """Report range, gaps, duplicates, stretches without volume and broken bars of files or stored symbols.
 
-    Gaps and bars without volume are no fault: exchanges halt. The exit code is 2 where something could not be
-    imported, and the last line then says why.
+    Gaps and bars without volume are not errors: exchanges halt. The exit code is 2 if something could not be
+    imported; the last line then says why.
 
     \b
     Example:
@@ -106,7 +106,7 @@ def check_(names: tuple[str, ...], symbol: str | None, as_json: bool, store: Pat
 @store_option
 @one_line_errors
 def list_(as_json: bool, store: Path) -> None:
-    """List the stored symbols with their ranges.
+    """List the stored symbols and their ranges.
 
     \b
     Example:
@@ -131,7 +131,7 @@ def list_(as_json: bool, store: Path) -> None:
 
 
 def _lines(title: str, report: "Report", longest: int = 30) -> list[str]:
-    """The text of a report; lists longer than `longest` are cut, and say so."""
+    """A report as text; lists longer than `longest` are cut, with a note."""
     from labelsearch.market.times import interval_name, time_text
 
     share = 100.0 * (report.expected_rows - report.missing) / report.expected_rows

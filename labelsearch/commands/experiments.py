@@ -1,4 +1,4 @@
-"""``labelsearch init``, ``run``, ``demo`` and the single stages."""
+"""``labelsearch init``, ``run``, ``demo``, and one command per stage."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,12 +63,13 @@ def _run_whole(experiment: "Experiment", store: Path, runs: Path, workers: int, 
     show_default=True,
     help="Settings to start from.",
 )
-@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @one_line_errors
 def init(path: Path, preset: str, force: bool) -> None:
     """Write a commented experiment file to PATH.
 
-    `paper` is the published method on BTC/USDT minutes; `quick` a generated market that runs in two minutes.
+    The preset `paper` is the published method on BTC/USDT minutes; `quick` runs in about two minutes on a generated
+    market.
 
     \b
     Example:
@@ -78,9 +79,9 @@ def init(path: Path, preset: str, force: bool) -> None:
     from labelsearch.settings.schema import ExperimentError
 
     if path.exists() and not force:
-        raise ExperimentError(f"{path} exists already; --force overwrites it")
+        raise ExperimentError(f"{path} already exists; use --force to overwrite it")
     path.write_text(load_preset(preset).to_toml())
-    click.echo(f"wrote {path}; start it with: labelsearch run {path}")
+    click.echo(f"wrote {path}; to run it: labelsearch run {path}")
 
 
 @click.command()
@@ -90,7 +91,7 @@ def init(path: Path, preset: str, force: bool) -> None:
 def run(experiment: Path, as_json: bool, store: Path, runs: Path, workers: int) -> None:
     """Run every stage of EXPERIMENT and print the ensemble tiers.
 
-    Stages already done for the same inputs are skipped; an interrupted run continues where it stopped.
+    Stages already computed from the same inputs are skipped; an interrupted run resumes where it stopped.
 
     \b
     Example:
@@ -107,7 +108,7 @@ def run(experiment: Path, as_json: bool, store: Path, runs: Path, workers: int) 
     type=click.FloatRange(0.0, 1.0, max_open=True),
     default=0.1,
     show_default=True,
-    help="Per-bar Sharpe ratio of the planted drift; 0 plants nothing to find.",
+    help="Per-bar Sharpe ratio of the planted drift; 0 plants no drift.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the market and of the search.")
 @json_option
@@ -115,7 +116,7 @@ def run(experiment: Path, as_json: bool, store: Path, runs: Path, workers: int) 
 @workers_option
 @one_line_errors
 def demo(edge: float, seed: int, as_json: bool, runs: Path, workers: int) -> None:
-    """Run the whole job on a generated market: labels to ensemble tiers in about two minutes.
+    """Run every stage on a generated market, from labels to ensemble tiers, in about two minutes.
 
     \b
     Example:
@@ -133,12 +134,12 @@ def demo(edge: float, seed: int, as_json: bool, runs: Path, workers: int) -> Non
 
 
 STAGE_HELP = {
-    "labels": "Label every bar of EXPERIMENT's train window, print counts and overlap, and draw what is marked.",
-    "features": "Choose the feature set of each label of EXPERIMENT and print its separation power.",
-    "classifiers": "Train one classifier per label of EXPERIMENT and print how good they are.",
+    "labels": "Label every bar of EXPERIMENT's train window, print class counts and overlap, and draw the marked bars.",
+    "features": "Choose a feature set for each label of EXPERIMENT and print its separation power.",
+    "classifiers": "Train one classifier per label of EXPERIMENT and print losses, AUC, precision and recall.",
     "outputs": "Compute the buy and sell probabilities of EXPERIMENT on past and future.",
-    "search": "Search the strategies of EXPERIMENT on past and print how their scores are spread.",
-    "ensembles": "Form the ensemble tiers of EXPERIMENT and judge them on past and future.",
+    "search": "Search the strategies of EXPERIMENT on past and print the distribution of their scores.",
+    "ensembles": "Form the ensemble tiers of EXPERIMENT and evaluate them on past and future.",
 }
 
 
@@ -163,7 +164,7 @@ def _stage_command(name: str, text: str) -> click.Command:
         answer(as_json, [make(results) for make in makers.get(name, ())], run=results.name, named=named)
 
     decorated: Command = experiment_argument(json_option(run_options(command)))
-    text += "\n\nRuns the stages before it first, unless they are done."
+    text += "\n\nEarlier stages are run first where needed."
     return click.command(name, help=f"{text}\n\n\b\nExample:\n  labelsearch {name} experiment.toml")(decorated)
 
 

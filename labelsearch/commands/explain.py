@@ -11,14 +11,17 @@ from labelsearch.commands.completion import complete_labels, run_argument
 @click.command()
 @run_argument
 @click.option(
-    "--label", required=True, shell_complete=complete_labels, help="Name of the label, as the table of labels has it."
+    "--label",
+    required=True,
+    shell_complete=complete_labels,
+    help="Name of the label, as listed by `labelsearch labels`.",
 )
 @click.option(
     "--rows",
     default=300,
     show_default=True,
     type=click.IntRange(min=10),
-    help="Validation bars to explain, an equal part of each class as far as it goes.",
+    help="Validation bars to explain, drawn equally from the classes where possible.",
 )
 @json_option
 @runs_option
@@ -27,8 +30,8 @@ from labelsearch.commands.completion import complete_labels, run_argument
 def explain(run: str, label: str, rows: int, as_json: bool, runs: Path, store: Path) -> None:
     """Show what the classifier of a label in RUN (an id, the start of one, or a folder) learned.
 
-    For each feature and each family of indicators: mean absolute Shapley values by class, and how much the validation
-    loss grows without it. Draws pictures of both. Nothing after train is read into it.
+    Prints, for each feature and each family of indicators, the mean absolute Shapley values by class and the increase
+    of the validation loss when it is shifted in time, and draws both. Only train is used.
 
     \b
     Example:
@@ -42,7 +45,7 @@ def explain(run: str, label: str, rows: int, as_json: bool, runs: Path, store: P
 
     results = Results(find_run(run, runs), store)
     with working_on(results.experiment, runs, store, folder=results.folder) as opened:
-        _ = results.classifiers  # refuses a run without them, instead of training them
+        _ = results.classifiers  # rejects a run without classifiers instead of training them
         done = opened.do(STAGE, label=label, n_rows=rows)
     found = done.value
     pictures = write_explanation_pictures(found, results.folder / "explanation_pictures" / label)

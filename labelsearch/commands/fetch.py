@@ -1,4 +1,4 @@
-"""``labelsearch data fetch``: bars from the public archive or from an exchange into the store."""
+"""``labelsearch data fetch``: download bars from the public archive or from an exchange into the store."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("symbol")
 @click.option("--interval", default="1m", show_default=True, help="Length of a bar.")
-@click.option("--start", required=True, metavar="DAY", help="First UTC day, as 2018-01-01.")
-@click.option("--end", metavar="DAY", help="Last UTC day, included, as in an experiment's windows.  [default: today]")
-@click.option("--from", "exchange", metavar="EXCHANGE", help="Exchange of ccxt, as kraken, in place of the archive.")
-@click.option("--as", "name", metavar="NAME", help="Name to store the bars under.  [default: SYMBOL without / and :]")
+@click.option("--start", required=True, metavar="DAY", help="First day, UTC, such as 2018-01-01.")
+@click.option("--end", metavar="DAY", help="Last day, UTC, inclusive.  [default: today]")
+@click.option("--from", "exchange", metavar="EXCHANGE", help="Exchange of ccxt to use instead of the archive.")
+@click.option("--as", "name", metavar="NAME", help="Name to store the bars under.  [default: from SYMBOL]")
 @click.option("--url", envvar="LABELSEARCH_ARCHIVE_URL", show_envvar=True, help="Base URL of a mirror of the archive.")
 @json_option
 @store_option
@@ -35,9 +35,10 @@ def fetch(
 ) -> None:
     """Download bars of SYMBOL and add them to the store.
 
-    They come from the public kline archive of Binance (BTCUSDT), or with --from from any exchange that ccxt
-    knows (BTC/USDT). Only what the store lacks is asked for; stored bars are never changed. A call that was
-    killed goes on where it was. The exit code is 1 where network or server failed, 2 for a wrong argument.
+    Bars come from the public kline archive of Binance (BTCUSDT) or, with --from, from any exchange that ccxt
+    knows (BTC/USDT). Only bars missing from the store are requested; stored bars never change. After an
+    interruption, the same command resumes. The exit code is 1 if the network or the server failed or a file was
+    rejected, 2 for an invalid argument.
 
     \b
     Example:
@@ -55,7 +56,7 @@ def fetch(
     start_ms, stop_ms = _range(start, end)
     held = Store(store)
     name = name or stored_name(symbol)
-    held.path(name, interval)  # a wrong name is told before anything is asked for
+    held.path(name, interval)  # rejects an invalid name before any request
     try:
         with progress_bars() as progress:
             if exchange is None:
@@ -71,7 +72,7 @@ def fetch(
     answer(as_json, lines=_fetched_lines(fetched), named=_summary(fetched) if as_json else None)
     if fetched.refused:
         more = f" (and {len(fetched.refused) - 1} more files)" if len(fetched.refused) > 1 else ""
-        fail(f"refused {fetched.refused[0]}{more}")
+        fail(f"rejected {fetched.refused[0]}{more}")
 
 
 def _range(start: str, end: str | None) -> tuple[int, int]:
@@ -85,7 +86,7 @@ def _range(start: str, end: str | None) -> tuple[int, int]:
     start_ms = parse_time(start)
     stop_ms = parse_time(end) + DAY_MS if end else tomorrow
     if start_ms % DAY_MS or stop_ms % DAY_MS:
-        raise BarError("--start and --end are days, as 2018-01-01")
+        raise BarError("--start and --end must be days such as 2018-01-01")
     if stop_ms > tomorrow or start_ms >= tomorrow:
         raise BarError(f"{end if stop_ms > tomorrow else start} lies in the future")
     if start_ms >= stop_ms:
@@ -94,25 +95,25 @@ def _range(start: str, end: str | None) -> tuple[int, int]:
 
 
 def _fetched_lines(fetched: "Fetched", longest: int = 5) -> list[str]:
-    """What a fetch did, and where the longest holes are."""
+    """What a fetch did, and the longest gaps."""
     from labelsearch.market.times import interval_name, time_text
 
     files = f"{fetched.files} files fetched, " if fetched.source.startswith("archive ") else ""
     line = (
         f"{fetched.symbol} {interval_name(fetched.interval_ms)}: {files}"
         f"{fetched.added:,} bars added, {fetched.present:,} already there, "
-        f"{len(fetched.holes)} holes of {fetched.missing:,} bars remain"
+        f"{len(fetched.holes)} gaps remain ({fetched.missing:,} bars missing)"
     )
     lines = [line + (", the longest:" if fetched.holes else "")]
     for hole in fetched.holes[:longest]:
         lines.append(f"  {time_text(hole.first_ms)} .. {time_text(hole.last_ms)}  {hole.count:,}")
     if fetched.differing:
-        lines.append(f"{fetched.differing:,} bars of second files differ from stored ones, which stay")
+        lines.append(f"{fetched.differing:,} bars of a second file differ from stored ones, which are kept")
     return lines
 
 
 def _summary(fetched: "Fetched", longest: int = 5) -> dict[str, Any]:
-    """The same for machines."""
+    """The same as data for JSON."""
     from labelsearch.market.times import interval_name, time_text
 
     return {

@@ -25,8 +25,8 @@ def _bundle_options(command: Command) -> Command:
     for decorate in (
         one_line_errors,
         click.option("--own", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
-                     help="Your own indicators, where the bundle needs them; the only code that is run."),
-        click.option("--start", metavar="TIME", help="Start of the paper accounts, UTC.  [default: when warmed up]"),
+                     help="Your own Python file, if the bundle needs it; the only code that is executed."),
+        click.option("--start", metavar="TIME", help="Start of the paper accounts, UTC.  [default: after the warm-up]"),
         click.argument("bundle", type=click.Path(path_type=Path, file_okay=False)),
     ):  # fmt: skip
         command = decorate(command)
@@ -39,14 +39,14 @@ def _bundle_options(command: Command) -> Command:
     required=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Parquet, CSV or zip of bars up to now, warm-up included.",
+    help="Parquet, CSV or zip of bars up to now, including the warm-up.",
 )
 @json_option
 @_bundle_options
 def signal(bundle: Path, bars: Path, start: str | None, own: tuple[Path, ...], as_json: bool) -> None:
-    """Print the position that each tier of BUNDLE wants after the last bar of a file.
+    """Print the target position of each tier of BUNDLE after the last bar of a file.
 
-    Strategies trade from --start on, so what they want depends on what they hold.
+    Strategies trade from --start on, and their targets depend on what they hold.
 
     \b
     Example:
@@ -79,7 +79,7 @@ def signal(bundle: Path, bars: Path, start: str | None, own: tuple[Path, ...], a
     "--state",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    help="Keep the session here, and go on from there.",
+    help="Save the session in FOLDER, and resume from it.",
 )
 @click.option(
     "--capital",
@@ -87,9 +87,9 @@ def signal(bundle: Path, bars: Path, start: str | None, own: tuple[Path, ...], a
     default=1.0,
     show_default=True,
     metavar="MONEY",
-    help="What each tier's paper account starts with.",
+    help="Starting capital of each tier's paper account.",
 )
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="End after N bars.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after N bars.")
 @_bundle_options
 def live(
     bundle: Path,
@@ -101,11 +101,11 @@ def live(
     start: str | None,
     own: tuple[Path, ...],
 ) -> None:
-    """Follow BUNDLE bar by bar and print one JSON line for each: probabilities, fills, and each tier's position.
+    """Follow BUNDLE bar by bar and print one JSON line per bar: probabilities, fills, and the position of each tier.
 
-    The accounts are paper: no order is sent. Lines of stdin are JSON objects with open_time, open, high, low, close
-    and volume. What is late, repeated or broken is told on standard error and dropped; docs/LIVE.md has the rules.
-    Ends with the source, or with ctrl-C.
+    Accounts are on paper: no order is sent. Each line of stdin is a JSON object with open_time, open, high, low, close
+    and volume. Late, repeated and invalid bars are dropped and reported on stderr; see docs/LIVE.md. Stops when the
+    source ends, or on ctrl-C.
 
     \b
     Example:
@@ -118,9 +118,9 @@ def live(
     from labelsearch.live.verify import BundleError
 
     if not math.isfinite(capital):
-        raise click.BadParameter(f"{capital} is no amount of money", param_hint="'--capital'")
+        raise click.BadParameter(f"{capital} is not a finite amount", param_hint="'--capital'")
     if state and bundle.resolve() in (state.resolve(), *state.resolve().parents):
-        raise BundleError(f"{state}: lies in the bundle, which would then be another: give a folder of its own")
+        raise BundleError(f"{state} lies in the bundle, which must not change: choose another folder")
     signals.signal(signals.SIGTERM, _interrupt)
     session = Session(load_bundle(bundle, own), _start_ms(start), Journal(state) if state else None, capital)
     try:
@@ -154,7 +154,7 @@ def _interrupt(*_: object) -> None:
 
 
 def _arriving(session: "Session", source: str, warm_up: Path | None) -> Iterable[Any]:
-    """Bars of the source after the last one taken; a session that does not go on takes its history first."""
+    """Bars of the source after the last one taken; a new session takes its history first."""
     from labelsearch.live import sources
     from labelsearch.live.verify import BundleError
 
@@ -167,12 +167,12 @@ def _arriving(session: "Session", source: str, warm_up: Path | None) -> Iterable
                 history = bars.between(None, max(session.engine.start_ms, _warmed(bars, session.bundle)))
                 if len(history) == len(bars):
                     raise BundleError(
-                        f"{rest}: none of its {len(bars)} bars comes after --start and the {session.bundle.warm_up} of "
-                        "the warm-up"
+                        f"{rest}: none of its {len(bars)} bars comes after --start and the warm-up of "
+                        f"{session.bundle.warm_up} bars"
                     )
             session.start(history)
             if session.last_ms is not None and session.last_ms >= bars.open_time[-1]:
-                raise BundleError(f"{rest}: no bar after those of the warm-up")
+                raise BundleError(f"{rest}: no bar after the warm-up")
         return sources.replay(bars, session.last_ms)
     if source == "stdin":
         if session.fresh:
@@ -239,18 +239,18 @@ def _table(engine: "Engine") -> "Table":
     standings = engine.standings()
     began = time_text(engine.began)
     seen = time_text(engine.bundle.chosen_until)
-    in_sample = f", in sample up to {seen}: the strategies were chosen there" if engine.in_sample else ""
+    in_sample = f", in sample up to {seen}: the strategies were chosen on these bars" if engine.in_sample else ""
     rows = tuple(
         (f"Top-{n}", f"{s.target:.3f}", f"{s.position:.3f}", f"{s.orders}", f"{s.equity:.4f}", f"{s.fills:.1f}")
         for n, s in standings.items()
     )
     return Table(
-        f"Wanted after {time_text(last.open_time)} UTC",
+        f"Targets after {time_text(last.open_time)} UTC",
         ("tier", "target", "position", "orders", "equity", "fills"),
         rows,
-        note=f"Close {last.close:g}; trading since {began}{in_sample}. target and position: shares of equity, target "
-        "from the next open on; equity: in starting capital; orders: members that trade at the next open; fills: of "
-        "the average unit of capital.",
+        note=f"Close {last.close:g}; trading since {began}{in_sample}. target and position: shares of equity, the "
+        "target from the next open on; orders: members that trade at the next open; equity: in multiples of the "
+        "starting capital; fills: per unit of capital.",
         key="signal",
         data={
             "time": iso_time(last.open_time),

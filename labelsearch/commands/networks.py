@@ -1,4 +1,4 @@
-"""``labelsearch compare-networks``: kinds of network on one label."""
+"""``labelsearch compare-networks``: compare kinds of network on one label."""
 
 from pathlib import Path
 
@@ -9,22 +9,22 @@ from labelsearch.commands.common import answer, json_option, run_options, workin
 
 @click.command("compare-networks")
 @click.argument("experiment", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--label", required=True, help="Name of the label, as the table of labels has it.")
+@click.option("--label", required=True, help="Name of the label, as listed by `labelsearch labels`.")
 @click.option(
     "--networks",
     default="mlp,lstm,bilstm,gru,tcn,transformer",
     show_default=True,
-    help="Networks by name; the first is the one that the others are held against.",
+    help="Networks by name; the others are compared with the first.",
 )
 @json_option
 @run_options
 def compare_networks(
     experiment: Path, label: str, networks: str, as_json: bool, store: Path, runs: Path, workers: int
 ) -> None:
-    """Train several kinds of network on one label of EXPERIMENT, and compare them on the validation part of train.
+    """Train several kinds of network on one label of EXPERIMENT and compare them on the validation part of train.
 
-    All use the budget, the bars and the seeds of the experiment's [network] section. Runs labels and features first,
-    unless they are done. Networks already trained are kept.
+    All kinds use the same bars, the same seeds and the budget of the section [network]. Labels and features are
+    computed first where needed; networks already trained are reused.
 
     \b
     Example:

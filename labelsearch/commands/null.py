@@ -1,4 +1,4 @@
-"""``labelsearch null``: search and tiers on outputs that know nothing."""
+"""``labelsearch null``: search and tiers on outputs without information."""
 
 from pathlib import Path
 
@@ -14,18 +14,18 @@ from labelsearch.commands.common import answer, json_option, run_options, workin
     type=click.IntRange(min=1),
     default=100,
     show_default=True,
-    help="Searches on shifted outputs; one with the real timing is added.",
+    help="Searches on shifted outputs; one search with the real timing is added.",
 )
 @click.option(
-    "--strategies", type=click.IntRange(min=3), default=4000, show_default=True, help="Strategies of each search."
+    "--strategies", type=click.IntRange(min=3), default=4000, show_default=True, help="Strategies per search."
 )
 @json_option
 @run_options
 def null(experiment: Path, repeats: int, strategies: int, as_json: bool, store: Path, runs: Path, workers: int) -> None:
-    """Repeat search and tiers of EXPERIMENT on outputs shifted against the prices, and see where the real ones stand.
+    """Repeat the search and the tiers of EXPERIMENT on outputs shifted against the prices, and rank the real result.
 
-    Runs the stages before the search first, unless they are done. Repetitions already done are kept, so a larger number
-    adds to a smaller one. The repetition with the real timing is a look at the future window, and is counted as one.
+    Earlier stages are run first where needed. Finished repetitions are reused, so a larger number extends a smaller
+    one. The repetition with the real timing counts as a look at the future window.
 
     \b
     Example:

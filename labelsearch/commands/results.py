@@ -1,4 +1,4 @@
-"""``labelsearch runs``, ``compare``, ``report`` and ``export``: what finished runs hold."""
+"""``labelsearch runs``, ``compare``, ``report`` and ``export``: use the results of runs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def runs() -> None:
-    """List runs and show what they found."""
+    """List runs and show their results."""
 
 
 @runs.command("list")
@@ -22,7 +22,7 @@ def runs() -> None:
 @runs_option
 @one_line_errors
 def list_(as_json: bool, runs: Path) -> None:
-    """List the runs, oldest first, with the stages each has finished.
+    """List the runs, oldest first, with the stages that each has finished.
 
     \b
     Example:
@@ -49,7 +49,7 @@ def list_(as_json: bool, runs: Path) -> None:
 @store_option
 @one_line_errors
 def show_(run: str, as_json: bool, runs: Path, store: Path) -> None:
-    """Show everything that RUN (an id, the start of one, or a folder) has found so far.
+    """Show all results of RUN (an id, the start of one, or a folder) so far.
 
     \b
     Example:
@@ -81,7 +81,7 @@ def show_(run: str, as_json: bool, runs: Path, store: Path) -> None:
 @click.option(
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Also write a page with curves to FILE.",
+    help="Also write an HTML page with equity curves to FILE.",
     metavar="FILE",
 )
 @json_option
@@ -113,7 +113,7 @@ def compare(names: tuple[str, ...], html: Path | None, as_json: bool, runs: Path
 @store_option
 @one_line_errors
 def report(run: str, as_json: bool, runs: Path, store: Path) -> None:
-    """Write the report files of RUN again: one HTML page for any browser, Markdown, CSV and pictures.
+    """Write the report files of RUN again: one self-contained HTML page, Markdown, CSV, JSON and pictures.
 
     \b
     Example:
@@ -131,7 +131,7 @@ def report(run: str, as_json: bool, runs: Path, store: Path) -> None:
     "--tier",
     type=int,
     shell_complete=complete_tiers,
-    help="Size of the tier to export, with the smaller ones it holds.  [default: the largest]",
+    help="Size of the tier to export, together with the smaller ones.  [default: the largest]",
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="New folder for the bundle.")
 @click.option("--onnx", is_flag=True, help="Also write each classifier as ONNX; needs labelsearch[onnx].")
@@ -140,7 +140,7 @@ def report(run: str, as_json: bool, runs: Path, store: Path) -> None:
 @store_option
 @one_line_errors
 def export(run: str, tier: int | None, out: Path, onnx: bool, as_json: bool, runs: Path, store: Path) -> None:
-    """Export the winners of RUN: weights and thresholds, classifiers, feature sets, and a manifest of checksums.
+    """Export the winners of RUN as a bundle: strategies, classifiers, feature sets, and a manifest of checksums.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""``labelsearch seeds``: how far a result moves with its seeds."""
+"""``labelsearch seeds``: how much a result varies with its seeds."""
 
 from pathlib import Path
 
@@ -10,24 +10,28 @@ from labelsearch.commands.common import answer, json_option, run_options, workin
 @click.command("seeds")
 @click.argument("experiment", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
-    "--search-seeds", type=click.IntRange(min=0), default=5, show_default=True, help="Other seeds of the search alone."
+    "--search-seeds",
+    type=click.IntRange(min=0),
+    default=5,
+    show_default=True,
+    help="Further seeds of the search alone.",
 )
 @click.option(
     "--classifier-seeds",
     type=click.IntRange(min=0),
     default=3,
     show_default=True,
-    help="Other seeds of the classifiers; the search is repeated on each.",
+    help="Further seeds of the classifiers; the search is repeated for each.",
 )
 @json_option
 @run_options
 def seeds(
     experiment: Path, search_seeds: int, classifier_seeds: int, as_json: bool, store: Path, runs: Path, workers: int
 ) -> None:
-    """Repeat EXPERIMENT with other seeds, and print how far its tiers move.
+    """Repeat EXPERIMENT with other seeds and print the spread of the tiers' results.
 
-    Runs the experiment first, unless it is done. Repetitions already done are kept. Each repetition is a further look
-    at the future, and is counted as one.
+    The experiment itself is run first where needed; finished repetitions are reused. Each repetition counts as a look
+    at the future.
 
     \b
     Example:

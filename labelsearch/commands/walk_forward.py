@@ -1,4 +1,4 @@
-"""``labelsearch walk-forward``: tiers picked anew every few days."""
+"""``labelsearch walk-forward``: tiers re-selected every few days."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from labelsearch.commands.common import answer, json_option, run_options, workin
     type=click.Choice(["past", "future"]),
     default="past",
     show_default=True,
-    help="Trade the second half of past, or future: that is a counted look.",
+    help="Trade the second half of past, or future, which counts as a look.",
 )
 @click.option(
     "--every",
@@ -22,14 +22,14 @@ from labelsearch.commands.common import answer, json_option, run_options, workin
     default=14,
     show_default=True,
     metavar="DAYS",
-    help="Days from one pick to the next.",
+    help="Days between selections.",
 )
 @click.option(
     "--trailing",
     type=click.IntRange(min=2),
     metavar="DAYS",
-    show_default="all that are known at first",
-    help="Days that a pick looks back.",
+    show_default="all known at the first selection",
+    help="Days that a selection is based on.",
 )
 @json_option
 @run_options
@@ -43,10 +43,10 @@ def walk_forward(
     runs: Path,
     workers: int,
 ) -> None:
-    """Pick the tiers of EXPERIMENT anew every few days, and compare them with the fixed ones.
+    """Re-select the tiers of EXPERIMENT every few days and compare them with fixed tiers.
 
-    Runs the stages before the tiers first, unless they are done. Picks are made from all strategies of the search, by
-    their latest days; the costs of switching are paid.
+    Earlier stages are run first where needed. Members are selected from all strategies of the search by their most
+    recent days; the costs of switching are included.
 
     \b
     Example:

@@ -1,18 +1,19 @@
 """Result of the ensembles stage, and rows of figures that studies share with it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from labelsearch.results.belief import Belief
-from labelsearch.results.codec import OnDisk, json_bytes, parse
+from labelsearch.results.codec import OnDisk
 from labelsearch.results.outputs import WINDOWS
+from labelsearch.results.record import Record, apart
 from strategies.tiers.metrics import Metrics
 
 MARKET = "buy and hold"
@@ -105,7 +106,7 @@ class TierCapital:
 
 
 @dataclass(frozen=True)
-class Ensembles:
+class Ensembles(Record):
     """The tiers and what they did.
 
     Attributes
@@ -128,6 +129,7 @@ class Ensembles:
         By window.
     """
 
+    FILE = "tiers.json"
     members: dict[int, tuple[int, ...]]
     capital: str
     capital_at_start: dict[int, TierCapital]
@@ -137,8 +139,8 @@ class Ensembles:
     placebo: PlaceboTest
     verdict: str
     belief: Belief
-    future: pd.DataFrame = field(repr=False)
-    curves: Mapping[str, Curves] = field(repr=False)
+    future: pd.DataFrame = apart()
+    curves: Mapping[str, Curves] = apart()
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
@@ -150,41 +152,20 @@ class Ensembles:
         """Names of the baselines, the market first."""
         return tuple(dict.fromkeys(row.name for row in self.rows if row.size is None))
 
-    @property
-    def trial_counts(self) -> dict[str, int]:
-        """Nothing is tried."""
-        return {}
-
     def row(self, window: str, size: int | None, name: str = MARKET) -> AccountRow:
         """See `find_row`."""
         return find_row(self.rows, window, size, name)
 
-    def save(self, folder: Path) -> None:
-        """Write ``tiers.json``, ``future.parquet`` and ``curves_<window>.npz``."""
-        plain = {name: getattr(self, name) for name in _Plain.__dataclass_fields__}
-        (folder / "tiers.json").write_bytes(json_bytes(plain))
+    def save_parts(self, folder: Path) -> None:
+        """Write ``future.parquet`` and ``curves_<window>.npz``."""
         self.future.to_parquet(folder / "future.parquet", compression="zstd")
         save_curves(self.curves, folder)
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Inverse of `save`; curves are read when they are asked for."""
-        plain = parse(_Plain, (folder / "tiers.json").read_bytes())
-        future = pd.read_parquet(folder / "future.parquet")
-        return cls(**vars(plain), future=future, curves=OnDisk(WINDOWS, partial(load_curves, folder)))
-
-
-@dataclass(frozen=True)
-class _Plain:
-    members: dict[int, tuple[int, ...]]
-    capital: str
-    capital_at_start: dict[int, TierCapital]
-    n_strategies: int
-    rows: tuple[AccountRow, ...]
-    ranks: RankOrder
-    placebo: PlaceboTest
-    verdict: str
-    belief: Belief
+    def load_parts(cls, folder: Path, plain: Mapping[str, Any]) -> Mapping[str, object]:
+        """Future figures, and curves, which are read when they are asked for."""
+        curves = OnDisk(WINDOWS, partial(load_curves, folder))
+        return {"future": pd.read_parquet(folder / "future.parquet"), "curves": curves}
 
 
 def save_curves(curves: Mapping[str, Curves], folder: Path) -> None:

@@ -1,11 +1,9 @@
 """Result of the features stage."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
 
 from feature_space.feature_set import FeatureSet
-from labelsearch.results.codec import json_bytes, parse
+from labelsearch.results.record import Record
 
 
 @dataclass(frozen=True)
@@ -45,9 +43,10 @@ class ChosenFeatures:
 
 
 @dataclass(frozen=True)
-class FeatureSets:
+class FeatureSets(Record):
     """The feature set of every label, in order."""
 
+    FILE = "features.json"
     chosen: tuple[ChosenFeatures, ...]
 
     def of(self, label: str) -> ChosenFeatures:
@@ -55,15 +54,6 @@ class FeatureSets:
         return {entry.label: entry for entry in self.chosen}[label]
 
     @property
-    def trial_counts(self) -> dict[str, int]:
+    def trial_counts(self) -> dict[str, int]:  # type: ignore[override]
         """Feature sets that were scored."""
         return {"feature_sets_scored": sum(entry.n_evaluations for entry in self.chosen)}
-
-    def save(self, folder: Path) -> None:
-        """Write ``features.json``."""
-        (folder / "features.json").write_bytes(json_bytes(self))
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Inverse of `save`."""
-        return parse(cls, (folder / "features.json").read_bytes())

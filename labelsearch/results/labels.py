@@ -1,15 +1,16 @@
 """Result of the labels stage."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any
 
 import pandas as pd
 
 from labelsearch.labels.base import LabelValues
-from labelsearch.results.codec import OnDisk, json_bytes, parse
+from labelsearch.results.codec import OnDisk
+from labelsearch.results.record import Record, apart
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class LabelCounts:
 
 
 @dataclass(frozen=True)
-class LabelSeries:
+class LabelSeries(Record):
     """Labels of every bar before past, and what they look like in numbers.
 
     Attributes
@@ -44,41 +45,28 @@ class LabelSeries:
     overlap : tuple of tuple of float
         ``[i][j]``: share of the action bars of label i in train that label j marks on the same side; None without any.
     values : mapping of str to LabelValues
-        By label; (T,) each.
+        By label; (T,) each. Read from disk when they are asked for.
     """
 
+    FILE = "labels.json"
     counts: tuple[LabelCounts, ...]
     overlap: tuple[tuple[float | None, ...], ...]
-    values: Mapping[str, LabelValues] = field(repr=False)
+    values: Mapping[str, LabelValues] = apart()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the labels, in order."""
         return tuple(entry.label for entry in self.counts)
 
-    def save(self, folder: Path) -> None:
-        """Write ``labels.json`` and ``<label>.parquet``."""
-        (folder / "labels.json").write_bytes(json_bytes({"counts": self.counts, "overlap": self.overlap}))
+    def save_parts(self, folder: Path) -> None:
+        """Write ``<label>.parquet``."""
         for name, values in self.values.items():
             pd.DataFrame(values._asdict()).to_parquet(folder / f"{name}.parquet", compression="zstd")
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Inverse of `save`; values are read when they are asked for."""
-        numbers = parse(_Numbers, (folder / "labels.json").read_bytes())
-        names = [entry.label for entry in numbers.counts]
-        return cls(numbers.counts, numbers.overlap, OnDisk(names, partial(_read, folder)))
-
-    @property
-    def trial_counts(self) -> dict[str, int]:
-        """Nothing is tried."""
-        return {}
-
-
-@dataclass(frozen=True)
-class _Numbers:
-    counts: tuple[LabelCounts, ...]
-    overlap: tuple[tuple[float | None, ...], ...]
+    def load_parts(cls, folder: Path, plain: Mapping[str, Any]) -> Mapping[str, object]:
+        """Values by label."""
+        return {"values": OnDisk([entry.label for entry in plain["counts"]], partial(_read, folder))}
 
 
 def _read(folder: Path, name: str) -> LabelValues:

@@ -1,12 +1,13 @@
 """Result of the outputs stage."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any
 
 import numpy as np
 
-from labelsearch.results.codec import json_bytes, parse
+from labelsearch.results.record import Record, apart
 from strategies.trade.window import TradingWindow
 
 WINDOWS = ("past", "future")
@@ -25,51 +26,38 @@ class BarCounts:
 
 
 @dataclass(frozen=True)
-class Outputs:
+class Outputs(Record):
     """What strategies see: probabilities and prices of the traded bars of past and of future.
 
     Attributes
     ----------
     labels : tuple of str
         Names; outputs 2 i and 2 i + 1 are the buy and the sell probability of label i.
-    past, future : TradingWindow
     bars : BarCounts
+    past, future : TradingWindow
     """
 
+    FILE = "outputs.json"
     labels: tuple[str, ...]
-    past: TradingWindow
-    future: TradingWindow
     bars: BarCounts
+    past: TradingWindow = apart()
+    future: TradingWindow = apart()
 
     def window(self, name: str) -> TradingWindow:
         """``past`` or ``future``."""
         return {"past": self.past, "future": self.future}[name]
 
-    @property
-    def trial_counts(self) -> dict[str, int]:
-        """Nothing is tried."""
-        return {}
-
-    def save(self, folder: Path) -> None:
-        """Write ``past.npz`` and ``future.npz``, probabilities in single precision, and ``outputs.json``."""
-        (folder / "outputs.json").write_bytes(json_bytes(_Plain(self.labels, self.bars)))
+    def save_parts(self, folder: Path) -> None:
+        """Write ``past.npz`` and ``future.npz``, probabilities in single precision."""
         for name in WINDOWS:
             window = self.window(name)
             arrays = {**window._asdict(), "outputs": window.outputs.astype(np.float32)}
             np.savez(folder / f"{name}.npz", **arrays)
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Inverse of `save`."""
-        plain = parse(_Plain, (folder / "outputs.json").read_bytes())
-        past, future = (_read(folder / f"{name}.npz") for name in WINDOWS)
-        return cls(plain.labels, past, future, plain.bars)
-
-
-@dataclass(frozen=True)
-class _Plain:
-    labels: tuple[str, ...]
-    bars: BarCounts
+    def load_parts(cls, folder: Path, plain: Mapping[str, Any]) -> Mapping[str, object]:
+        """Both windows."""
+        return {name: _read(folder / f"{name}.npz") for name in WINDOWS}
 
 
 def _read(path: Path) -> TradingWindow:

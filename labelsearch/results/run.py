@@ -12,11 +12,12 @@ from labelsearch.engine.stage import Result
 from labelsearch.market.bars import Bars
 from labelsearch.results.classifiers import Classifiers
 from labelsearch.results.ensembles import Ensembles
+from labelsearch.results.explanation import Explanation
 from labelsearch.results.features import FeatureSets
 from labelsearch.results.labels import LabelSeries
 from labelsearch.results.outputs import Outputs
 from labelsearch.results.search import Strategies
-from labelsearch.results.studies import Explanation, NullResult, SeedsResult, WalkForward
+from labelsearch.results.studies import NullResult, SeedsResult, WalkForward
 from labelsearch.settings.bars import load_bars
 from labelsearch.settings.experiment import Experiment
 

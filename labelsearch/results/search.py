@@ -1,19 +1,20 @@
 """Result of the search stage."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from labelsearch.results.codec import json_bytes, parse
+from labelsearch.results.record import Record, apart
 from strategies.search.islands import SearchSettings
 
 
 @dataclass(frozen=True)
-class Strategies:
+class Strategies(Record):
     """Every strategy that was tried, pruned ones too.
 
     Attributes
@@ -26,9 +27,10 @@ class Strategies:
         ``complete`` and ``rung_score`` say where it comes from; the rest are figures on the whole of past.
     """
 
+    FILE = "search.json"
     settings: SearchSettings
     parameters: tuple[str, ...]
-    frame: pd.DataFrame = field(repr=False)
+    frame: pd.DataFrame = apart()
 
     @property
     def params(self) -> NDArray[np.float64]:
@@ -46,23 +48,15 @@ class Strategies:
         return int((~self.frame["complete"]).sum())
 
     @property
-    def trial_counts(self) -> dict[str, int]:
+    def trial_counts(self) -> dict[str, int]:  # type: ignore[override]
         """Strategies that were tried."""
         return {"strategy_trials": len(self.frame), "strategy_trials_pruned": self.n_pruned}
 
-    def save(self, folder: Path) -> None:
-        """Write ``strategies.parquet`` and ``search.json``."""
+    def save_parts(self, folder: Path) -> None:
+        """Write ``strategies.parquet``."""
         self.frame.to_parquet(folder / "strategies.parquet", compression="zstd")
-        (folder / "search.json").write_bytes(json_bytes(_Plain(self.settings, self.parameters)))
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Inverse of `save`."""
-        plain = parse(_Plain, (folder / "search.json").read_bytes())
-        return cls(plain.settings, plain.parameters, pd.read_parquet(folder / "strategies.parquet"))
-
-
-@dataclass(frozen=True)
-class _Plain:
-    settings: SearchSettings
-    parameters: tuple[str, ...]
+    def load_parts(cls, folder: Path, plain: Mapping[str, Any]) -> Mapping[str, object]:
+        """The frame."""
+        return {"frame": pd.read_parquet(folder / "strategies.parquet")}

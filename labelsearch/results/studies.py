@@ -1,35 +1,20 @@
 """Results of the studies of a run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from labelsearch.classifiers.figures import Calibration, NetworkScores, PairedDifference, Study, Trial
-from labelsearch.results.codec import json_bytes, parse
+from labelsearch.results.codec import OnDisk
 from labelsearch.results.ensembles import AccountRow, Curves, load_curves, save_curves
 from labelsearch.results.outputs import WINDOWS
+from labelsearch.results.record import Record, apart
 from strategies.tiers.metrics import Metrics
-
-
-class Json:
-    """A result that is one JSON file."""
-
-    FILE: ClassVar[str]
-    trial_counts: ClassVar[Mapping[str, int]] = {}
-
-    def save(self, folder: Path) -> None:
-        """Write the file."""
-        (folder / self.FILE).write_bytes(json_bytes(self))
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Inverse of `save`."""
-        return parse(cls, (folder / cls.FILE).read_bytes())
 
 
 @dataclass(frozen=True)
@@ -44,11 +29,10 @@ class NullStatistic:
 
 
 @dataclass(frozen=True)
-class NullResult(Json):
+class NullResult(Record):
     """The whole search repeated on outputs that know nothing."""
 
     FILE = "null.json"
-
     repeats: int
     n_strategies: int
     statistics: tuple[NullStatistic, ...]
@@ -59,34 +43,31 @@ class NullResult(Json):
 
 
 @dataclass(frozen=True)
-class TierTable:
+class TierTable(Record):
     """Figures and curves of the tiers of a run with other seeds."""
 
+    FILE = "rows.json"
     rows: tuple[AccountRow, ...]
-    curves: Mapping[str, Curves] = field(repr=False)
-    trial_counts: ClassVar[Mapping[str, int]] = {}
+    curves: Mapping[str, Curves] = apart()
 
-    def save(self, folder: Path) -> None:
-        """Write ``rows.json`` and curves."""
-        (folder / "rows.json").write_bytes(json_bytes(self.rows))
+    def save_parts(self, folder: Path) -> None:
+        """Write the curves."""
         save_curves(self.curves, folder)
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Inverse of `save`."""
-        rows: tuple[AccountRow, ...] = parse(tuple[AccountRow, ...], (folder / "rows.json").read_bytes())
-        return cls(rows, {window: load_curves(folder, window) for window in WINDOWS})
+    def load_parts(cls, folder: Path, plain: Mapping[str, Any]) -> Mapping[str, object]:
+        """The curves."""
+        return {"curves": OnDisk(WINDOWS, partial(load_curves, folder))}
 
 
 SEED_KINDS = ("search", "classifier")
 
 
 @dataclass(frozen=True)
-class SeedsResult(Json):
+class SeedsResult(Record):
     """Tables of tiers with other seeds of the search alone, and of the classifiers too; one table a seed."""
 
     FILE = "seeds.json"
-
     search: tuple[tuple[AccountRow, ...], ...] = ()
     classifier: tuple[tuple[AccountRow, ...], ...] = ()
 
@@ -166,9 +147,10 @@ class Pick:
 
 
 @dataclass(frozen=True)
-class WalkForward:
+class WalkForward(Record):
     """Tiers picked anew every few days, against the tiers as they were picked at first."""
 
+    FILE = "walk_forward.json"
     window: str
     every: int
     trailing: int
@@ -179,34 +161,16 @@ class WalkForward:
     ranking: str
     rows: tuple[WalkRow, ...]
     picks: tuple[Pick, ...]
-    equity: pd.DataFrame = field(repr=False, compare=False)  # by day, a column for each title
-    trial_counts: ClassVar[Mapping[str, int]] = {}
+    equity: pd.DataFrame = apart()  # by day, a column for each title
 
-    def save(self, folder: Path) -> None:
-        """Write ``walk_forward.json`` and ``equity.parquet``."""
-        plain = {name: item for name, item in vars(self).items() if name != "equity"}
-        (folder / "walk_forward.json").write_bytes(json_bytes(plain))
+    def save_parts(self, folder: Path) -> None:
+        """Write ``equity.parquet``."""
         self.equity.to_parquet(folder / "equity.parquet")
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Inverse of `save`."""
-        numbers = parse(_Walk, (folder / "walk_forward.json").read_bytes())
-        return cls(**vars(numbers), equity=pd.read_parquet(folder / "equity.parquet"))
-
-
-@dataclass(frozen=True)
-class _Walk:
-    window: str
-    every: int
-    trailing: int
-    days_known: int
-    days_traded: int
-    n_strategies: int
-    capital: str
-    ranking: str
-    rows: tuple[WalkRow, ...]
-    picks: tuple[Pick, ...]
+    def load_parts(cls, folder: Path, plain: Mapping[str, Any]) -> Mapping[str, object]:
+        """Daily equity."""
+        return {"equity": pd.read_parquet(folder / "equity.parquet")}
 
 
 @dataclass(frozen=True)
@@ -236,11 +200,10 @@ class NetworkEntry:
 
 
 @dataclass(frozen=True)
-class NetworkComparison(Json):
+class NetworkComparison(Record):
     """Kinds of network on the validation bars of one label."""
 
     FILE = "comparison.json"
-
     label: str
     n_validation: int
     block_bars: int
@@ -249,104 +212,3 @@ class NetworkComparison(Json):
     def unit_counts(self, name: str) -> dict[str, int]:
         """Networks that were trained of one kind."""
         return {"network_trials": sum(e.training.n_trials for e in self.networks if e.training.network == name)}
-
-
-@dataclass(frozen=True)
-class ByClass:
-    """A figure of each class."""
-
-    buy: float
-    neutral: float
-    sell: float
-
-    @property
-    def total(self) -> float:
-        """Sum over the classes."""
-        return self.buy + self.neutral + self.sell
-
-
-@dataclass(frozen=True)
-class Ablation:
-    """Increase of the weighted validation loss when columns are shifted in time."""
-
-    value: float
-    standard_error: float
-
-
-@dataclass(frozen=True)
-class FeatureEffect:
-    """What a feature does to the output of a classifier.
-
-    ``column`` is its place in the matrix; a direction is the rank correlation of the feature with its Shapley value.
-    """
-
-    feature: str
-    indicator: str
-    family: str
-    column: int
-    rank: int
-    mean_abs_shap: ByClass
-    direction_buy: float | None
-    direction_sell: float | None
-    ablation: Ablation
-
-
-@dataclass(frozen=True)
-class FamilyEffect:
-    """What a family of indicators does together."""
-
-    family: str
-    n_features: int
-    mean_abs_shap: ByClass
-    ablation: Ablation
-
-
-@dataclass(frozen=True)
-class AblationSetup:
-    """How the ablation was done."""
-
-    loss: float  # without any shift
-    rows: dict[str, int]  # by class
-    shifts: tuple[int, ...]  # bars
-
-
-@dataclass(frozen=True)
-class ExplanationFigures:
-    """What the classifier of one label learned."""
-
-    label: str
-    n_networks: int
-    temperature: float
-    explainer: str
-    additivity_error: float
-    base: ByClass
-    background: dict[str, int]  # fitted rows by class
-    rows: dict[str, int]  # explained rows by class
-    ablation: AblationSetup
-    rank_correlation: float | None  # of Shapley values with the ablation
-    features: tuple[FeatureEffect, ...]  # by rank
-    families: tuple[FamilyEffect, ...]
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Figures, and what pictures need: N explained rows, F features in matrix order."""
-
-    figures: ExplanationFigures
-    rows: NDArray[np.int64] = field(repr=False)  # (N,)
-    shap: NDArray[np.float64] = field(repr=False)  # (N, F, 3)
-    features: NDArray[np.float32] = field(repr=False)  # (N, F)
-    trial_counts: ClassVar[Mapping[str, int]] = {}
-
-    def save(self, folder: Path) -> None:
-        """Write ``explanation.json`` and ``values.npz``."""
-        (folder / "explanation.json").write_bytes(json_bytes(self.figures))
-        arrays: dict[str, Any] = {"rows": self.rows, "shap": self.shap, "features": self.features}
-        np.savez(folder / "values.npz", **arrays)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Inverse of `save`."""
-        with np.load(folder / "values.npz", allow_pickle=False) as file:
-            arrays = (file["rows"], file["shap"], file["features"])
-        return cls(parse(ExplanationFigures, (folder / "explanation.json").read_bytes()), *arrays)

@@ -9,8 +9,9 @@ import hashlib
 import importlib.util
 import logging
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from labelsearch.errors import InputError
@@ -66,12 +67,14 @@ def file_sha256(path: str | Path) -> str:
         raise OwnFileError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def activate(paths: Sequence[str | Path]) -> None:
+def activate(paths: Sequence[str | Path], *, proved: bool = False) -> None:
     """Execute files and make their entries known to this process, in place of those of other files.
 
     Parameters
     ----------
     paths : sequence of path
+    proved : bool
+        Trust that another process has proved these very files.
 
     Raises
     ------
@@ -83,23 +86,27 @@ def activate(paths: Sequence[str | Path]) -> None:
     if wanted == _active:
         return
     known = extensions()
-    for extension in known:
-        registry = extension.registry()
-        for name in [name for name, entry in registry.items() if entry.origin]:
-            del registry[name]
+    _forget(known)
     _active = ()
     for path, origin in zip(paths, wanted, strict=True):
         logger.info("executing %s", path)
         try:
-            _register(_execute(Path(path), origin), origin, known)
-        except OwnFileError:
-            raise
+            _register(_execute(Path(path), origin), origin, known, proved or origin in _proved)
         except ValueError as error:
+            _forget(known)
             raise OwnFileError(f"{path}: {error}") from error
     _active = wanted
 
 
-def _execute(path: Path, origin: str) -> object:
+def _forget(known: Sequence[Extension]) -> None:
+    """Remove all entries of the user's own from the registries."""
+    for extension in known:
+        registry = extension.registry()
+        for name in [name for name, entry in registry.items() if entry.origin]:
+            del registry[name]
+
+
+def _execute(path: Path, origin: str) -> ModuleType:
     name = f"labelsearch_own_{origin[:16]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -113,7 +120,7 @@ def _execute(path: Path, origin: str) -> object:
     return module
 
 
-def _register(module: object, origin: str, known: Iterable[Extension]) -> None:
+def _register(module: ModuleType, origin: str, known: Sequence[Extension], proved: bool) -> None:
     names = [extension.listed_as for extension in known if hasattr(module, extension.listed_as)]
     if not names:
         raise ValueError(f"defines none of {', '.join(extension.listed_as for extension in known)}")
@@ -122,11 +129,11 @@ def _register(module: object, origin: str, known: Iterable[Extension]) -> None:
         if not isinstance(listed, (list, tuple)) or (extension.listed_as in names and not listed):
             raise ValueError(f"{extension.listed_as} must be a list of one or more entries")
         for entry in listed:
+            if isinstance(entry, type) and entry.__module__ != module.__name__:
+                raise ValueError(f"{extension.listed_as}: {entry.__name__} is imported; define it in the file itself")
             marked = _mark(entry, origin)
-            name = getattr(marked, "name", None) or getattr(marked, "kind", None) or str(marked)
-            if isinstance(entry, type):
-                name = getattr(entry, "kind", entry.__name__)
-            if origin not in _proved:
+            name = getattr(entry, "kind" if isinstance(entry, type) else "name", entry)
+            if not proved:
                 try:
                     extension.prove(marked)
                 except ValueError:

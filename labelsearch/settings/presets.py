@@ -1,18 +1,17 @@
 """Ready experiments."""
 
-from typing import Any
-
 from labelsearch.settings.experiment import Experiment
+from labelsearch.settings.schema import Plain
 
 # Balcerak & Schmelzer (2020) literally: features scaled locally, one network per label, 20,000 strategies.
-PAPER: dict[str, Any] = {
+PAPER: Plain = {
     "name": "paper",
     "feature_space": {"normalisation": "local", "window": 1440},
     "network": {"n_seeds": 1},
 }
 
 # A generated market of 120 days, small budgets: the whole main job in about two minutes.
-QUICK: dict[str, Any] = {
+QUICK: Plain = {
     "name": "quick",
     "data": {"source": "synthetic", "symbol": "SYNTH", "edge": 0.1},
     "windows": {

@@ -138,50 +138,57 @@ def choose_sets(
     done : callable
         Called after each label.
     """
-    settings = train.settings
     labelled = {name: _labelled(train, name, values) for name, values in labels.items()}
     candidates = compute_candidates(
         train.candidates,
         train.inputs,
         np.unique(np.concatenate([bars for entry in labelled.values() for bars in entry.bars()])),
         train.normalisation,
-        n_values=settings.n_values,
+        n_values=train.settings.n_values,
         fit_stop=train.boundary,
     )
     later = [feature_set.matrix(train.inputs)[train.boundary :] for feature_set in _random_sets(train, candidates)]
 
     def choose(name: str) -> ChosenFeatures:
-        entry = labelled[name]
-        selection = select(
-            candidates,
-            entry.cross,
-            entry.same,
-            n_restarts=settings.n_restarts,
-            seed=train.seeds("selection", name),
-            quantile=NEAR_QUANTILE if settings.criterion == "quantile" else None,
-            contrast=entry.contrast,
-        )
-        feature_set = FeatureSet(selection.features, train.normalisation)
-        matrix = feature_set.matrix(train.inputs)
-        rows = entry.validation - train.boundary
-        confirmed = confirm(
-            matrix[entry.validation],
-            [other[rows] for other in later],
-            entry.classes[entry.validation],
-            n_pairs=max(settings.n_pairs // CONFIRM_SHARE, 1),
-            n_shifts=settings.n_shifts,
-            seed=train.seeds("confirmation", name),
-            weights=selection.weights,
-        )
-        exact = _exact_power(matrix[entry.fit], entry.classes[entry.fit], selection) if settings.exact else None
+        chosen = _choose(train, name, labelled[name], candidates, later)
         done()
-        return _chosen(name, selection, feature_set, confirmed, exact)
+        return chosen
 
-    if settings.exact:  # uses all threads itself
+    if train.settings.exact:  # uses all threads itself
         return FeatureSets(tuple(choose(name) for name in labels))
     # the kernels release the lock; each label is searched by one thread
     with ThreadPoolExecutor(min(threads, len(labels))) as pool:
         return FeatureSets(tuple(pool.map(choose, labels)))
+
+
+def _choose(
+    train: TrainPart, name: str, entry: _Labelled, candidates: Candidates, later: list[NDArray[np.float32]]
+) -> ChosenFeatures:
+    """The set of one label; ``later`` are the random sets on the validation rows."""
+    settings = train.settings
+    selection = select(
+        candidates,
+        entry.cross,
+        entry.same,
+        n_restarts=settings.n_restarts,
+        seed=train.seeds("selection", name),
+        quantile=NEAR_QUANTILE if settings.criterion == "quantile" else None,
+        contrast=entry.contrast,
+    )
+    feature_set = FeatureSet(selection.features, train.normalisation)
+    matrix = feature_set.matrix(train.inputs)
+    rows = entry.validation - train.boundary
+    confirmed = confirm(
+        matrix[entry.validation],
+        [other[rows] for other in later],
+        entry.classes[entry.validation],
+        n_pairs=max(settings.n_pairs // CONFIRM_SHARE, 1),
+        n_shifts=settings.n_shifts,
+        seed=train.seeds("confirmation", name),
+        weights=selection.weights,
+    )
+    exact = _exact_power(matrix[entry.fit], entry.classes[entry.fit], selection) if settings.exact else None
+    return _chosen(name, selection, feature_set, confirmed, exact)
 
 
 def _exact_power(matrix: NDArray[np.float32], classes: NDArray[np.int8], selection: Selection) -> float:

@@ -57,7 +57,7 @@ def run(inputs: OutputInputs, work: Work) -> Outputs:
         prices = (bars.open[r][traded], bars.close[r][traded], bars.open_time[r][traded])
         windows.append(TradingWindow.of(seen, *prices, spans[window].months))
     past, future = windows
-    return Outputs(names, past, future, count_bars(bars, {"train": inputs.train, **spans}))
+    return Outputs(names, count_bars(bars, {"train": inputs.train, **spans}), past, future)
 
 
 def count_bars(bars: Bars, spans: dict[str, Span]) -> BarCounts:

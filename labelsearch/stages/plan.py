@@ -181,7 +181,7 @@ def open_run(
     with locked(folder):
         saved = experiment.save(folder)
         saved.activate()
-        executor = LocalExecutor(workers, partial(activate, saved.own))
+        executor = LocalExecutor(workers, partial(activate, saved.own, proved=True))
         yield Run(folder, STAGES, RunValues(saved, store), CODE, executor, progress)
 
 

@@ -2,7 +2,6 @@
 
 import io
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,8 +40,7 @@ def spread(close: NDArray[np.float64]) -> float:
 def island_unit(task: IslandTask, shared: SearchProblem) -> Files:
     """Search one island: its trials."""
     file = io.BytesIO()
-    fields: dict[str, Any] = run_island(task, shared, tell)._asdict()
-    np.savez(file, **fields)
+    np.savez(file, **run_island(task, shared, tell)._asdict())
     return {TRIALS: file.getvalue()}
 
 

@@ -17,9 +17,7 @@ from labelsearch.labels.base import CLASS_NAMES, Label
 from labelsearch.labels.spans import Span
 from labelsearch.market.bars import Bars
 from labelsearch.results.classifiers import Classifiers
-from labelsearch.results.features import FeatureSets
-from labelsearch.results.labels import LabelSeries
-from labelsearch.results.studies import (
+from labelsearch.results.explanation import (
     Ablation,
     AblationSetup,
     ByClass,
@@ -28,6 +26,8 @@ from labelsearch.results.studies import (
     FamilyEffect,
     FeatureEffect,
 )
+from labelsearch.results.features import FeatureSets
+from labelsearch.results.labels import LabelSeries
 from labelsearch.stages.classifiers import MarketPart, TrainingProblem, label_tasks
 from labelsearch.stages.seeds import Seeds
 from labelsearch.studies.comparison import check_label

@@ -5,6 +5,8 @@ look at the future. The strategies themselves were found on the whole of past: l
 walking tiers alike. On ``future`` past is what was known; that is a look.
 """
 
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +26,7 @@ from strategies.search.linear import StrategySpace
 from strategies.search.problem import SearchProblem
 from strategies.search.score import Score
 from strategies.tiers.ranking import Ranking
+from strategies.tiers.walk_forward import Pick as DayPick
 from strategies.tiers.walk_forward import follow, history, picks, replaced
 from strategies.trade.capital import CapitalRule
 from strategies.trade.pool import Account
@@ -98,34 +101,14 @@ def run(inputs: WalkInputs, work: Work) -> WalkForward:
     known = history(strategies.params, lead, test)
     work.progress(1, 3)
     accounts: dict[str, Account] = {}
-    picked = {}
+    picked: dict[str, list[DayPick]] = {}
     for step, (kind, every) in enumerate(((FIXED, None), (WALKING, inputs.every)), 2):
         picked[kind] = picks(known, tiers.descending[0], every=every, n_days=inputs.trailing, by=tiers.ranking)
         followed = follow(strategies.params, test, picked[kind], sizes=tiers.descending, rule=tiers.capital)
         accounts |= {f"{tier_name(n)} {kind}": account for n, account in followed.items()}
         work.progress(step, 3)
     accounts |= baseline_accounts(test_window, inputs.rules)
-    figures = {row.name: row.figures for row in describe(accounts, test_window, inputs.rules, inputs.window, ())}
-    tier_rows = [
-        WalkRow(tier_name(n), n, kind, figures[f"{tier_name(n)} {kind}"])
-        for kind in (FIXED, WALKING)
-        for n in tiers.descending
-    ]
-    seed = inputs.seeds("walk forward")
-    for i, row in enumerate(tier_rows):
-        if row.kind == WALKING and row.size is not None:
-            fixed, walking = (accounts[f"{row.name} {kind}"] for kind in (FIXED, WALKING))
-            share = replaced(picked[WALKING], row.size)
-            tier_rows[i] = replace(
-                row,
-                replaced_pct=None if share is None else 100.0 * share,
-                moved_pct=100.0 * walking.moved,
-                gain=gain(walking, fixed, test_window, seed),
-            )
-    titles = {row.title for row in tier_rows}
-    others = [WalkRow(name, None, "", found) for name, found in figures.items() if name not in titles]
-    days = test_window.days
-    curves = {name: account.equity[test_window.day_edges[1:] - 1] for name, account in accounts.items()}
+    days, ends = test_window.days, test_window.day_edges[1:] - 1
     return WalkForward(
         window=inputs.window,
         every=inputs.every,
@@ -135,10 +118,35 @@ def run(inputs: WalkInputs, work: Work) -> WalkForward:
         n_strategies=len(strategies.frame),
         capital=tiers.capital,
         ranking=tiers.ranking,
-        rows=(*tier_rows, *others),
+        rows=_rows(inputs, accounts, picked[WALKING], test_window),
         picks=tuple(Pick(str(days[pick.day]), tuple(pick.members.tolist())) for pick in picked[WALKING]),
-        equity=pd.DataFrame({"day": days.astype("datetime64[ms]"), **curves}),
+        equity=pd.DataFrame(
+            {"day": days.astype("datetime64[ms]"), **{name: a.equity[ends] for name, a in accounts.items()}}
+        ),
     )
+
+
+def _rows(
+    inputs: WalkInputs, accounts: Mapping[str, Account], picked: Sequence[DayPick], window: TradingWindow
+) -> tuple[WalkRow, ...]:
+    """Figures of every account; tiers picked anew are held against the fixed ones."""
+    figures = {row.name: row.figures for row in describe(accounts, window, inputs.rules, inputs.window, ())}
+    seed = inputs.seeds("walk forward")
+    rows = []
+    for kind, n in itertools.product((FIXED, WALKING), inputs.tiers.descending):
+        name = tier_name(n)
+        row = WalkRow(name, n, kind, figures.pop(f"{name} {kind}"))
+        if kind == WALKING:
+            fixed, walking = (accounts[f"{name} {other}"] for other in (FIXED, WALKING))
+            share = replaced(picked, n)
+            row = replace(
+                row,
+                replaced_pct=None if share is None else 100.0 * share,
+                moved_pct=100.0 * walking.moved,
+                gain=gain(walking, fixed, window, seed),
+            )
+        rows.append(row)
+    return (*rows, *(WalkRow(name, None, "", found) for name, found in figures.items()))
 
 
 def gain(account: Account, fixed: Account, window: TradingWindow, seed: int) -> Gain:

@@ -6,6 +6,7 @@ reconstruction.
 """
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar, NamedTuple, Protocol
@@ -108,16 +109,18 @@ SCORES: dict[str, type[Score]] = {PaperScore.kind: PaperScore}
 def make_score(kind: str, **options: float) -> Score:
     """Score of a kind with some of its options; ValueError for an unknown kind or option, with the known ones."""
     made = find(SCORES, kind, "score")
-    known = [f.name for f in dataclasses.fields(made)]  # type: ignore[arg-type]
-    for name in options:
+    known = {f.name: f.default for f in dataclasses.fields(made)}  # type: ignore[arg-type]
+    for name, value in options.items():
         if name not in known:
             raise ValueError(f"score {kind!r} has no option {name!r}, choose from {', '.join(known) or 'none'}")
+        number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        if isinstance(known[name], float) and not number:
+            raise ValueError(f"{name} must be a number, not {value!r}")
     return made(**options)
 
 
 def register_score(kind: type[Score]) -> None:
-    """Prove a kind of score and add it to `SCORES`; ValueError if it fails or its name is taken."""
-    prove_score(kind)
+    """Add a kind of score, which must have passed `prove_score`, to `SCORES`; ValueError if its name is taken."""
     enter(SCORES, kind.kind, kind, "score")
 
 

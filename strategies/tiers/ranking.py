@@ -134,8 +134,7 @@ RANKINGS = {
 
 
 def register_ranking(row: Ranking) -> None:
-    """Prove a ranking and add it to `RANKINGS`; ValueError if it fails or its name is taken."""
-    prove_ranking(row)
+    """Add a ranking, which must have passed `prove_ranking`, to `RANKINGS`; ValueError if its name is taken."""
     enter(RANKINGS, row.name, row, "ranking")
 
 

@@ -85,8 +85,7 @@ def _normalised(name: str, weight: np.ndarray) -> np.ndarray:
 
 
 def register_capital_rule(row: CapitalRule) -> None:
-    """Prove a rule and add it to `CAPITAL_RULES`; ValueError if it fails or its name is taken."""
-    prove_capital_rule(row)
+    """Add a rule, which must have passed `prove_capital_rule`, to `CAPITAL_RULES`; ValueError if its name is taken."""
     enter(CAPITAL_RULES, row.name, row, "capital rule")
 
 

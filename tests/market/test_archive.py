@@ -251,7 +251,7 @@ def test_times_in_other_spellings_are_refused(tmp_path: Path, stamp: str) -> Non
         (b"time,open,close\n1577836800000,1,1\n", "missing columns: high, low, volume"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\xff\xfe\n\x80", None),
         (b"time,open,high,low,close,volume\n\xff\xfe\xff,1,1,1,1,1\n", None),
-        (b"time,open,high,low,close,volume\n01/02/2020 00:00,1,1,1,1,1\n", "write ISO 8601"),
+        (b"time,open,high,low,close,volume\n01/02/2020 00:00,1,1,1,1,1\n", "use ISO 8601"),
         (b'time,open,high,low,close,volume\n"2020-01-01 00:00,1,1,1,1,1\n', None),
         (b"time,open,high,low,close,volume\nTrue,1,1,1,1,1\n", "neither numbers nor dates"),
         (b"time,open,high,low,close,volume\n2020-01-01,True,1,1,1,1\n", "cannot be determined"),

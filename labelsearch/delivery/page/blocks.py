@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 from labelsearch.delivery.tables.table import Table
 
+Plotly: TypeAlias = dict[str, Any]  # a part of a figure, as plotly's JSON has it
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -39,8 +41,8 @@ class Figure:
     name: str
     title: str
     caption: str
-    data: Sequence[dict[str, Any]]
-    layout: dict[str, Any]
+    data: Sequence[Plotly]
+    layout: Plotly
     height: int = 360
     variants: tuple[Variant, ...] = ()
 

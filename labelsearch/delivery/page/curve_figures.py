@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labelsearch.delivery.data import buckets, curve_points
-from labelsearch.delivery.page.blocks import Figure, plain
+from labelsearch.delivery.page.blocks import Figure, Plotly, plain
 from labelsearch.delivery.page.figures import (
     axis,
     colour_cycle,
@@ -52,8 +52,8 @@ def curve_figure(
     baselines : sequence of str
         The market first; the others are hidden at first.
     """
-    data: list[dict[str, Any]] = []
-    layout: dict[str, Any] = {
+    data: list[Plotly] = []
+    layout: Plotly = {
         "margin": margins(top=64),
         "legend": legend_above(1.06),
         "annotations": [],

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from labelsearch.delivery.page.blocks import plain
+from labelsearch.delivery.page.blocks import Plotly, plain
 
 BLUE, ORANGE, GREEN, PINK, SKY, VERMILION = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
 CYCLE = (VERMILION, SKY, ORANGE, GREEN, PINK, "@blue")  # each is clear on white and on dark
@@ -38,13 +38,13 @@ def times(index: Any) -> list[str]:
     return pd.DatetimeIndex(index).strftime("%Y-%m-%d %H:%M").tolist()
 
 
-def axis(title: str = "", **more: Any) -> dict[str, Any]:
+def axis(title: str = "", **more: Any) -> Plotly:
     """An axis, with a title or without."""
     named = {"title": {"text": plain(title), "font": {"size": 12}, "standoff": 8}} if title else {}
     return {**named, **more}
 
 
-def heading(words: str, x: float, y: float) -> dict[str, Any]:
+def heading(words: str, x: float, y: float) -> Plotly:
     """A heading above a part of a figure; place in shares of the figure."""
     return {
         "text": f"<b>{plain(words)}</b>", "x": x, "y": y, "xref": "paper", "yref": "paper", "showarrow": False,
@@ -52,9 +52,9 @@ def heading(words: str, x: float, y: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def colour_cycle(names: Sequence[str], baselines: Sequence[str]) -> dict[str, dict[str, Any]]:
+def colour_cycle(names: Sequence[str], baselines: Sequence[str]) -> dict[str, Plotly]:
     """A line style for each name; those of baselines are broken and of the colour of ink."""
-    styles: dict[str, dict[str, Any]] = {}
+    styles: dict[str, Plotly] = {}
     others = [name for name in names if name not in baselines]
     for i, name in enumerate(others):
         styles[name] = {"color": CYCLE[i % len(CYCLE)], "dash": DASHES[i // len(CYCLE) % len(DASHES)], "width": 1.6}
@@ -63,7 +63,7 @@ def colour_cycle(names: Sequence[str], baselines: Sequence[str]) -> dict[str, di
     return styles
 
 
-def vertical(x: float, colour: str = "@zero", dash: str = "dot", axes: str = "") -> dict[str, Any]:
+def vertical(x: float, colour: str = "@zero", dash: str = "dot", axes: str = "") -> Plotly:
     """A line from bottom to top of the axes with this number."""
     return {
         "type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "xref": f"x{axes}", "yref": f"y{axes} domain",
@@ -71,7 +71,7 @@ def vertical(x: float, colour: str = "@zero", dash: str = "dot", axes: str = "")
     }  # fmt: skip
 
 
-def legend_above(y: float = 1.02) -> dict[str, Any]:
+def legend_above(y: float = 1.02) -> Plotly:
     """A legend in one line above the figure."""
     return {"orientation": "h", "x": 0, "y": y, "yanchor": "bottom", "xanchor": "left", "itemwidth": 30}
 

@@ -1,11 +1,9 @@
 """Feature sets and classifiers: how far apart classes lie, and how well networks tell them."""
 
-from typing import Any
-
 import numpy as np
 
 from labelsearch.delivery.data import distance_shares
-from labelsearch.delivery.page.blocks import Block, Choice, Figure, Grid, Variant, plain
+from labelsearch.delivery.page.blocks import Block, Choice, Figure, Grid, Plotly, Variant, plain
 from labelsearch.delivery.page.figures import (
     CLASS_COLOURS,
     HEAT,
@@ -62,8 +60,8 @@ def auc_figure(results: Results) -> Figure:
     """AUC of every classifier with its interval."""
     entries = list(reversed(results.classifiers.figures))
     names = [entry.label for entry in entries]
-    data: list[dict[str, Any]] = []
-    layout: dict[str, Any] = {"margin": margins(top=56, bottom=44), "legend": legend_above(1.08), "annotations": [],
+    data: list[Plotly] = []
+    layout: Plotly = {"margin": margins(top=56, bottom=44), "legend": legend_above(1.08), "annotations": [],
                               "shapes": []}  # fmt: skip
     for number, (window, title) in enumerate(JUDGED):
         suffix, domain = ("", [0.0, 0.48]) if number == 0 else ("2", [0.52, 1.0])
@@ -131,7 +129,7 @@ def _confusion(name: str, found: ClassifierFigures) -> Figure:
 
 
 def _reliability(name: str, found: ClassifierFigures) -> Figure:
-    data: list[dict[str, Any]] = [
+    data: list[Plotly] = [
         {"type": "scatter", "mode": "lines", "x": [0, 1], "y": [0, 1], "hoverinfo": "skip", "showlegend": False,
          "line": {"color": "@zero", "dash": "dot", "width": 1.5}}
     ]  # fmt: skip

@@ -1,12 +1,10 @@
 """Null, seeds and explanations: what was repeated or computed on request."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from labelsearch.delivery.data import swarm_heights
-from labelsearch.delivery.page.blocks import Figure, Grid, plain
+from labelsearch.delivery.page.blocks import Figure, Grid, Plotly, plain
 from labelsearch.delivery.page.figures import (
     CYCLE,
     LOW_TO_HIGH,
@@ -19,8 +17,9 @@ from labelsearch.delivery.page.figures import (
     vertical,
 )
 from labelsearch.labels.base import CLASS_NAMES
+from labelsearch.results.explanation import Explanation, ExplanationFigures
 from labelsearch.results.run import Results
-from labelsearch.results.studies import Explanation, ExplanationFigures, NullResult
+from labelsearch.results.studies import NullResult
 
 N_SWARM, N_DOTS = 12, 200  # features and rows of a swarm
 
@@ -57,7 +56,7 @@ def null_grid(found: NullResult) -> Grid:
 def seeds_figure(results: Results) -> Figure:
     """Returns of every tier over seeds, one dot a seed."""
     own = results.ensembles.rows
-    data: list[dict[str, Any]] = []
+    data: list[Plotly] = []
     styles = (("search", CYCLE[1], "circle"), ("classifier", CYCLE[2], "square"), ("own", VERMILION, "diamond"))
     for kind, colour, symbol in styles:
         tables = (own,) if kind == "own" else results.seeds.of(kind)

@@ -1,14 +1,13 @@
 """All strategies of a search: what they did before against what they did later."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from labelsearch.delivery.data import Decile
-from labelsearch.delivery.page.blocks import Figure, Variant
+from labelsearch.delivery.page.blocks import Figure, Plotly, Variant
 from labelsearch.delivery.page.figures import (
     LOW_TO_HIGH,
     PINK,
@@ -28,6 +27,10 @@ SHARE_OUTSIDE = 0.005  # of the strategies at each end of an axis, beyond what i
 PANELS = (("monthly_return_pct", "past monthly return, %"), ("score", "past score"))
 COLOURS = (("mean_position_pct", "position", "mean % held"), ("trades_per_month", "trades", "trades a month"))
 DOMAINS = ((0.0, 0.44), (0.52, 0.96))
+STYLES: tuple[tuple[str, Plotly], ...] = (
+    ("searched", {"symbol": "circle", "size": 4, "opacity": 0.75}),
+    ("drawn at random", {"symbol": "diamond-tall", "size": 7, "opacity": 0.95, "line": {"width": 1, "color": "@ink"}}),
+)
 
 
 def shown_strategies(score: NDArray[np.float64], most: int) -> NDArray[np.int64]:
@@ -43,59 +46,38 @@ def _range(values: pd.Series) -> list[float | None]:
 
 def scatter_figure(results: Results, most: int = N_POINTS) -> Figure:
     """Past return and past score of all strategies against their future return; the paper's Figures 11 and 12."""
-    past, future = results.strategies.frame, results.ensembles.future
+    past, later = results.strategies.frame, results.ensembles.future["monthly_return_pct"]
     rows = shown_strategies(past["score"].to_numpy(), most)
+    random = past["random"].to_numpy(dtype=bool)
+    dots = [rows[~random[rows]], rows[random[rows]]]
     largest = results.ensembles.sizes[0]
     members = np.array(results.ensembles.members[largest])
-    best = members[evenly(len(members), 300)]
-    random = past["random"].to_numpy(dtype=bool)
-    y = future["monthly_return_pct"]
-    data: list[dict[str, Any]] = []
-    layout: dict[str, Any] = {"margin": margins(top=56, bottom=44), "legend": legend_above(1.07), "annotations": []}
-    position = _colours(past[COLOURS[0][0]])
-    layout["coloraxis"] = {
-        "colorscale": LOW_TO_HIGH, "cmin": position[0], "cmax": position[1],
-        "colorbar": {"title": {"text": COLOURS[0][2], "side": "right"}, "thickness": 12, "x": 0.98, "len": 0.9},
+    ring = members[evenly(len(members), 300)]
+    low, high = _colours(past[COLOURS[0][0]])
+    layout: Plotly = {
+        "margin": margins(top=56, bottom=44), "legend": legend_above(1.07), "annotations": [],
+        "coloraxis": {
+            "colorscale": LOW_TO_HIGH, "cmin": low, "cmax": high,
+            "colorbar": {"title": {"text": COLOURS[0][2], "side": "right"}, "thickness": 12, "x": 0.98, "len": 0.9},
+        },
     }  # fmt: skip
-    groups = [
-        ("searched", rows[~random[rows]], {"symbol": "circle", "size": 4, "opacity": 0.75}),
-        ("drawn at random", rows[random[rows]], {"symbol": "diamond-tall", "size": 7, "opacity": 0.95,
-                                                 "line": {"width": 1, "color": "@ink"}}),
-    ]  # fmt: skip
-    colours, keys = [], []
+    data: list[Plotly] = []
     for number, ((column, title), domain) in enumerate(zip(PANELS, DOMAINS, strict=True)):
         suffix = "" if number == 0 else "2"
-        x = past[column]
-        for name, chosen, marker in groups:
-            colours.append(chosen)
-            data.append(
-                {
-                    "type": "scatter", "mode": "markers", "name": name, "legendgroup": name, "showlegend": False,
-                    "x": numbers(x.to_numpy()[chosen]), "y": numbers(y.to_numpy()[chosen]),
-                    "xaxis": f"x{suffix}", "yaxis": f"y{suffix}",
-                    "marker": {**marker, "color": numbers(past["mean_position_pct"].to_numpy()[chosen], 3),
-                               "coloraxis": "coloraxis"},
-                    "hovertemplate": f"{title} %{{x}}<br>future monthly return, % %{{y}}<extra></extra>",
-                }
-            )  # fmt: skip
-        data.append(
-            {
-                "type": "scatter", "mode": "markers", "name": f"member of {tier_name(largest)}",
-                "legendgroup": "member",
-                "showlegend": number == 0, "legendrank": 2000, "hoverinfo": "skip",
-                "x": numbers(x.to_numpy()[best]), "y": numbers(y.to_numpy()[best]),
-                "xaxis": f"x{suffix}", "yaxis": f"y{suffix}",
-                "marker": {"symbol": "circle-open", "size": 9, "color": PINK, "line": {"width": 1.5}},
-            }
-        )  # fmt: skip
-        for name, _, marker in groups if number == 0 else ():  # in the legend, dots have no colour of their own
-            key = {"symbol": marker["symbol"], "size": 8, "color": "@muted"}
-            keys.append({"type": "scatter", "mode": "markers", "name": name, "x": [None], "y": [None], "marker": key})
-        layout[f"xaxis{suffix}"] = axis(title, domain=list(domain), anchor=f"y{suffix}", range=_range(x))
+        axes = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
+        for chosen, style in zip(dots, STYLES, strict=True):
+            data.append(_dots(past, later, column, title, chosen, style) | axes)
+        data.append(_ring(past[column], later, ring, tier_name(largest), number == 0) | axes)
+        layout[f"xaxis{suffix}"] = axis(title, domain=list(domain), anchor=f"y{suffix}", range=_range(past[column]))
         layout[f"yaxis{suffix}"] = axis(
-            "" if number else "future monthly return, %", anchor=f"x{suffix}", range=_range(y),
-        )  # fmt: skip
+            "" if number else "future monthly return, %", anchor=f"x{suffix}", range=_range(later)
+        )
         layout["annotations"].append(heading(f"by {title.split(',')[0]}", domain[0], 1.0))
+    keys = [  # in the legend, dots have no colour of their own
+        {"type": "scatter", "mode": "markers", "name": name, "x": [None], "y": [None],
+         "marker": {"symbol": marker["symbol"], "size": 8, "color": "@muted"}}
+        for name, marker in STYLES
+    ]  # fmt: skip
     caption = (
         "Each dot is a strategy. If a good past meant a good future, dots would rise from left to right; a flat cloud "
         "means that the past said nothing. The largest tier is ringed. Half a percent at each end of an axis lies "
@@ -103,8 +85,31 @@ def scatter_figure(results: Results, most: int = N_POINTS) -> Figure:
     )
     if len(rows) < len(past):
         caption += f" {len(rows):,} of {len(past):,} strategies are drawn, evenly over the ranks of the score."
-    variants = tuple(_coloured(past, colours, *entry) for entry in COLOURS)
+    variants = tuple(_coloured(past, dots * len(PANELS), *entry) for entry in COLOURS)
     return Figure("scatter", "Past against future, all strategies", caption, [*data, *keys], layout, 470, variants)
+
+
+def _dots(
+    past: pd.DataFrame, later: pd.Series, column: str, title: str, chosen: NDArray[np.int64], style: tuple[str, Plotly]
+) -> Plotly:
+    """Some strategies by a column of past, coloured by their position."""
+    name, marker = style
+    colours = numbers(past["mean_position_pct"].to_numpy()[chosen], 3)
+    return {
+        "type": "scatter", "mode": "markers", "name": name, "legendgroup": name, "showlegend": False,
+        "x": numbers(past[column].to_numpy()[chosen]), "y": numbers(later.to_numpy()[chosen]),
+        "marker": {**marker, "color": colours, "coloraxis": "coloraxis"},
+        "hovertemplate": f"{title} %{{x}}<br>future monthly return, % %{{y}}<extra></extra>",
+    }  # fmt: skip
+
+
+def _ring(x: pd.Series, later: pd.Series, members: NDArray[np.int64], tier: str, in_legend: bool) -> Plotly:
+    return {
+        "type": "scatter", "mode": "markers", "name": f"member of {tier}", "legendgroup": "member",
+        "showlegend": in_legend, "legendrank": 2000, "hoverinfo": "skip",
+        "x": numbers(x.to_numpy()[members]), "y": numbers(later.to_numpy()[members]),
+        "marker": {"symbol": "circle-open", "size": 9, "color": PINK, "line": {"width": 1.5}},
+    }  # fmt: skip
 
 
 def _colours(values: pd.Series) -> list[float | None]:
@@ -114,7 +119,7 @@ def _colours(values: pd.Series) -> list[float | None]:
 def _coloured(past: pd.DataFrame, chosen: list[NDArray[np.int64]], column: str, name: str, title: str) -> Variant:
     """Dots coloured by a column of past. Traces are two of dots and one of rings, for each panel."""
     low, high = _colours(past[column])
-    changes: dict[str, Any] = {
+    changes: Plotly = {
         "layout.coloraxis.cmin": low,
         "layout.coloraxis.cmax": high,
         "layout.coloraxis.colorbar.title.text": title,

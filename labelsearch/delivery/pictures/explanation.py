@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from labelsearch.delivery.data import swarm_heights
 from labelsearch.engine.files import write_atomically
 from labelsearch.labels.base import CLASS_NAMES
-from labelsearch.results.studies import Explanation, ExplanationFigures
+from labelsearch.results.explanation import Explanation, ExplanationFigures
 
 COLOURS = {"buy": "#0072B2", "neutral": "#BBBBBB", "sell": "#D55E00"}  # blue, grey, vermilion: safe for all eyes
 N_SHOWN = 20

@@ -1,7 +1,12 @@
 """Pictures of a run: equity, scores and separation histograms."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from labelsearch.delivery.data import curve_points, distance_shares
 from labelsearch.results.ensembles import MARKET
@@ -20,6 +25,10 @@ def _figure(rows: int, columns: int, width: float, height: float) -> tuple[Any, 
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
+def _line(axis: Any, x: pd.DatetimeIndex, y: NDArray[np.float64], name: str, colour: str, style: str) -> None:
+    axis.plot(x, y, label=name, linewidth=1.2, color=colour, linestyle=style)
+
+
 def draw_equity(results: Results, path: Path) -> None:
     """Equity, drawdown and mean position of every tier and of the baselines, past and future."""
     figure, axes = _figure(3, 2, 12, 10)
@@ -33,11 +42,11 @@ def draw_equity(results: Results, path: Path) -> None:
             if name in tiers:
                 colour, line = (*COLOURS, *COLOURS)[tiers.index(name)], "-"
             points = curve_points(curves, name, N_POINTS)
-            drawn: dict[str, Any] = {"linewidth": 1.2, "color": colour, "linestyle": line}
-            axes[0][column].plot(points.time, points.equity, label=name, **drawn)
-            axes[1][column].plot(points.time, points.drawdown_pct, **drawn)
+            drawn = partial(_line, colour=colour, style=line)
+            drawn(axes[0][column], points.time, points.equity, name)
+            drawn(axes[1][column], points.time, points.drawdown_pct, name)
             if name in tiers:  # baselines are all in or out
-                axes[2][column].plot(points.time, points.position_pct, **drawn)
+                drawn(axes[2][column], points.time, points.position_pct, name)
         for row, title in enumerate(("Equity (start = 1)", "Below the peak, %", "Mean position, %")):
             axes[row][column].set_title(f"{title}, {window}")
             axes[row][column].tick_params(axis="x", rotation=30)

@@ -2,7 +2,7 @@
 
 from labelsearch.delivery.tables.table import Table, cell
 from labelsearch.labels.base import CLASS_NAMES
-from labelsearch.results.studies import Ablation, ByClass, ExplanationFigures
+from labelsearch.results.explanation import Ablation, ByClass, ExplanationFigures
 
 EXPLAINERS = {
     "deep": "DeepExplainer, its additivity check on",

@@ -153,7 +153,7 @@ def spoil(record):
 def test_a_bad_ranking_is_refused_in_one_line(name, values, message):
     before = dict(RANKINGS)
     with pytest.raises(ValueError, match=message) as error:
-        register_ranking(Ranking(name, "", values))
+        [step(Ranking(name, "", values)) for step in (prove_ranking, register_ranking)]
     assert "\n" not in str(error.value)
     assert before == RANKINGS
 

@@ -303,7 +303,7 @@ def spoil(past):
 def test_a_bad_rule_is_refused_in_one_line(row, message):
     before = dict(CAPITAL_RULES)
     with pytest.raises(ValueError, match=message) as error:
-        register_capital_rule(row)
+        [step(row) for step in (prove_capital_rule, register_capital_rule)]
     assert "\n" not in str(error.value)
     assert before == CAPITAL_RULES
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from labelsearch.pipeline.ledger import Ledger, look_number, record_look
+from labelsearch.engine.ledger import Ledger
+from labelsearch.engine.looks import look_number, record_look
 
 
 @pytest.fixture

@@ -1,18 +1,19 @@
 """Stages as functions of pandas objects: one after another they give the numbers of a run, and refuse what is wrong."""
 
-import dataclasses
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import labelsearch
-from feature_space.feature_set import FeatureSet
-from labelsearch.pipeline.frame_checks import values_of
-from labelsearch.pipeline.sections import FeatureSpace
-from labelsearch.pipeline.stages import classifiers, features, search
+from labelsearch.notebook.frame_checks import values_of
+from labelsearch.settings.sections import FeatureSpace
+from labelsearch.stages.features import inputs_of
+from labelsearch.stages.plan import RunValues
+from strategies.search.problem import SearchProblem, evaluate_population
 
 
 @pytest.fixture(scope="module")
@@ -57,20 +58,20 @@ def test_scale_of_a_label_comes_from_the_reference(bars, train, run):
 def test_features_are_those_of_the_run(train, labels, kinds, run, tiny_run):
     e = run.experiment
     found, power = labelsearch.choose_features(train, labels[0], kinds[0], e.feature_space, e.separation, seed=e.seed)
-    theirs = features.load(tiny_run, kinds[0].name)
-    assert found.to_dict() == theirs["feature_set"]
-    assert power.loc[kinds[0].name, ["power", "power_random"]].tolist() == [theirs["power"], theirs["power_random"]]
-    assert power["p_value"].item() == theirs["confirmation"]["p_value"]
+    theirs = tiny_run.features.of(kinds[0].name)
+    assert found == theirs.feature_set
+    assert power.loc[kinds[0].name, ["power", "power_random"]].tolist() == [theirs.power, theirs.power_random]
+    assert power["p_value"].item() == theirs.confirmation.p_value
     matrix = labelsearch.compute_features(train, found)
-    problem = classifiers.load_problem(tiny_run, 0)
-    assert matrix.to_numpy().tobytes() == problem.matrix[: len(train)].tobytes()
-    assert matrix.columns[0] == problem.features[0].title
+    whole = theirs.feature_set.matrix(inputs_of(tiny_run.bars))
+    assert matrix.to_numpy().tobytes() == whole[: len(train)].tobytes()
+    assert matrix.columns[0] == theirs.feature_set.features[0].title
 
 
 @pytest.fixture(scope="module")
 def classifier(bars, train, labels, kinds, run, tiny_run):
     """The classifier of the last label, and its features on all bars."""
-    theirs = FeatureSet.from_dict(features.load(tiny_run, kinds[2].name)["feature_set"])
+    theirs = tiny_run.features.of(kinds[2].name).feature_set
     ours = labelsearch.train_classifier(
         labelsearch.compute_features(train, theirs), labels[2], kinds[2], run.experiment.network, seed=3
     )
@@ -79,13 +80,10 @@ def classifier(bars, train, labels, kinds, run, tiny_run):
 
 def test_classifier_is_that_of_the_run(classifier, run, tiny_run):
     ours, matrix = classifier
-    theirs = classifiers.figures(tiny_run, ours.label)
-    assert ours.losses == theirs["losses"]
-    assert ours.validation_loss == theirs["validation_loss"]
-    assert ours.trials == theirs["trials"]
-    assert ours.figures["n_fit"] == theirs["n_fit"]
-    assert ours.figures["buy"]["auc"] == theirs["validation"]["buy"]["auc"]
-    assert list(ours.figures["buy"]["auc_interval"]) == list(theirs["validation"]["buy"]["auc_interval"])
+    theirs = tiny_run.classifiers.of(ours.label)
+    for name in ("losses", "validation_loss", "trials", "n_fit", "calibration"):
+        assert getattr(ours, name) == getattr(theirs, name)
+    assert ours.evaluation == theirs.validation
     found = labelsearch.predict(ours, matrix)
     assert found.columns.tolist() == ["buy", "neutral", "sell"]
     np.testing.assert_allclose(found.sum(axis=1), 1.0, rtol=1e-5)
@@ -99,11 +97,11 @@ def test_classifier_is_that_of_the_run(classifier, run, tiny_run):
 def strategies(bars, run):
     e = run.experiment
     past = bars.loc[slice(*e.windows.past)]
-    return labelsearch.search_strategies(run.outputs("past"), past, e.search, e.score, seed=e.seed)
+    return labelsearch.search_strategies(run.outputs("past"), past, e.search, e.make_score(), seed=e.seed)
 
 
 def test_strategies_are_those_of_the_run(strategies, tiny_run):
-    pd.testing.assert_frame_equal(strategies, search.load(tiny_run), check_exact=True)
+    pd.testing.assert_frame_equal(strategies, tiny_run.strategies.frame, check_exact=True)
 
 
 @pytest.mark.parametrize("window", ["past", "future"])
@@ -122,16 +120,14 @@ def test_tiers_are_those_of_the_run(strategies, bars, run, window):
 
 
 def test_rate_by_volatility_is_that_of_a_run(bars, train, run, tiny_run):
-    moving = dataclasses.replace(run.experiment.score, rate="volatility")
     past = bars.loc[slice(*run.experiment.windows.past)]
-    few = dataclasses.replace(run.experiment.search, n_strategies=40, island_size=40)
-    found = labelsearch.search_strategies(run.outputs("past"), past, few, moving, train=train, seed=3)
-    context = dataclasses.replace(tiny_run, experiment=dataclasses.replace(run.experiment, score=moving))
-    asked = search.problem(context, "past")
-    fresh = search.evaluate_population(asked, found[list(asked.space.names)].to_numpy())
+    few = replace(run.experiment.search, n_strategies=40, island_size=40)
+    found = labelsearch.search_strategies(run.outputs("past"), past, few, train=train, seed=3)
+    moving = replace(run.experiment, score={"rate": "volatility"})
+    score = RunValues(moving, tiny_run.store)["score"]
+    problem = SearchProblem(tiny_run.outputs.past, few.space(6), few.rules(), score)
+    fresh = evaluate_population(problem, found[list(problem.space.names)].to_numpy())
     assert found["score"].tolist() == fresh["score"].tolist()
-    with pytest.raises(ValueError, match="needs the bars of train"):
-        labelsearch.search_strategies(run.outputs("past"), past, few, moving)
 
 
 def test_missing_bars_are_filled_for_features_and_left_out_of_labels(bars, kinds, tiny_run):
@@ -141,7 +137,7 @@ def test_missing_bars_are_filled_for_features_and_left_out_of_labels(bars, kinds
     assert found.index.equals(lacking.index)
     whole = labelsearch.label_bars(bars.loc[:"2018-01-22"], kinds[0])
     assert found["last_used"].tolist() == whole.drop(gone)["last_used"].tolist()  # they count bars of the grid
-    chosen = FeatureSet.from_dict(features.load(tiny_run, kinds[0].name)["feature_set"])
+    chosen = tiny_run.features.of(kinds[0].name).feature_set
     matrix = labelsearch.compute_features(lacking, chosen)
     assert matrix.index.equals(whole.index)
     assert labelsearch.compute_features(bars.loc[: gone[0]].iloc[:-1], chosen).equals(matrix.loc[: gone[0]].iloc[:-1])
@@ -157,7 +153,7 @@ def wrong_bars(bars: pd.DataFrame) -> dict[str, pd.DataFrame]:
         "none twice": pd.concat([head, head]),
         "missing columns: volume": head.drop(columns="volume"),
         "not a finite": head.assign(close=head["close"].where(np.arange(100) != 7)),
-        "filled bars": head.assign(filled=np.arange(100) == 7),
+        "marked `filled` are rejected": head.assign(filled=np.arange(100) == 7),
         "in UTC": head.tz_localize(None),
         "DatetimeIndex": head.reset_index(drop=True),
         "grid of 60 seconds": head.set_axis(head.index + pd.Timedelta("7s")),
@@ -166,7 +162,7 @@ def wrong_bars(bars: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def test_wrong_bars_are_refused_in_one_line(bars, kinds, tiny_run):
-    chosen = FeatureSet.from_dict(features.load(tiny_run, kinds[0].name)["feature_set"])
+    chosen = tiny_run.features.of(kinds[0].name).feature_set
     for words, wrong in wrong_bars(bars).items():
         for call in (lambda w: labelsearch.label_bars(w, kinds[0]), lambda w: labelsearch.compute_features(w, chosen)):
             with pytest.raises(ValueError, match=words) as error:

@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 import labelsearch
-from labelsearch.pipeline.run import RunError
-from labelsearch.pipeline.stages import ensembles, outputs, search
+from labelsearch.engine.run import RunError
 
 PAGE = Path(__file__).parents[2] / "docs" / "notebook.md"
 
@@ -31,7 +30,7 @@ def test_portfolio_is_the_tier(run, tiny_run):
     members = run.members(5)
     assert portfolio.wrapper.columns.tolist() == members
     assert portfolio.wrapper.index.equals(run.outputs("past").index)
-    past = search.load(tiny_run).loc[members]
+    past = tiny_run.strategies.frame.loc[members]
     np.testing.assert_allclose(1 + portfolio.total_return().to_numpy(), past["value"], rtol=1e-9)
     assert portfolio.orders.count().tolist() == past["fills"].tolist()
 
@@ -41,12 +40,13 @@ def test_frames(run, tiny_run):
     label = run.label(run.label_names[2])
     assert label.columns.tolist() == ["value", "classes", "last_used"]
     assert label.index[-1] < pd.Timestamp("2018-01-22", tz="UTC")
-    seen = outputs.load(tiny_run, "future")
+    seen = tiny_run.outputs.future
     assert run.outputs("future").to_numpy().tobytes() == seen.outputs.tobytes()
     assert run.outputs("future").columns[1] == (run.label_names[0], "sell")
     assert len(run.strategies) == 300
-    assert run.strategies["future_value"].tolist() == ensembles.load_future(tiny_run)["value"].tolist()
-    assert run.tiers.loc[("Top-5", "past"), "total_return"] == ensembles.load(tiny_run)["table"][1]["total_return"]
+    assert run.strategies["future_value"].tolist() == tiny_run.ensembles.future["value"].tolist()
+    wanted = tiny_run.ensembles.row("past", 5).figures.total_return_pct
+    assert run.tiers.loc[("Top-5", "past"), "total_return_pct"] == wanted
     assert len(run.feature_sets) == 28 * 3
     assert run.curves("past").index.equals(run.outputs("past").index)
     assert run.classifiers.index.tolist() == run.label_names

@@ -1,12 +1,14 @@
 """The experiment file: what is refused, and what comes back."""
 
 import tomllib
+from dataclasses import fields
 
 import pytest
 
-from labelsearch.pipeline.experiment import SECTIONS, Experiment
-from labelsearch.pipeline.presets import PRESETS, preset
-from labelsearch.pipeline.schema import ExperimentError
+from labelsearch.settings.experiment import SCORE_COMMON, SECTIONS, Experiment
+from labelsearch.settings.presets import PRESETS, preset
+from labelsearch.settings.schema import ExperimentError
+from strategies.search.score import PaperScore
 
 
 def refused(text: str) -> str:
@@ -26,7 +28,17 @@ def refused(text: str) -> str:
         ("[search]\nn_strategies = 'many'\n", ["[search]", "n_strategies", "whole number"]),
         ("[search]\nn_strategies = 1.5\n", ["whole number"]),
         ("[search]\nn_strategies = true\n", ["whole number"]),
-        ("[search]\nfee = 'free'\n", ["fee", "a number"]),
+        ("[search]\nfee_share = 'free'\n", ["fee_share", "a number"]),
+        ("[search]\nfee = 0.001\n", ["'fee'", "'fee_share'"]),
+        ("[search]\nslippage_share = 0.5\n", ["slippage_share", "0.1"]),
+        ("[score]\nkind = 'sharp'\n", ["[score]", "'sharp'", "paper"]),
+        ("[score]\ntarget_position = 20.0\n", ["[score]", "'target_position'", "target_position_pct"]),
+        ("[score]\ntarget_trades = 'many'\n", ["[score]", "target_trades", "number"]),
+        ("[score]\nrate = 'fast'\n", ["[score]", "rate", "volatility"]),
+        ("own = 'mine.py'\n", ["own", "list"]),
+        ("[network]\nkind = 'cnn'\n", ["[network]", "cnn", "mlp"]),
+        ("[tiers]\nsizes = [5]\nranking = 'luck'\n", ["[tiers]", "luck", "score"]),
+        ("[tiers]\nsizes = [5]\ncapital = 'all'\n", ["[tiers]", "capital", "equal"]),
         ("[search]\nsampler = 'magic'\n", ["sampler", "magic", "tpe"]),
         ("[search]\nweight = [1.0]\n", ["weight", "list"]),
         ("[search]\nweight = [1.0, -1.0]\n", ["weight"]),
@@ -74,7 +86,8 @@ def test_every_key_of_the_written_file_is_explained():
     text = preset("paper").to_toml()
     lines = text.split("[[label]]")[0].splitlines()
     keys = [line for line in lines if " = " in line and not line.startswith("#")][2:]
-    assert len(keys) == sum(len(kind.__dataclass_fields__) for kind in SECTIONS.values())
+    options = len(SCORE_COMMON) + len(fields(PaperScore))
+    assert len(keys) == 1 + sum(len(kind.__dataclass_fields__) for kind in SECTIONS.values()) + options
     assert all("  # " in line for line in keys)
 
 
@@ -85,7 +98,7 @@ def test_paper_preset_is_the_published_method():
     assert len(paper.feature_space.chosen()) == 28
     assert paper.search.n_strategies == 20_000
     assert 2 * len(paper.label_kinds()) + 3 == 19
-    assert paper.search.fee == 0.0005
+    assert paper.search.fee_share == 0.0005
     assert paper.tiers.sizes == (100, 20, 10, 5)
     assert (paper.windows.train, paper.windows.past, paper.windows.future) == (
         ("2018-01-01", "2019-12-31"), ("2020-01-04", "2020-05-05"), ("2020-05-09", "2020-09-19")
@@ -96,11 +109,13 @@ def test_hash_moves_with_every_setting():
     base = Experiment()
     other = [
         Experiment(seed=2),
-        Experiment.from_dict({"search": {"fee": 0.001}}),
+        Experiment.from_dict({"search": {"fee_share": 0.001}}),
         Experiment.from_dict({"label": [{"kind": "extrema", "up": 1.0, "down": 0.1}]}),
     ]
     assert len({e.digest for e in (base, *other)}) == 4
     assert Experiment().digest == base.digest
+    # writing a default down changes nothing
+    assert Experiment.from_dict({"score": {"target_trades": 30.0}}).digest == base.digest
 
 
 def test_files_that_cannot_be_read(tmp_path):

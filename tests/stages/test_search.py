@@ -1,0 +1,59 @@
+"""What the search stage hands to the tiers."""
+
+import dataclasses
+
+import pytest
+
+from labelsearch.results.run import Results
+from labelsearch.settings.experiment import Experiment
+from labelsearch.settings.schema import ExperimentError
+from labelsearch.stages.ensembles import Judge
+from labelsearch.stages.plan import RunValues, run_experiment
+from labelsearch.stages.search import spread
+from strategies.search.problem import SearchProblem
+from strategies.search.score import PaperScore
+from strategies.tiers.ranking import RANKINGS
+
+
+def with_sections(results, **sections):
+    return Experiment.from_dict({**results.experiment.to_dict(), **sections})
+
+
+def test_tiers_are_formed_by_the_ranking_asked_for(tiny_run):
+    search, tiers = tiny_run.experiment.search, tiny_run.experiment.tiers
+    problems = {
+        name: SearchProblem(tiny_run.outputs.window(name), search.space(6), search.rules(), PaperScore())
+        for name in ("past", "future")
+    }
+    orders = []
+    for name in RANKINGS:
+        judge = Judge(problems, tiny_run.strategies, dataclasses.replace(tiers, ranking=name))
+        orders.append(tuple(judge.choice.members[20].tolist()))
+    assert orders[0] == tiny_run.ensembles.members[20]
+    assert len(set(orders)) == len(RANKINGS)
+    with pytest.raises(ExperimentError, match="ranking = 'luck' is unknown"):
+        with_sections(tiny_run, tiers={"sizes": [5], "ranking": "luck"})
+
+
+def test_the_transaction_rate_may_follow_volatility(tiny_run):
+    moving = RunValues(with_sections(tiny_run, score={"rate": "volatility"}), tiny_run.store)
+    bars = tiny_run.bars
+    past, train = (spread(bars.close[tiny_run.rows(w)][~bars.filled[tiny_run.rows(w)]]) for w in ("past", "train"))
+    assert moving["score"] == PaperScore(target_trades=30.0 * (past / train))
+    assert RunValues(tiny_run.experiment, tiny_run.store)["score"] == PaperScore()
+
+
+def test_a_long_short_run_with_slippage_goes_through(tiny_experiment, tmp_path):
+    base = tiny_experiment.to_dict()
+    sections = {**base["search"], "side": "both", "slippage_share": 1.5e-4, "n_strategies": 40, "island_size": 32}
+    experiment = Experiment.from_dict({**base, "search": sections})
+    found = Results(run_experiment(experiment, tmp_path, tmp_path / "store", workers=1)).ensembles
+    positions = [row.figures.mean_position_pct for row in found.rows]
+    assert min(positions) > -100
+    assert len(positions) == 2 * (2 + 3)  # tiers and baselines, past and future
+
+
+def test_the_settings_are_recorded(tiny_run):
+    assert tiny_run.strategies.settings.n_strategies == 300
+    assert tiny_run.strategies.parameters[-3:] == ("theta_buy", "theta_sell", "delta")
+    assert tiny_run.strategies.params.shape == (300, 9)
