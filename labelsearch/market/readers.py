@@ -40,6 +40,7 @@ def read_parquet(path: Path) -> pd.DataFrame:
             names = _our_names(file.schema_arrow.names)
             _require(set(names.values()), path)
             table = file.read(columns=list(names))
+            table.validate(full=True)  # text of a damaged file may not be UTF-8
             columns = {names[name]: _parquet_column(table[name], name, path) for name in names}
     except BarError:
         raise

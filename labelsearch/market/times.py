@@ -98,7 +98,12 @@ def to_ms(values: pd.Series, file: object = None) -> NDArray[np.int64]:
     elif pd.api.types.is_numeric_dtype(values.dtype):
         ms = native_times(values, file)[0]
     else:
-        ms = _from_strings(values, file)
+        try:
+            ms = _from_strings(values, file)
+        except BarError:
+            raise
+        except (ValueError, TypeError):  # lists and the like
+            raise BarError("times are neither numbers nor dates", file) from None
     outside = (ms < EARLIEST_MS) | (ms >= _latest_ms())
     if outside.any():
         i = int(outside.argmax())
@@ -174,6 +179,9 @@ def _from_datetimes(values: pd.Series, file: object) -> NDArray[np.int64]:
 
 def _from_strings(values: pd.Series, file: object) -> NDArray[np.int64]:
     texts = values.astype("str").str.strip()
+    missing = texts.isna().to_numpy()
+    if missing.any():
+        raise BarError("time is missing", file, row_of(values, int(missing.argmax())))
     if len(texts) and re.fullmatch(r"\d+(\.\d*)?", texts.iloc[0]):
         # a column of integers with some other text in it
         numbers = pd.to_numeric(texts, errors="coerce")
