@@ -82,9 +82,9 @@ class Exchange:
     def clock_ms(self) -> int:
         """Clock of the exchange, ms since the epoch; of this machine if the exchange has none."""
         if self._ccxt.has.get("fetchTime") is True:
-            told = self._call("clock", self._ccxt.fetch_time)
-            if told:
-                return int(told)
+            clock = self._call("clock", self._ccxt.fetch_time)
+            if clock:
+                return int(clock)
         return int(time.time() * 1000)
 
     def bars(self, start_ms: int, stop_ms: int | None = None) -> Bars:
