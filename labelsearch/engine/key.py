@@ -5,11 +5,15 @@ import dataclasses
 import hashlib
 import importlib.util
 import json
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+# names of distributions that differ from what is imported
+ALIASES = {"sklearn": "scikit-learn"}
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -103,19 +107,30 @@ class Code:
 
 @cache
 def _source(module: str) -> tuple[str, frozenset[str]] | None:
-    """Hash of a module's code and the modules that it imports; None where the name is no module."""
-    try:
-        spec = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
+    """Hash of a module's code and the modules that it imports; None where the name is no module.
+
+    The file is found by its path: asking the import system would import the packages above it, heavy ones among them.
+    """
+    path = _path(module)
+    if path is None:
         return None
-    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-        return None
-    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     imported = frozenset(_imports(tree))
     for node in ast.walk(tree):
         if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.Pass()]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imported
+
+
+def _path(module: str) -> Path | None:
+    """File of a module below a top-level package."""
+    top, *below = module.split(".")
+    spec = importlib.util.find_spec(top)
+    for root in (spec and spec.submodule_search_locations) or ():
+        for path in (Path(root, *below).with_suffix(".py") if below else Path(), Path(root, *below, "__init__.py")):
+            if path.is_file():
+                return path
+    return None
 
 
 def _imports(tree: ast.AST) -> set[str]:
@@ -138,5 +153,9 @@ def _imports(tree: ast.AST) -> set[str]:
 @cache
 def _versions(packages: frozenset[str]) -> dict[str, str]:
     """Installed versions of the distributions behind imported names; the standard library has none."""
-    known = packages_distributions()
-    return {dist: version(dist) for name in packages for dist in known.get(name, ())}
+    found = {}
+    for name in packages - sys.stdlib_module_names:
+        dist = ALIASES.get(name, name)
+        with suppress(PackageNotFoundError):
+            found[dist] = version(dist)
+    return found

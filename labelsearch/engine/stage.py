@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -137,8 +138,9 @@ class Work:
         before = total - sum(sizes[name] for name in missing)
         self.progress(before, total)
         results = self.executor.results(unit, missing, shared, sizes, lambda done: self.progress(before + done, total))
-        for name, files in results:
-            write_atomically(self.folder / name, partial(write_files, files))
+        with closing(results):  # an error here, as ctrl-C, must stop the workers too
+            for name, files in results:
+                write_atomically(self.folder / name, partial(write_files, files))
         return {name: read_files(self.folder / name) for name in tasks}
 
 

@@ -66,7 +66,12 @@ class Results:
         if stage not in self.done:
             again = f"labelsearch {stage} {self.folder}/experiment.toml"
             raise RunError(f"{self.folder} has no {stage} yet; to compute them: {again}")
-        return kind.load(self.folder / self.done[stage]["folder"])
+        try:
+            return kind.load(self.folder / self.done[stage]["folder"])
+        except (KeyError, TypeError, FileNotFoundError):
+            raise RunError(
+                f"{self.folder}: {stage}: not as this version of labelsearch writes it; run it again"
+            ) from None
 
     @cached_property
     def labels(self) -> LabelSeries:

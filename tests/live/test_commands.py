@@ -108,7 +108,7 @@ def test_what_live_refuses(bundle_folder, arguments, message):
 def test_capital_is_finite(bundle_folder):
     got = invoke("live", bundle_folder, "--source", "stdin", "--capital", "nan")
     assert got.exit_code == 2
-    assert "nan is no amount of money" in got.stderr
+    assert "nan is not a finite amount" in got.stderr
 
 
 def test_a_session_is_not_kept_in_the_bundle(bundle_folder):

@@ -66,3 +66,11 @@ def test_what_is_not_done_is_refused_with_the_command(tiny_run, tmp_path):
         _ = empty.classifiers
     with pytest.raises(RunError, match="holds no run"):
         Results(tmp_path / "none")
+
+
+def test_a_run_of_another_version_is_refused_in_one_line(tiny_run, tmp_path):
+    (tmp_path / "experiment.toml").write_text((tiny_run.folder / "experiment.toml").read_text())
+    old = Results(tmp_path)
+    old.ledger.append("stage", stage="labels", key="k", content="c", counts={}, seconds=1.0, peak_mb=1.0)
+    with pytest.raises(RunError, match="not as this version of labelsearch writes it"):
+        _ = old.labels

@@ -1,6 +1,6 @@
 """What the engine asks of a place that executes units of work."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, Protocol
 
 from labelsearch.engine.files import Files
@@ -23,8 +23,8 @@ class Executor(Protocol):
         shared: Any,
         steps: Mapping[str, int],
         progress: Callable[[int], None],
-    ) -> Iterator[tuple[str, Files]]:
-        """Yield the name and the files of each unit as it ends, in any order; closing the iterator stops the rest.
+    ) -> Generator[tuple[str, Files], None, None]:
+        """Yield the name and the files of each unit as it ends, in any order; closing the generator stops the rest.
 
         Parameters
         ----------

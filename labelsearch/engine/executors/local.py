@@ -5,7 +5,7 @@ import multiprocessing
 import pickle
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
@@ -44,7 +44,7 @@ class LocalExecutor:
         shared: Any,
         steps: Mapping[str, int],
         progress: Callable[[int], None],
-    ) -> Iterator[tuple[str, Files]]:
+    ) -> Generator[tuple[str, Files], None, None]:
         """As `labelsearch.engine.executors.base.Executor` says."""
         if self.workers == 1 or len(tasks) <= 1:
             yield from _here(unit, tasks, shared, steps, progress)
@@ -60,7 +60,7 @@ class LocalExecutor:
         folder: Path,
         steps: Mapping[str, int],
         progress: Callable[[int], None],
-    ) -> Iterator[tuple[str, Files]]:
+    ) -> Generator[tuple[str, Files], None, None]:
         context = multiprocessing.get_context("spawn")
         count = context.Value("q", 0)
         others = set(multiprocessing.active_children())
@@ -87,7 +87,7 @@ class LocalExecutor:
 
 def _here(
     unit: Unit, tasks: Mapping[str, Any], shared: Any, steps: Mapping[str, int], progress: Callable[[int], None]
-) -> Iterator[tuple[str, Files]]:
+) -> Generator[tuple[str, Files], None, None]:
     done = 0
 
     def add(more: int) -> None:
