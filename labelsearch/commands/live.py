@@ -139,7 +139,7 @@ def live(
         session.close()
 
 
-def _say(line: dict[str, Any]) -> None:
+def _say(line: dict[str, object]) -> None:
     from labelsearch.results.codec import to_plain
 
     if "dropped" in line:

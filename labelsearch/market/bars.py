@@ -5,7 +5,6 @@ Shapes: ``T`` bars. The time of a bar is that of its start, in milliseconds sinc
 
 import hashlib
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -110,7 +109,7 @@ class Bars:
         present = np.zeros(n_grid, dtype=np.bool_)
         present[position] = True
         last = np.cumsum(present) - 1  # the last present bar at each grid point
-        changes: dict[str, Any] = {
+        changes: dict[str, NDArray] = {
             "open_time": self.open_time[0] + np.arange(n_grid, dtype=np.int64) * self.interval_ms,
             "filled": np.where(present, self.filled[last], True),
         }
@@ -120,7 +119,7 @@ class Bars:
             value = getattr(self, name)
             if value is not None:
                 changes[name] = np.where(present, value[last], 0.0)
-        return replace(self, **changes)
+        return replace(self, **changes)  # type: ignore[arg-type]
 
     def present(self) -> "Bars":
         """The bars without those that `on_grid` filled in."""
@@ -176,9 +175,8 @@ class Bars:
         return cls(symbol, interval_ms, open_time, **columns, filled=filled)  # type: ignore[arg-type]
 
     def _take(self, which: slice | NDArray) -> "Bars":
-        arrays: dict[str, Any] = {name: getattr(self, name) for name in _DTYPES}
-        arrays = {name: None if value is None else value[which] for name, value in arrays.items()}
-        return replace(self, **arrays)
+        arrays = ((name, getattr(self, name)) for name in _DTYPES)
+        return replace(self, **{name: None if array is None else array[which] for name, array in arrays})  # type: ignore[arg-type]
 
 
 _DTYPES: dict[str, type] = {

@@ -3,7 +3,7 @@
 import io
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ _ALIASES = {
     "symbol": ("ticker",),
 }
 # before 3.1 the default may miss the nearest double by one bit; from 3.1 on the option itself warns
-_EXACT: dict[str, Any] = (
+_EXACT: dict[str, Literal["round_trip"]] = (
     {"float_precision": "round_trip"} if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1) else {}
 )
 

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import replace as with_fields
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -193,10 +192,10 @@ def merge(parts: Sequence[Bars], replace: bool = False, files: Sequence[object] 
         i = int(differs.argmax())
         raise _conflict(parts, named, columns, times, int(earlier[i]), int(later[i]))
     keep = np.delete(order, same_time)  # a stable sort leaves the last part's row as the last of its time
-    arrays: dict[str, Any] = {name: values[keep] for name, values in columns.items()}
+    arrays: dict[str, NDArray | None] = {name: values[keep] for name, values in columns.items()}
     arrays |= {name: None for name in OPTIONAL if name not in columns}
     filled = np.concatenate([part.filled for part in parts])[keep]
-    merged = with_fields(parts[0], open_time=times[keep], filled=filled, **arrays)
+    merged = with_fields(parts[0], open_time=times[keep], filled=filled, **arrays)  # type: ignore[arg-type]
     return merged, int(differs.sum())
 
 
