@@ -152,14 +152,15 @@ NETWORK = _object(
     kind=_field("string", "kind of network"),
     n_features=_field("integer", "number of features", minimum=1, maximum=10_000),
     options=_object(
-        "shape of the network",
+        "hyper-parameters; those of a kind of your own may have other names",
         optional=("window", "width", "depth", "heads", "dropout"),
         window=_field("integer", "bars of the input window", minimum=2, maximum=100_000),
         width=_field("integer", "units per layer", minimum=1, maximum=100_000),
         depth=_field("integer", "layers", minimum=1, maximum=100),
         heads=_field("integer", "attention heads", minimum=1, maximum=1000),
         dropout=_field("number", "share of units dropped in training", **_SHARE),
-    ),
+    )
+    | {"additionalProperties": {"type": ["number", "string"], "maximum": 100_000, "maxLength": 200}},
     n_networks=_field("integer", "networks whose probabilities are averaged; 1 if absent", minimum=1, maximum=1000),
     temperature=_field("number", "divisor of the log probabilities; 1 if absent", minimum=1e-3, maximum=1e3),
 )

@@ -18,7 +18,7 @@ from labelsearch.classifiers.files import save_network
 from labelsearch.classifiers.networks import Ensemble, build_network
 from labelsearch.commands import main
 from labelsearch.live.bundle import load_bundle
-from labelsearch.live.schema import reference
+from labelsearch.live.schema import check, reference
 from labelsearch.live.verify import BundleError, verify_bundle
 from labelsearch.settings.own import activate
 
@@ -298,3 +298,12 @@ def described(part):
     children = [*part.get("properties", {}).values(), *part.get("patternProperties", {}).values()]
     children += [part["items"]] if "items" in part else []
     return bool(part.get("description")) and all(map(described, children))
+
+
+def test_networks_of_your_own_may_have_other_hyper_parameters():
+    kind = "classifiers/<label>/network.json"
+    network = {"kind": "mine", "n_features": 3, "options": {"squash": "tanh", "rank": 4, "width": 8}}
+    check(network, kind, "x")
+    for options in ({"rank": 10**9}, {"squash": "a" * 1000}, {"rank": [1]}, {"width": 0}):
+        with pytest.raises(ValueError, match="options"):
+            check({**network, "options": options}, kind, "x")
