@@ -157,7 +157,9 @@ def main() -> None:
             title = Feature(name, values).title
             print(f"{title:32} {1e3 * ours_s:8.2f} {1e3 * peer_s:8.2f} {peer_s / ours_s:6.2f}  {lost:.4%}")
 
-    whole = FeatureSet(tuple(Feature(name, values) for name, values in middle.items()), Normalisation())
+    whole = FeatureSet(
+        tuple(Feature(name, values) for name, values in middle.items()), Normalisation("local", 1440, 1.0)
+    )
     whole.matrix(inputs)  # compile
     (all_s,) = best_of(max(args.repeats // 5, 1), lambda: whole.matrix(inputs))
     ratios = {name: peer_s / ours_s for name, (ours_s, peer_s) in rows.items()}

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from labelsearch.labels.extrema import Extrema
 from labelsearch.labels.kinds import Label, Published, Threshold, TrendScanning, TripleBarrier, make_label
-from labelsearch.labels.windows import Window
+from labelsearch.labels.spans import Span
 from labelsearch.market.synthetic import synthetic_bars
-from labelsearch.pipeline.experiment import DEFAULT_LABELS
+from labelsearch.settings.experiment import DEFAULT_LABELS
 
 Array = NDArray[np.float64]
 N_BARS = 1_045_460
@@ -43,7 +43,7 @@ def load() -> tuple[Array, str]:
         return synthetic_bars(N_BARS, 1).close, "synthetic"
     frame = pd.read_parquet(path, columns=["open_time", "close"])
     times = frame["open_time"].to_numpy().astype("datetime64[ms]").astype(np.int64)
-    rows = Window.of_days("2018-01-01", "2019-12-31").rows(times)
+    rows = Span.of_days("2018-01-01", "2019-12-31").rows(times)
     return np.ascontiguousarray(frame["close"].to_numpy()[rows]), "BTC/USDT minutes of 2018 and 2019"
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from feature_space.feature_set import Feature, FeatureSet
 from feature_space.indicators import INDICATORS, make_inputs
 from feature_space.normalise import Normalisation
-from labelsearch.classifiers.classifier import Classifier
+from labelsearch.classifiers.classifier import Predictor
 from labelsearch.classifiers.inference import Perceptron
 from labelsearch.live.bundle import Bundle, Tier
 from labelsearch.live.feed import bars_in
@@ -26,7 +26,9 @@ from labelsearch.live.journal import Journal
 from labelsearch.live.session import Session
 from labelsearch.market.synthetic import synthetic_bars
 from strategies.search.linear import StrategySpace
+from strategies.trade.rules import TradingRules
 from strategies.trade.simulate import simulate
+from strategies.trade.window import TradingWindow
 
 
 def make_bundle(seed: int, normalisation: Normalisation, width: int, depth: int, n_networks: int) -> Bundle:
@@ -48,7 +50,7 @@ def make_bundle(seed: int, normalisation: Normalisation, width: int, depth: int,
             for _ in range(n_networks)
         ]
         one = Perceptron.of_layers(networks)
-        classifiers.append(Classifier(1, lambda matrix, rows, origin, one=one: one.probabilities(matrix, rows)))
+        classifiers.append(Predictor(1, lambda matrix, rows, origin, one=one: one.probabilities(matrix, rows)))
     tiers = {n: Tier(np.arange(n), np.full(n, 1.0 / n), 0.0) for n in (100, 20, 10, 5)}
     return Bundle(
         digest="benchmark",
@@ -63,7 +65,8 @@ def make_bundle(seed: int, normalisation: Normalisation, width: int, depth: int,
         classifiers=tuple(classifiers),
         params=StrategySpace(16).sample(rng, 100),
         strategies=np.arange(100),
-        rules={"fee": 0.0005, "slippage": 0.0, "short": False, "signal_map": "half"},
+        rules=TradingRules(fee_share=0.0005),
+        learns=False,
         capital="equal",
         tiers=tiers,
     )
@@ -77,15 +80,15 @@ def main() -> None:
     parser.add_argument("--normalisation", choices=("local", "train"), default="local")
     args = parser.parse_args()
 
-    bundle = make_bundle(0, Normalisation(args.normalisation), width=128, depth=3, n_networks=3)
+    bundle = make_bundle(0, Normalisation(args.normalisation, 1440, 1.0), width=128, depth=3, n_networks=3)
     bars = synthetic_bars(bundle.warm_up + args.bars + 200, 1, edge=0.1)
     first = bundle.warm_up + 100
     with tempfile.TemporaryDirectory() as folder:
         session = Session(bundle, 0, Journal(Path(folder)))
         session.start(bars.rows(None, first))
         times, lines = [], 0
-        arriving = iter(list(bars_in(bars.rows(first, first + 100 + args.bars))))
-        running = session.run(arriving)
+        incoming = iter(list(bars_in(bars.rows(first, first + 100 + args.bars))))
+        running = session.run(incoming)
         for k in range(100 + args.bars):
             start = time.perf_counter()
             line = json.dumps(next(running))
@@ -108,8 +111,8 @@ def main() -> None:
                 for classifier, feature_set in zip(bundle.classifiers, bundle.feature_sets, strict=True)
             ]
         )
-        prices = window.open[-1:], window.close[-1:]
-        state = simulate(bundle.params, outputs[None, :], *prices, **bundle.rules, state=state)
+        one = (window.open[-1:], window.close[-1:], window.open_time[-1:])
+        state = simulate(bundle.params, TradingWindow(outputs[None, :], *one, 1.0), bundle.rules, state)
         peer.append(time.perf_counter() - start)
     p50, p99, worst = np.percentile(times, [50, 99, 100]) * 1e3
     peer50 = float(np.median(peer[2:])) * 1e3

@@ -64,7 +64,7 @@ def main() -> None:
     cross = sample_pairs(classes, rows, args.pairs, rng, cross=True)
     same = sample_pairs(classes, rows, 1000, rng, cross=False)
     used = np.unique(np.concatenate([cross.left, cross.right, same.left, same.right]))
-    scale = Normalisation("train")
+    scale = Normalisation("train", 1440, 1.0)
     candidates = compute_candidates(INDICATORS, inputs, used, scale, n_values=8, fit_stop=len(bars))
     select(candidates, same, same, n_restarts=1, seed=0)  # compile
 

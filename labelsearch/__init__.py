@@ -19,10 +19,10 @@ _HOMES = {
     "labelsearch.labels.kinds": ("make_label",),
     "labelsearch.labels.spans": ("Span",),
     "labelsearch.notebook.frames": (
-        "ChosenSet", "Classifier", "Judged", "choose_features", "compute_features", "form_tiers", "judge_tiers",
-        "label_bars", "predict", "search_strategies", "train_classifier",
+        "ChosenSet", "Classifier", "choose_features", "compute_features", "label_bars", "predict", "train_classifier",
     ),
     "labelsearch.notebook.run": ("Run", "open_run"),
+    "labelsearch.notebook.tiers": ("Judged", "form_tiers", "judge_tiers", "search_strategies"),
     "labelsearch.settings.experiment": ("Experiment",),
     "labelsearch.settings.sections": (
         "Data", "FeatureSpace", "Labels", "Network", "Null", "Search", "Separation", "Tiers", "Windows",
@@ -46,17 +46,17 @@ if TYPE_CHECKING:
     from labelsearch.labels.spans import Span as Span
     from labelsearch.notebook.frames import ChosenSet as ChosenSet
     from labelsearch.notebook.frames import Classifier as Classifier
-    from labelsearch.notebook.frames import Judged as Judged
     from labelsearch.notebook.frames import choose_features as choose_features
     from labelsearch.notebook.frames import compute_features as compute_features
-    from labelsearch.notebook.frames import form_tiers as form_tiers
-    from labelsearch.notebook.frames import judge_tiers as judge_tiers
     from labelsearch.notebook.frames import label_bars as label_bars
     from labelsearch.notebook.frames import predict as predict
-    from labelsearch.notebook.frames import search_strategies as search_strategies
     from labelsearch.notebook.frames import train_classifier as train_classifier
     from labelsearch.notebook.run import Run as Run
     from labelsearch.notebook.run import open_run as open_run
+    from labelsearch.notebook.tiers import Judged as Judged
+    from labelsearch.notebook.tiers import form_tiers as form_tiers
+    from labelsearch.notebook.tiers import judge_tiers as judge_tiers
+    from labelsearch.notebook.tiers import search_strategies as search_strategies
     from labelsearch.settings.experiment import Experiment as Experiment
     from labelsearch.settings.sections import Data as Data
     from labelsearch.settings.sections import FeatureSpace as FeatureSpace

@@ -23,8 +23,8 @@ def test_demo_ends_in_the_tier_table_and_finds_the_planted_edge(tmp_path):
     assert len(found["table"]) == 14
     assert found["verdict"] == "edge"
     future = {row["tier"]: row for row in found["table"] if row["window"] == "future"}
-    assert all(future[f"Top-{n}"]["total_return"] > 0 for n in (100, 20, 10, 5))
-    assert found["rank_correlation"]["all"]["rho"] > 0.2
+    assert all(future[f"Top-{n}"]["total_return_pct"] > 0 for n in (100, 20, 10, 5))
+    assert found["ranks"]["all"] > 0.2
 
 
 @pytest.mark.parametrize("seed", ["1", *(pytest.param(seed, marks=pytest.mark.slow) for seed in ("2", "3", "4"))])

@@ -12,13 +12,12 @@ import warnings
 
 import numpy as np
 import torch
-from common import labelled, real_context, train_inputs
+from common import TRAIN_SCALE, labelled, real_market, train_inputs
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from feature_space.feature_set import Feature, FeatureSet
 from feature_space.indicators import INDICATORS
-from feature_space.normalise import Normalisation
 from labelsearch.classifiers.calibration import fit_temperature
 from labelsearch.classifiers.dataset import make_samples
 from labelsearch.classifiers.intervals import block_length, paired_difference
@@ -31,7 +30,7 @@ from labelsearch.classifiers.training import TrainingSettings, fit_network
 from labelsearch.labels.kinds import Extrema, Threshold
 
 LABELS = (Threshold(0.012, 5), Threshold(0.012, 60), Extrema(1.0, 0.1), Extrema(4.0, 0.4))
-N_NEUTRAL, DAY = 50_000, 1440
+N_NEUTRAL, DAY, BATCH = 50_000, 1440, 4096
 OPTIONS, OPTIMISER = {"width": 64, "depth": 2}, {"learning_rate": 3e-3, "weight_decay": 1e-2}
 GROUP = 3  # networks of an average
 
@@ -49,14 +48,14 @@ def main() -> None:
     args = parser.parse_args()
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
-    context = real_context()
-    inputs = train_inputs(context)
+    market = real_market()
+    inputs = train_inputs(market)
     middle = tuple(Feature(i.name, tuple((low + high) // 2 for low, high in i.parameters.values())) for i in INDICATORS)
-    matrix = FeatureSet(middle, Normalisation("train")).fit(inputs, context.boundary).matrix(inputs)
+    matrix = FeatureSet(middle, TRAIN_SCALE).fit(inputs, market.boundary).matrix(inputs)
     print("| label | variant | later loss | less plain | 95% interval | verdict | AUC | temperature | seconds |")
     print("| --- | --- | ---: | ---: | ---: | --- | ---: | ---: | ---: |")
     for label in LABELS:
-        part = labelled(context, label)
+        part = labelled(market, label)
         values, rows = part.values, part.validation
         half = int(rows[rows.size // 2])
         late = rows[rows >= half]
@@ -70,7 +69,10 @@ def main() -> None:
         with one_thread():
             for loss, name in (("cross_entropy", "plain"), ("ensloss", "ensloss")):
                 start = time.perf_counter()
-                settings = TrainingSettings(max_epochs=args.epochs, loss=loss)
+                settings = TrainingSettings(
+                    network="mlp", n_trials=1, max_epochs=args.epochs, batch_size=BATCH, seed=0, device="cpu", window=1,
+                    loss=loss, n_seeds=1,
+                )  # fmt: skip
                 variants[name] = [
                     fit_network(train, early, settings, OPTIONS, OPTIMISER, seed)[0] for seed in range(args.seeds)
                 ]
@@ -90,12 +92,11 @@ def main() -> None:
             losses = np.mean([row_losses(p, classes) for p in found], axis=0)
             reference = losses if reference is None else reference
             against = paired_difference(losses, reference, weights, late, block)
-            low, high = against["interval"]
             auc = np.mean([roc_auc_score(classes == c, p[:, c]) for p in found for c in (0, 2)])
             hot = [n.temperature for n in networks if isinstance(n, Ensemble)]
             print(
-                f"| {label.name} | {name} | {np.average(losses, weights=weights):.4f} | {against['value']:+.4f} "
-                f"| {low:+.4f} to {high:+.4f} | {against['verdict']} | {auc:.4f} "
+                f"| {label.name} | {name} | {np.average(losses, weights=weights):.4f} | {against.value:+.4f} "
+                f"| {against.low:+.4f} to {against.high:+.4f} | {against.verdict} | {auc:.4f} "
                 f"| {np.mean(hot) if hot else 1.0:.2f} | {seconds.get(name, float('nan')):.1f} |",
                 flush=True,
             )

@@ -14,20 +14,24 @@ import torch
 from numpy.typing import NDArray
 
 from feature_space.indicators import Inputs
+from feature_space.normalise import Normalisation
 from labelsearch.classifiers.dataset import Batches, Samples, make_samples
 from labelsearch.classifiers.loss_scaling import balance
 from labelsearch.classifiers.networks import build_network
 from labelsearch.classifiers.threads import one_thread
 from labelsearch.classifiers.training import weighted_loss
 from labelsearch.labels.kinds import Label, LabelValues
-from labelsearch.labels.windows import purged_split
+from labelsearch.labels.spans import purged_split
 from labelsearch.market.archive import read
 from labelsearch.market.store import Store
-from labelsearch.pipeline.context import Context
-from labelsearch.pipeline.presets import preset
-from labelsearch.pipeline.stages.labels import label_until
+from labelsearch.settings.presets import preset
+from labelsearch.stages.classifiers import MarketPart
+from labelsearch.stages.features import usable_bars
+from labelsearch.stages.labels import label_bars
+from labelsearch.stages.plan import RunValues
 
 N_NEUTRAL, N_SAMPLES = 50_000, 120_000
+TRAIN_SCALE = Normalisation("train", 1440, 1.0)
 
 
 class Labelled(NamedTuple):
@@ -39,28 +43,31 @@ class Labelled(NamedTuple):
     balance: float
 
 
-def real_context() -> Context:
-    """The paper preset on the real bars; leaves with a message where they are not there."""
+def real_market() -> MarketPart:
+    """Bars of the paper preset before its future; leaves with a message where they are not there."""
     path = Path(os.environ.get("LABELSEARCH_DATA", "")) / "btcusdt_1m.parquet"
     if not path.is_file():
         sys.exit("this study needs the real bars: set LABELSEARCH_DATA to their folder")
-    store = Path(tempfile.mkdtemp())
-    Store(store).save(read(path, "BTCUSDT"))
-    context = Context(preset("paper"), store, store)
-    _ = context.bars  # read before the folder goes
-    return context
+    with tempfile.TemporaryDirectory() as store:
+        Store(store).save(read(path, "BTCUSDT"))
+        values = RunValues(preset("paper"), Path(store))
+        windows = values.experiment.windows.named
+        return MarketPart.of(
+            values.bars_before_future, values.experiment.labels.price, windows["train"], windows["past"],
+            values.boundary, values.warm_up,
+        )  # fmt: skip
 
 
-def train_inputs(context: Context) -> Inputs:
+def train_inputs(market: MarketPart) -> Inputs:
     """Indicator inputs of the train window alone."""
-    return Inputs(*(column[: context.rows("train").stop] for column in context.inputs))
+    return Inputs(*(column[: market.train.stop] for column in market.inputs))
 
 
-def labelled(context: Context, label: Label) -> Labelled:
+def labelled(market: MarketPart, label: Label) -> Labelled:
     """The label on bars before past, split into fitted and validation rows."""
-    values = label_until(context, label, context.rows("past").start)
-    usable = context.usable[: values.value.size]
-    fit, validation = purged_split(values.last_used, usable, context.boundary, context.rows("train").stop)
+    values = label_bars(label, market.price, market.train, market.past.start)
+    usable = usable_bars(market.filled[: market.train.stop], market.warm_up)
+    fit, validation = purged_split(values.last_used, usable, market.boundary, usable.size)
     return Labelled(values, fit, validation, balance(values.value[fit], values.classes[fit]))
 
 

@@ -7,7 +7,7 @@ validation loss over random feature sets; and the validation loss of the sets th
 import argparse
 
 import numpy as np
-from common import labelled, real_context, train_inputs, validation_loss
+from common import labelled, real_market, train_inputs, validation_loss
 from scipy.stats import spearmanr
 
 from feature_space.feature_set import FeatureSet
@@ -29,11 +29,11 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=100_000)
     parser.add_argument("--normalisation", choices=("train", "local"), default="train")
     args = parser.parse_args()
-    context = real_context()
-    inputs = train_inputs(context)
-    normalisation = Normalisation(args.normalisation)
+    market = real_market()
+    inputs = train_inputs(market)
+    normalisation = Normalisation(args.normalisation, 1440, 1.0)
     rng = np.random.default_rng(0)
-    parts = {label.name: labelled(context, label) for label in LABELS}
+    parts = {label.name: labelled(market, label) for label in LABELS}
     pairs: dict[str, list[Pairs]] = {}
     for name, part in parts.items():
         kinds = ((True, False), (False, False), (True, True), (False, True))
@@ -42,7 +42,7 @@ def main() -> None:
             for cross, balanced in kinds
         ]
     rows = np.unique(np.concatenate([side for four in pairs.values() for p in four for side in (p.left, p.right)]))
-    candidates = compute_candidates(INDICATORS, inputs, rows, normalisation, n_values=8, fit_stop=context.boundary)
+    candidates = compute_candidates(INDICATORS, inputs, rows, normalisation, n_values=8, fit_stop=market.boundary)
 
     def loss(choice: np.ndarray, name: str) -> float:
         features = tuple(group[c] for group, c in zip(candidates.features, choice, strict=True))

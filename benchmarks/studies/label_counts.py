@@ -6,30 +6,31 @@ Every action bar that differs falls into one of the columns, and the columns are
 """
 
 import numpy as np
-from common import real_context
+from common import real_market
 
 from labelsearch.labels.base import BUY, SELL
 from labelsearch.labels.threshold import Threshold
-from labelsearch.pipeline.stages.labels import label_until
+from labelsearch.settings.presets import preset
+from labelsearch.stages.labels import label_bars
 
 COLUMNS = ("rows present", "gap: lost", "gap: gained", "end of train", "in the run", "filled, not counted")
 
 
 def main() -> None:
     """Print a Markdown table, buy and sell bars as ``buy/sell``."""
-    context = real_context()
-    train, stop = context.rows("train"), context.rows("past").start
-    traded = ~context.bars.filled[train]
+    market = real_market()
+    train, stop = market.train, market.past.start
+    traded = ~market.filled[train]
     minutes = np.flatnonzero(traded)  # grid row of each row present
-    price = np.ascontiguousarray(context.label_price[train][traded])
+    price = np.ascontiguousarray(market.price[train][traded])
     print(f"{price.size:,} rows present of {train.stop:,} minutes, {train.stop - price.size:,} missing\n")
     print("| label | " + " | ".join(COLUMNS) + " |")
     print("| --- |" + " ---: |" * len(COLUMNS))
-    for label in context.experiment.label_kinds():
+    for label in preset("paper").label_kinds():
         if not isinstance(label, Threshold):
             continue
         by_row = label.values(price, 1.0).classes
-        on_grid = label_until(context, label, stop).classes[train]
+        on_grid = label_bars(label, market.price, train, stop).classes[train]
         by_minute = on_grid[traded]
         ends = np.arange(price.size) + label.horizon
         inside = ends < price.size  # the row ahead lies in train

@@ -16,17 +16,16 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import spearmanr
 
-from feature_space.feature_set import FeatureSet
-from labelsearch.classifiers.files import load_network
+from labelsearch.classifiers.files import network_from_files
 from labelsearch.classifiers.prediction import predict
-from labelsearch.pipeline.context import Context
-from labelsearch.pipeline.run import open_context
-from labelsearch.pipeline.stages import features as feature_stage
-from labelsearch.pipeline.stages import search as search_stage
-from strategies.search.budget import Problem
-from strategies.search.search import islands, merge, run_island
-from strategies.tiers.ranking import CRITERIA, criterion
-from strategies.trade.equity_grid import EquityGrid, day_edges, equity_grid
+from labelsearch.results.run import Results
+from labelsearch.stages.features import inputs_of
+from labelsearch.stages.plan import RunValues
+from strategies.search.islands import islands, merge, run_island
+from strategies.search.problem import SearchProblem
+from strategies.tiers.ranking import RANKINGS, PastRecord, criterion
+from strategies.trade.equity_grid import EquityGrid, equity_grid
+from strategies.trade.window import TradingWindow
 
 TRAILING, STEP = 60, 14  # days
 N_STRATEGIES = 10_000
@@ -34,32 +33,26 @@ DAYS_A_MONTH = 365.25 / 12
 TIERS = (100, 20)
 
 
-def timeline(context: Context) -> tuple[Problem, np.ndarray]:
-    """Outputs and prices of the traded bars of validation and past, with the times of the bars."""
-    train, past = context.rows("train"), context.rows("past")
-    rows = np.r_[context.boundary : train.stop, past]
-    rows = rows[~context.bars.filled[rows]]
-    inputs = type(context.inputs)(*(column[: past.stop] for column in context.inputs))
+def timeline(results: Results, values: RunValues) -> TradingWindow:
+    """Outputs and prices of the traded bars of validation and past."""
+    bars, train, past = results.bars, results.rows("train"), results.rows("past")
+    rows = np.r_[values.boundary : train.stop, past]
+    rows = rows[~bars.filled[rows]]
+    inputs = inputs_of(bars.rows(0, past.stop))
     outputs = []
-    for label in context.experiment.label_kinds():
-        feature_set = FeatureSet.from_dict(feature_stage.load(context, label.name)["feature_set"])
-        network = load_network(context.stage("classifiers") / label.name)
-        outputs.append(predict(network, feature_set.matrix(inputs), rows)[:, (0, 2)])
-    like = search_stage.problem(context, "past")
-    time = context.bars.open_time[rows]
+    for name in results.labels.names:
+        network = network_from_files(results.classifiers.networks[name])
+        matrix = results.features.of(name).feature_set.matrix(inputs)
+        outputs.append(predict(network, matrix, rows)[:, (0, 2)])
+    time = bars.open_time[rows]
     months = (time[-1] - time[0]) / 86_400_000 / DAYS_A_MONTH
-    both = np.hstack(outputs).astype(np.float64)
-    bars = context.bars
-    return replace(like, outputs=both, open=bars.open[rows], close=bars.close[rows], months=months), time
+    return TradingWindow.of(np.hstack(outputs), bars.open[rows], bars.close[rows], time, months)
 
 
-def population(context: Context, problem: Problem, stop: int) -> np.ndarray:
+def population(values: RunValues, problem: SearchProblem, stop: int) -> np.ndarray:
     """Strategies searched on the rows before ``stop``, a fifth of them at random."""
-    head = replace(
-        problem, outputs=problem.outputs[:stop], open=problem.open[:stop], close=problem.close[:stop],
-        months=problem.months * stop / len(problem.close),
-    )  # fmt: skip
-    settings = replace(search_stage.search_settings(context), n_strategies=N_STRATEGIES)
+    head = replace(problem, window=problem.window.rows(slice(0, stop)))
+    settings = replace(values.search_settings, n_strategies=N_STRATEGIES)
     return merge([run_island(task, head) for task in islands(settings)]).params
 
 
@@ -70,23 +63,24 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=Path("store"))
     args = parser.parse_args()
 
-    context = open_context(args.run, args.store)
-    problem, time = timeline(context)
-    edges = day_edges(time)
-    params = population(context, problem, int(edges[TRAILING]))
-    grid = equity_grid(params, problem, edges)
-    settings = problem.score
-    rows: dict[str, list[list[float]]] = {name: [] for name in CRITERIA}
+    results = Results(args.run, args.store)
+    values = RunValues(results.experiment, args.store)
+    problem = SearchProblem(timeline(results, values), values.space, values.rules, values.score)
+    edges = problem.window.day_edges
+    params = population(values, problem, int(edges[TRAILING]))
+    grid = equity_grid(params, problem.window, problem.rules)
+    rows: dict[str, list[list[float]]] = {name: [] for name in RANKINGS}
     for origin in range(TRAILING, len(edges) - STEP, STEP):
         window = slice(origin - TRAILING, origin + 1)
         trailing = EquityGrid(*(column[:, window] for column in grid))
         later = 100 * (grid.equity[:, origin + STEP] / grid.equity[:, origin] - 1)
-        for name in CRITERIA:
-            values = criterion(name, trailing, edges[window], TRAILING / DAYS_A_MONTH, settings)
-            best = np.argsort(-values, kind="stable")
+        record = PastRecord(trailing, edges[window] - edges[window][0], TRAILING / DAYS_A_MONTH, problem.score)
+        for name in RANKINGS:
+            ranked = criterion(name, record)
+            best = np.argsort(-ranked, kind="stable")
             top = [later[best[:n]].mean() - later.mean() for n in TIERS]
             active = trailing.fills[:, -1] - trailing.fills[:, 0] > 0
-            rows[name].append([spearmanr(values[active], later[active]).statistic, *top])
+            rows[name].append([spearmanr(ranked[active], later[active]).statistic, *top])
     result = {}
     titles = ("rank correlation", *(f"Top-{n} less all, % in {STEP} days" for n in TIERS))
     n = len(rows["score"])

@@ -16,8 +16,7 @@ from labelsearch.delivery.export import export_bundle
 from labelsearch.live.bundle import load_bundle
 from labelsearch.live.feed import bars_in
 from labelsearch.live.session import Session
-from labelsearch.pipeline.run import open_context
-from labelsearch.pipeline.stages import outputs
+from labelsearch.results.run import Results
 from strategies.trade.simulate import simulate
 
 
@@ -28,15 +27,15 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=Path("store"))
     args = parser.parse_args()
 
-    context = open_context(args.run, args.store)
+    results = Results(args.run, args.store)
     with tempfile.TemporaryDirectory() as folder:
-        bundle = load_bundle(export_bundle(context, None, Path(folder) / "bundle"))
-    seen, past = outputs.load(context, "past"), context.rows("past")
-    batch = simulate(bundle.params, seen.outputs, seen.open, seen.close, **bundle.rules)
+        bundle = load_bundle(export_bundle(results, None, Path(folder) / "bundle"))
+    past = results.rows("past")
+    batch = simulate(bundle.params, results.outputs.past, bundle.rules)
 
-    session = Session(bundle, int(context.bars.open_time[past.start]))
-    session.start(context.bars.rows(None, past.start))
-    bars = list(bars_in(context.bars.rows(past.start, past.stop).present()))
+    session = Session(bundle, int(results.bars.open_time[past.start]))
+    session.start(results.bars.rows(None, past.start))
+    bars = list(bars_in(results.bars.rows(past.start, past.stop).present()))
     running, times = session.run(iter(bars)), []
     for _ in bars:
         start = time.perf_counter()

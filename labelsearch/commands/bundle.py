@@ -32,6 +32,6 @@ def verify(folder: Path, as_json: bool) -> None:
 
     manifest = verify_bundle(folder)
     if as_json:
-        answer(True, named={"bundle": folder, **manifest})
+        answer(True, named={"bundle": folder, **vars(manifest)})
         return
-    click.echo(f"{folder}: intact, {len(manifest['sha256'])} files, Top-{manifest['tier']} of run {manifest['run']}")
+    click.echo(f"{folder}: intact, {len(manifest.sha256)} files, Top-{manifest.tier} of run {manifest.run}")

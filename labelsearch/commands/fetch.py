@@ -1,7 +1,7 @@
 """``labelsearch data fetch``: download bars from the public archive or from an exchange into the store."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -112,7 +112,7 @@ def _fetched_lines(fetched: "Fetched", longest: int = 5) -> list[str]:
     return lines
 
 
-def _summary(fetched: "Fetched", longest: int = 5) -> dict[str, Any]:
+def _summary(fetched: "Fetched", longest: int = 5) -> dict[str, object]:
     """The same as data for JSON."""
     from labelsearch.market.times import interval_name, time_text
 

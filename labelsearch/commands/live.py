@@ -129,7 +129,7 @@ def live(
         n_bars = 0
         for line in session.run(_arriving(session, source, warm_up)):
             _say(line)
-            session.told()
+            session.delivered()
             n_bars += "dropped" not in line
             if n_bars == limit:
                 break
@@ -139,7 +139,7 @@ def live(
         session.close()
 
 
-def _say(line: dict[str, Any]) -> None:
+def _say(line: dict[str, object]) -> None:
     from labelsearch.results.codec import to_plain
 
     if "dropped" in line:

@@ -34,6 +34,8 @@ def list_(as_json: bool, runs: Path) -> None:
 
     rows, data = [], []
     for folder in list_runs(runs):
+        if not (folder / "experiment.toml").is_file():
+            continue  # no run
         done = Results(folder).done
         seconds = sum(event["seconds"] for event in done.values())
         rows.append((folder.name, *(list(done)[-1:] or ["-"]), f"{len(done)}/{len(STAGE_NAMES)}", f"{seconds:.0f}"))

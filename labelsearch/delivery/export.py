@@ -8,7 +8,7 @@ from typing import Any
 from labelsearch import __version__
 from labelsearch.engine.files import write_atomically, write_files
 from labelsearch.engine.run import RunError
-from labelsearch.live.bundle import THRESHOLDS
+from labelsearch.live.bundle import Thresholds
 from labelsearch.live.schema import FORMAT_VERSION, whole_schema
 from labelsearch.live.verify import MANIFEST, verify_bundle
 from labelsearch.results.codec import json_bytes, parse
@@ -53,7 +53,7 @@ def _strategies(results: Results, size: int | None) -> dict[str, object]:
             {
                 "strategy": int(str(index)),
                 "weights": dict(zip(outputs, (float(row[n]) for n in weights), strict=True)),
-                "thresholds": {n: float(row[n]) for n in THRESHOLDS},
+                "thresholds": {f.name: float(row[f.name]) for f in dataclasses.fields(Thresholds)},
                 "past": {n: float(row[n]) for n in PAST_FIGURES},
             }
             for index, row in frame.iterrows()

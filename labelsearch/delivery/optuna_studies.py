@@ -38,11 +38,11 @@ def studies(results: Results, n_strategies: int | None = None, seed: int = 0) ->
     """
     import optuna
 
+    strategies, settings = results.strategies, results.experiment.search
     storage = optuna.storages.InMemoryStorage()
     for figures in results.classifiers.figures:
         note = f"Networks of label {figures.label}. Objective: {figures.study.objective}."
         _add(storage, f"network {figures.label}", "minimize", _network_trials(figures), note)
-    strategies, settings = results.strategies, results.experiment.search
     frame = chosen(strategies.frame, n_strategies, seed)
     space = settings.space(2 * len(results.labels.names)).distributions()
     for island, part in frame.groupby("island"):

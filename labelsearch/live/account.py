@@ -1,4 +1,4 @@
-"""The paper account of a tier: each strategy runs its share of the capital, as in the tiers of a run."""
+"""The paper account of a tier: each strategy trades its share of the capital, as in the tiers of a run."""
 
 import itertools
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ from strategies.trade.simulate import State
 
 
 class Standing(NamedTuple):
-    """Where a tier stands at a close, in starting capital; shares are of its equity."""
+    """State of a tier at a close."""
 
-    equity: float
-    position: float
-    target: float  # share that it wants from the next open on
+    equity: float  # in starting capital
+    position: float  # share of equity held
+    target: float  # share of equity wanted from the next open on
     orders: int  # members with an order for the next open
     fills: float  # of the average unit of capital since the start
 
@@ -33,7 +33,7 @@ class Book:
     tier : Tier
     rules : TradingRules
     learns : bool
-        Whether capital moves every day, by the returns since the start.
+        Whether capital is reallocated every day, by the returns since the start.
     """
 
     def __init__(self, tier: Tier, rules: TradingRules, *, learns: bool) -> None:
@@ -41,11 +41,11 @@ class Book:
         self.pool = Pool(rules)
         self.gradient = Gradient(len(tier.members), tier.rate) if learns else None
         self._day = -1
-        self._level = np.ones(len(tier.members))  # equity of the members when the day began
+        self._level = np.ones(len(tier.members))  # equity of the members at the start of the day
         self.equity, self.position, self.fills = 1.0, 0.0, 0.0
 
     def run(self, holdings: Holdings) -> None:
-        """Take some bars (T,) of all strategies of the bundle."""
+        """Advance by some bars (T,); ``holdings`` are of all strategies of the bundle."""
         of_tier = holdings.members(self.tier.members)
         day = holdings.window.open_time // DAY_MS
         starts = np.flatnonzero(np.diff(day, prepend=self._day))
@@ -74,22 +74,22 @@ class Book:
         self.pool.forget()
 
     def standing(self, state: State, held: NDArray[np.float64]) -> Standing:
-        """Where the tier stands, from the state and the share held (S,) of all strategies."""
+        """State of the tier, from the state of all strategies and the share of equity that each holds (S,)."""
         members = self.tier.members
-        waits = state.pending[members]
-        ordered = ~np.isnan(waits)
-        wanted = np.where(ordered, waits, held[members])
+        pending = state.pending[members]
+        ordered = ~np.isnan(pending)
+        wanted = np.where(ordered, pending, held[members])
         target = self.pool.target(state.equity[members], wanted) if self._day >= 0 else 0.0
         return Standing(self.equity, self.position, target, int(ordered.sum()), self.fills)
 
     def state(self) -> dict[str, NDArray]:
-        """What `restore` needs."""
+        """The arrays that `restore` needs."""
         power = {} if self.gradient is None else {"power": self.gradient.power.copy()}
         now = np.array([self._day, self.equity, self.position, self.fills])
         return {**self.pool.state(), **power, "level": self._level.copy(), "now": now}
 
     def restore(self, state: Mapping[str, NDArray]) -> None:
-        """Go on where the book of the same tier was."""
+        """Continue from the state of a book of the same tier."""
         self.pool.restore(state)
         self._level = state["level"]
         if self.gradient is not None:

@@ -1,82 +1,113 @@
-"""A bundle: the winners of a run as files, checked before use. Reads JSON and numbers, and executes nothing of it."""
+"""A bundle: the best strategies of a run as files, verified before use. Only JSON and numbers are read."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from feature_space.feature_set import FeatureSet
 from labelsearch.classifiers.classifier import Predictor, load_predictor
-from labelsearch.live.verify import MANIFEST, BundleError, read, verify_bundle
+from labelsearch.live.verify import FEATURE_SET, MANIFEST, NETWORK, BundleError, LabelEntry, read, verify_bundle
 from labelsearch.market.rules import BarError
 from labelsearch.market.times import DAY_MS, parse_time
 from labelsearch.settings.own import OwnFileError, activate, file_sha256
 from strategies.trade.capital import CAPITAL_RULES
 from strategies.trade.rules import TradingRules
 
-THRESHOLDS = ("theta_buy", "theta_sell", "delta")
-
 
 class Tier(NamedTuple):
-    """Some of a bundle's strategies, best first, and how capital is shared out among them."""
+    """Some strategies of a bundle, best first, and how capital is divided among them."""
 
     members: NDArray[np.int64]  # (n,) positions among the strategies
     shares: NDArray[np.float64]  # (n,) of the capital at the start
-    rate: float  # of the universal rule
+    rate: float  # learning rate of the universal rule
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """What is followed: S strategies over K outputs of the classifiers of K/2 labels.
+    """Everything needed to follow S strategies over K outputs of the classifiers of K/2 labels."""
 
-    Attributes
-    ----------
-    digest : str
-        SHA-256 of the manifest, and so of everything.
-    symbol : str
-    interval_ms : int
-    quote_volume, trades : bool
-        Columns of the bars that features read.
-    warm_up : int
-        Bars before the first decision.
-    chosen_until : int
-        End of past, ms since the epoch: what is traded before it was chosen with these very bars.
-    labels : tuple of str
-        Names, in the order of the outputs.
-    feature_sets, classifiers : tuple
-        One of each label.
-    params : float64 (S, K + 3)
-        Strategies, best first.
-    strategies : int64 (S,)
-        Their rows in the run.
-    rules : dict
-        fee, slippage, short and signal_map, as `strategies.trade.simulate.simulate` takes them.
-    capital : str
-        Rule by which tiers share out capital.
-    tiers : dict of int to Tier
-        By size, the largest first.
-    """
+    digest: str  # SHA-256 of the manifest, which identifies the whole bundle
+    symbol: str
+    interval_ms: int
+    quote_volume: bool  # whether features read this column of the bars
+    trades: bool  # likewise
+    warm_up: int  # bars before the first decision
+    chosen_until: int  # end of past, ms since the epoch: strategies were chosen on the bars before it
+    labels: tuple[str, ...]  # in the order of the outputs
+    feature_sets: tuple[FeatureSet, ...]  # by label
+    classifiers: tuple[Predictor, ...]  # by label
+    params: NDArray[np.float64]  # (S, K + 3), best strategy first
+    strategies: NDArray[np.int64]  # (S,) rows in the run
+    rules: TradingRules
+    learns: bool  # whether tiers reallocate capital every day
+    capital: str  # rule by which tiers divide capital
+    tiers: dict[int, Tier]  # by size, the largest first
 
-    digest: str
+    @property
+    def optional_columns(self) -> tuple[str, ...]:
+        """Optional columns of the bars that features read."""
+        return tuple(name for name in ("quote_volume", "trades") if getattr(self, name))
+
+
+@dataclass(frozen=True)
+class _OwnFile:
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class _Market:
+    """``market.json``."""
+
     symbol: str
     interval_ms: int
     quote_volume: bool
     trades: bool
     warm_up: int
-    chosen_until: int
-    labels: tuple[str, ...]
-    feature_sets: tuple[FeatureSet, ...]
-    classifiers: tuple[Predictor, ...]
-    params: NDArray[np.float64]
-    strategies: NDArray[np.int64]
-    rules: TradingRules
-    learns: bool
+    windows: dict[str, tuple[str, str]]
+    own_files: tuple[_OwnFile, ...]
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """When a strategy trades, in the order of its parameters."""
+
+    theta_buy: float
+    theta_sell: float
+    delta: float
+
+
+@dataclass(frozen=True)
+class _Strategy:
+    strategy: int
+    weights: dict[str, float]
+    thresholds: Thresholds
+
+
+@dataclass(frozen=True)
+class _Tier:
+    members: tuple[int, ...]
+    shares: tuple[float, ...]
+    rate: float
+
+
+@dataclass(frozen=True)
+class _Strategies:
+    """``strategies.json``."""
+
+    signal_map: str
+    side: str
+    fee_share: float
+    slippage_share: float
+    outputs: tuple[str, ...]
     capital: str
-    tiers: dict[int, Tier]
+    tiers: dict[str, _Tier]
+    strategies: tuple[_Strategy, ...]
 
 
 def load_bundle(folder: Path, own: Sequence[Path] = ()) -> Bundle:
@@ -86,69 +117,64 @@ def load_bundle(folder: Path, own: Sequence[Path] = ()) -> Bundle:
     ----------
     folder : Path
     own : sequence of Path
-        The user's own files that the bundle needs: code is executed only from files named here, and only if they are
-        those that the run was made with.
+        The user's own files that the bundle needs. Only files named here are executed, and only if their checksums are
+        those recorded by the run.
 
     Raises
     ------
     BundleError
-        As `verify_bundle`; own files that are needed and missing or different; parts that do not fit.
+        As `verify_bundle`; also if own files are missing or differ, or if parts of the bundle do not fit together.
     """
     manifest = verify_bundle(folder)
-    market, labels, book = (read(folder, name) for name in ("market.json", "labels.json", "strategies.json"))
-    if DAY_MS % market["interval_ms"]:
-        raise BundleError(f"{folder}: market.json: interval_ms: {market['interval_ms']} does not divide a day")
-    _load_own(folder, market["own_files"], own)
-    names = tuple(label["name"] for label in labels)
+    market, book = read(folder, "market.json", _Market), read(folder, "strategies.json", _Strategies)
+    names = tuple(label.name for label in read(folder, "labels.json", tuple[LabelEntry, ...]))
+    if DAY_MS % market.interval_ms:
+        raise BundleError(f"{folder}: market.json: interval_ms: {market.interval_ms} does not divide a day")
+    _load_own(folder, market.own_files, own)
     if len(set(names)) < len(names):
-        raise BundleError(f"{folder}: labels.json: a label is there twice")
-    if book["outputs"] != [f"{name}:{side}" for name in names for side in ("buy", "sell")]:
-        raise BundleError(f"{folder}: outputs of strategies.json are not those of labels.json")
+        raise BundleError(f"{folder}: labels.json: a label occurs twice")
+    if book.outputs != tuple(f"{name}:{side}" for name in names for side in ("buy", "sell")):
+        raise BundleError(f"{folder}: outputs of strategies.json do not match labels.json")
     sets, classifiers = zip(*(_label(folder, name) for name in names), strict=True)
-    if len({s.normalisation for s in sets}) > 1:
-        raise BundleError(f"{folder}: feature_sets: normalisations differ")
-    needed = max(s.warm_up + c.window - 1 for s, c in zip(sets, classifiers, strict=True))
-    if market["warm_up"] < needed:
-        told = f"warm_up: {market['warm_up']} is less than the features need, {needed}"
-        raise BundleError(f"{folder}: market.json: {told}")
-    tiers = {int(n): _tier(folder, n, tier, len(book["strategies"])) for n, tier in book["tiers"].items()}
-    if not max(tiers) == len(book["strategies"]) == manifest["tier"]:
-        raise BundleError(f"{folder}: strategies.json: the largest tier is not all strategies, or not the manifest's")
+    _check_features(folder, market, sets, classifiers)
+    tiers = {int(n): _tier(folder, n, tier, len(book.strategies)) for n, tier in book.tiers.items()}
+    if not max(tiers) == len(book.strategies) == manifest.tier:
+        raise BundleError(f"{folder}: strategies.json: the largest tier, the strategies and the manifest do not match")
     return Bundle(
         digest=hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
-        symbol=market["symbol"],
-        interval_ms=market["interval_ms"],
-        quote_volume=market["quote_volume"],
-        trades=market["trades"],
-        warm_up=market["warm_up"],
-        chosen_until=_day_after(folder, market["windows"]),
+        symbol=market.symbol,
+        interval_ms=market.interval_ms,
+        quote_volume=market.quote_volume,
+        trades=market.trades,
+        warm_up=market.warm_up,
+        chosen_until=_end_of_past(folder, market),
         labels=names,
         feature_sets=sets,
         classifiers=classifiers,
-        params=np.array([_strategy(folder, one, book["outputs"]) for one in book["strategies"]], dtype=np.float64),
-        strategies=np.array([s["strategy"] for s in book["strategies"]], dtype=np.int64),
+        params=np.array([_parameters(folder, one, book.outputs) for one in book.strategies], dtype=np.float64),
+        strategies=np.array([one.strategy for one in book.strategies], dtype=np.int64),
         rules=TradingRules.of(
-            fee_share=book["fee_share"],
-            slippage_share=book["slippage_share"],
-            short=book["side"] == "both",
-            signal_map=book["signal_map"],
+            fee_share=book.fee_share,
+            slippage_share=book.slippage_share,
+            short=book.side == "both",
+            signal_map=book.signal_map,
         ),
-        learns=book["capital"] in CAPITAL_RULES and CAPITAL_RULES[book["capital"]].learns,
-        capital=book["capital"],
+        learns=book.capital in CAPITAL_RULES and CAPITAL_RULES[book.capital].learns,
+        capital=book.capital,
         tiers=dict(sorted(tiers.items(), reverse=True)),
     )
 
 
 def _label(folder: Path, name: str) -> tuple[FeatureSet, Predictor]:
-    """Features and classifier of a label, which must be of as many features."""
+    """Features and classifier of a label; the classifier must take as many features as there are."""
     from safetensors import SafetensorError
 
-    network = read(folder, f"classifiers/{name}/network.json", "classifiers/<label>/network.json")
+    n_features = read(folder, NETWORK, dict[str, object], name)["n_features"]
     try:
-        features = FeatureSet.from_dict(read(folder, f"feature_sets/{name}.json", "feature_sets/<label>.json"))
+        features = read(folder, FEATURE_SET, FeatureSet, name)
         features.check()
-        if len(features.features) != network["n_features"]:
-            raise ValueError(f"{len(features.features)} features, but its network takes {network['n_features']}")
+        if len(features.features) != n_features:
+            raise ValueError(f"{len(features.features)} features, but its network takes {n_features}")
         return features, load_predictor(folder / "classifiers" / name)
     except BundleError:
         raise
@@ -156,37 +182,52 @@ def _label(folder: Path, name: str) -> tuple[FeatureSet, Predictor]:
         raise BundleError(f"{folder}: label {name}: " + " ".join(str(error).split())) from None
 
 
-def _day_after(folder: Path, windows: dict[str, list[str]]) -> int:
+def _check_features(
+    folder: Path, market: _Market, sets: Sequence[FeatureSet], classifiers: Sequence[Predictor]
+) -> None:
+    if len({s.normalisation for s in sets}) > 1:
+        raise BundleError(f"{folder}: feature_sets: normalisations differ")
+    needed = max(s.warm_up + c.window - 1 for s, c in zip(sets, classifiers, strict=True))
+    if market.warm_up < needed:
+        raise BundleError(
+            f"{folder}: market.json: warm_up: {market.warm_up} is less than the {needed} bars that the features need"
+        )
+
+
+def _end_of_past(folder: Path, market: _Market) -> int:
     """End of past, ms since the epoch."""
     try:
-        return parse_time(windows["past"][1]) + DAY_MS
+        return parse_time(market.windows["past"][1]) + DAY_MS
     except (KeyError, BarError):
-        raise BundleError(f"{folder}: market.json: windows: no last day of past") from None
+        raise BundleError(f"{folder}: market.json: windows: the last day of past is missing") from None
 
 
-def _strategy(folder: Path, one: dict[str, Any], outputs: list[str]) -> list[float]:
-    if set(one["weights"]) != set(outputs):
-        raise BundleError(f"{folder}: strategies.json: strategy {one['strategy']} has not one weight for each output")
-    return [*(one["weights"][name] for name in outputs), *(one["thresholds"][name] for name in THRESHOLDS)]
+def _parameters(folder: Path, one: _Strategy, outputs: Sequence[str]) -> list[float]:
+    if set(one.weights) != set(outputs):
+        raise BundleError(f"{folder}: strategies.json: strategy {one.strategy} needs exactly one weight per output")
+    return [*(one.weights[name] for name in outputs), *vars(one.thresholds).values()]
 
 
-def _tier(folder: Path, name: str, tier: dict[str, Any], n_strategies: int) -> Tier:
-    members, shares = tier["members"], tier["shares"]
+def _tier(folder: Path, name: str, tier: _Tier, n_strategies: int) -> Tier:
+    members, shares = tier.members, tier.shares
     fits = len(members) == len(set(members)) == len(shares) == int(name) and max(members) < n_strategies
     if not fits:
-        raise BundleError(f"{folder}: strategies.json: tier {name} does not fit the strategies")
+        raise BundleError(f"{folder}: strategies.json: tier {name} does not match the strategies")
     if abs(sum(shares) - 1.0) > 1e-9:
         raise BundleError(f"{folder}: strategies.json: tier {name}: shares do not sum to 1")
-    return Tier(np.array(members, dtype=np.int64), np.array(shares, dtype=np.float64), float(tier["rate"]))
+    return Tier(np.array(members, dtype=np.int64), np.array(shares, dtype=np.float64), tier.rate)
 
 
-def _load_own(folder: Path, needed: list[dict[str, str]], own: Sequence[Path]) -> None:
+def _load_own(folder: Path, needed: Sequence[_OwnFile], own: Sequence[Path]) -> None:
     """Execute the user's own files that the bundle needs, and no others."""
     try:
         given = {file_sha256(path): path for path in own}
         for entry in needed:
-            if entry["sha256"] not in given:
-                raise BundleError(f"{folder}: needs your own file {entry['file']} as in the run: name it with --own")
-        activate([given[entry["sha256"]] for entry in needed])
+            if entry.sha256 not in given:
+                raise BundleError(
+                    f"{folder}: needs your own file {entry.file} with the checksum recorded by the run: pass it with "
+                    "--own"
+                )
+        activate([given[entry.sha256] for entry in needed])
     except OwnFileError as error:
         raise BundleError(str(error)) from None

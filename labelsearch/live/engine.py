@@ -1,12 +1,12 @@
-"""Follow bars as they close: features, probabilities, orders and paper accounts, with the bits of the search.
+"""Follow bars as they close: features, probabilities, orders and paper accounts, bit for bit as in the search.
 
-No second implementation: the feature stream, the classifiers and the simulator are those of a run, given one bar at a
-time or many at once.
+There is no second implementation: the feature stream, the classifiers and the simulator are those of a run, and process
+one bar at a time or many at once.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +20,16 @@ from labelsearch.live.verify import BundleError
 from labelsearch.market.bars import Bars
 from labelsearch.market.times import DAY_MS
 from strategies.trade.pool import Holdings
-from strategies.trade.simulate import State, initial_state, simulate_paths
+from strategies.trade.simulate import State, held_share, initial_state, simulate_paths
 from strategies.trade.window import TradingWindow
 
 BUY_AND_SELL = (0, 2)
 MONTH_MS = 365.25 / 12.0 * DAY_MS
-BULK = 10_000  # bars at a time, so that the paths of all strategies fit in memory
+BULK = 10_000  # bars at a time: the paths of all strategies must fit in memory
 
 
 class Fill(NamedTuple):
-    """An order that filled at the open of a bar; money in starting capital of the strategy."""
+    """An order filled at the open of a bar; amounts in starting capital of the strategy."""
 
     strategy: int  # its row in the run
     side: str
@@ -39,17 +39,17 @@ class Fill(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What followed from one bar."""
+    """Result of one bar."""
 
     bar: Bar
-    warming: int  # bars still needed before the first decision
+    warming: int  # bars until the first decision
     outputs: NDArray[np.float64]  # (K,) buy and sell probability of each label; empty before the first decision
     fills: list[Fill]
     tiers: dict[int, Standing]
 
 
 class Engine:
-    """One bundle over one series of bars.
+    """A bundle applied to one series of bars.
 
     Parameters
     ----------
@@ -61,33 +61,30 @@ class Engine:
     def __init__(self, bundle: Bundle, start_ms: int = 0) -> None:
         self.bundle = bundle
         self.start_ms = start_ms
-        self.n_bars = 0  # on the grid, filled ones too
+        self.n_bars = 0  # on the grid, filled ones included
         self.last: Bar | None = None
         self.state: State = initial_state(len(bundle.params))
         self.outputs = np.empty(0)
-        self.began = 0  # time of the first bar traded
+        self.began = 0  # time of the first traded bar
         self._stream = FeatureStream(bundle.feature_sets)
-        self._rows = [np.zeros((c.window, len(s.features)), dtype=np.float32) for c, s in self._pairs()]
-        self._close = 0.0  # of the last traded bar since the start, 0 before it
+        pairs = zip(bundle.classifiers, bundle.feature_sets, strict=True)
+        self._rows = [np.zeros((c.window, len(s.features)), dtype=np.float32) for c, s in pairs]
+        self._close = 0.0  # of the last traded bar, 0 before the first
         self._price = 0.0  # close of the last bar
         self.books = {n: Book(tier, bundle.rules, learns=bundle.learns) for n, tier in bundle.tiers.items()}
 
-    def _pairs(self) -> Any:
-        return zip(self.bundle.classifiers, self.bundle.feature_sets, strict=True)
-
     @property
     def in_sample(self) -> bool:
-        """Whether some bars traded are those that the strategies were chosen with."""
+        """Whether some traded bars are among those that the strategies were chosen on."""
         return 0 < self.began < self.bundle.chosen_until
 
     @property
     def held(self) -> NDArray[np.float64]:
         """Share of equity held (S,) by each strategy at the last close."""
-        s = self.state
-        return np.divide(s.quantity * self._close, s.equity, out=np.zeros_like(s.equity), where=s.equity > 0)
+        return held_share(self.state, self._close)
 
     def take(self, bar: Bar) -> Step:
-        """Take the next bar on the grid; a filled one is seen by features alone."""
+        """Process the next bar on the grid; a filled bar only updates the features."""
         n = self.n_bars
         price = self._typical_price(bar)
         trades = bar.trades if self.bundle.trades else 0.0
@@ -95,7 +92,7 @@ class Engine:
         self.n_bars, self.last, self._price = n + 1, bar, bar.close
         for rows, new in zip(self._rows, features, strict=True):
             if len(rows) > 1:
-                rows[:-1] = rows[1:] if n else new  # the first bar stands for what came before it
+                rows[:-1] = rows[1:] if n else new  # bars before the first count as copies of it
             rows[-1] = new
         early = -((bar.open_time - self.start_ms) // self.bundle.interval_ms)  # bars before the start
         warming = max(self.bundle.warm_up - n, early, 0)
@@ -107,12 +104,12 @@ class Engine:
         return Step(bar, 0, self.outputs, self._fills(before, bar), self.standings())
 
     def standings(self) -> dict[int, Standing]:
-        """Where every tier stands."""
+        """State of every tier."""
         held = self.held
         return {n: book.standing(self.state, held) for n, book in self.books.items()}
 
     def _typical_price(self, bar: Bar) -> float:
-        """The price of a bar that features read, as `labelsearch.market.bars.Bars.vwap` has it."""
+        """The price of a bar for features, as `labelsearch.market.bars.Bars.vwap` defines it."""
         if not bar.volume > 0:
             return self._price if self.n_bars else bar.close
         if self.bundle.quote_volume:
@@ -138,9 +135,9 @@ class Engine:
         return found
 
     def start(self, bars: Bars) -> None:
-        """Take all the history there is, at once; the bits are those of `take` bar by bar.
+        """Process the whole history at once; results are bit for bit those of `take` for each bar.
 
-        The accounts' own sums are taken in another order: their last digits may differ. Fills and positions do not.
+        The accounts sum in another order, so that their last digits may differ; fills and positions do not.
 
         Parameters
         ----------
@@ -150,15 +147,15 @@ class Engine:
         Raises
         ------
         BundleError
-            If bars were taken before, they are of another interval, or lack a column that features read.
+            If bars were processed before, or if these have another interval or lack a column that features read.
         """
         if self.n_bars:
-            raise BundleError("history comes first, and once")
+            raise BundleError("history must come first, and only once")
         if bars.interval_ms != self.bundle.interval_ms:
-            raise BundleError(f"bars of {bars.interval_ms} ms; the bundle needs {self.bundle.interval_ms}")
-        for name in ("quote_volume", "trades"):
-            if getattr(self.bundle, name) and getattr(bars, name) is None:
-                raise BundleError(f"the bundle's features read {name}, which the bars lack")
+            raise BundleError(f"the bars have an interval of {bars.interval_ms} ms, not {self.bundle.interval_ms} ms")
+        for name in self.bundle.optional_columns:
+            if getattr(bars, name) is None:
+                raise BundleError(f"the features of the bundle need {name}, which the bars do not have")
         if not len(bars):
             return
         grid = bars.on_grid()
@@ -176,12 +173,14 @@ class Engine:
         return make_inputs(known.vwap, grid.high, grid.low, grid.close, grid.volume, trades)
 
     def _outputs(self, inputs: Inputs, grid: Bars, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Probabilities (len(rows), K); also leaves the last rows of features where the next bar finds them."""
+        """Probabilities (len(rows), K); also keeps the last rows of features for the next bar."""
         origin = int(grid.open_time[0]) // grid.interval_ms
         out = np.empty((len(rows), 2 * len(self._rows)))
-        for k, (classifier, feature_set) in enumerate(self._pairs()):
+        for k, (classifier, feature_set) in enumerate(
+            zip(self.bundle.classifiers, self.bundle.feature_sets, strict=True)
+        ):
             if not len(rows) and classifier.window == 1:
-                continue  # nothing asks for these features
+                continue  # these features are not needed
             matrix = feature_set.matrix(inputs)
             out[:, 2 * k : 2 * k + 2] = classifier.probabilities(matrix, rows, origin)[:, BUY_AND_SELL]
             seen = np.arange(len(matrix) - len(self._rows[k]), len(matrix))
@@ -189,18 +188,18 @@ class Engine:
         return out
 
     def _follow(self, grid: Bars, rows: NDArray[np.int64], outputs: NDArray[np.float64]) -> None:
-        """Trade some rows of a grid at once."""
+        """Trade on some rows of a grid."""
         for first in range(0, len(rows), BULK):
             part = rows[first : first + BULK]
             seen, months = outputs[first : first + BULK], self._months(len(part))
             self._trade(TradingWindow(seen, grid.open[part], grid.close[part], grid.open_time[part], months))
 
     def _months(self, n_bars: int) -> float:
-        """Length of some bars; nothing that is followed live depends on it."""
+        """Length of some bars; no result of a live session depends on it."""
         return n_bars * self.bundle.interval_ms / MONTH_MS
 
     def _trade(self, window: TradingWindow) -> None:
-        """Take strategies and accounts through T traded bars."""
+        """Advance strategies and accounts by T traded bars."""
         self.began = self.began or int(window.open_time[0])
         before, held, last = self.state, self.held, self._close or float(window.open[0])
         paths = simulate_paths(self.bundle.params, window, self.bundle.rules, state=before)
@@ -209,9 +208,9 @@ class Engine:
         for book in self.books.values():
             book.run(holdings)
 
-    def snapshot(self) -> dict[str, NDArray[Any]]:
+    def snapshot(self) -> dict[str, NDArray]:
         """Everything that `restore` needs, as arrays for ``np.savez``."""
-        found: dict[str, NDArray[Any]] = {
+        found: dict[str, NDArray] = {
             "bundle": np.array(self.bundle.digest),
             "start": np.array([self.start_ms, self.began]),
             "n_bars": np.array(self.n_bars),
@@ -228,18 +227,12 @@ class Engine:
             found |= {f"tier.{n}.{name}": array for name, array in book.state().items()}
         return found
 
-    def restore(self, saved: Mapping[str, NDArray[Any]]) -> None:
-        """Go on where an engine of the same bundle was.
-
-        Raises
-        ------
-        BundleError
-            If it was another bundle's.
-        """
+    def restore(self, saved: Mapping[str, NDArray]) -> None:
+        """Continue from the snapshot of an engine of the same bundle; `BundleError` for another bundle."""
         if str(saved["bundle"]) != self.bundle.digest:
-            raise BundleError("the saved state is of another bundle")
+            raise BundleError("the saved state belongs to another bundle")
 
-        def part(name: str) -> dict[str, NDArray[Any]]:
+        def part(name: str) -> dict[str, NDArray]:
             return {key.removeprefix(name): value for key, value in saved.items() if key.startswith(name)}
 
         self.start_ms, self.began = saved["start"].tolist()

@@ -1,15 +1,15 @@
-"""What arrives, made a regular series: late, repeated, missing and broken bars.
+"""Turn incoming bars into a regular series: late, repeated, missing and invalid bars.
 
-- A time off the grid of the interval is floored to it.
-- A bar with the time of the last one taken, or an earlier one, is dropped: what was decided cannot be taken back.
+- A time off the grid of the interval is rounded down to it.
+- A bar whose time is not after that of the last accepted bar is dropped: decisions cannot be revised.
 - A bar that breaks a rule of `labelsearch.market.rules`, lacks a column or has a time out of range is dropped.
-- Bars that are missing between two are filled as in a run: the last close, nothing traded. Features see them,
-  strategies do not: an order that waits goes to the next bar that is there.
+- Missing bars between two bars are filled as in a run: at the last close, without volume. Features see them,
+  strategies do not: a pending order waits for the next bar that is present.
 """
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,15 +19,15 @@ from labelsearch.market.rules import REQUIRED, BarError, faults
 from labelsearch.market.times import DAY_MS, time_text, to_ms
 
 LONGEST_GAP_MS = 31 * DAY_MS
-LARGEST = 1e18  # of prices and volumes, and of 1 / each: products and squares of what is larger overflow in features
+LARGEST = 1e18  # limit of prices, volumes and their reciprocals: products and squares beyond it overflow in features
 
 
 class FeedError(BarError):
-    """Bars that cannot be followed any more."""
+    """A series of bars that cannot be continued."""
 
 
 class Bar(NamedTuple):
-    """One bar on the grid; times in milliseconds since the epoch, NaN for columns that are not known."""
+    """One bar on the grid; times in milliseconds since the epoch, NaN for unknown columns."""
 
     open_time: int
     open: float
@@ -40,13 +40,13 @@ class Bar(NamedTuple):
     filled: bool = False
 
     def after(self, interval_ms: int) -> "Bar":
-        """The next bar, filled: nothing traded at this one's close."""
+        """The next bar, filled: at the close of this one, without volume."""
         price = self.close
         return Bar(self.open_time + interval_ms, price, price, price, price, 0.0, 0.0, 0.0, True)
 
 
 class Counts(NamedTuple):
-    """What the feed has seen since the start."""
+    """Bars since the start, by what became of them."""
 
     taken: int = 0
     missing: int = 0
@@ -56,13 +56,13 @@ class Counts(NamedTuple):
 
 
 class Feed:
-    """Turns what arrives into bars on the grid.
+    """Turns incoming bars into bars on the grid.
 
     Parameters
     ----------
     interval_ms : int
     optional : tuple of str
-        Optional columns, quote_volume or trades, that must be there.
+        Optional columns, quote_volume or trades, that are required here.
     """
 
     def __init__(self, interval_ms: int, optional: tuple[str, ...] = ()) -> None:
@@ -70,48 +70,42 @@ class Feed:
         self.needed = (*REQUIRED, *optional)
         self.last: Bar | None = None
         self.counts = Counts()
-        self.notice = ""  # why the last thing that arrived was dropped
+        self.notice = ""  # why the last incoming bar was dropped
 
-    def take(self, raw: Mapping[str, Any]) -> list[Bar]:
-        """Bars on the grid that something arrived makes: none if it is dropped, else those missing before it and it.
+    def take(self, raw: object) -> list[Bar]:
+        """Bars on the grid that follow from an incoming bar: the missing ones before it and itself; none if dropped.
 
         Parameters
         ----------
         raw : mapping
             open_time (milliseconds or microseconds since the epoch, or ISO 8601 in UTC), open, high, low, close and
-            volume; quote_volume and trades where known.
+            volume; quote_volume and trades if known. Anything else is counted as refused.
 
         Raises
         ------
         FeedError
-            If more than 31 days are missing before it: better start anew with history.
+            If more than 31 days are missing before the bar: start again with history.
         """
         try:
             bar = self._bar(raw)
         except BarError as error:
-            self.notice = f"refused: {error.rule}"
-            self.counts = self.counts._replace(refused=self.counts.refused + 1)
-            return []
+            return self._drop("refused", error.rule)
         return self.take_bar(bar)
 
     def take_bar(self, bar: Bar) -> list[Bar]:
-        """As `take`, for a bar that keeps the rules; `FeedError` also if a column that must be there is not known."""
+        """As `take`, for a valid bar; `FeedError` also if a required column is unknown."""
         for name in self.needed:
             if math.isnan(getattr(bar, name)):
-                raise FeedError(f"the bundle's features read {name}, which the bars lack")
+                raise FeedError(f"the features of the bundle need {name}, which the bars do not have")
         last, self.notice = self.last, ""
         filled: list[Bar] = []
         if last is not None:
             if bar.open_time <= last.open_time:
-                same = bar.open_time == last.open_time
-                self.notice = f"{'repeated' if same else 'late'}: {time_text(bar.open_time)}"
-                kind = "repeated" if same else "late"
-                self.counts = self.counts._replace(**{kind: getattr(self.counts, kind) + 1})
-                return []
+                return self._drop("repeated" if bar.open_time == last.open_time else "late", time_text(bar.open_time))
             if bar.open_time - last.open_time > LONGEST_GAP_MS:
                 raise FeedError(
-                    f"nothing between {time_text(last.open_time)} and {time_text(bar.open_time)}: start anew with the "
-                    "bars between"
+                    f"no bars between {time_text(last.open_time)} and {time_text(bar.open_time)}: start again with "
+                    "the missing bars as history"
                 )
             previous = last
             while previous.open_time + self.interval_ms < bar.open_time:
@@ -121,30 +115,32 @@ class Feed:
         self.counts = self.counts._replace(taken=self.counts.taken + 1, missing=self.counts.missing + len(filled))
         return [*filled, bar]
 
-    def _bar(self, raw: Mapping[str, Any]) -> Bar:
+    def _drop(self, kind: str, why: str) -> list[Bar]:
+        self.notice = f"{kind}: {why}"
+        self.counts = self.counts._replace(**{kind: getattr(self.counts, kind) + 1})
+        return []
+
+    def _bar(self, raw: object) -> Bar:
         if not isinstance(raw, Mapping):
             raise BarError("not a bar")
         lacking = [name for name in ("open_time", *self.needed) if raw.get(name) is None]
         if lacking:
             raise BarError(f"missing {', '.join(lacking)}")
         time = int(to_ms(pd.Series([raw["open_time"]]))[0])
-        columns: dict[str, Any] = {}
-        for name in self.needed:
-            columns[name] = np.array([_number(name, raw[name])])
-        for fault in faults(columns):
+        numbers = {name: _number(name, raw[name]) for name in self.needed}
+        for fault in faults({name: np.array([value]) for name, value in numbers.items()}):
             raise BarError(fault.rule)
-        for name, (value,) in columns.items():
+        for name, value in numbers.items():
             if value > LARGEST or 0 < value < 1.0 / LARGEST:
                 raise BarError(f"{name} is out of range")
-        numbers: dict[str, Any] = {name: float(values[0]) for name, values in columns.items()}
-        return Bar(time - time % self.interval_ms, **numbers)
+        return Bar(time - time % self.interval_ms, **numbers)  # type: ignore[arg-type]
 
 
-def _number(name: str, value: Any) -> float:
-    text = isinstance(value, str) and value.isascii() and "_" not in value  # float() reads more than numbers
+def _number(name: str, value: object) -> float:
+    text = isinstance(value, str) and value.isascii() and "_" not in value  # float() accepts more than numbers
     if text or (isinstance(value, (int, float)) and not isinstance(value, bool)):
         try:
-            return float(value)
+            return float(value)  # type: ignore[arg-type]
         except (ValueError, OverflowError):
             pass
     raise BarError(f"{name} is not a number")
@@ -153,11 +149,6 @@ def _number(name: str, value: Any) -> float:
 def bars_in(bars: Bars) -> Iterator[Bar]:
     """The bars of a table one by one."""
     unknown = np.full(len(bars), math.nan)
-    columns = [
-        bars.open_time, bars.open, bars.high, bars.low, bars.close, bars.volume,
-        unknown if bars.quote_volume is None else bars.quote_volume,
-        unknown if bars.trades is None else bars.trades,
-        bars.filled,
-    ]  # fmt: skip
-    for row in zip(*(column.tolist() for column in columns), strict=True):
+    columns = (getattr(bars, name) for name in Bar._fields)
+    for row in zip(*((unknown if column is None else column).tolist() for column in columns), strict=True):
         yield Bar(*row)

@@ -1,6 +1,6 @@
-"""What a live session needs to go on after any kill: a snapshot now and then, and the bars since.
+"""Storage of a live session, which makes it survive any kill: a snapshot now and then, and the bars since.
 
-A bar is written down before it is acted on. Lines are checksummed, so a torn last line is told from a whole one.
+A bar is recorded before it is processed. Each line has a checksum, so that a torn last line is recognised.
 """
 
 import fcntl
@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,17 +22,17 @@ SNAPSHOT, BARS = "snapshot.npz", "bars.jsonl"
 
 
 class Journal:
-    """A folder of one live session.
+    """The folder of one live session.
 
     Parameters
     ----------
     folder : Path
-        Made if it is not there.
+        Created if it does not exist.
 
     Raises
     ------
     BundleError
-        If another process keeps its session there.
+        If another process uses the folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,10 +43,10 @@ class Journal:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._lock.close()
-            raise BundleError(f"{folder}: another session is kept there") from None
+            raise BundleError(f"{folder}: another session is using this folder") from None
         self._file: BinaryIO | None = None
 
-    def snapshot(self) -> dict[str, NDArray[Any]] | None:
+    def snapshot(self) -> dict[str, NDArray] | None:
         """The last snapshot, None if there is none; `BundleError` if it is damaged."""
         path = self.folder / SNAPSHOT
         try:
@@ -58,7 +58,7 @@ class Journal:
             raise BundleError(f"{path}: damaged: {error}") from None
 
     def bars(self) -> list[Bar]:
-        """Bars written down, oldest first; those before the snapshot may be among them."""
+        """Recorded bars, oldest first; some may be older than the snapshot."""
         try:
             lines = (self.folder / BARS).read_bytes().splitlines(keepends=True)
         except FileNotFoundError:
@@ -72,15 +72,15 @@ class Journal:
         return found
 
     def append(self, bar: Bar) -> None:
-        """Write a bar down. It outlives the process; a loss of power may take those since the last snapshot."""
+        """Record a bar. It survives a kill of the process; a power failure may lose the bars since the snapshot."""
         if self._file is None:
             self._file = (self.folder / BARS).open("ab")
         text = json.dumps(bar).encode()
         self._file.write(b"%08x %s\n" % (zlib.crc32(text), text))
         self._file.flush()
 
-    def save(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Put a snapshot in the place of the last one, and start a new list of bars."""
+    def save(self, arrays: Mapping[str, NDArray]) -> None:
+        """Replace the snapshot, and start a new list of bars."""
         draft = self.folder / f".{SNAPSHOT}.draft"
         with draft.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
@@ -91,7 +91,7 @@ class Journal:
         self._file = (self.folder / BARS).open("wb")
 
     def close(self) -> None:
-        """End the session; the folder is free for another."""
+        """End the session and release the folder."""
         self._close_list()
         self._lock.close()
 

@@ -1,57 +1,59 @@
-"""What each JSON file of a bundle holds, as JSON Schema (draft 2020-12); every field has a description."""
+"""JSON Schemas (draft 2020-12) of the JSON files of a bundle; every field has a description."""
 
 from typing import Any
 
-FORMAT_VERSION = 4  # 4: units in names (fee_share, max_drawdown_pct); own_files in place of own_indicators
+from labelsearch.live.strict_json import Json
 
-Schema = dict[str, Any]
+FORMAT_VERSION = 4  # 4: units in names (fee_share, max_drawdown_pct); own_files instead of own_indicators
+
+Schema = dict[str, Json]
 
 
-def _field(kind: str | list[str], text: str, **more: Any) -> Schema:
+def _field(kind: Json, text: str, **more: Json) -> Schema:
     return {"type": kind, "description": text, **more}
 
 
 def _object(text: str, optional: tuple[str, ...] = (), **fields: Schema) -> Schema:
-    """An object with just these fields; all but the optional ones must be there."""
-    required = [name for name in fields if name not in optional]
-    return _field("object", text, properties=fields, required=required, additionalProperties=False)
+    """An object with exactly these fields; the optional ones may be missing."""
+    required: Json = [name for name in fields if name not in optional]
+    return _field("object", text, properties={**fields}, required=required, additionalProperties=False)
 
 
 def _map(text: str, each: Schema, names: str = ".+") -> Schema:
     """An object whose keys are names."""
-    more = {"patternProperties": {f"^{names}{_END}": each}, "additionalProperties": False, "minProperties": 1}
-    return _field("object", text, **more)
+    keys: Json = {f"^{names}{_END}": each}
+    return _field("object", text, patternProperties=keys, additionalProperties=False, minProperties=1)
 
 
-def _list(text: str, each: Schema, **more: Any) -> Schema:
+def _list(text: str, each: Schema, **more: Json) -> Schema:
     return _field("array", text, items=each, **more)
 
 
 _END = "$(?!\\n)"  # Python's $ also matches before a last newline
 _NAME = "[A-Za-z0-9][A-Za-z0-9_.+-]{0,199}"
-_WORDS = {"pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]{1,255}" + _END}  # nothing that steers a terminal
+_WORDS: Schema = {"pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]{1,255}" + _END}  # no control characters
 _SHA256 = _field("string", "SHA-256 in hex", pattern="^[0-9a-f]{64}" + _END)
-_WHOLE = {"minimum": 0}
-_SHARE = {"minimum": 0, "exclusiveMaximum": 1}
+_WHOLE: Schema = {"minimum": 0}
+_SHARE: Schema = {"minimum": 0, "exclusiveMaximum": 1}
 
 MANIFEST = _object(
-    "What the bundle is, and the checksum of every other file.",
-    format=_field("integer", f"version of the format; this is {FORMAT_VERSION}", const=FORMAT_VERSION),
-    labelsearch=_field("string", "version of labelsearch that wrote it", **_WORDS),
-    run=_field("string", "run it comes from", **_WORDS),
-    tier=_field("integer", "size of the largest tier in it", minimum=1),
-    stages=_map("key of each stage of the run, by name", _field("string", "hash of all that the stage depends on")),
-    sha256=_map("checksum of every other file, by path from the folder", _SHA256, f"{_NAME}(/{_NAME})*"),
+    "The origin of the bundle, and the checksum of every other file.",
+    format=_field("integer", f"version of the format, {FORMAT_VERSION}", const=FORMAT_VERSION),
+    labelsearch=_field("string", "version of labelsearch that wrote the bundle", **_WORDS),
+    run=_field("string", "name of the run", **_WORDS),
+    tier=_field("integer", "size of the largest tier", minimum=1),
+    stages=_map("key of each stage of the run, by name", _field("string", "hash of everything the stage depends on")),
+    sha256=_map("checksum of every other file, by path relative to the folder", _SHA256, f"{_NAME}(/{_NAME})*"),
 )
 
 MARKET = _object(
-    "Which bars it was made for, and how many it needs before the first decision.",
+    "The bars that the bundle was made for, and how many it needs before the first decision.",
     symbol=_field("string", "symbol of the bars", **_WORDS),
     interval_ms=_field("integer", "length of a bar in milliseconds; divides a day", minimum=1000, multipleOf=1000),
     quote_volume=_field(
         "boolean", "true: the price of a bar is quote volume / volume; false: (high + low + close) / 3"
     ),
-    trades=_field("boolean", "true: features read the number of trades, which bars then must have"),
+    trades=_field("boolean", "true: features need the number of trades of each bar"),
     warm_up=_field(
         "integer",
         "bars before the first decision; an earlier start changes no raw indicator by more than 1e-6",
@@ -62,30 +64,30 @@ MARKET = _object(
         "windows of the run", _list("first and last day, UTC", _field("string", "date"), minItems=2, maxItems=2)
     ),
     own_files=_list(
-        "the user's own files; the bundle does not hold their code: whoever follows it provides them",
-        _object("one file", file=_field("string", "its name", **_WORDS), sha256=_SHA256),
+        "own files of the user; the bundle does not contain their code, so that they must be passed with --own",
+        _object("one file", file=_field("string", "file name", **_WORDS), sha256=_SHA256),
     ),
 )
 
 STRATEGIES = _object(
     "The linear strategies, best first, their costs and the tiers they form.",
     signal_map=_field(
-        "string", "how the weighted sum becomes the wanted share of equity", enum=["half", "clip", "logistic"]
+        "string", "maps the weighted sum to the wanted share of equity", enum=["half", "clip", "logistic"]
     ),
     side=_field("string", "long: positions from 0 to 1; both: from -1 to 1", enum=["long", "both"]),
     fee_share=_field("number", "assumed fee, as a share of traded value", **_SHARE),
     slippage_share=_field(
-        "number", "share by which a fill is assumed worse than the open, half the spread included", **_SHARE
+        "number", "share by which a fill is assumed to be worse than the open, half the spread included", **_SHARE
     ),
     outputs=_list("classifier outputs in order: label:buy and label:sell", _field("string", "output"), minItems=1),
-    capital=_field("string", "rule by which a tier shares out capital", **_WORDS),
+    capital=_field("string", "rule by which a tier divides capital", **_WORDS),
     tiers=_map(
         "tiers by size",
         _object(
             "one tier",
             members=_list("positions in strategies, from 0", _field("integer", "position", **_WHOLE), minItems=1),
-            shares=_list("share of the capital at the start of each member", _field("number", "share", minimum=0)),
-            rate=_field("number", "learning rate of the universal rule; 0 for the others", minimum=0),
+            shares=_list("initial share of capital of each member", _field("number", "share", minimum=0)),
+            rate=_field("number", "learning rate of the universal rule; 0 for other rules", minimum=0),
         ),
         "[1-9][0-9]{0,8}",
     ),
@@ -96,10 +98,10 @@ STRATEGIES = _object(
             strategy=_field("integer", "its row among all strategies of the run", **_WHOLE),
             weights=_map("weight of each output", _field("number", "weight")),
             thresholds=_object(
-                "when it trades",
-                theta_buy=_field("number", "buys only if it wants more than this share"),
-                theta_sell=_field("number", "sells only if it wants less than this share"),
-                delta=_field("number", "trades only if what it wants is further from what it has than this", **_WHOLE),
+                "when the strategy trades",
+                theta_buy=_field("number", "buys only if the wanted share is above this"),
+                theta_sell=_field("number", "sells only if the wanted share is below this"),
+                delta=_field("number", "trades only if wanted and held share differ by more than this", **_WHOLE),
             ),
             past=_map("figures on past", _field(["number", "null"], "figure")),
         ),
@@ -115,20 +117,20 @@ LABELS = _list(
             "string", "name, as in outputs, feature_sets/ and classifiers/", pattern=f"^{_NAME}{_END}", maxLength=100
         ),
         kind=_field("string", "kind of label"),
-        options=_field("object", "its parameters", additionalProperties={"type": ["number", "string"]}),
-        lookahead=_field(["integer", "null"], "bars it looks ahead at most; null where only the prices tell"),
-        network=_field("string", "kind of network of its classifier"),
+        options=_field("object", "parameters of the label", additionalProperties={"type": ["number", "string"]}),
+        lookahead=_field(["integer", "null"], "largest look-ahead in bars; null if it depends on the prices"),
+        network=_field("string", "kind of network of the classifier"),
         warm_up=_field("integer", "bars that its features need", **_WHOLE),
     ),
     minItems=1,
 )
 
 FEATURE_SET = _object(
-    "The features of one label, in the order of the network's inputs.",
+    "The features of one label, in the order of the inputs of the network.",
     normalisation=_object(
-        "how an indicator becomes a feature in (-1, 1)",
-        kind=_field("string", "train: divided by scale; local: by its trailing deviation", enum=["train", "local"]),
-        window=_field("integer", "bars of the trailing deviation", minimum=2, maximum=1_000_000),
+        "maps an indicator to a feature in (-1, 1)",
+        kind=_field("string", "divisor. train: scale; local: trailing standard deviation", enum=["train", "local"]),
+        window=_field("integer", "bars of the trailing standard deviation", minimum=2, maximum=1_000_000),
         gain=_field("number", "factor of the divisor", exclusiveMinimum=0),
     ),
     features=_list(
@@ -136,8 +138,8 @@ FEATURE_SET = _object(
         _object(
             "one feature",
             name=_field("string", "indicator"),
-            parameters=_list("its parameters", _field("integer", "parameter")),
-            scale=_field("number", "its standard deviation on train", minimum=0),
+            parameters=_list("parameters of the indicator", _field("integer", "parameter")),
+            scale=_field("number", "standard deviation of the indicator on train", minimum=0),
         ),
         minItems=1,
     ),
@@ -148,22 +150,23 @@ NETWORK = _object(
     "The network of one label; its weights are in the safetensors files beside it.",
     optional=("n_networks", "temperature"),
     kind=_field("string", "kind of network"),
-    n_features=_field("integer", "features of a bar", minimum=1, maximum=10_000),
+    n_features=_field("integer", "number of features", minimum=1, maximum=10_000),
     options=_object(
-        "its shape",
+        "hyper-parameters; those of a kind of your own may have other names",
         optional=("window", "width", "depth", "heads", "dropout"),
-        window=_field("integer", "bars that it sees at once", minimum=2, maximum=100_000),
-        width=_field("integer", "units of a layer", minimum=1, maximum=100_000),
+        window=_field("integer", "bars of the input window", minimum=2, maximum=100_000),
+        width=_field("integer", "units per layer", minimum=1, maximum=100_000),
         depth=_field("integer", "layers", minimum=1, maximum=100),
-        heads=_field("integer", "heads of attention", minimum=1, maximum=1000),
-        dropout=_field("number", "share of units left out while it was trained", **_SHARE),
-    ),
+        heads=_field("integer", "attention heads", minimum=1, maximum=1000),
+        dropout=_field("number", "share of units dropped in training", **_SHARE),
+    )
+    | {"additionalProperties": {"type": ["number", "string"], "maximum": 100_000, "maxLength": 200}},
     n_networks=_field("integer", "networks whose probabilities are averaged; 1 if absent", minimum=1, maximum=1000),
     temperature=_field("number", "divisor of the log probabilities; 1 if absent", minimum=1e-3, maximum=1e3),
 )
 
 PAST = _object(
-    "What the tiers did on past, where they were chosen: not what to expect.",
+    "Results of the tiers on past. The strategies were chosen there, so these are not to be expected later.",
     window=_list("first and last day, UTC", _field("string", "date"), minItems=2, maxItems=2),
     tiers=_map("figures by tier or baseline", _map("figures", _field(["number", "null"], "figure"))),
 )
@@ -180,20 +183,20 @@ FILES: dict[str, Schema] = {
 
 
 def whole_schema() -> Schema:
-    """All files in one document, as ``schema.json`` of a bundle has them: a definition by file name."""
+    """All schemas in one document, ``schema.json`` of a bundle: a definition for each file name."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"Bundle of labelsearch, format {FORMAT_VERSION}",
-        "$defs": FILES,
+        "$defs": {**FILES},
     }
 
 
-def check(data: Any, kind: str, where: str) -> None:
-    """Refuse data that is not what the file may hold.
+def check(data: Json, kind: str, where: str) -> None:
+    """Check data against the schema of a file.
 
     Parameters
     ----------
-    data : JSON data
+    data : JSON
     kind : str
         Key of `FILES`.
     where : str
@@ -202,12 +205,12 @@ def check(data: Any, kind: str, where: str) -> None:
     Raises
     ------
     ValueError
-        One line with the place in the file and what is wrong there.
+        One line with the place in the file and what is wrong.
     """
     import jsonschema
 
     draft = jsonschema.Draft202012Validator
-    types = draft.TYPE_CHECKER.redefine("integer", lambda _, x: type(x) is int)  # 5.0 is none
+    types = draft.TYPE_CHECKER.redefine("integer", lambda _, x: type(x) is int)  # 5.0 is not an integer
     validator = jsonschema.validators.extend(draft, type_checker=types)(FILES[kind])
     error = jsonschema.exceptions.best_match(validator.iter_errors(data))
     if error is not None:
@@ -219,13 +222,20 @@ def reference() -> str:
     """The fields of all files as Markdown."""
     parts = []
     for name, schema in FILES.items():
-        lines = [f"## `{name}`", "", schema["description"], "", "| field | type | what |", "| --- | --- | --- |"]
+        lines = [
+            f"## `{name}`",
+            "",
+            str(schema["description"]),
+            "",
+            "| field | type | meaning |",
+            "| --- | --- | --- |",
+        ]
         lines += [f"| `{place}` | {kind} | {text} |" for place, kind, text in _fields(schema, "")]
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
 
 
-def _fields(schema: Schema, place: str) -> list[tuple[str, str, str]]:
+def _fields(schema: Any, place: str) -> list[tuple[str, str, str]]:
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     rows = []
     if place:

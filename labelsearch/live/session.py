@@ -1,7 +1,6 @@
-"""A live session: what arrives goes through feed, journal and engine, and out as one line a bar."""
+"""A live session: incoming bars pass through feed, journal and engine, and yield one line each."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -16,33 +15,32 @@ from labelsearch.market.times import iso_time
 
 SAVE_EVERY = 1000  # bars between snapshots
 
-Line = dict[str, Any]
+Line = dict[str, object]
 
 
 class Session:
-    """Follows one bundle, and goes on where a session with the same journal was.
+    """Follows one bundle, and continues an earlier session of the same journal.
 
     Parameters
     ----------
     bundle : Bundle
     start_ms : int
-        No decision before this time; a journal's own start counts where there is one.
+        No decision before this time; the start recorded in the journal takes precedence.
     journal : Journal or None
-        Where the session is kept; None keeps nothing.
+        Storage of the session; None stores nothing.
     capital : float
-        What each tier's account starts with, in the lines.
+        Initial capital of each tier's account in the lines.
     """
 
     def __init__(self, bundle: Bundle, start_ms: int = 0, journal: Journal | None = None, capital: float = 1.0) -> None:
         self.bundle = bundle
         self.capital = capital
         self.engine = Engine(bundle, start_ms)
-        optional = tuple(name for name in ("quote_volume", "trades") if getattr(bundle, name))
-        self.feed = Feed(bundle.interval_ms, optional)
+        self.feed = Feed(bundle.interval_ms, bundle.optional_columns)
         self.journal = journal
-        self.resumed: Line | None = None  # the line of the last bar before the kill
+        self.resumed: Line | None = None  # line of the last recorded bar, if it may not have been delivered
         self._since = 0
-        self._whole = False  # False before the start, and from when a bar arrives until its line went out
+        self._whole = False  # False before the start, and while a bar is processed but its line not yet delivered
         saved = journal.snapshot() if journal else None
         self.fresh = saved is None
         if journal is None or saved is None:
@@ -53,7 +51,7 @@ class Session:
         except BundleError:
             raise
         except (KeyError, TypeError, ValueError) as error:
-            raise BundleError(f"{journal.folder / SNAPSHOT}: no snapshot of this version: {error}") from None
+            raise BundleError(f"{journal.folder / SNAPSHOT}: not a snapshot of this version: {error}") from None
         self.feed.last = self.engine.last
         for bar in journal.bars():
             if self.engine.last is None or bar.open_time > self.engine.last.open_time:
@@ -62,13 +60,13 @@ class Session:
 
     @property
     def last_ms(self) -> int | None:
-        """Time of the last bar taken; None before the first."""
+        """Time of the last processed bar; None before the first."""
         return None if self.engine.last is None else self.engine.last.open_time
 
     def start(self, history: Bars | None) -> None:
-        """Take history at once; only a session that does not go on from a journal can.
+        """Process history at once; only for a session that does not continue an earlier one.
 
-        Without a start of its own, decisions begin after the history.
+        Decisions begin after the history unless the session has a start time.
         """
         if history is not None and len(history):
             if not self.engine.start_ms:
@@ -78,11 +76,11 @@ class Session:
         self._whole = True
         self.save()
 
-    def run(self, arriving: Iterable[Mapping[str, Any] | Bar]) -> Iterator[Line]:
-        """A line for every bar that is taken, and one with ``dropped`` for every one that is not.
+    def run(self, incoming: Iterable[Mapping[str, object] | Bar]) -> Iterator[Line]:
+        """A line for every accepted bar, and one with ``dropped`` for every other.
 
-        A bar is saved for good only after its line, and that of `resumed`, went out: a kill may tell a line twice, but
-        never swallows one.
+        A bar enters a snapshot only after its line, and that of `resumed`, were delivered: a kill may repeat a line but
+        never loses one.
 
         Raises
         ------
@@ -90,9 +88,9 @@ class Session:
             As `labelsearch.live.feed.Feed.take`.
         """
         if not self.fresh:
-            self.told()
-            self.save()  # also drops a torn line at the end of the journal
-        for raw in arriving:
+            self.delivered()
+            self.save()  # also removes a torn line at the end of the journal
+        for raw in incoming:
             self._whole = False
             bars = self.feed.take_bar(raw) if isinstance(raw, Bar) else self.feed.take(raw)
             if not bars:
@@ -102,13 +100,13 @@ class Session:
             if self.journal:
                 self.journal.append(bars[-1])
             yield self._follow(bars)
-            self.told()
+            self.delivered()
             self._since += 1
             if self._since >= SAVE_EVERY:
                 self.save()
 
-    def told(self) -> None:
-        """Say that the last line went out; asking `run` for the next one says so too."""
+    def delivered(self) -> None:
+        """Confirm that the last line was delivered; requesting the next one from `run` confirms it too."""
         self._whole = True
 
     def _follow(self, bars: list[Bar]) -> Line:
@@ -125,8 +123,8 @@ class Session:
     def close(self) -> None:
         """Write a snapshot and end.
 
-        There is none of a session that has not started, or was stopped between a bar and its line: the journal has the
-        bar, and the next session tells the line.
+        No snapshot is written of a session that has not started, or was stopped between a bar and its line: the journal
+        holds the bar, and the next session repeats the line.
         """
         if self._whole:
             self.save()
@@ -137,7 +135,7 @@ class Session:
 def as_line(bundle: Bundle, step: Step, counts: Counts, capital: float = 1.0) -> Line:
     """A step as plain data for JSON.
 
-    ``time`` and ``closes`` of the bar; ``warming``, the bars still needed, or, from the first decision on,
+    ``time`` and ``closes`` of the bar; ``warming``, the bars until the first decision, or, from then on,
     ``probabilities`` by label, ``fills`` at the bar's open by strategy, ``tiers`` with `Standing` and the cash and
     quantity of an account that started with ``capital``; ``feed`` with `Counts`.
     """

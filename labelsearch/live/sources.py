@@ -1,19 +1,19 @@
-"""Where bars come from while they are followed: a file, a stream of lines, an exchange."""
+"""Sources of bars: a file, a stream of lines, an exchange."""
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
-from labelsearch.live import strict_json
 from labelsearch.live.feed import Bar, bars_in
+from labelsearch.live.strict_json import Json, parse
 from labelsearch.market.bars import Bars
 
 PAUSE_S = 30.0
-LONGEST_LINE = 65_536  # bytes; no bar comes near, and what does not end must not fill the memory
+LONGEST_LINE = 65_536  # bytes; far above the length of a bar, and a bound on memory for a line that does not end
 
 
 class Exchange(Protocol):
-    """What `from_exchange` needs, as `labelsearch.market.fetching.exchange.Exchange` has it."""
+    """What `from_exchange` needs; see `labelsearch.market.fetching.exchange.Exchange`."""
 
     interval_ms: int
 
@@ -22,12 +22,12 @@ class Exchange(Protocol):
 
 
 def replay(bars: Bars, after_ms: int | None) -> Iterator[Bar]:
-    """The bars of a table that start after a time; those that are filled are missing."""
+    """The bars of a table that start after a time, without those that were filled in."""
     yield from bars_in(bars.present().between(None if after_ms is None else after_ms + 1, None))
 
 
-def from_lines(file: BinaryIO) -> Iterator[dict[str, Any]]:
-    """A bar of each line of JSON; what is none comes out as one without columns, which the feed refuses by name."""
+def from_lines(file: BinaryIO) -> Iterator[dict[str, Json]]:
+    """A bar for each line of JSON; any other line becomes a bar without columns, which the feed refuses."""
     while line := file.readline(LONGEST_LINE):
         whole = line.endswith(b"\n") or len(line) < LONGEST_LINE
         while len(line) == LONGEST_LINE and not line.endswith(b"\n"):
@@ -35,7 +35,7 @@ def from_lines(file: BinaryIO) -> Iterator[dict[str, Any]]:
         if whole and not line.strip():
             continue
         try:
-            found = strict_json.parse(line.decode()) if whole else None
+            found = parse(line.decode()) if whole else None
         except ValueError:
             found = None
         yield found if isinstance(found, dict) else {}
@@ -50,22 +50,22 @@ def from_exchange(
     failures: tuple[type[Exception], ...] = (),
     tell: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Bar]:
-    """Bars of an exchange as they close, for ever; those that were missed meanwhile come first.
+    """Bars of an exchange as they close, without end; those missed in the meantime come first.
 
     Parameters
     ----------
     exchange : Exchange
     after_ms : int
-        Time of the last bar that is known.
+        Time of the last known bar.
     delay_s : float
-        Seconds after a close before it is asked for, and between two questions for a bar that is not there yet.
+        Seconds to wait after a close before the first request, and between requests for a bar that is not there yet.
     failures : tuple of exception types
-        What is told and tried again after half a minute instead of ending the session.
+        Reported by ``tell`` and followed by another attempt after half a minute; they do not end the session.
     """
     step = exchange.interval_ms
     while True:
         due = (after_ms + 2 * step) / 1000.0 + delay_s
-        # a clock that is wrong, or was set back, must not let bars pass
+        # wait no longer than one bar, so that a wrong clock cannot make the session miss bars
         sleep(min(max(due - clock(), delay_s), step / 1000.0 + delay_s))
         try:
             found = exchange.closed_since(after_ms + step)

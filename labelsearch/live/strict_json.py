@@ -1,20 +1,21 @@
-"""JSON that says what it says once: finite numbers, and no key twice."""
+"""Strict JSON: finite numbers that fit float64 or int64, and no repeated keys."""
 
 import json
 import math
-from typing import Any, NoReturn
+from typing import NoReturn, TypeAlias
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
 LARGEST = 2**63 - 1
 
 
-def parse(text: str) -> Any:
+def parse(text: str) -> Json:
     """Read JSON.
 
     Raises
     ------
     ValueError
-        One line: text that is no JSON, a key twice in one object, NaN or infinity, a number that float64 or int64
-        cannot hold, or lists in lists beyond what Python follows.
+        One line: invalid JSON, a repeated key, NaN or infinity, a number out of range, or nesting too deep for Python.
     """
     try:
         return json.loads(
@@ -24,17 +25,17 @@ def parse(text: str) -> Any:
         raise ValueError("nested too deeply") from None
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found: dict[str, Json] = {}
     for key, value in pairs:
         if key in found:
-            raise ValueError(f"the key {key[:100]!r} is there twice")
+            raise ValueError(f"the key {key[:100]!r} occurs twice")
         found[key] = value
     return found
 
 
 def _constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _float(text: str) -> float:

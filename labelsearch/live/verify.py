@@ -1,45 +1,65 @@
-"""The files of a bundle, held against its manifest and their schema before anything else is done with them."""
+"""Check the files of a bundle against its manifest and their schemas, before anything else is done with them."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from labelsearch.errors import InputError
-from labelsearch.live import strict_json
 from labelsearch.live.schema import FORMAT_VERSION, check
+from labelsearch.live.strict_json import Json, parse
+from labelsearch.results.codec import from_plain
 
-MANIFEST = "manifest.json"
+T = TypeVar("T")
+
+MANIFEST, FEATURE_SET, NETWORK = "manifest.json", "feature_sets/<label>.json", "classifiers/<label>/network.json"
+REQUIRED_JSON = ("market.json", "strategies.json", "past.json")
+REQUIRED = (*REQUIRED_JSON, "labels.json", "schema.json", "experiment.toml")
 
 
 class BundleError(InputError):
-    """A bundle that cannot be used, as one line."""
+    """A bundle that cannot be used; the message is one line."""
 
 
-def verify_bundle(folder: Path) -> dict[str, Any]:
-    """Hold a bundle against its manifest and its JSON files against their schema.
+@dataclass(frozen=True)
+class Manifest:
+    """``manifest.json``; see `labelsearch.live.schema.MANIFEST`."""
+
+    format: int
+    labelsearch: str
+    run: str
+    tier: int
+    stages: dict[str, str]
+    sha256: dict[str, str]
+
+
+@dataclass(frozen=True)
+class LabelEntry:
+    """One label in ``labels.json``, as far as a bundle is read."""
+
+    name: str
+
+
+def verify_bundle(folder: Path) -> Manifest:
+    """Check a bundle against its manifest, and its JSON files against their schemas.
 
     Parameters
     ----------
     folder : Path
-        From `labelsearch.delivery.export.export_bundle`.
-
-    Returns
-    -------
-    dict
-        The manifest: ``format``, ``labelsearch`` version, ``run``, ``tier``, ``stages`` and ``sha256`` by file.
+        Written by `labelsearch.delivery.export.export_bundle`.
 
     Raises
     ------
     BundleError
-        If there is no readable manifest, its format is unknown, or a file or folder is missing, changed, not in the
-        manifest, a link, or not what its schema says; it is named.
+        If the manifest cannot be read or its format is unknown, or if a file or folder is missing, changed, not in the
+        manifest, a symbolic link, or does not follow its schema. The message names the file.
     """
     manifest = _read_manifest(folder)
-    listed = manifest["sha256"]
+    listed = manifest.sha256
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_symlink():
-            raise BundleError(f"{folder}: {name!r} is a link")
+            raise BundleError(f"{folder}: {name!r} is a symbolic link")
         if not path.is_dir() and name != MANIFEST and name not in listed:
             raise BundleError(f"{folder}: {name!r} is not in the manifest")
     for name, digest in sorted(listed.items()):
@@ -48,47 +68,53 @@ def verify_bundle(folder: Path) -> dict[str, Any]:
             raise BundleError(f"{folder}: {name} is missing")
         with path.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != digest:
-                raise BundleError(f"{folder}: {name} has changed since it was exported")
-    for name in ("market.json", "strategies.json", "past.json", "schema.json", "experiment.toml"):
+                raise BundleError(f"{folder}: {name} has changed since the export")
+    for name in REQUIRED:
         if name not in listed:
             raise BundleError(f"{folder}: {name} is missing")
-    for name in ("market.json", "strategies.json", "past.json"):
-        read(folder, name)
-    for label in read(folder, "labels.json"):
-        read(folder, f"feature_sets/{label['name']}.json", "feature_sets/<label>.json")
-        read(folder, f"classifiers/{label['name']}/network.json", "classifiers/<label>/network.json")
+    for name in REQUIRED_JSON:
+        _checked(folder, name)
+    for label in read(folder, "labels.json", tuple[LabelEntry, ...]):
+        for kind in (FEATURE_SET, NETWORK):
+            _checked(folder, kind, label.name)
     return manifest
 
 
-def read(folder: Path, name: str, kind: str | None = None) -> Any:
-    """A JSON file, held against the schema of its kind, by default its own name; `BundleError` names it."""
-    data = _json(folder, name)
-    _check(folder, data, kind or name, name)
-    return data
+def read(folder: Path, kind: str, shape: type[T], label: str = "") -> T:
+    """Read a JSON file of a bundle, by its key in `labelsearch.live.schema.FILES`, as a dataclass or tuple of them.
+
+    Raises
+    ------
+    BundleError
+        If the file is missing, is not JSON or does not follow its schema.
+    """
+    return from_plain(shape, _checked(folder, kind, label))
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
+def _read_manifest(folder: Path) -> Manifest:
     if not (folder / MANIFEST).is_file():
-        raise BundleError(f"{folder} holds no bundle: {MANIFEST} is missing")
-    manifest = _json(folder, MANIFEST)
-    found = manifest.get("format") if isinstance(manifest, dict) else None
+        raise BundleError(f"{folder} is not a bundle: {MANIFEST} is missing")
+    data = _json(folder, MANIFEST)
+    found = data.get("format") if isinstance(data, dict) else None
     if found != FORMAT_VERSION:
-        raise BundleError(f"{folder}: format {found!r} of the bundle is unknown; this version reads {FORMAT_VERSION}")
-    _check(folder, manifest, MANIFEST, MANIFEST)
-    return manifest
+        raise BundleError(f"{folder}: unknown bundle format {found!r}; this version reads format {FORMAT_VERSION}")
+    return read(folder, MANIFEST, Manifest)
 
 
-def _json(folder: Path, name: str) -> Any:
-    try:
-        return strict_json.parse((folder / name).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BundleError(f"{folder}: {name} is missing") from None
-    except ValueError as error:
-        raise BundleError(f"{folder}: {name} is not JSON: {error}") from None
-
-
-def _check(folder: Path, data: Any, kind: str, name: str) -> None:
+def _checked(folder: Path, kind: str, label: str = "") -> Json:
+    name = kind.replace("<label>", label)
+    data = _json(folder, name)
     try:
         check(data, kind, f"{folder}: {name}")
     except ValueError as error:
         raise BundleError(str(error)) from None
+    return data
+
+
+def _json(folder: Path, name: str) -> Json:
+    try:
+        return parse((folder / name).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BundleError(f"{folder}: {name} is missing") from None
+    except ValueError as error:
+        raise BundleError(f"{folder}: {name} is not valid JSON: {error}") from None

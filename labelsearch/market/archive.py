@@ -1,7 +1,7 @@
-"""Files of bars: Parquet, CSV, and the zips of the exchange's public kline archive.
+"""Files of bars: Parquet, CSV, and the zip files of the exchange's public kline archive.
 
-An archive file is named ``BTCUSDT-1m-2020-01.zip`` or ``BTCUSDT-1m-2020-01-01.zip``, and so says which bars
-it holds. Its rows have twelve columns, mostly without a header, in milliseconds or, since 2025, microseconds.
+The name of an archive file, ``BTCUSDT-1m-2020-01.zip`` or ``BTCUSDT-1m-2020-01-01.zip``, gives symbol, interval and
+period. Its rows have twelve columns, mostly without a header; times are in milliseconds or, since 2025, microseconds.
 """
 
 import hashlib
@@ -22,54 +22,35 @@ from labelsearch.market.checks import Report, check, check_interval, common_step
 from labelsearch.market.readers import pick_symbol, read_csv, read_parquet
 from labelsearch.market.rules import BarError
 from labelsearch.market.store import merge
-from labelsearch.market.times import DAY_MS, native_times, parse_interval, row_of, time_text, to_ms
+from labelsearch.market.times import DAY_MS, native_times, next_month, parse_interval, row_of, time_text, to_ms
 
 _ARCHIVE_NAME = re.compile(r"([A-Z0-9]+)-(\d+[smhdwM]o?)-(\d{4})-(\d{2})(?:-(\d{2}))?(?![\d-])")
 _ANY_INTERVAL = re.compile(r"(?<=[-_])(\d{1,2}[smhd])(?=[-_.])")
-_LARGEST_MEMBER = 2 << 30  # no archive file comes near; a zip bomb does
+_LARGEST_MEMBER = 2 << 30  # far above any archive file; protects against zip bombs
 
 
 @dataclass(frozen=True)
 class FileName:
-    """What the name of a file says; None where it says nothing.
-
-    Attributes
-    ----------
-    symbol : str or None
-    interval_ms : int or None
-    start_ms, stop_ms : int or None
-        The day or month [start, stop), ms since the epoch, UTC.
-    """
+    """Contents of a file name; None where it has none."""
 
     symbol: str | None = None
     interval_ms: int | None = None
-    start_ms: int | None = None
+    start_ms: int | None = None  # the day or month [start, stop), ms since the epoch, UTC
     stop_ms: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class RawBars:
-    """A file as it stands, readable but not yet judged.
-
-    Attributes
-    ----------
-    file : Path
-    frame : pandas.DataFrame
-        Our columns; the index counts the file's data rows from 0.
-    interval_ms : int
-    name : FileName
-    archive : bool
-        True where the rows have the archive's twelve columns.
-    """
+    """The contents of a file, read but not checked."""
 
     file: Path
-    frame: pd.DataFrame
+    frame: pd.DataFrame  # our columns; the index counts the data rows of the file from 0
     interval_ms: int
     name: FileName
-    archive: bool
+    archive: bool  # whether the rows have the twelve columns of the archive
 
     def report(self) -> Report:
-        """All that is wrong with the file; `Report.refusal` is what `bars` would raise."""
+        """All faults of the file; `Report.refusal` is the error that `bars` would raise."""
         report = check(self.frame, self.interval_ms, self.file)
         try:
             self.bars("CHECK")
@@ -78,7 +59,7 @@ class RawBars:
         return report
 
     def bars(self, symbol: str) -> Bars:
-        """The file as bars; `BarError` with the first row that breaks a rule."""
+        """The file as bars; `BarError` names the first row that breaks a rule."""
         bars = Bars.from_frame(self.frame, symbol, self.interval_ms, self.file)
         check_interval(bars.open_time, self.interval_ms, self.file)
         if self.archive:
@@ -90,7 +71,7 @@ class RawBars:
         opened, native, per_ms = native_times(self.frame["open_time"], self.file)
         closed = pd.to_numeric(self.frame["close_time"], errors="coerce").to_numpy(dtype=np.float64)
         expected = native + self.interval_ms * per_ms - 1
-        # The exchange's few off-grid bars, after a halt, do not keep to the rule.
+        # the few off-grid bars of the exchange after a halt do not follow this rule
         wrong = (closed != expected) & (opened % self.interval_ms == 0)
         if wrong.any():
             i = int(wrong.argmax())
@@ -105,8 +86,8 @@ class RawBars:
         if outside.any():
             i = int(outside.argmax())
             rule = (
-                f"time {time_text(open_time[i])} is outside the period that the file name says, "
-                f"{time_text(start)} .. {time_text(stop)} UTC: written in another zone, or misnamed"
+                f"time {time_text(open_time[i])} is outside the period of the file name, "
+                f"{time_text(start)} .. {time_text(stop)} UTC: wrong time zone or wrong name"
             )
             raise BarError(rule, self.file, row_of(self.frame, i))
 
@@ -117,47 +98,43 @@ def read(path: str | Path, symbol: str | None = None, interval_ms: int | None = 
     Parameters
     ----------
     path : str or Path
-        ``.parquet``, ``.csv`` or the archive's ``.zip``. A sibling ``<file>.CHECKSUM`` is verified where
-        there is one.
+        ``.parquet``, ``.csv`` or a ``.zip`` of the archive; verified against ``<file>.CHECKSUM`` if that exists.
     symbol : str, optional
-        Name of the bars, by default the one that the file name says; picks the rows of a file that holds
-        several.
+        Symbol of the bars, by default that of the file name; selects the rows of a file with several symbols.
     interval_ms : int, optional
-        By default what the file name says (``-1m-``), else the most common time step.
+        By default that of the file name (``-1m-``), else the most common time step.
 
     Raises
     ------
     BarError
-        With file, row and rule.
+        Names file, row and rule.
     """
     raw = read_raw(path, symbol, interval_ms)
     name = symbol or raw.name.symbol
     if name is None:
-        raise BarError("the file name does not say the symbol: give one", path)
+        raise BarError("the file name does not contain the symbol: specify it", path)
     return raw.bars(name)
 
 
 def read_all(paths: Sequence[str | Path], symbol: str) -> Bars:
-    """Read several files of one symbol, in any order, as one.
-
-    Where they overlap they must be identical. Optional columns that not all have are left out.
+    """Read several files of one symbol, in any order, as one table; optional columns that not all have are dropped.
 
     Raises
     ------
     BarError
-        As `read`; files whose names say different symbols, files of different intervals, files that conflict.
+        As `read`; also if file names contain different symbols, intervals differ, or overlapping bars are not equal.
     """
     named = {str(path): parse_file_name(path).symbol for path in paths}
     names = {name for name in named.values() if name}
     if len(names) > 1:
         last = [path for path, name in named.items() if name][-1]
-        raise BarError(f"file names say different symbols: {', '.join(sorted(names))}", last)
+        raise BarError(f"the file names contain different symbols: {', '.join(sorted(names))}", last)
     parts = [read(path, symbol) for path in paths]
     return merge(parts, files=list(paths))[0]
 
 
 def read_raw(path: str | Path, symbol: str | None = None, interval_ms: int | None = None) -> RawBars:
-    """Read a file without judging its rows: parameters and errors as `read`."""
+    """Read a file without checking its rows; parameters and errors as for `read`."""
     path = Path(path)
     if not path.is_file():
         raise BarError("no such file", path)
@@ -178,20 +155,20 @@ def read_raw(path: str | Path, symbol: str | None = None, interval_ms: int | Non
         raise BarError("no rows", path)
     frame = pick_symbol(frame, symbol, path)
     if not pd.api.types.is_numeric_dtype(frame["open_time"].dtype):
-        frame = frame.assign(open_time=to_ms(frame["open_time"], path))  # words are slow to read: once
-        archive = False  # its columns, rewritten by someone: the close times are words too
+        frame = frame.assign(open_time=to_ms(frame["open_time"], path))  # reading text is slow, so only once
+        archive = False  # rewritten by another tool, close times are text too
     name = parse_file_name(path)
     interval_ms = interval_ms or name.interval_ms or common_step(to_ms(time_column(frame), path), path)
     return RawBars(path, frame, interval_ms, name, archive)
 
 
 def parse_file_name(path: str | Path) -> FileName:
-    """Read symbol, interval and period out of a file's name, as far as it says them.
+    """Symbol, interval and period of a file name, as far as it contains them.
 
     Raises
     ------
     BarError
-        An archive name with an interval that has no grid (weeks, months) or with a date that is none.
+        For an archive name with an interval without a fixed grid (weeks, months) or an invalid date.
     """
     path = Path(path)
     match = _ARCHIVE_NAME.match(path.name)
@@ -199,7 +176,7 @@ def parse_file_name(path: str | Path) -> FileName:
         found = _ANY_INTERVAL.search(path.name)
         try:
             return FileName(interval_ms=parse_interval(found[1]) if found else None)
-        except BarError:  # "_7m_" in a free name need not be an interval
+        except BarError:  # "_7m_" in another name need not be an interval
             return FileName()
     symbol, interval, year, month, day = match.groups()
     try:
@@ -208,23 +185,22 @@ def parse_file_name(path: str | Path) -> FileName:
     except BarError as error:
         raise BarError(error.rule, path) from None
     except ValueError:
-        raise BarError("the date in the file name is none", path) from None
+        raise BarError("the date in the file name is not valid", path) from None
     start_ms = int(start.timestamp() * 1000)
     if day:
         return FileName(symbol, interval_ms, start_ms, start_ms + DAY_MS)
-    following = start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
-    return FileName(symbol, interval_ms, start_ms, int(following.timestamp() * 1000))
+    return FileName(symbol, interval_ms, start_ms, int(next_month(start).timestamp() * 1000))
 
 
 def _only_member(path: Path) -> bytes:
-    """Unpack the one file in a zip; its check sum is verified on the way."""
+    """The content of the only file in a zip; the zip library verifies its checksum."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = [info for info in archive.infolist() if not info.is_dir()]
             if len(members) != 1:
-                raise BarError(f"the zip holds {len(members)} files, not one", path)
+                raise BarError(f"the zip contains {len(members)} files instead of one", path)
             if members[0].file_size > _LARGEST_MEMBER:
-                raise BarError(f"the zip unpacks to {members[0].file_size} bytes", path)
+                raise BarError(f"the unpacked file has {members[0].file_size} bytes, which is too large", path)
             content = archive.read(members[0])
     except (
         zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, MemoryError, IndexError
@@ -243,8 +219,8 @@ def _verify_checksum(path: Path) -> None:
         return
     words = checksum.read_bytes()[:1000].decode("latin-1").split()
     if not words or not re.fullmatch(r"[0-9a-fA-F]{64}", words[0]):
-        raise BarError("holds no sha256 digest", checksum)
+        raise BarError("contains no SHA-256 digest", checksum)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != words[0].lower():
-        raise BarError(f"sha256 is {digest[:12]}.., {checksum.name} says {words[0][:12].lower()}..", path)
+        raise BarError(f"SHA-256 is {digest[:12]}.., but {checksum.name} says {words[0][:12].lower()}..", path)

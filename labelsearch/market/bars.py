@@ -1,11 +1,10 @@
-"""Bars: the one type that everything else takes.
+"""Bars, the common type of all market data.
 
-Shapes: ``T`` bars. Times are milliseconds since the epoch in UTC and name the start of a bar.
+Shapes: ``T`` bars. The time of a bar is that of its start, in milliseconds since the epoch, UTC.
 """
 
 import hashlib
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,43 +20,27 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Bars:
-    """Bars of one symbol, in time order; minutes may be missing unless it comes from `on_grid`.
-
-    Attributes
-    ----------
-    symbol : str
-    interval_ms : int
-        Length of a bar in milliseconds: 60_000 for minutes.
-    open_time : int64 array, shape (T,)
-        Start of each bar, milliseconds since the epoch, UTC; strictly increasing, multiples of `interval_ms`.
-    open, high, low, close : float64 array, shape (T,)
-        Prices, in the quote currency.
-    volume : float64 array, shape (T,)
-        In the base currency.
-    quote_volume, trades, taker_buy_volume : float64 array, shape (T,), or None
-        Volume in the quote currency, number of trades, part of `volume` that buyers took; None where unknown.
-    filled : bool array, shape (T,)
-        True where a missing bar was carried forward by `on_grid`. All False where not given.
+    """Bars of one symbol in time order; bars may be missing unless the table comes from `on_grid`.
 
     Raises
     ------
     BarError
-        Arrays of different lengths, times unsorted or off the grid. Prices and volumes are checked where bars
-        come in, by `from_frame`.
+        If arrays differ in length, or times are unsorted or off the grid. Prices and volumes are checked by
+        `from_frame`, where bars enter the program.
     """
 
     symbol: str
-    interval_ms: int
-    open_time: NDArray[np.int64]
-    open: Floats
+    interval_ms: int  # length of a bar
+    open_time: NDArray[np.int64]  # (T,) strictly increasing multiples of the interval
+    open: Floats  # (T,) prices in the quote currency
     high: Floats
     low: Floats
     close: Floats
-    volume: Floats
-    quote_volume: Floats | None = None
-    trades: Floats | None = None
-    taker_buy_volume: Floats | None = None
-    filled: NDArray[np.bool_] = None  # type: ignore[assignment]
+    volume: Floats  # in the base currency
+    quote_volume: Floats | None = None  # in the quote currency; None where unknown, as in the next two
+    trades: Floats | None = None  # number of trades
+    taker_buy_volume: Floats | None = None  # part of the volume bought by takers
+    filled: NDArray[np.bool_] = None  # type: ignore[assignment]  # missing bars carried forward by `on_grid`
 
     def __post_init__(self) -> None:
         if self.filled is None:
@@ -65,7 +48,7 @@ class Bars:
         for name, dtype in _DTYPES.items():
             value = getattr(self, name)
             if value is not None:
-                # Writable and contiguous: read-only arrays would make compiled kernels compile a second time.
+                # writable and contiguous: kernels would be compiled a second time for read-only arrays
                 array = np.require(value, dtype=dtype, requirements=["C", "W"])
                 if array.shape != (len(self.open_time),):
                     raise BarError(f"{name} has shape {array.shape}, not {(len(self.open_time),)}")
@@ -86,15 +69,15 @@ class Bars:
 
     @property
     def index(self) -> pd.DatetimeIndex:
-        """Start of each bar, as pandas times in UTC, shape (T,)."""
+        """Start of each bar, as pandas times in UTC, (T,)."""
         return pd.DatetimeIndex(self.open_time.astype("datetime64[ms]"), tz="UTC", name="open_time")
 
     @property
     def vwap(self) -> Floats:
-        """Volume-weighted price of each bar, shape (T,), quote currency.
+        """Volume-weighted price of each bar (T,), quote currency.
 
-        ``quote_volume / volume``, or ``(high + low + close) / 3`` without quote volume; the previous close
-        where `volume` is 0, and for the first bar its own close.
+        ``quote_volume / volume``, or ``(high + low + close) / 3`` without quote volume. Where the volume is 0 it is the
+        previous close, for the first bar its own close.
         """
         previous = np.concatenate([self.close[:1], self.close[:-1]])
         traded = self.volume > 0
@@ -103,19 +86,19 @@ class Bars:
         return np.where(traded, self.quote_volume / np.where(traded, self.volume, 1.0), previous)
 
     def rows(self, start: int | None, stop: int | None) -> "Bars":
-        """Bars `start` up to but not including `stop`, by position as a slice; arrays are views."""
+        """Bars ``start`` to ``stop - 1`` by position; arrays are views."""
         return self._take(slice(start, stop))
 
     def between(self, start_ms: int | None = None, stop_ms: int | None = None) -> "Bars":
-        """Bars that start in [`start_ms`, `stop_ms`); None leaves that side open. May be empty."""
+        """Bars that start in [start_ms, stop_ms), perhaps none; None leaves a side open."""
         start = 0 if start_ms is None else int(np.searchsorted(self.open_time, start_ms))
         stop = len(self) if stop_ms is None else int(np.searchsorted(self.open_time, stop_ms))
         return self.rows(start, max(start, stop))
 
     def on_grid(self) -> "Bars":
-        """Make the grid dense from the first to the last bar.
+        """The dense grid from the first to the last bar.
 
-        A missing bar has open = high = low = close = the last close, nothing traded, and `filled` True.
+        A missing bar gets open = high = low = close = the last close, zero volume, and ``filled``.
         """
         if len(self) == 0:
             return self
@@ -125,8 +108,8 @@ class Bars:
             return self
         present = np.zeros(n_grid, dtype=np.bool_)
         present[position] = True
-        last = np.cumsum(present) - 1  # the bar that each grid point carries
-        changes: dict[str, Any] = {
+        last = np.cumsum(present) - 1  # the last present bar at each grid point
+        changes: dict[str, NDArray] = {
             "open_time": self.open_time[0] + np.arange(n_grid, dtype=np.int64) * self.interval_ms,
             "filled": np.where(present, self.filled[last], True),
         }
@@ -136,48 +119,48 @@ class Bars:
             value = getattr(self, name)
             if value is not None:
                 changes[name] = np.where(present, value[last], 0.0)
-        return replace(self, **changes)
+        return replace(self, **changes)  # type: ignore[arg-type]
 
     def present(self) -> "Bars":
-        """The bars that the exchange sent: without those that `on_grid` filled in."""
+        """The bars without those that `on_grid` filled in."""
         return self._take(~self.filled) if self.filled.any() else self
 
     def digest(self) -> str:
-        """Sha256, in hex, of symbol, interval and every array; the same on any platform."""
+        """SHA-256 in hex of symbol, interval and every array; the same on any platform."""
         sha = hashlib.sha256(f"bars 1\n{self.symbol}\n{self.interval_ms}\n{len(self)}\n".encode())
         for name, dtype in _DTYPES.items():
             value = getattr(self, name)
             sha.update(f"{name} {value is not None}\n".encode())
             if value is not None:
-                # Adding 0 turns -0.0 into 0.0, which is the same volume.
+                # adding 0 turns -0.0 into 0.0, the same volume
                 array = value if dtype is np.bool_ else value + dtype(0)
                 sha.update(array.astype(np.dtype(dtype).newbyteorder("<")).tobytes())
         return sha.hexdigest()
 
     def to_frame(self) -> pd.DataFrame:
-        """A table with one row a bar, indexed by `index`; unknown columns are left out."""
+        """A table with one row per bar, indexed by `index`, without unknown columns."""
         names = [name for name in _DTYPES if name != "open_time" and getattr(self, name) is not None]
         return pd.DataFrame({name: getattr(self, name) for name in names}, index=self.index)
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, symbol: str, interval_ms: int = 60_000, file: object = None) -> "Bars":
-        """Check a table and make bars of it.
+        """Bars from a table, which is checked.
 
         Parameters
         ----------
         frame : pandas.DataFrame
-            Column or index `open_time` (see `to_ms` for what it may hold), columns open, high, low, close,
-            volume; optional quote_volume, trades, taker_buy_volume, filled. Other columns are ignored.
+            Column or index ``open_time`` as `to_ms` accepts it; columns open, high, low, close and volume; optional
+            quote_volume, trades, taker_buy_volume and filled. Other columns are ignored.
         symbol : str
         interval_ms : int
-            Times off its grid are floored to it.
+            Times are rounded down to its grid.
         file : optional
             Named in errors.
 
         Raises
         ------
         BarError
-            With the first row that breaks a rule.
+            Names the first row that breaks a rule.
         """
         require_columns(frame, file)
         if len(frame) == 0:
@@ -192,9 +175,8 @@ class Bars:
         return cls(symbol, interval_ms, open_time, **columns, filled=filled)  # type: ignore[arg-type]
 
     def _take(self, which: slice | NDArray) -> "Bars":
-        arrays: dict[str, Any] = {name: getattr(self, name) for name in _DTYPES}
-        arrays = {name: None if value is None else value[which] for name, value in arrays.items()}
-        return replace(self, **arrays)
+        arrays = ((name, getattr(self, name)) for name in _DTYPES)
+        return replace(self, **{name: None if array is None else array[which] for name, array in arrays})  # type: ignore[arg-type]
 
 
 _DTYPES: dict[str, type] = {
@@ -205,7 +187,7 @@ _DTYPES: dict[str, type] = {
 
 
 def require_columns(frame: pd.DataFrame, file: object = None) -> None:
-    """Refuse a table without the needed columns, and name those it lacks."""
+    """Raise `BarError` for a table that lacks required columns."""
     lacking = [name for name in REQUIRED if name not in frame]
     if "open_time" not in frame and frame.index.name != "open_time":
         lacking.insert(0, "open_time")
@@ -214,14 +196,14 @@ def require_columns(frame: pd.DataFrame, file: object = None) -> None:
 
 
 def time_column(frame: pd.DataFrame) -> pd.Series:
-    """The times of a table, from its column or its index."""
+    """The times of a table, from its column or index."""
     if "open_time" in frame:
         return frame["open_time"]
     return frame.index.to_series().reset_index(drop=True)
 
 
 def number_columns(frame: pd.DataFrame) -> dict[str, Floats]:
-    """The known columns as new float64 arrays, shape (T,); what is not a number is NaN."""
+    """The known columns as new float64 arrays (T,); NaN for anything that is not a number."""
     names = [name for name in (*REQUIRED, *OPTIONAL) if name in frame]
     return {name: _numbers(frame[name]) for name in names}
 

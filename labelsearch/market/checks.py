@@ -1,4 +1,4 @@
-"""Everything that is wrong with a table of bars, also with one that would be refused."""
+"""A report on all faults of a table of bars, including tables that cannot be read as bars."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from labelsearch.market.times import DAY_MS, interval_name, to_ms
 
 @dataclass(frozen=True)
 class Gap:
-    """Missing bars: the start of the first and of the last one (ms, UTC), and how many."""
+    """Missing bars: start of the first and of the last one (ms, UTC), and their number."""
 
     first_ms: int
     last_ms: int
@@ -22,7 +22,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Run:
-    """Consecutive bars without volume: the start of the first one (ms, UTC), and how many."""
+    """Consecutive bars without volume: start of the first one (ms, UTC), and their number."""
 
     first_ms: int
     length: int
@@ -30,44 +30,22 @@ class Run:
 
 @dataclass(frozen=True)
 class Report:
-    """What `check` found.
-
-    Attributes
-    ----------
-    interval_ms : int
-    rows, expected_rows : int
-        Rows there are, and bars of a dense grid from the first to the last time.
-    first_ms, last_ms : int
-        Earliest and latest bar, ms since the epoch, UTC, on the grid.
-    gaps : tuple of Gap
-        In time order.
-    duplicates, unsorted : int
-        Rows whose bar an earlier row has; rows earlier than the row before them.
-    off_grid : int
-        Rows whose time is not a multiple of the interval; they are floored on reading.
-    zero_volume_runs : tuple of Run
-        Longest first. A gap ends a run.
-    bad_prices, bad_volumes, ohlc_violations : int
-        Rows with a price that is not finite or not positive; with a volume that is not finite, negative or
-        less than its taker part; with high below low, or open or close outside [low, high].
-    refusal : str or None
-        The error that reading the table as bars gives, None where it is fine.
-    """
+    """Result of `check`; times are of bars on the grid, ms since the epoch, UTC."""
 
     interval_ms: int
     rows: int
-    expected_rows: int
+    expected_rows: int  # of a dense grid from the first to the last bar
     first_ms: int
     last_ms: int
-    gaps: tuple[Gap, ...]
-    duplicates: int
-    unsorted: int
-    off_grid: int
-    zero_volume_runs: tuple[Run, ...]
-    bad_prices: int
-    bad_volumes: int
-    ohlc_violations: int
-    refusal: str | None = None
+    gaps: tuple[Gap, ...]  # in time order
+    duplicates: int  # rows whose bar occurs in an earlier row
+    unsorted: int  # rows earlier than the previous row
+    off_grid: int  # rows whose time is not a multiple of the interval; it is rounded down on reading
+    zero_volume_runs: tuple[Run, ...]  # longest first; a gap ends a run
+    bad_prices: int  # rows with a price that is not finite or not positive
+    bad_volumes: int  # rows with a volume that is not finite, negative or less than its taker part
+    ohlc_violations: int  # rows with high below low, or open or close outside [low, high]
+    refusal: str | None = None  # the error of reading the table as bars
 
     @property
     def missing(self) -> int:
@@ -81,17 +59,17 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """True where the table can be read as bars; gaps and quiet bars are no fault."""
+        """Whether the table can be read as bars; gaps and bars without volume are not faults."""
         return self.refusal is None
 
 
 def check(data: pd.DataFrame | Bars, interval_ms: int | None = None, file: object = None) -> Report:
-    """List all that is wrong with a table of bars.
+    """Report all faults of a table of bars.
 
     Parameters
     ----------
     data : pandas.DataFrame or Bars
-        A table as `Bars.from_frame` takes it. Bars that `on_grid` filled count as missing.
+        A table as for `Bars.from_frame`. Bars filled in by `on_grid` count as missing.
     interval_ms : int, optional
         By default that of the bars, or the most common time step of the table.
     file : optional
@@ -100,7 +78,7 @@ def check(data: pd.DataFrame | Bars, interval_ms: int | None = None, file: objec
     Raises
     ------
     BarError
-        Only for what cannot be looked at at all: no rows, missing columns, times that cannot be read.
+        Only for a table that cannot be examined: without rows or required columns, or with unreadable times.
     """
     if isinstance(data, Bars):
         interval_ms, frame = data.interval_ms, data.present().to_frame()
@@ -126,7 +104,7 @@ def check(data: pd.DataFrame | Bars, interval_ms: int | None = None, file: objec
         expected_rows=int((unique[-1] - unique[0]) // interval_ms) + 1,
         first_ms=int(unique[0]),
         last_ms=int(unique[-1]),
-        gaps=_gaps(unique, interval_ms),
+        gaps=gaps_between(unique, interval_ms),
         duplicates=len(frame) - len(unique),
         unsorted=int((np.diff(open_time) < 0).sum()),
         off_grid=int((exact != open_time).sum()),
@@ -139,17 +117,11 @@ def check(data: pd.DataFrame | Bars, interval_ms: int | None = None, file: objec
 
 
 def common_step(open_time: NDArray[np.int64], file: object = None) -> int:
-    """Give the most common step between neighbouring times, in ms.
-
-    Raises
-    ------
-    BarError
-        Where there is none, or where it does not divide a day.
-    """
+    """The most common step between neighbouring times, ms; `BarError` if there is none or it does not divide a day."""
     steps = np.diff(open_time)
     steps = steps[steps > 0]
     if len(steps) == 0:
-        raise BarError("the interval cannot be told from the times", file)
+        raise BarError("the interval cannot be determined from the times", file)
     values, counts = np.unique(steps, return_counts=True)
     step = int(values[counts.argmax()])
     if step % 1000 or DAY_MS % step:
@@ -158,14 +130,15 @@ def common_step(open_time: NDArray[np.int64], file: object = None) -> int:
 
 
 def check_interval(open_time: NDArray[np.int64], interval_ms: int, file: object = None) -> None:
-    """Refuse times whose most common step is not `interval_ms`; two rows or fewer tell nothing."""
+    """Raise `BarError` if the most common step is not the interval; it is unknown for two rows or fewer."""
     steps = np.diff(open_time - open_time % interval_ms)
     if (steps > 0).sum() > 1 and common_step(open_time, file) != interval_ms:
         named, found = interval_name(interval_ms), interval_name(common_step(open_time, file))
         raise BarError(f"bars of {named} expected, the most common time step is {found}", file)
 
 
-def _gaps(open_time: NDArray[np.int64], interval_ms: int) -> tuple[Gap, ...]:
+def gaps_between(open_time: NDArray[np.int64], interval_ms: int) -> tuple[Gap, ...]:
+    """Missing bars between sorted times (T,)."""
     before = np.flatnonzero(np.diff(open_time) > interval_ms)
     return tuple(
         Gap(int(start + interval_ms), int(stop - interval_ms), int((stop - start) // interval_ms - 1))
@@ -177,7 +150,7 @@ def _zero_runs(open_time: NDArray[np.int64], volume: NDArray, interval_ms: int) 
     quiet = np.flatnonzero(volume == 0)
     if len(quiet) == 0:
         return ()
-    # Neighbouring rows with no gap between them have neighbouring times.
+    # neighbouring rows without a gap have neighbouring times
     breaks = np.flatnonzero(np.diff(open_time[quiet]) != interval_ms) + 1
     runs = [Run(int(open_time[rows[0]]), len(rows)) for rows in np.split(quiet, breaks)]
     return tuple(sorted(runs, key=lambda run: (-run.length, run.first_ms)))

@@ -1,9 +1,9 @@
-"""File formats: a Parquet file or CSV text as one plain table with our column names, nothing judged yet."""
+"""Parquet and CSV files as plain tables with our column names; values are not checked yet."""
 
 import io
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ ARCHIVE_COLUMNS = (
     "taker_buy_volume", "taker_buy_quote_volume", "ignore",
 )  # fmt: skip
 
-# Names that other tools give our columns; where a file has several, the first counts.
+# other names of our columns; if a file has several, the first counts
 _ALIASES = {
     "open_time": ("timestamp", "open_timestamp", "datetime", "time", "date"),
     "volume": ("base_volume",),
@@ -27,25 +27,20 @@ _ALIASES = {
     "taker_buy_quote_volume": ("taker_buy_quote_asset_volume", "taker_quote_vol"),
     "symbol": ("ticker",),
 }
-# Before 3.1 the default could miss the nearest double by one bit; from 3.1 on the option itself warns.
-_EXACT: dict[str, Any] = (
+# before 3.1 the default may miss the nearest double by one bit; from 3.1 on the option itself warns
+_EXACT: dict[str, Literal["round_trip"]] = (
     {"float_precision": "round_trip"} if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1) else {}
 )
 
 
 def read_parquet(path: Path) -> pd.DataFrame:
-    """Read the known columns of a Parquet file.
-
-    Raises
-    ------
-    BarError
-        Bytes that are no Parquet file, missing columns, a column that does not hold numbers.
-    """
+    """The known columns of a Parquet file; `BarError` for other files, missing or non-numeric columns."""
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             names = _our_names(file.schema_arrow.names)
             _require(set(names.values()), path)
             table = file.read(columns=list(names))
+            table.validate(full=True)  # text of a damaged file may not be UTF-8
             columns = {names[name]: _parquet_column(table[name], name, path) for name in names}
     except BarError:
         raise
@@ -64,16 +59,16 @@ def _parquet_column(column: pa.ChunkedArray, name: str, path: Path) -> pd.Series
     if name == "filled":
         return column.cast(pa.bool_()).to_pandas()
     if pa.types.is_boolean(column.type):
-        raise BarError(f"column {name} holds no numbers", path)
+        raise BarError(f"column {name} is not numeric", path)
     try:
         values = column.cast(pa.float64(), safe=False).to_numpy()
     except pa.ArrowException:
-        raise BarError(f"column {name} holds no numbers ({column.type})", path) from None
+        raise BarError(f"column {name} is not numeric ({column.type})", path) from None
     return pd.Series(np.array(values))
 
 
 def read_csv(content: bytes, path: Path) -> tuple[pd.DataFrame, bool]:
-    """Read CSV text: with a header of known names, or the archive's twelve columns without one.
+    """Read CSV text with a header of known names, or without one in the twelve columns of the archive.
 
     Parameters
     ----------
@@ -86,12 +81,12 @@ def read_csv(content: bytes, path: Path) -> tuple[pd.DataFrame, bool]:
     pandas.DataFrame
         The known columns, under our names.
     bool
-        True where the file has the archive's twelve columns.
+        Whether the file has the twelve columns of the archive.
 
     Raises
     ------
     BarError
-        Bytes that are no text, rows of different lengths, missing columns, no rows.
+        For bytes that are not text, rows of different lengths, missing columns, or no rows.
     """
     first = content[:4096].lstrip(b"\xef\xbb\xbf").split(b"\n", 1)[0].decode("latin-1").strip()
     cells = [cell.strip().strip('"') for cell in first.split(",")]
@@ -99,10 +94,10 @@ def read_csv(content: bytes, path: Path) -> tuple[pd.DataFrame, bool]:
     if not first:
         raise BarError("no rows" if not content.strip() else "the first line is empty", path)
     if bare and len(cells) != len(ARCHIVE_COLUMNS):
-        raise BarError(f"no header, and {len(cells)} columns where the archive has 12", path, 1)
+        raise BarError(f"no header and {len(cells)} columns instead of the 12 of the archive", path, 1)
     try:
         with warnings.catch_warnings():
-            # Rows longer than the header would otherwise lose their last cells.
+            # rows longer than the header would lose their last cells
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(
                 io.BytesIO(content),
@@ -125,10 +120,7 @@ def read_csv(content: bytes, path: Path) -> tuple[pd.DataFrame, bool]:
 
 
 def pick_symbol(frame: pd.DataFrame, symbol: str | None, path: Path) -> pd.DataFrame:
-    """Keep the rows of one symbol of a file that holds several; a file without that column stays as it is.
-
-    The index keeps the numbers of the rows.
-    """
+    """The rows of one symbol of a file that contains several, with their row numbers as index; else the whole table."""
     if "symbol" not in frame:
         return frame
     held = sorted(str(name) for name in frame["symbol"].unique())
@@ -136,13 +128,13 @@ def pick_symbol(frame: pd.DataFrame, symbol: str | None, path: Path) -> pd.DataF
         return frame.drop(columns="symbol")
     if symbol is None or symbol not in held:
         shown = ", ".join(held[:10]) + (", .." if len(held) > 10 else "")
-        wanted = "say which one" if symbol is None else f"none is {symbol}"
-        raise BarError(f"holds {len(held)} symbols, {wanted}: {shown}", path)
+        wanted = "choose one" if symbol is None else f"not {symbol}"
+        raise BarError(f"contains {len(held)} symbols, {wanted}: {shown}", path)
     return frame[(frame["symbol"] == symbol).to_numpy()].drop(columns="symbol")
 
 
 def _our_names(given: list[str]) -> dict[str, str]:
-    """Map a file's column names to ours; unknown ones are left out."""
+    """Our names of the known columns of a file, by theirs."""
     plain = {name.strip().lower().replace(" ", "_"): name for name in reversed(given)}
     names: dict[str, str] = {}
     for ours in (*ARCHIVE_COLUMNS, "symbol", "filled"):

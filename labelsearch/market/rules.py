@@ -1,4 +1,4 @@
-"""What a bar must hold, and the one error that says which row breaks it."""
+"""Rules that bars must satisfy, and the error that names the row that breaks one."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ Columns = Mapping[str, NDArray[np.float64]]
 
 
 class BarError(InputError):
-    """Bars, or a file of them, that break a rule.
+    """Bars, or a file of bars, that break a rule.
 
     Parameters
     ----------
     rule : str
-        What is wrong, in one line.
-    file : str, optional
-        The file it is wrong in.
+        What is wrong; written in one line.
+    file : object, optional
+        File name.
     row : int, optional
-        The data row, counted from 1; a header line is not counted.
+        Data row, counted from 1 without a header line.
     """
 
     def __init__(self, rule: str, file: object = None, row: int | None = None) -> None:
@@ -40,25 +40,15 @@ class BarError(InputError):
 
 @dataclass(frozen=True, eq=False)
 class Fault:
-    """One rule and the rows that break it.
+    """A rule and the rows that break it."""
 
-    Attributes
-    ----------
-    kind : str
-        ``price``, ``volume`` or ``ohlc``.
-    rule : str
-        What is wrong, in words.
-    rows : bool array, shape (T,)
-        True where the rule is broken.
-    """
-
-    kind: str
-    rule: str
-    rows: NDArray[np.bool_]
+    kind: str  # ``price``, ``volume`` or ``ohlc``
+    rule: str  # what is wrong
+    rows: NDArray[np.bool_]  # (T,)
 
 
 def faults(columns: Columns) -> Iterator[Fault]:
-    """Give every rule on prices and volumes that some row breaks.
+    """Every rule on prices and volumes that some row breaks.
 
     Parameters
     ----------
@@ -84,6 +74,6 @@ def _rules(columns: Columns) -> Iterator[Fault]:
         value = columns[name]
         yield Fault("ohlc", f"{name} is outside [low, high]", (value < low) | (value > high))
     if "taker_buy_volume" in columns:
-        # The slack forgives sums of rounded trades, not a wrong column.
+        # The tolerance allows for sums of rounded trades, not for a wrong column.
         above = columns["taker_buy_volume"] > columns["volume"] * (1 + 1e-9) + 1e-9
         yield Fault("volume", "taker_buy_volume is above volume", above)

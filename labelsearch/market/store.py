@@ -1,4 +1,4 @@
-"""A folder of bars: ``root/<SYMBOL>/<interval>.parquet``. A missing bar stays missing in it."""
+"""A folder of bars, ``root/<SYMBOL>/<interval>.parquet``; missing bars stay missing."""
 
 import os
 import re
@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import replace as with_fields
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -25,39 +24,31 @@ _SYMBOL = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 
 @dataclass(frozen=True)
 class Added:
-    """What `Store.add` did.
+    """Result of `Store.add`."""
 
-    Attributes
-    ----------
-    new, same, replaced : int
-        Rows that were not there; that were there, identical; that were there with other values.
-    dropped : tuple of str
-        Optional columns left out, because not all bars have them.
-    """
-
-    new: int
-    same: int
-    replaced: int
-    dropped: tuple[str, ...] = ()
+    new: int  # rows that were not stored
+    same: int  # rows that were stored with equal values
+    replaced: int  # rows that were stored with other values
+    dropped: tuple[str, ...] = ()  # optional columns left out because not all bars have them
 
 
 class Store:
-    """Bars on disk, one file a symbol and interval.
+    """Bars on disk, one file per symbol and interval.
 
-    Files are written whole and renamed into place: a reader, or a crash at any moment, sees the old or the
-    new one. Processes that `add` to the same symbol at once take turns, where the system has file locks.
+    Files are written completely and then renamed, so that readers and crashes only ever meet the old or the new file.
+    Concurrent calls of `add` for one symbol wait for each other on systems with file locks.
 
     Parameters
     ----------
     root : str or Path
-        The folder; made by the first `save`.
+        The folder; created by the first `save`.
     """
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
 
     def symbols(self) -> list[str]:
-        """Names of the symbols in the store, sorted."""
+        """Symbols in the store, sorted."""
         return sorted({symbol for symbol, _ in self.contents()})
 
     def contents(self) -> list[tuple[str, str]]:
@@ -70,19 +61,15 @@ class Store:
         )
 
     def path(self, symbol: str, interval: str = "1m") -> Path:
-        """Where the bars of a symbol are kept; `BarError` where the names are no names."""
+        """File of the bars of a symbol; `BarError` for an invalid symbol or interval."""
         if not _SYMBOL.fullmatch(symbol):
-            raise BarError(f"{symbol!r} is no symbol: letters, digits, '.', '_' and '-', no leading dot")
+            raise BarError(
+                f"{symbol!r} is not a valid symbol: use letters, digits, '.', '_' and '-', and no dot at the start"
+            )
         return self.root / symbol / f"{interval_name(parse_interval(interval))}.parquet"
 
     def save(self, bars: Bars) -> Path:
-        """Write bars in place of any that are stored; those that `on_grid` filled are left out.
-
-        Returns
-        -------
-        Path
-            The file.
-        """
+        """Replace the stored bars by these, without those filled in by `on_grid`; returns the file."""
         bars = bars.present()
         if len(bars) == 0:
             raise BarError("no bars to store")
@@ -91,7 +78,7 @@ class Store:
         times = pa.array(bars.open_time, pa.timestamp("ms", tz="UTC"))
         table = pa.table({"open_time": times, **{name: pa.array(getattr(bars, name)) for name in names}})
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Not *.parquet: a leftover of a crash must not look like stored bars.
+        # not *.parquet, so that a leftover of a crash is not taken for stored bars
         temporary = path.with_name(f".{path.stem}.{uuid4().hex}.tmp")
         try:
             with temporary.open("wb") as file:
@@ -105,12 +92,12 @@ class Store:
         return path
 
     def load(self, symbol: str, interval: str = "1m", start_ms: int | None = None, stop_ms: int | None = None) -> Bars:
-        """Read the bars that start in [`start_ms`, `stop_ms`); None leaves that side open.
+        """The stored bars that start in [start_ms, stop_ms); None leaves a side open.
 
         Raises
         ------
         BarError
-            Nothing stored for the symbol (names those there are), a damaged file, or no bars in the range.
+            If there are none of the symbol or in the range, or the file is damaged.
         """
         path = self.path(symbol, interval)
         if not path.is_file():
@@ -130,13 +117,12 @@ class Store:
         ----------
         bars : Bars
         replace : bool
-            Where both have a bar, with other values: take the new one. Also permits to lose a stored column
-            that the new bars lack.
+            Let new bars replace stored bars with other values, and drop stored columns that the new bars lack.
 
         Raises
         ------
         BarError
-            Without `replace`, at the first time where the two differ; nothing is written then.
+            Without ``replace``, if the two differ; names the first time. Nothing is written then.
         """
         bars = bars.present()
         if len(bars) == 0:
@@ -154,7 +140,7 @@ class Store:
         lost = set(_optional(stored)) - set(_optional(bars))
         if lost and not replace:
             names = ", ".join(sorted(lost))
-            raise BarError(f"the new bars lack {names}, which the stored ones have; replace drops it", path)
+            raise BarError(f"the new bars lack {names}, which the stored bars have; replace drops it", path)
         merged, replaced = merge([stored, bars], replace=replace, files=[path, "new bars"])
         new = len(merged) - len(stored)
         same = len(bars) - new - replaced
@@ -171,28 +157,28 @@ def merge(parts: Sequence[Bars], replace: bool = False, files: Sequence[object] 
     Parameters
     ----------
     parts : sequence of Bars
-        Of one symbol and interval. Optional columns that not all have are left out.
+        Of one symbol and interval. Optional columns that not all have are dropped.
     replace : bool
-        Where parts differ, the last one counts.
+        Where parts differ, use the last one.
     files : sequence, optional
-        A name for each part, for errors.
+        A name of each part for errors.
 
     Returns
     -------
     Bars
     int
-        Number of bars that were replaced.
+        Number of replaced bars.
 
     Raises
     ------
     BarError
-        Parts of different symbols or intervals; without `replace`, the first time at which two parts differ.
+        If symbols or intervals differ; without ``replace``, if two parts differ at some time.
     """
     named = list(files) if files is not None else [None] * len(parts)
     for part, file in zip(parts, named, strict=True):
         if (part.symbol, part.interval_ms) != (parts[0].symbol, parts[0].interval_ms):
             kinds = [f"{p.symbol} {interval_name(p.interval_ms)}" for p in (part, parts[0])]
-            raise BarError(f"{kinds[0]} bars do not go together with {kinds[1]} bars", file)
+            raise BarError(f"{kinds[0]} bars cannot be merged with {kinds[1]} bars", file)
     names = [*REQUIRED, *(n for n in OPTIONAL if all(getattr(part, n) is not None for part in parts))]
     times = np.concatenate([part.open_time for part in parts])
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
@@ -206,10 +192,10 @@ def merge(parts: Sequence[Bars], replace: bool = False, files: Sequence[object] 
         i = int(differs.argmax())
         raise _conflict(parts, named, columns, times, int(earlier[i]), int(later[i]))
     keep = np.delete(order, same_time)  # a stable sort leaves the last part's row as the last of its time
-    arrays: dict[str, Any] = {name: values[keep] for name, values in columns.items()}
+    arrays: dict[str, NDArray | None] = {name: values[keep] for name, values in columns.items()}
     arrays |= {name: None for name in OPTIONAL if name not in columns}
     filled = np.concatenate([part.filled for part in parts])[keep]
-    merged = with_fields(parts[0], open_time=times[keep], filled=filled, **arrays)
+    merged = with_fields(parts[0], open_time=times[keep], filled=filled, **arrays)  # type: ignore[arg-type]
     return merged, int(differs.sum())
 
 
@@ -232,7 +218,7 @@ def _optional(bars: Bars) -> list[str]:
 
 @contextmanager
 def _turn(folder: Path) -> Iterator[None]:
-    """Keep other processes from reading, merging and writing in between: one of the two would be lost."""
+    """Hold the lock of a folder, so that no other process reads or writes between our reading and writing."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -240,12 +226,12 @@ def _turn(folder: Path) -> Iterator[None]:
         return
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # ends when the file is closed, also by a crash
+        fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed, also by a crash
         yield
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself last through a power cut, where the system can."""
+    """Make a rename survive a power failure, where the system can."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:

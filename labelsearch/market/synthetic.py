@@ -1,6 +1,6 @@
 """A synthetic market: minutes that look like BTC/USDT in 2018-2019, with a hidden drift of known size.
 
-The log return of bar t, from the close before to its close, is
+The log return of bar t, from the previous close to its own, is
 
     r_t = k v_t (sqrt(1 - E^2) e_t + E D_t),    v_t = V s(m_t) a_t exp(x_t) sqrt(g_t),
 
@@ -10,17 +10,17 @@ with
   the UTC day; a_t: a regime, calm, normal or stormy (Markov chain, days long); x_t: the sum of a slow and a
   fast Gaussian AR(1), half-lives 10 days and 90 minutes; g_t: a GARCH(1, 1), half-life 23 minutes.
   Each of s^2, a^2, exp(2 x) and g has mean 1.
-* e_t: the news, variance 1: a Student-t shock with 5 degrees of freedom, now and then a jump of 8 sd, and a
-  small part that falls between the last close and the open. Its sign is independent of everything else:
-  at edge 0 returns are a martingale difference, nothing known at t predicts the sign of what follows.
+* e_t: the news, variance 1: a Student-t shock with 5 degrees of freedom, rare jumps of 8 sd, and a small part
+  between the last close and the open. Its sign is independent of everything else: at edge 0 returns are a
+  martingale difference, and nothing known at t predicts the sign of later returns.
 * D_t: the hidden drift, a stationary Gaussian AR(1) of variance 1 and half-life `half_life` bars. E is
-  `edge`, the drift's Sharpe ratio per bar and its correlation with the bar's return. D lasts, and returns
-  reveal it, so that trend features see it.
+  `edge`, the Sharpe ratio of the drift per bar and its correlation with the return of the bar. D is persistent
+  and part of returns, so that trend features can detect it.
 * k = 1 / sqrt(1 + E^2 (R - 1)), R = 1 + 2 sum_{j<1440} (1 - j / 1440) phi^j, phi = 2^(-1 / half_life): the
-  drift adds up over a day where news does not; k keeps the variance of a day's return as it is at edge 0.
+  drift accumulates over a day while news does not; k keeps the variance of daily returns at its value for edge 0.
 
-High and low are drawn from the law of the maximum and minimum of a Brownian bridge from open to close. Volume
-follows volatility, season and the size of the return; prices are rounded to `tick`.
+High and low are drawn from the distribution of the maximum and minimum of a Brownian bridge from open to close.
+Volume depends on volatility, season and the size of the return; prices are rounded to `tick`.
 """
 
 from dataclasses import dataclass
@@ -35,14 +35,16 @@ from labelsearch.market.rules import BarError
 from labelsearch.market.times import parse_time
 
 _DAY = 1440
-_GAP_SHARE = 0.03  # part of a bar's variance that falls between the last close and the open
-_REGIMES = np.array([0.55, 1.0, 2.0])  # volatility, calm to stormy, before scaling
-_SWITCH = np.array([[0.0, 0.8, 0.2], [0.6, 0.0, 0.4], [0.3, 0.7, 0.0]])  # where a regime goes when it ends
-_REGIME_BARS = np.array([4320.0, 4320.0, 1440.0])  # mean length of each
+_GAP_SHARE = 0.03  # share of the variance of a bar between the last close and the open
+_REGIMES = np.array([0.55, 1.0, 2.0])  # volatility of the calm, normal and stormy regime, before scaling
+_SWITCH = np.array(
+    [[0.0, 0.8, 0.2], [0.6, 0.0, 0.4], [0.3, 0.7, 0.0]]
+)  # transition probabilities at the end of a regime
+_REGIME_BARS = np.array([4320.0, 4320.0, 1440.0])  # mean length of each regime
 _JUMP_CHANCE, _JUMP_SIZE = 0.0005, 8.0
 _SLOW_SD, _SLOW_HALF_LIFE = 0.4, 14_400.0
 _FAST_SD, _FAST_HALF_LIFE = 0.35, 90.0
-# Weights of the last squared news and of the last variance: small enough for the kurtosis to exist.
+# weights of the last squared news and the last variance, small enough for a finite kurtosis
 _GARCH = (0.06, 0.91)
 
 
@@ -50,41 +52,21 @@ _GARCH = (0.06, 0.91)
 class SyntheticMarket:
     """Parameters of a synthetic market of one-minute bars; formulas in the module's docstring.
 
-    Attributes
-    ----------
-    n_bars : int
-        T. The market of a larger T begins with that of a smaller one.
-    seed : int
-        Same seed, same bits.
-    edge : float, in [0, 1)
-        E: correlation of the hidden drift with the return of its bar. 0 plants none.
-    start : str
-        ISO time of the first bar, UTC.
-    symbol : str
-    first_price : float
-        Price before the first bar.
-    volatility : float
-        V: long-run sd of a bar's log return at edge 0.
-    half_life : float
-        Of the hidden drift, in bars.
-    tick : float
-        Prices are multiples of it, and never below it.
-
     Raises
     ------
     BarError
-        Parameters out of range.
+        If a parameter is out of range.
     """
 
-    n_bars: int
-    seed: int
-    edge: float = 0.0
-    start: str = "2018-01-01"
+    n_bars: int  # T; a longer market of the same seed begins with the shorter one
+    seed: int  # the same seed gives the same bits
+    edge: float = 0.0  # E in [0, 1): correlation of the hidden drift with the return of its bar
+    start: str = "2018-01-01"  # ISO 8601 time of the first bar, UTC
     symbol: str = "SYNTH"
-    first_price: float = 13_700.0
-    volatility: float = 0.00106
-    half_life: float = 120.0
-    tick: float = 0.01
+    first_price: float = 13_700.0  # before the first bar
+    volatility: float = 0.00106  # V: long-run standard deviation of the log return of a bar at edge 0
+    half_life: float = 120.0  # of the hidden drift, in bars
+    tick: float = 0.01  # prices are multiples of it, and at least this
 
     def __post_init__(self) -> None:
         if self.n_bars < 1:
@@ -116,7 +98,7 @@ class SyntheticMarket:
         return SyntheticPath(bars, drift, volatility)
 
     def _scale(self) -> float:
-        """k: keeps the variance of a day's return whatever the edge."""
+        """k, which makes the variance of daily returns independent of the edge."""
         phi = 2.0 ** (-1.0 / self.half_life)
         lag = np.arange(1, _DAY)
         ratio = 1.0 + 2.0 * float(((1.0 - lag / _DAY) * phi**lag).sum())
@@ -125,21 +107,11 @@ class SyntheticMarket:
 
 @dataclass(frozen=True, eq=False)
 class SyntheticPath:
-    """A synthetic market with what is hidden in a real one.
-
-    Attributes
-    ----------
-    bars : Bars
-        T bars.
-    drift : float64 array, shape (T,)
-        k v_t E D_t: the part of bar t's log return (last close to close) that was bound to come.
-    volatility : float64 array, shape (T,)
-        k v_t: sd of bar t's log return, known before the bar.
-    """
+    """Bars of a synthetic market with their hidden drift and volatility, which real markets do not show."""
 
     bars: Bars
-    drift: NDArray[np.float64]
-    volatility: NDArray[np.float64]
+    drift: NDArray[np.float64]  # (T,) k v_t E D_t: the predictable part of the log return from close to close
+    volatility: NDArray[np.float64]  # (T,) k v_t: standard deviation of that return, known before the bar
 
 
 def synthetic_bars(
@@ -157,7 +129,7 @@ def synthetic_path(
 
 
 def seasons() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Volatility (mean square 1) and volume (mean 1) over the minute of the UTC day, each of shape (1440,).
+    """Volatility (mean square 1) and volume (mean 1) by minute of the UTC day, (1440,) each.
 
     Highest at 16:00 and around midnight, lowest in the early morning, and up at each full hour.
     """
@@ -192,13 +164,13 @@ class _Noise(NamedTuple):
 
 
 def _draw(n_bars: int, seed: int) -> _Noise:
-    # One stream for each: then a longer market begins with the shorter one.
+    # one stream for each, so that a longer market begins with the shorter one
     streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(16)]
     news = streams[0].standard_t(5.0, n_bars) / np.sqrt(5.0 / 3.0)
     jump = streams[12].random(n_bars) < _JUMP_CHANCE
     news = news + jump * _JUMP_SIZE * streams[13].standard_normal(n_bars)
     news /= np.sqrt(1.0 + _JUMP_CHANCE * _JUMP_SIZE**2)
-    # A quarter of the bars open exactly at the last close.
+    # a quarter of the bars open exactly at the last close
     moves = streams[14].random(n_bars) < 0.75
     gap = moves * streams[1].standard_normal(n_bars) / np.sqrt(0.75)
     uniform = {3, 5, 6}
@@ -210,12 +182,12 @@ def _draw(n_bars: int, seed: int) -> _Noise:
 
 def _volatility(noise: _Noise) -> NDArray[np.float64]:
     """a_t exp(x_t) sqrt(g_t): the sd of each bar in units of the long-run one, season apart, shape (T,)."""
-    # Share of time in each regime: that of the chain of visits, weighted by their lengths.
+    # share of time in each regime: stationary shares of visits, weighted by their lengths
     visits = np.linalg.matrix_power(_SWITCH, 64)[0]
     share = visits * _REGIME_BARS / (visits * _REGIME_BARS).sum()
     level = _REGIMES / np.sqrt((share * _REGIMES**2).sum())
     first = int(np.searchsorted(np.cumsum(share), noise.regime[0]).clip(0, 2))
-    # The draw that picks the first regime must not also decide when it ends.
+    # the draw for the first regime must not also decide when it ends
     chance = np.append(noise.regime[1:], 1.0)
     regime = level[_regimes_nb(chance, _REGIME_BARS, _SWITCH, first)]
     log_level = _SLOW_SD * _ar1_nb(noise.slow, 2.0 ** (-1.0 / _SLOW_HALF_LIFE))
@@ -236,12 +208,12 @@ def _ar1_nb(shock, phi):
 
 @njit(cache=True)
 def _regimes_nb(chance, length, switch, first):
-    """Regime of each bar: it ends with chance 1 / length, then `switch` says where to."""
+    """Regime of each bar: it ends with probability 1 / length and then changes by the matrix ``switch``."""
     out = np.empty(chance.size, dtype=np.int64)
     state = first
     for t in range(chance.size):
         out[t] = state
-        u = chance[t] * length[state]  # uniform again, given that the regime ends
+        u = chance[t] * length[state]  # uniform, given that the regime ends
         if u < 1.0:
             old, total = state, 0.0
             for new in range(length.size):
@@ -265,7 +237,7 @@ def _garch_nb(news, alpha, beta):
 
 @njit(cache=True)
 def _prices_nb(gap, total, volatility, noise, first_price, tick):
-    """Open, high, low, close. The path itself is not rounded: a tick adds no return of its own."""
+    """Open, high, low, close. The path itself is not rounded, so that ticks do not add to returns."""
     n = total.size
     opens, highs, lows, closes = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     inverse = 1.0 / tick
@@ -274,7 +246,7 @@ def _prices_nb(gap, total, volatility, noise, first_price, tick):
         start = log_price + gap[t]
         inside = total[t] - gap[t]
         variance = volatility[t] * volatility[t] * (1.0 - _GAP_SHARE)
-        # The law of a Brownian bridge's maximum; 1 - u is never 0.
+        # distribution of the maximum of a Brownian bridge; 1 - u is never 0
         up = 0.5 * (inside + np.sqrt(inside * inside - 2.0 * variance * np.log(1.0 - noise.up[t])))
         down = 0.5 * (inside - np.sqrt(inside * inside - 2.0 * variance * np.log(1.0 - noise.down[t])))
         log_price += total[t]

@@ -1,4 +1,4 @@
-"""Times: what a file writes, as milliseconds since the epoch in UTC, or a refusal."""
+"""Conversion of times to milliseconds since the epoch, UTC."""
 
 import re
 import time
@@ -12,19 +12,24 @@ from numpy.typing import NDArray
 from labelsearch.market.rules import BarError
 
 DAY_MS = 86_400_000
-EARLIEST_MS = 1_230_768_000_000  # 2009-01-01: before it no exchange of ours existed, so a unit was misread
+EARLIEST_MS = 1_230_768_000_000  # 2009-01-01; an earlier time means a wrong unit
 UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": DAY_MS}
 
 _INTERVAL = re.compile(r"([1-9]\d{0,4})([smhd])")
 _UTC_NAMES = {"utc", "etc/utc", "gmt", "etc/gmt", "zulu", "z", "+00:00", "utc+00:00"}
-# What stands behind hours and minutes: nothing, an offset or the name of a zone.
+# what follows hours and minutes: nothing, an offset or the name of a zone
 _ZONE = re.compile(r":\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*([A-Za-z].*|[+-]\d{2}(?::?\d{2})?)$")
 _PLAIN_TIME = re.compile(r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?)?")
 _ZERO_OFFSETS = {"z", "utc", "gmt", "+00", "+0000", "+00:00", "-00", "-0000", "-00:00"}
 
 
+def next_month(start: datetime) -> datetime:
+    """The start of the month after the one that starts at a time."""
+    return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
+
+
 def interval_name(interval_ms: int) -> str:
-    """Name an interval: ``60_000`` is ``1m``, ``3_600_000`` is ``1h``; ``7_000`` is ``7s``."""
+    """Name of an interval: ``1m`` for 60_000, ``1h`` for 3_600_000, ``7s`` for 7_000."""
     for unit in ("d", "h", "m", "s"):
         if interval_ms % UNITS[unit] == 0:
             return f"{interval_ms // UNITS[unit]}{unit}"
@@ -32,59 +37,54 @@ def interval_name(interval_ms: int) -> str:
 
 
 def parse_interval(name: str) -> int:
-    """Read an interval's name, for example ``1m`` or ``4h``, as milliseconds.
+    """Length in milliseconds of an interval such as ``1m`` or ``4h``.
 
     Raises
     ------
     BarError
-        When it is none, or does not divide a day: bars of weeks and months have no fixed grid from the epoch.
+        If it is not an interval or does not divide a day: weeks and months have no fixed grid from the epoch.
     """
     match = _INTERVAL.fullmatch(name)
     value = int(match[1]) * UNITS[match[2]] if match else 0
     if value == 0 or DAY_MS % value:
-        raise BarError(f"{name!r} is not an interval: give seconds to one day, as 1s, 1m, 15m, 1h or 1d")
+        raise BarError(f"{name!r} is not an interval: use one second to one day, such as 1s, 1m, 15m, 1h or 1d")
     return value
 
 
 def time_text(ms: int) -> str:
-    """Write a time for people: ``2020-01-01 00:00`` in UTC, seconds only where there are any."""
+    """A time in UTC for people, ``2020-01-01 00:00``; with seconds only if they are not 0."""
     moment = datetime.fromtimestamp(ms / 1000, UTC)
     whole = ms % 60_000 == 0
     return moment.strftime("%Y-%m-%d %H:%M") if whole else moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
 def iso_time(ms: int) -> str:
-    """Write a time for programs: ``2020-01-01T00:00:00Z``, milliseconds only where there are any."""
+    """A time in UTC for programs, ``2020-01-01T00:00:00Z``; with milliseconds only if they are not 0."""
     moment = datetime.fromtimestamp(ms // 1000, UTC)
     fraction = f".{ms % 1000:03d}" if ms % 1000 else ""
     return moment.strftime("%Y-%m-%dT%H:%M:%S") + fraction + "Z"
 
 
 def parse_time(text: str) -> int:
-    """Read one ISO time in UTC, for example ``2018-01-01``, as milliseconds; `BarError` where it is none."""
+    """Milliseconds of one ISO 8601 time in UTC such as ``2018-01-01``; `BarError` for other text."""
     return int(to_ms(pd.Series([text], dtype="str"))[0])
 
 
 def to_ms(values: pd.Series, file: object = None) -> NDArray[np.int64]:
-    """Read a column of times.
+    """Milliseconds since the epoch, UTC, int64 (T,), rounded down but not yet on a grid.
 
     Parameters
     ----------
-    values : pandas.Series, shape (T,)
-        Integers (milliseconds or microseconds, told apart by their size), datetimes (without a zone: UTC) or
-        ISO 8601 strings (without an offset: UTC).
+    values : pandas.Series of length T
+        Integers (milliseconds or microseconds, distinguished by size), datetimes or ISO 8601 strings, both in UTC if
+        without a zone.
     file : optional
         Named in errors.
-
-    Returns
-    -------
-    int64 array, shape (T,)
-        Milliseconds since the epoch, UTC, floored, not yet put on a grid.
 
     Raises
     ------
     BarError
-        Unreadable times, two units in one column, a zone other than UTC, times before 2009 or after tomorrow.
+        For unreadable times, two units in one column, a zone other than UTC, times before 2009 or after tomorrow.
     """
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         zone = str(values.dtype.tz)
@@ -98,7 +98,12 @@ def to_ms(values: pd.Series, file: object = None) -> NDArray[np.int64]:
     elif pd.api.types.is_numeric_dtype(values.dtype):
         ms = native_times(values, file)[0]
     else:
-        ms = _from_strings(values, file)
+        try:
+            ms = _from_strings(values, file)
+        except BarError:
+            raise
+        except (ValueError, TypeError):  # lists and the like
+            raise BarError("times are neither numbers nor dates", file) from None
     outside = (ms < EARLIEST_MS) | (ms >= _latest_ms())
     if outside.any():
         i = int(outside.argmax())
@@ -107,7 +112,7 @@ def to_ms(values: pd.Series, file: object = None) -> NDArray[np.int64]:
 
 
 def native_times(values: pd.Series, file: object = None) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-    """Read integer times: milliseconds (floored), the integers themselves, and their units in a millisecond.
+    """Integer times in milliseconds, rounded down; the integers themselves; their units per millisecond.
 
     Raises
     ------
@@ -124,21 +129,22 @@ def native_times(values: pd.Series, file: object = None) -> tuple[NDArray[np.int
     outside = ~(in_ms | in_us)
     if outside.any():
         i = int(outside.argmax())
-        rule = f"time {numbers[i]:.0f} is outside 2009-01-01..tomorrow, in milliseconds as in microseconds" + _guess(
-            numbers[i]
+        rule = (
+            f"time {numbers[i]:.0f} is outside 2009-01-01..tomorrow, both in milliseconds and in microseconds"
+            + _guess(numbers[i])
         )
         raise BarError(rule, file, row_of(values, i))
     per_ms = 1 if len(numbers) == 0 or in_ms[0] else 1000
     mixed = in_ms != in_ms[:1]
     if mixed.any():
         i = int(mixed.argmax())
-        raise BarError("times change between milliseconds and microseconds", file, row_of(values, i))
+        raise BarError("some times are in milliseconds and some in microseconds", file, row_of(values, i))
     native = numbers.astype(np.int64)
     return native // per_ms, native, per_ms
 
 
 def row_of(values: pd.Series | pd.DataFrame, i: int) -> int:
-    """Give the data row, from 1, of position `i`: an integer index remembers the rows of the file."""
+    """Data row, from 1, of position ``i``; an integer index holds the rows of the file."""
     index = values.index
     if pd.api.types.is_integer_dtype(index.dtype) and index.name != "open_time":
         return int(index[i]) + 1
@@ -173,8 +179,11 @@ def _from_datetimes(values: pd.Series, file: object) -> NDArray[np.int64]:
 
 def _from_strings(values: pd.Series, file: object) -> NDArray[np.int64]:
     texts = values.astype("str").str.strip()
+    missing = texts.isna().to_numpy()
+    if missing.any():
+        raise BarError("time is missing", file, row_of(values, int(missing.argmax())))
     if len(texts) and re.fullmatch(r"\d+(\.\d*)?", texts.iloc[0]):
-        # A column of integers with a stray word in it.
+        # a column of integers with some other text in it
         numbers = pd.to_numeric(texts, errors="coerce")
         stray = numbers.isna().to_numpy()
         if stray.any():
@@ -187,13 +196,13 @@ def _from_strings(values: pd.Series, file: object) -> NDArray[np.int64]:
         i = int(foreign.argmax())
         raise BarError(f"time {texts.iloc[i]!r} is not in UTC", file, row_of(values, i))
     plain = texts.str.replace(r"\s*(?:utc|gmt|z|[+-]00(?::?00)?)$", "", case=False, regex=True)
-    # Whatever else a parser may take for an offset must not get through to it.
+    # the parser must not see anything else that it might read as an offset
     plain = plain.where(plain.str.fullmatch(_PLAIN_TIME), None)
     stamps: Any = pd.to_datetime(plain, format="ISO8601", errors="coerce")
     missing = stamps.isna().to_numpy()
     if missing.any():
         i = int(missing.argmax())
         raise BarError(
-            f"time {texts.iloc[i]!r} cannot be read: write ISO 8601, as 2020-01-01 00:00", file, row_of(values, i)
+            f"time {texts.iloc[i]!r} cannot be read: use ISO 8601, such as 2020-01-01 00:00", file, row_of(values, i)
         )
     return _from_datetimes(stamps, file)

@@ -20,7 +20,7 @@ import pytest
 from click.testing import CliRunner
 
 from labelsearch.commands import main
-from labelsearch.pipeline.run import open_context
+from labelsearch.results.run import Results
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,7 +65,7 @@ def copied(tiny_run, tmp_path_factory):
     """The tiny run in a folder of its own, where commands may look at its future again."""
     root = tmp_path_factory.mktemp("cli") / "runs"
     shutil.copytree(tiny_run.folder.parent, root)
-    return open_context(root / tiny_run.folder.name, tiny_run.store)
+    return Results(root / tiny_run.folder.name, tiny_run.store)
 
 
 @pytest.fixture
@@ -76,8 +76,8 @@ def finished(copied, monkeypatch):
 
 
 def test_init_writes_a_file_that_loads(home):
-    from labelsearch.pipeline.experiment import Experiment
-    from labelsearch.pipeline.presets import preset
+    from labelsearch.settings.experiment import Experiment
+    from labelsearch.settings.presets import preset
 
     assert invoke("init", "--preset", "quick").exit_code == 0
     assert Experiment.load("experiment.toml") == preset("quick")
@@ -91,7 +91,7 @@ def test_init_writes_a_file_that_loads(home):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[serch]\n", "unknown key 'serch'; the nearest valid key is 'search'"),
+        ("[serch]\n", "unknown key 'serch'; the closest valid key is 'search'"),
         ("= 3", "not TOML"),
         ("[data]\nsymbol = 'NOPE'\n", "NOPE"),
     ],
@@ -118,7 +118,7 @@ def test_stage_commands_print_what_is_done(finished, home, stage):
     Path("tiny.toml").write_text(finished.experiment.to_toml())
     result = invoke(stage, "tiny.toml")
     assert result.exit_code == 0, result.output
-    assert str(finished.stage(stage)) in result.stdout.replace("\n", "")
+    assert str(finished.folder / stage) in result.stdout.replace("\n", "")
     if stage in ("labels", "features", "classifiers"):
         for label in finished.experiment.label_kinds():
             assert label.name in result.stdout
@@ -234,17 +234,19 @@ def test_stages_as_json(finished, home, stage):
     found = told(stage, "tiny.toml")
     assert set(found) == {"run", "folder"} | FIGURES[stage]
     assert found["run"] == finished.folder.name
-    assert found["folder"] == str(finished.stage(stage))
+    assert found["folder"] == str(finished.folder / stage)
 
 
 def test_json_holds_the_figures_of_the_run(finished, home):
     Path("tiny.toml").write_text(finished.experiment.to_toml())
     names = [label.name for label in finished.experiment.label_kinds()]
-    table = json.loads((finished.stage("ensembles") / "tiers.json").read_text())
-    belief = json.loads((finished.stage("ensembles") / "belief.json").read_text())
+    saved = json.loads((finished.folder / "ensembles" / "tiers.json").read_text())
+    belief = saved["belief"]
     whole = told("run", "tiny.toml")
     assert set(whole) == {"run", "ensembles", "belief", "null", "report", "page"}
-    assert whole["ensembles"] == table
+    table = whole["ensembles"]
+    assert {name: table[name] for name in table if name != "table"}.items() <= saved.items()
+    assert table["table"] == [row.flat() for row in finished.ensembles.rows]
     assert belief.items() <= whole["belief"].items()
     assert whole["belief"]["looks"]["number"] == 1
     assert Path(whole["page"]).is_file()
@@ -256,7 +258,7 @@ def test_json_holds_the_figures_of_the_run(finished, home):
     assert shown["labels"][0]["train"]["buy"] > 0
     assert isinstance(shown["classifiers"][0]["past"]["buy"]["auc"], float)
     assert len(shown["parameters"][names[0]]) == 28
-    assert shown["search"]["strategies"] == 300
+    assert shown["search"]["n_strategies"] == 300
     assert [row["stage"] for row in shown["cost"]][-1] == "ensembles"
     assert len(shown["deciles"]) == 10
     both = told("compare", finished.folder, "tiny")["ensembles"]
@@ -290,7 +292,7 @@ def test_every_command_that_prints_figures_has_json():
 def test_what_is_not_finite_is_null_in_json():
     import numpy as np
 
-    from labelsearch.delivery.table import Table, document
+    from labelsearch.delivery.tables.table import Table, document
 
     data = {"a": np.float32(0.5), "b": [float("nan"), np.inf, np.int64(3)], 5: np.array([1.0, np.nan]), "p": Path("x")}
     found = document([Table("t", (), (), key="t", data=data), Table("part of it", (), ())])
@@ -325,13 +327,13 @@ def test_exit_codes(finished, home, monkeypatch):
         def raises(*arguments):
             raise error
 
-        monkeypatch.setattr("labelsearch.pipeline.run.find_run", raises)
+        monkeypatch.setattr("labelsearch.engine.run.find_run", raises)
         return invoke("runs", "show", "tiny")
 
     result = fail(KeyError("lost\nand found"))
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert result.stderr == "Error: KeyError: 'lost\\nand found' (LABELSEARCH_DEBUG=1 shows where)\n"
+    assert result.stderr == "Error: KeyError: 'lost\\nand found' (LABELSEARCH_DEBUG=1 prints the traceback)\n"
     assert fail(OSError(errno.ENOSPC, "No space left on device")).exit_code == 1
     assert fail(FileNotFoundError(errno.ENOENT, "nothing there")).exit_code == 2
     result = fail(KeyboardInterrupt())
@@ -351,7 +353,9 @@ def test_failures_of_workers_are_one_line(finished, home):
     result = call("classifiers", "tiny.toml", "--workers", 2, LABELSEARCH_RUNS="runs")
     assert result.returncode == 1
     assert result.stdout == ""
-    assert re.fullmatch(r"Error: ArrowInvalid: .*labels/.* \(LABELSEARCH_DEBUG=1 shows where\)\n", result.stderr)
+    assert re.fullmatch(
+        r"Error: ArrowInvalid: .*labels/.* \(LABELSEARCH_DEBUG=1 prints the traceback\)\n", result.stderr
+    )
 
 
 def test_a_terminal_shows_rate_and_time_left(monkeypatch):
@@ -372,7 +376,7 @@ def test_a_terminal_shows_rate_and_time_left(monkeypatch):
         seconds[0] = 80.0
         progress("search", 60, 100)
     shown = screen.getvalue()
-    assert "labels: done before" in shown
+    assert "labels: already done" in shown
     assert " 60/100 0:01:20, 0.5/s, 0:01:20 left" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
 
 
@@ -409,15 +413,16 @@ def test_ctrl_c_ends_a_run_and_its_workers_with_one_line(finished, home):
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
     )
-    while process.poll() is None and len(list((folder / ".units" / "classifiers").glob(".*"))) < 2:
-        time.sleep(0.05)
-    children = psutil.Process(process.pid).children()
+    parent, children = psutil.Process(process.pid), []
+    while process.poll() is None and sum(child.cpu_times().user > 2.0 for child in children) < 2:
+        time.sleep(0.05)  # until both workers are past their start
+        children = parent.children()
     assert len(children) >= 2
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     printed, told = process.communicate(timeout=60)
     assert process.returncode == 130, told
     assert printed == ""
-    assert told == "Interrupted. What is done is kept: the same command goes on from there.\n"
+    assert told == "Interrupted. Finished work is kept: run the same command again to continue.\n"
     assert not (folder / "classifiers").exists()
     assert not any(running(child) for child in children)
 

@@ -11,8 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from labelsearch.commands import main
-from labelsearch.delivery.studies import chosen, studies
-from labelsearch.pipeline.stages import classifiers, search
+from labelsearch.delivery.optuna_studies import chosen, studies
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +40,7 @@ def test_the_server_answers_with_the_trials_of_the_run(served, tiny_run):
     assert list(found) == [
         *(f"network {name}" for name in labels), "strategies, island 000", "strategies, island 001"
     ]  # fmt: skip
-    frame = search.load(tiny_run)
+    frame = tiny_run.strategies.frame
     study = fetch(f"{served}/api/studies/{found['strategies, island 001']['study_id']}")
     part = frame[frame["island"] == 1]
     assert len(study["trials"]) == len(part)
@@ -61,19 +60,19 @@ def test_the_server_answers_with_the_trials_of_the_run(served, tiny_run):
 def test_networks_keep_losses_states_and_ranges(tiny_run):
     storage = studies(tiny_run)
     label = tiny_run.experiment.label_kinds()[0].name
-    figures = classifiers.figures(tiny_run, label)
+    figures = tiny_run.classifiers.of(label)
     trials = storage.get_all_trials(storage.get_study_id_from_name(f"network {label}"))
-    for trial, told in zip(trials, figures["trials"], strict=True):
-        assert trial.state.name == told["state"]
-        assert trial.params == told["parameters"]
-        assert list(trial.intermediate_values.values()) == told["losses"]
-        assert trial.value == told["value"]
+    for trial, told in zip(trials, figures.trials, strict=True):
+        assert trial.state.name == told.state
+        assert trial.params == told.parameters
+        assert tuple(trial.intermediate_values.values()) == told.losses
+        assert trial.value == told.value
         assert trial.distributions["learning_rate"].log
         assert trial.distributions["width"].choices == (32, 64, 128)
 
 
 def test_fewer_strategies_are_the_best_and_others(tiny_run):
-    frame = search.load(tiny_run)
+    frame = tiny_run.strategies.frame
     kept = chosen(frame, 41, seed=1)
     assert len(kept) == 41
     assert kept.index.is_monotonic_increasing
@@ -101,4 +100,4 @@ def test_runs_without_strategies_are_refused(tmp_path):
     CliRunner().invoke(main, ["init", str(folder / "experiment.toml")])
     result = CliRunner().invoke(main, ["dashboard", "half", "--runs", str(tmp_path / "runs"), "--no-browser"])
     assert result.exit_code == 2
-    assert "no strategies yet" in result.stderr
+    assert "has no search yet" in result.stderr

@@ -97,7 +97,7 @@ def test_bad_bytes_are_one_line(folder: Path, command: str) -> None:
 
 def test_import_refuses_names_that_leave_the_store(folder: Path) -> None:
     path = write_csv(synthetic_bars(20, 1), "x.csv")
-    assert_refused(run("import", path, "--symbol", "../../x"), "is no symbol")
+    assert_refused(run("import", path, "--symbol", "../../x"), "is not a valid symbol")
     assert_refused(run("import", "none.csv", "--symbol", "S"), "none.csv: no such file")
 
 
@@ -193,12 +193,15 @@ def test_fetch_brings_whole_days_into_the_store(server: ArchiveServer) -> None:
     result = run(*FETCH, "--end", "2024-01-03")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.output == (
-        "TESTUSDT 1h: 2 files fetched, 48 bars added, 0 already there, 1 holes of 24 bars remain, the longest:\n"
+        "TESTUSDT 1h: 2 files fetched, 48 bars added, 0 already there, 1 gaps remain (24 bars missing), the longest:\n"
         "  2024-01-03 00:00 .. 2024-01-03 23:00  24\n"
     )
     assert Store("store").load("TESTUSDT", "1h").digest() == hourly("2024-01-01", 2).digest()
     result = run(*FETCH, "--end", "2024-01-02")
-    assert result.output == "TESTUSDT 1h: 0 files fetched, 0 bars added, 48 already there, 0 holes of 0 bars remain\n"
+    assert (
+        result.output
+        == "TESTUSDT 1h: 0 files fetched, 0 bars added, 48 already there, 0 gaps remain (0 bars missing)\n"
+    )
 
 
 def test_fetch_for_machines(server: ArchiveServer) -> None:
@@ -228,7 +231,7 @@ def test_fetch_ends_with_1_where_a_file_is_refused(server: ArchiveServer) -> Non
     assert result.exit_code == 1
     assert result.stdout.startswith("TESTUSDT 1h: 2 files fetched, 24 bars added")
     url = server.url + path_of("TESTUSDT", "1h", "2024-01-02")
-    assert result.stderr == f"Error: refused {url}: not a zip file: File is not a zip file\n"
+    assert result.stderr == f"Error: rejected {url}: not a zip file: File is not a zip file\n"
 
 
 @pytest.mark.parametrize(
@@ -237,11 +240,11 @@ def test_fetch_ends_with_1_where_a_file_is_refused(server: ArchiveServer) -> Non
         (("TESTUSDC", "--start", "2024-01-01", "--end", "2024-01-02"), "no 1m bars of TESTUSDC in 2024-01-01 .. "),
         (("TESTUSDT", "--start", "2024-01-02", "--end", "2024-01-01"), "--end 2024-01-01 lies before --start"),
         (("TESTUSDT", "--start", "2024-13-01"), "cannot be read"),
-        (("TESTUSDT", "--start", "2024-01-01 12:00"), "--start and --end are days"),
+        (("TESTUSDT", "--start", "2024-01-01 12:00"), "--start and --end must be days"),
         (("TESTUSDT", "--start", "2999-01-01"), "is outside 2009-01-01..tomorrow"),
         (("TESTUSDT", "--start", "2024-01-01", "--interval", "7m"), "'7m' is not an interval"),
-        (("TESTUSDT", "--start", "2024-01-01", "--as", "../x"), "is no symbol"),
-        (("TESTUSDT", "--start", "2024-01-01", "--url", "nowhere"), "is no address of an archive"),
+        (("TESTUSDT", "--start", "2024-01-01", "--as", "../x"), "is not a valid symbol"),
+        (("TESTUSDT", "--start", "2024-01-01", "--url", "nowhere"), "is not the address of an archive"),
         (("BTC/USD", "--start", "2024-01-01", "--from", "krakn"), "did you mean kraken"),
     ],
 )  # fmt: skip
@@ -278,12 +281,12 @@ def test_fetch_from_an_exchange(server: ArchiveServer, monkeypatch: pytest.Monke
     monkeypatch.setattr(ccxt, "kraken", Recorded)
     result = run("fetch", "TEST/USD", "--from", "kraken", "--interval", "1h", "--start", "2024-01-01")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.output == "TESTUSD 1h: 48 bars added, 0 already there, 0 holes of 0 bars remain\n"
+    assert result.output == "TESTUSD 1h: 48 bars added, 0 already there, 0 gaps remain (0 bars missing)\n"
     held = Store("store").load("TESTUSD", "1h")
     assert held.close.tolist() == bars.close.tolist()
     assert held.quote_volume is None
     again = run("fetch", "TEST/USD", "--from", "kraken", "--interval", "1h", "--start", "2024-01-01")
-    assert again.output == "TESTUSD 1h: 0 bars added, 48 already there, 0 holes of 0 bars remain\n"
+    assert again.output == "TESTUSD 1h: 0 bars added, 48 already there, 0 gaps remain (0 bars missing)\n"
     assert_refused(run("fetch", "TEST/EUR", "--from", "kraken", "--start", "2024-01-01"), "has no symbol 'TEST/EUR'")
 
 

@@ -11,7 +11,8 @@ from feature_space.feature_set import FeatureSet
 from labelsearch.classifiers.files import load_network
 from labelsearch.classifiers.prediction import predict
 from labelsearch.commands import main
-from labelsearch.pipeline.stages import ensembles, outputs, search
+from labelsearch.stages.features import inputs_of
+from strategies.trade.rules import TradingRules
 from strategies.trade.simulate import final_value, simulate
 
 
@@ -42,20 +43,25 @@ def test_the_bundle_alone_trades_like_the_run(bundle, tiny_run):
     probabilities = {}
     for label in labels:
         feature_set = FeatureSet.from_dict(json.loads((bundle / "feature_sets" / f"{label}.json").read_text()))
-        matrix = feature_set.matrix(tiny_run.inputs)[past]
+        matrix = feature_set.matrix(inputs_of(tiny_run.bars))[past]
         p = predict(load_network(bundle / "classifiers" / label), matrix)
         probabilities[f"{label}:buy"], probabilities[f"{label}:sell"] = p[:, 0], p[:, 2]
-    seen = outputs.load(tiny_run, "past")
+    seen = tiny_run.outputs.past
     columns = np.column_stack([probabilities[name] for name in book["outputs"]]).astype(np.float64)
     assert np.array_equal(columns, seen.outputs)
     params = np.array(
         [[s["weights"][n] for n in book["outputs"]] + list(s["thresholds"].values()) for s in book["strategies"]]
     )
-    costs = {"fee": book["fee"], "slippage": book["slippage"], "short": book["side"] == "both"}
-    values = final_value(simulate(params, columns, seen.open, seen.close, **costs, signal_map=book["signal_map"]))
-    members = ensembles.load(tiny_run)["members"]["5"]
+    rules = TradingRules.of(
+        fee_share=book["fee_share"],
+        slippage_share=book["slippage_share"],
+        short=book["side"] == "both",
+        signal_map=book["signal_map"],
+    )
+    values = final_value(simulate(params, seen._replace(outputs=columns), rules))
+    members = list(tiny_run.ensembles.members[5])
     assert [s["strategy"] for s in book["strategies"]] == members
-    assert np.array_equal(values, search.load(tiny_run)["value"].to_numpy()[members])
+    assert np.array_equal(values, tiny_run.strategies.frame["value"].to_numpy()[members])
 
 
 def test_what_cannot_be_exported_is_refused(bundle, tiny_run, tmp_path):

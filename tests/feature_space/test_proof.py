@@ -1,8 +1,6 @@
 """A user's own indicators are proved before they are used."""
 
-import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -183,11 +181,3 @@ def test_a_faulty_row_is_refused(change, message):
         prove_indicator(replace(indicator, **change))
     with pytest.raises(ValueError, match="dict is not a feature_space"):
         prove_indicator({})
-
-
-def test_the_example_of_the_docs_works():
-    text = (Path(__file__).parents[2] / "docs" / "FEATURES.md").read_text()
-    (example,) = re.findall(r"```python\n(.*?)```", text, re.S)
-    (indicator,) = defined(example)
-    prove_indicator(indicator)
-    assert indicator.name == "range_share"

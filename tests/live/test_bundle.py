@@ -13,13 +13,14 @@ from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 
 from feature_space.indicators import BY_NAME
-from labelsearch.classifiers.classifier import load_classifier
+from labelsearch.classifiers.classifier import load_predictor
 from labelsearch.classifiers.files import save_network
 from labelsearch.classifiers.networks import Ensemble, build_network
 from labelsearch.commands import main
 from labelsearch.live.bundle import load_bundle
-from labelsearch.live.schema import reference
+from labelsearch.live.schema import check, reference
 from labelsearch.live.verify import BundleError, verify_bundle
+from labelsearch.settings.own import activate
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,7 +49,7 @@ def edit(folder, name, change):
 
 def test_a_whole_bundle_passes(bundle, tiny_run):
     manifest = verify_bundle(bundle)
-    assert (manifest["tier"], manifest["run"]) == (20, tiny_run.folder.name)
+    assert (manifest.tier, manifest.run) == (20, tiny_run.folder.name)
     result = CliRunner().invoke(main, ["bundle", "verify", str(bundle)])
     assert result.exit_code == 0
     assert "Top-20" in result.output
@@ -76,7 +77,7 @@ def test_what_does_not_belong_is_refused(bundle, tmp_path):
     labels = bundle / "labels.json"
     shutil.move(labels, tmp_path / "labels.json")
     labels.symlink_to(tmp_path / "labels.json")
-    with pytest.raises(BundleError, match=r"'labels\.json' is a link"):
+    with pytest.raises(BundleError, match=r"'labels\.json' is a symbolic link"):
         verify_bundle(bundle)
 
 
@@ -84,14 +85,14 @@ def test_a_folder_that_is_a_link_is_refused(bundle, tmp_path):
     """Its files are those of the manifest, but lie outside."""
     shutil.move(bundle / "classifiers", tmp_path / "elsewhere")
     (bundle / "classifiers").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(BundleError, match="'classifiers' is a link"):
+    with pytest.raises(BundleError, match="'classifiers' is a symbolic link"):
         verify_bundle(bundle)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m: {**m, "format": 99}, "format 99 of the bundle is unknown"),
+        (lambda m: {**m, "format": 99}, "unknown bundle format 99"),
         (lambda m: {k: v for k, v in m.items() if k != "format"}, "format None"),
         (lambda m: [], "format None"),
         (lambda m: {**m, "sha256": {"../escape.json": "0" * 64}}, "'../escape.json' does not match"),
@@ -112,11 +113,11 @@ def test_a_bad_manifest_is_refused(bundle, change, message):
 
 def test_no_manifest_at_all(bundle, tmp_path):
     (bundle / "manifest.json").write_text("{")
-    with pytest.raises(BundleError, match="not JSON"):
+    with pytest.raises(BundleError, match="not valid JSON"):
         verify_bundle(bundle)
     result = CliRunner().invoke(main, ["bundle", "verify", str(tmp_path)])
     assert result.exit_code == 2
-    assert "holds no bundle" in result.stderr
+    assert "is not a bundle" in result.stderr
 
 
 def first_label(folder):
@@ -127,12 +128,12 @@ def first_label(folder):
     ("name", "change", "message"),
     [
         ("strategies.json", lambda d: d["strategies"][3]["weights"].clear(), r"strategies/3/weights"),
-        ("strategies.json", lambda d: d.update(fee=-1), r"strategies\.json: fee: -1 is less than"),
-        ("strategies.json", lambda d: d.update(fee="free"), r"fee: 'free' is not of type 'number'"),
+        ("strategies.json", lambda d: d.update(fee_share=-1), r"strategies\.json: fee_share: -1 is less than"),
+        ("strategies.json", lambda d: d.update(fee_share="free"), r"fee_share: 'free' is not of type 'number'"),
         ("strategies.json", lambda d: d.update(signal_map="eval"), r"signal_map: 'eval' is not one of"),
-        ("strategies.json", lambda d: d["strategies"].pop() and None, "tier 20 does not fit the strategies"),
-        ("strategies.json", lambda d: d["tiers"]["5"]["shares"].pop() and None, "tier 5 does not fit the strategies"),
-        ("strategies.json", lambda d: d["outputs"].reverse(), "are not those of labels.json"),
+        ("strategies.json", lambda d: d["strategies"].pop() and None, "tier 20 does not match the strategies"),
+        ("strategies.json", lambda d: d["tiers"]["5"]["shares"].pop() and None, "tier 5 does not match the strategies"),
+        ("strategies.json", lambda d: d["outputs"].reverse(), "do not match labels.json"),
         ("strategies.json", lambda d: d["strategies"][0]["thresholds"].pop("delta") and None, "'delta' is a required"),
         ("market.json", lambda d: d.update(warm_up=-3), r"market\.json: warm_up: -3"),
         ("market.json", lambda d: d.pop("interval_ms") and None, "'interval_ms' is a required property"),
@@ -141,27 +142,36 @@ def first_label(folder):
         ("labels.json", lambda d: [], r"labels\.json: \[\] should be non-empty"),
         ("past.json", lambda d: d["tiers"].update(x=[1]), r"past\.json: tiers/x"),
         ("feature_sets/{}.json", lambda d: d["features"][0].update(name="no_such"), "unknown indicator 'no_such'"),
-        ("feature_sets/{}.json", lambda d: d["features"][0].update(parameters=[10**6]), "is no integer in"),
+        ("feature_sets/{}.json", lambda d: d["features"][0].update(parameters=[10**6]), "is not an integer in"),
         ("feature_sets/{}.json", lambda d: d["normalisation"].update(kind="exec"), "kind: 'exec' is not one of"),
         ("classifiers/{}/network.json", lambda d: d.update(kind=3), "kind: 3 is not of type 'string'"),
         ("classifiers/{}/network.json", lambda d: d.update(kind="no_such"), "unknown network"),
         ("strategies.json", lambda d: d["tiers"].update({"005": d["tiers"]["5"]}), "'005' does not match"),
         ("strategies.json", lambda d: d["tiers"]["5"].update(shares=[0.4] * 5), "shares do not sum to 1"),
-        ("strategies.json", lambda d: d["tiers"]["5"].update(members=[0] * 5), "tier 5 does not fit"),
-        ("strategies.json", lambda d: d["tiers"].pop("20") and None, "the largest tier is not all strategies"),
-        ("strategies.json", lambda d: d.update(fee=math.nan), "NaN is no number"),
+        ("strategies.json", lambda d: d["tiers"]["5"].update(members=[0] * 5), "tier 5 does not match"),
+        (
+            "strategies.json",
+            lambda d: d["tiers"].pop("20") and None,
+            "the largest tier, the strategies and the manifest",
+        ),
+        ("strategies.json", lambda d: d.update(fee_share=math.nan), "NaN is not a number"),
         ("strategies.json", lambda d: d["strategies"][0].update(strategy=10**30), r"10+ is out of range"),
-        ("strategies.json", lambda d: d["strategies"][0]["weights"].update(more=1), "not one weight for each output"),
-        ("market.json", lambda d: d.update(warm_up=0), "warm_up: 0 is less than the features need"),
+        ("strategies.json", lambda d: d["strategies"][0]["weights"].update(more=1), "exactly one weight per output"),
+        ("market.json", lambda d: d.update(warm_up=0), "warm_up: 0 is less than the"),
         ("market.json", lambda d: d.update(interval_ms=7000), "7000 does not divide a day"),
         ("market.json", lambda d: d.update(interval_ms=60_000.0), "60000.0 is not of type 'integer'"),
-        ("labels.json", lambda d: d.append(d[0]), "a label is there twice"),
+        ("labels.json", lambda d: d.append(d[0]), "a label occurs twice"),
         ("feature_sets/{}.json", lambda d: d["features"].pop() and None, "27 features, but its network takes 28"),
         ("feature_sets/{}.json", lambda d: d["normalisation"].update(window=10**12), "greater than the maximum"),
         ("feature_sets/{}.json", lambda d: d["normalisation"].update(gain=2.5), "normalisations differ"),
         ("classifiers/{}/network.json", lambda d: d["options"].update(depth=10**9), "greater than the maximum"),
         ("classifiers/{}/network.json", lambda d: d.update(n_networks=10**9), "greater than the maximum"),
-        ("classifiers/{}/network.json", lambda d: d.update(kind="lstm"), "not those of the network"),
+        ("classifiers/{}/network.json", lambda d: d.update(kind="lstm"), "options of the network: "),
+        (
+            "classifiers/{}/network.json",
+            lambda d: d.update(kind="lstm", options={"window": 8}),
+            "not those of the network",
+        ),
         (
             "classifiers/{}/network.json",
             lambda d: d.update(kind="transformer", options={"width": 99_999, "heads": 2}),
@@ -180,7 +190,7 @@ def test_what_the_schema_or_the_parts_forbid_is_named(bundle, name, change, mess
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"a": 1, "a": 2}', "'a' is there twice"),
+        ('{"a": 1, "a": 2}', "'a' occurs twice"),
         ("[1e999]", "1e999 is out of range"),
         ("[" * 100_000, "nested too deeply"),
         ("9" * 5000, "is out of range"),
@@ -220,13 +230,13 @@ def test_networks_of_every_kind_are_read(kind, tmp_path):
     options = {"window": 8, "width": 16, "dropout": 0.1}
     network = Ensemble([build_network(kind, 5, **options) for _ in range(2)], 1.5)
     save_network(network, kind, options, 5, tmp_path)
-    assert load_classifier(tmp_path).window == 8
+    assert load_predictor(tmp_path).window == 8
     path = tmp_path / "weights_1.safetensors"
     tensors = load_file(path)
     tensors["head.weight"] = tensors["head.weight"][:, 1:].copy()
     save_file(tensors, path)
     with pytest.raises(ValueError, match=r"weights_1\.safetensors: weights are not those of the network"):
-        load_classifier(tmp_path)
+        load_predictor(tmp_path)
 
 
 def test_weights_that_are_no_safetensors_are_refused(bundle):
@@ -256,14 +266,14 @@ def test_own_indicators_run_only_from_the_file_that_is_given(tiny_run, bundle, t
         " lambda n: n)]\n"
     )
     digest = hashlib.sha256(own.read_bytes()).hexdigest()
-    edit(bundle, "market.json", lambda d: d.update(own_indicators=[{"file": "mine.py", "sha256": digest}]))
+    edit(bundle, "market.json", lambda d: d.update(own_files=[{"file": "mine.py", "sha256": digest}]))
     shutil.copy(own, bundle / "mine.py")
     sign(bundle)
-    with pytest.raises(BundleError, match=r"needs your own indicators as in the run's mine\.py"):
+    with pytest.raises(BundleError, match=r"needs your own file mine\.py with the checksum"):
         load_bundle(bundle)
     other = tmp_path / "other.py"
     other.write_text(own.read_text() + "# changed\n")
-    with pytest.raises(BundleError, match=r"needs your own indicators as in the run's mine\.py"):
+    with pytest.raises(BundleError, match=r"needs your own file mine\.py with the checksum"):
         load_bundle(bundle, [other])
     assert not (tmp_path / "ran").exists()
     known = dict(BY_NAME)
@@ -271,7 +281,8 @@ def test_own_indicators_run_only_from_the_file_that_is_given(tiny_run, bundle, t
         load_bundle(bundle, [own])
         assert set(BY_NAME) - set(known) == {"mine_bundle"}
     finally:
-        BY_NAME.pop("mine_bundle", None)  # other tests look at all indicators
+        activate(())  # other tests look at all indicators
+    assert known == BY_NAME
     assert (tmp_path / "ran").exists()
 
 
@@ -287,3 +298,12 @@ def described(part):
     children = [*part.get("properties", {}).values(), *part.get("patternProperties", {}).values()]
     children += [part["items"]] if "items" in part else []
     return bool(part.get("description")) and all(map(described, children))
+
+
+def test_networks_of_your_own_may_have_other_hyper_parameters():
+    kind = "classifiers/<label>/network.json"
+    network = {"kind": "mine", "n_features": 3, "options": {"squash": "tanh", "rank": 4, "width": 8}}
+    check(network, kind, "x")
+    for options in ({"rank": 10**9}, {"squash": "a" * 1000}, {"rank": [1]}, {"width": 0}):
+        with pytest.raises(ValueError, match="options"):
+            check({**network, "options": options}, kind, "x")

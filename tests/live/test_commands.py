@@ -95,7 +95,7 @@ def test_a_file_that_is_too_short_is_told(bundle_folder, bars_file):
         (("--source", "ccxt:kraken"), "is none of"),
         (("--source", "replay:no_such.parquet"), "no_such.parquet: no such file"),
         (("--source", "stdin", "--start", "soon"), "'soon' cannot be read"),
-        (("--source", "ccxt:no_such_exchange:BTC/USDT"), "knows no exchange"),
+        (("--source", "ccxt:no_such_exchange:BTC/USDT"), "has no exchange"),
     ],
 )
 def test_what_live_refuses(bundle_folder, arguments, message):
@@ -108,7 +108,7 @@ def test_what_live_refuses(bundle_folder, arguments, message):
 def test_capital_is_finite(bundle_folder):
     got = invoke("live", bundle_folder, "--source", "stdin", "--capital", "nan")
     assert got.exit_code == 2
-    assert "nan is no amount of money" in got.stderr
+    assert "nan is not a finite amount" in got.stderr
 
 
 def test_a_session_is_not_kept_in_the_bundle(bundle_folder):
@@ -121,7 +121,7 @@ def test_a_session_is_not_kept_in_the_bundle(bundle_folder):
 
 def test_what_signal_refuses(bundle_folder, bars_file, tmp_path, history):
     for arguments, message in (
-        ((tmp_path, "--bars", bars_file), "holds no bundle"),
+        ((tmp_path, "--bars", bars_file), "is not a bundle"),
         ((bundle_folder, "--bars", tmp_path / "none.csv"), "no such file"),
         ((bundle_folder, "--bars", bars_file, "--start", "2019-01-01"), "the bundle needs more than"),
         ((bundle_folder, "--bars", bars_file, "--own", tmp_path / "none.py"), "cannot be read"),
@@ -135,7 +135,7 @@ def test_what_signal_refuses(bundle_folder, bars_file, tmp_path, history):
     bare.to_csv(tmp_path / "bare.csv", index=False)
     got = invoke("signal", bundle_folder, "--bars", tmp_path / "bare.csv")
     assert got.exit_code == 2
-    assert "read quote_volume, which the bars lack" in got.stderr
+    assert "need quote_volume, which the bars do not have" in got.stderr
 
 
 def test_an_exchange_warms_up_and_goes_on(bundle_folder, bundle, history, monkeypatch, tmp_path):

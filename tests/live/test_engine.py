@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from labelsearch.classifiers.classifier import Classifier
+from labelsearch.classifiers.classifier import Predictor
 from labelsearch.classifiers.networks import build_network
 from labelsearch.classifiers.prediction import predict
 from labelsearch.delivery.export import export_bundle
@@ -13,7 +13,11 @@ from labelsearch.live.bundle import load_bundle
 from labelsearch.live.engine import Engine
 from labelsearch.live.feed import Feed, bars_in
 from labelsearch.live.verify import BundleError
-from labelsearch.pipeline.stages import ensembles, outputs, search
+from labelsearch.results.run import Results
+from labelsearch.stages.ensembles import Judge, capital_at_start
+from labelsearch.stages.features import inputs_of
+from strategies.search.problem import SearchProblem
+from strategies.search.score import PaperScore
 from strategies.trade.simulate import simulate, simulate_paths
 
 
@@ -35,14 +39,14 @@ def ready(bundle, history):
 
 def test_past_again_bit_by_bit(bundle, history, tiny_run):
     """Probabilities, fills, fees and equity of every strategy are those of the search."""
-    seen = outputs.load(tiny_run, "past")
+    seen = tiny_run.outputs.past
     engine = ready(bundle, history)
     steps = follow(engine, history[1])
     assert np.array([step.outputs for step in steps]).tobytes() == seen.outputs.tobytes()
-    wanted = simulate(bundle.params, seen.outputs, seen.open, seen.close, **bundle.rules)
+    wanted = simulate(bundle.params, seen, bundle.rules)
     assert same_state(engine.state, wanted)
     assert wanted.fills.sum() == sum(len(step.fills) for step in steps) > 20
-    found = search.load(tiny_run).loc[bundle.strategies]
+    found = tiny_run.strategies.frame.loc[bundle.strategies]
     assert engine.state.equity.tobytes() == found["value"].to_numpy().tobytes()
     assert np.array_equal(engine.state.fills, found["fills"])
 
@@ -62,16 +66,20 @@ def test_fills_add_up(bundle, history):
 
 
 @pytest.mark.parametrize("capital", ["equal", "inverse_volatility", "redundancy", "universal"])
-def test_accounts_are_the_tiers_of_the_run(capital, history, tiny_run, tmp_path, monkeypatch):
+def test_accounts_are_the_tiers_of_the_run(capital, history, tiny_run, tmp_path):
     """Every bar's equity and position, bar by bar and in bulk; the universal rate is set by past's length in both."""
     settings = dataclasses.replace(tiny_run.experiment.tiers, capital=capital)
-    context = dataclasses.replace(tiny_run, experiment=dataclasses.replace(tiny_run.experiment, tiers=settings))
-    bundle = load_bundle(export_bundle(context, None, tmp_path / "b"))
-    (tmp_path / "judged").mkdir()
-    ensembles.judge_window(context, "past", bundle.params, (20, 5), tmp_path / "judged")
-    import pandas as pd
-
-    curves = pd.read_parquet(tmp_path / "judged" / "curves_past.parquet")
+    search = tiny_run.experiment.search
+    problem = SearchProblem(
+        tiny_run.outputs.past, search.space(2 * len(tiny_run.outputs.labels)), search.rules(), PaperScore()
+    )
+    judge = Judge({"past": problem}, tiny_run.strategies, settings)
+    accounts = judge.accounts("past")
+    other = Results(tiny_run.folder, tiny_run.store)
+    start = capital_at_start(capital, judge.choice.known, settings.descending)
+    other.ensembles = dataclasses.replace(tiny_run.ensembles, capital=capital, capital_at_start=start)
+    bundle = load_bundle(export_bundle(other, None, tmp_path / "b"))
+    assert bundle.capital == capital
     engine = ready(bundle, history)
     n_bars = 3100  # into the third day
     steps = follow(engine, history[1].rows(0, n_bars))
@@ -80,7 +88,7 @@ def test_accounts_are_the_tiers_of_the_run(capital, history, tiny_run, tmp_path,
     whole.start(tiny_run.bars.rows(None, tiny_run.rows("past").stop))
     for n in (20, 5):
         for name in ("equity", "position"):
-            got, wanted = [getattr(step.tiers[n], name) for step in steps], curves[f"Top-{n} {name}"].to_numpy()
+            got, wanted = [getattr(step.tiers[n], name) for step in steps], getattr(accounts[f"Top-{n}"], name)
             np.testing.assert_allclose(got, wanted[:n_bars], rtol=1e-12, atol=1e-14)
             assert getattr(bulk.standings()[n], name) == pytest.approx(got[-1], rel=1e-12)
             assert getattr(whole.standings()[n], name) == pytest.approx(wanted[-1], rel=1e-12)
@@ -129,7 +137,7 @@ def test_networks_that_see_windows(bundle, history, tiny_run):
     for kind, feature_set in zip(kinds, bundle.feature_sets, strict=True):
         network = build_network(kind, len(feature_set.features), window=8, width=16).eval()
         classifiers.append(
-            Classifier(8, lambda m, rows, origin, network=network: predict(network, m, rows, origin=origin))
+            Predictor(8, lambda m, rows, origin, network=network: predict(network, m, rows, origin=origin))
         )
     bundle = dataclasses.replace(bundle, classifiers=tuple(classifiers), warm_up=bundle.warm_up + 7)
     one = ready(bundle, history)
@@ -138,7 +146,7 @@ def test_networks_that_see_windows(bundle, history, tiny_run):
     whole.start(tiny_run.bars.rows(None, len(history[0]) + 30))
     origin = int(tiny_run.bars.open_time[0]) // 60_000
     rows = len(history[0]) + np.arange(30)
-    matrix = bundle.feature_sets[0].matrix(tiny_run.inputs)
+    matrix = bundle.feature_sets[0].matrix(inputs_of(tiny_run.bars))
     wanted = classifiers[0].probabilities(matrix, rows, origin)[:, (0, 2)]
     assert np.array([s.outputs[:2] for s in steps]).tobytes() == wanted.astype(float).tobytes()
     assert same_state(one.state, whole.state)
@@ -218,16 +226,16 @@ def test_a_later_history_changes_little(bundle, history):
 
 def test_what_does_not_fit_is_refused(bundle, history, bundle_folder, tmp_path):
     engine = ready(bundle, history)
-    with pytest.raises(BundleError, match="history comes first"):
+    with pytest.raises(BundleError, match="history must come first"):
         engine.start(history[1])
     hourly = dataclasses.replace(history[0].rows(0, 1), interval_ms=3_600_000)
-    with pytest.raises(BundleError, match="the bundle needs 60000"):
+    with pytest.raises(BundleError, match="not 60000 ms"):
         Engine(bundle).start(hourly)
-    with pytest.raises(BundleError, match="read quote_volume"):
+    with pytest.raises(BundleError, match="need quote_volume"):
         Engine(bundle).start(dataclasses.replace(history[0], quote_volume=None))
     saved = engine.snapshot()
     saved["bundle"] = np.array("another")
-    with pytest.raises(BundleError, match="of another bundle"):
+    with pytest.raises(BundleError, match="belongs to another bundle"):
         Engine(bundle).restore(saved)
 
 
@@ -245,8 +253,7 @@ def test_orders_never_see_their_own_bar(bundle, history):
 
 
 def test_paths_are_those_of_simulate_paths(bundle, history, tiny_run):
-    seen = outputs.load(tiny_run, "past")
-    paths = simulate_paths(bundle.params, seen.outputs, seen.open, seen.close, **bundle.rules)
+    paths = simulate_paths(bundle.params, tiny_run.outputs.past, bundle.rules)
     engine = ready(bundle, history)
     held = np.array([engine.held for _ in follow_until(engine, history[1], 500)])
     assert held.tobytes() == paths.position[:500].tobytes()

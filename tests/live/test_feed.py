@@ -1,8 +1,11 @@
 """What arrives: late, repeated, missing, broken."""
 
+import itertools
 import math
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from labelsearch.live.feed import Bar, Counts, Feed, FeedError, bars_in
 
@@ -108,7 +111,7 @@ def test_a_long_gap_ends_the_session():
     feed = Feed(60_000)
     arrive(feed, 0)
     assert len(arrive(feed, 31 * 1440)) == 31 * 1440
-    with pytest.raises(FeedError, match="start anew with the bars between"):
+    with pytest.raises(FeedError, match="start again with the missing bars as history"):
         arrive(feed, 63 * 1440)
 
 
@@ -120,3 +123,48 @@ def test_the_bars_of_a_table(history):
     import dataclasses
 
     assert math.isnan(next(bars_in(dataclasses.replace(past, trades=None))).trades)
+
+
+quick = settings(max_examples=50, deadline=None)
+odd = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | st.lists(st.integers(), max_size=2)
+)
+incoming = st.tuples(
+    st.integers(-3, 40),  # minute
+    st.integers(0, 59_999),  # milliseconds off the grid
+    st.dictionaries(st.sampled_from(sorted(GOOD)), odd, max_size=2),  # spoiled columns
+    st.integers(0, 3),  # spoiled only if 0
+)
+
+
+@quick
+@given(st.lists(incoming, max_size=25))
+def test_any_sequence_becomes_a_regular_series(sequence):
+    """Late, repeated, missing and broken bars: the accepted ones are on the grid, without holes and valid."""
+    feed, series, n_present = Feed(60_000), [], 0
+    for minute, off, changes, spoiled in sequence:
+        before = feed.last
+        raw = {**GOOD, "open_time": T0 + 60_000 * minute + off, **({} if spoiled else changes)}
+        try:
+            bars = feed.take(raw)
+        except FeedError:  # a time of its own, more than a month ahead
+            assert feed.last is before
+            continue
+        assert bool(bars) == (feed.notice == "")
+        assert all(bar.filled for bar in bars[:-1])
+        n_present += bool(bars)
+        series += bars
+    assert [b.open_time - a.open_time for a, b in itertools.pairwise(series)] == [60_000] * max(len(series) - 1, 0)
+    for bar in series:
+        assert bar.open_time % 60_000 == 0
+        assert 0 < bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high
+    counts = feed.counts
+    assert (counts.taken, counts.missing) == (n_present, len(series) - n_present)
+
+
+@quick
+@given(odd | st.dictionaries(st.text(max_size=8) | st.sampled_from(sorted(GOOD)), odd, max_size=6))
+def test_any_object_is_a_bar_or_counted_as_refused(raw):
+    feed = Feed(60_000, ("trades",))
+    bars = feed.take(raw)
+    assert (len(bars), feed.counts.refused) in ((1, 0), (0, 1))

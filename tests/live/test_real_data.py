@@ -6,7 +6,7 @@ import pytest
 from feature_space.feature_set import Feature, FeatureSet
 from feature_space.indicators import INDICATORS
 from feature_space.normalise import Normalisation
-from labelsearch.classifiers.classifier import Classifier
+from labelsearch.classifiers.classifier import Predictor
 from labelsearch.classifiers.inference import Perceptron
 from labelsearch.live.bundle import Bundle, Tier
 from labelsearch.live.engine import Engine
@@ -14,6 +14,7 @@ from labelsearch.live.session import Session
 from labelsearch.market.archive import read
 from labelsearch.market.times import parse_time
 from strategies.search.linear import StrategySpace
+from strategies.trade.rules import TradingRules
 
 N_STRATEGIES = 40
 
@@ -27,13 +28,13 @@ def bundle():
         features = tuple(
             Feature(i.name, tuple(int(rng.integers(a, b + 1)) for a, b in i.parameters.values())) for i in INDICATORS
         )
-        sets.append(FeatureSet(features, Normalisation("local", 500)))
+        sets.append(FeatureSet(features, Normalisation("local", 500, 1.0)))
         layers = [
             (rng.normal(0, 0.6, (b, a)).astype(np.float32), np.zeros(b, dtype=np.float32))
             for a, b in ((len(features), 16), (16, 3))
         ]
         one = Perceptron.of_layers([layers])
-        classifiers.append(Classifier(1, lambda matrix, rows, origin, one=one: one.probabilities(matrix, rows)))
+        classifiers.append(Predictor(1, lambda matrix, rows, origin, one=one: one.probabilities(matrix, rows)))
     return Bundle(
         digest="test",
         symbol="BTCUSDT",
@@ -47,7 +48,8 @@ def bundle():
         classifiers=tuple(classifiers),
         params=StrategySpace(4).sample(rng, N_STRATEGIES),
         strategies=np.arange(N_STRATEGIES),
-        rules={"fee": 0.0005, "slippage": 0.0002, "short": True, "signal_map": "half"},
+        rules=TradingRules.of(fee_share=0.0005, slippage_share=0.0002, short=True),
+        learns=False,
         capital="equal",
         tiers={N_STRATEGIES: Tier(np.arange(N_STRATEGIES), np.full(N_STRATEGIES, 1 / N_STRATEGIES), 0.0)},
     )

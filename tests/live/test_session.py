@@ -97,7 +97,7 @@ def test_a_line_that_did_not_go_out_is_told_again(bundle, history, tmp_path):
     running = session.run(bars_in(history[1].rows(0, 5)))
     for _ in range(3):
         next(running)
-        session.told()
+        session.delivered()
     lost = next(running)
     session.close()
     for _ in range(2):  # also if it is stopped again before that line
@@ -175,13 +175,13 @@ def test_bars_that_lack_a_column_end_the_session(bundle, history):
     """A price of NaN would stay in recursive features for ever."""
     session = session_of(bundle, history)
     bare = next(bars_in(dataclasses.replace(history[1].rows(0, 1), quote_volume=None)))
-    with pytest.raises(FeedError, match="read quote_volume, which the bars lack"):
+    with pytest.raises(FeedError, match="need quote_volume, which the bars do not have"):
         list(session.run([bare]))
 
 
 def test_two_sessions_cannot_share_a_folder(bundle, history, tmp_path):
     session = session_of(bundle, history, tmp_path)
-    with pytest.raises(BundleError, match="another session is kept there"):
+    with pytest.raises(BundleError, match="another session is using this folder"):
         Journal(tmp_path)
     session.close()
     Journal(tmp_path).close()

@@ -77,7 +77,7 @@ def test_the_interval_comes_from_the_name_or_the_steps(lines: list[str], tmp_pat
     assert refusal(wrong, symbol="X").rule == "bars of 1m expected, the most common time step is 1h"
     one = tmp_path / "one.csv"
     one.write_text("time,open,high,low,close,volume\n" + hourly[0])
-    assert refusal(one, symbol="X").rule == "the interval cannot be told from the times"
+    assert refusal(one, symbol="X").rule == "the interval cannot be determined from the times"
     assert read(one.rename(tmp_path / "one_15m.csv"), "X").interval_ms == 900_000
 
 
@@ -102,7 +102,7 @@ def test_names_that_say_little_or_nonsense() -> None:
     assert parse_file_name("mine.csv").interval_ms is None
     for name, rule in (("BTCUSDT-1w-2020-01.zip", "'1w' is not an interval"),
                        ("BTCUSDT-1M-2020-01.zip", "'1M' is not an interval"),
-                       ("BTCUSDT-1m-2020-13.zip", "the date in the file name is none")):  # fmt: skip
+                       ("BTCUSDT-1m-2020-13.zip", "the date in the file name is not valid")):  # fmt: skip
         with pytest.raises(BarError, match=rule):
             parse_file_name(name)
 
@@ -147,11 +147,11 @@ def test_zips_with_none_or_several_files(tmp_path: Path, lines: list[str]) -> No
     path = tmp_path / "x.zip"
     with zipfile.ZipFile(path, "w"):
         pass
-    assert refusal(path).rule == "the zip holds 0 files, not one"
+    assert refusal(path).rule == "the zip contains 0 files instead of one"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.csv", "\n".join(lines))
         archive.writestr("b.csv", "\n".join(lines))
-    assert refusal(path).rule == "the zip holds 2 files, not one"
+    assert refusal(path).rule == "the zip contains 2 files instead of one"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.csv", "")
     assert refusal(path).rule == "the file in the zip is empty"
@@ -179,7 +179,7 @@ def shifted(line: str, hours: int) -> str:
 def test_a_file_written_in_another_zone_is_refused(lines: list[str], write_zip: Write, hours: int) -> None:
     error = refusal(write_zip([shifted(line, hours) for line in lines]))
     assert error.row == 1
-    assert "is outside the period that the file name says, 2020-01-01 00:00 .. 2020-01-02 00:00" in error.rule
+    assert "is outside the period of the file name, 2020-01-01 00:00 .. 2020-01-02 00:00" in error.rule
     # A month's file holds any of its days.
     if hours > 0:
         assert len(read(write_zip([shifted(line, hours) for line in lines], "TESTUSDT-1m-2020-01"))) == 10
@@ -190,7 +190,7 @@ def test_a_file_written_in_another_zone_is_refused(lines: list[str], write_zip: 
     [
         (3, 6, "1577837039998", "close_time 1577837039998 is not open_time + interval - 1"),
         (3, 6, "", "close_time nan is not"),
-        (4, 0, "1577837040000000", "times change between milliseconds and microseconds"),
+        (4, 0, "1577837040000000", "some times are in milliseconds and some in microseconds"),
         (4, 0, "1577837040", "time 1577837040 is outside 2009-01-01..tomorrow"),
         (4, 0, "", "time nan cannot be read"),
         (4, 0, "x", "time 'x' cannot be read"),
@@ -247,14 +247,14 @@ def test_times_in_other_spellings_are_refused(tmp_path: Path, stamp: str) -> Non
     [
         (b"\n\n", "no rows"),
         (HEADER.encode() + b"\n", "no rows"),
-        (b"1577836800000,1,1,1,1,1\n", "no header, and 6 columns where the archive has 12"),
+        (b"1577836800000,1,1,1,1,1\n", "no header and 6 columns instead of the 12"),
         (b"time,open,close\n1577836800000,1,1\n", "missing columns: high, low, volume"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\xff\xfe\n\x80", None),
         (b"time,open,high,low,close,volume\n\xff\xfe\xff,1,1,1,1,1\n", None),
-        (b"time,open,high,low,close,volume\n01/02/2020 00:00,1,1,1,1,1\n", "write ISO 8601"),
+        (b"time,open,high,low,close,volume\n01/02/2020 00:00,1,1,1,1,1\n", "use ISO 8601"),
         (b'time,open,high,low,close,volume\n"2020-01-01 00:00,1,1,1,1,1\n', None),
         (b"time,open,high,low,close,volume\nTrue,1,1,1,1,1\n", "neither numbers nor dates"),
-        (b"time,open,high,low,close,volume\n2020-01-01,True,1,1,1,1\n", "cannot be told"),
+        (b"time,open,high,low,close,volume\n2020-01-01,True,1,1,1,1\n", "cannot be determined"),
         (b"\x00" * 500, None),
     ],
 )
@@ -287,9 +287,9 @@ def test_what_is_no_parquet_of_bars(frame: pd.DataFrame, tmp_path: Path) -> None
     frame.drop(columns="close").to_parquet(path)
     assert refusal(path, symbol="X").rule == "missing columns: close"
     frame.assign(close="abc").to_parquet(path)
-    assert refusal(path, symbol="X").rule.startswith("column close holds no numbers")
+    assert refusal(path, symbol="X").rule.startswith("column close is not numeric")
     frame.assign(close=[[1.0]] * 10).to_parquet(path)
-    assert refusal(path, symbol="X").rule.startswith("column close holds no numbers")
+    assert refusal(path, symbol="X").rule.startswith("column close is not numeric")
     zoned = pd.to_datetime(frame["open_time"], unit="ms", utc=True).dt.tz_convert("Asia/Shanghai")
     frame.assign(open_time=zoned).to_parquet(path)
     assert refusal(path, symbol="X").rule == "times are in the zone Asia/Shanghai, not UTC"
@@ -302,8 +302,8 @@ def test_a_file_of_several_symbols(frame: pd.DataFrame, bars: Bars, tmp_path: Pa
     other = frame.assign(symbol="OTHER", close=-1.0)
     pd.concat([other, frame.assign(symbol="TEST")]).to_parquet(path)
     assert read(path, "TEST").digest() == bars.digest()
-    assert refusal(path).rule == "holds 2 symbols, say which one: OTHER, TEST"
-    assert refusal(path, symbol="XRP").rule == "holds 2 symbols, none is XRP: OTHER, TEST"
+    assert refusal(path).rule == "contains 2 symbols, choose one: OTHER, TEST"
+    assert refusal(path, symbol="XRP").rule == "contains 2 symbols, not XRP: OTHER, TEST"
     broken = frame.assign(symbol="TEST", volume=-1.0)
     pd.concat([other, broken]).to_parquet(path)
     assert refusal(path, symbol="TEST").row == 11  # the row of the file, not of the symbol

@@ -108,7 +108,7 @@ PRICES = ("open", "high", "low", "close")
         ("open_time", START, "time 2020-01-01 00:00 is earlier than the row before it"),
         ("open_time", 1_000_000_000_000, "time 1000000000000 is outside 2009-01-01"),
         ("open_time", 4_000_000_000_000, "time 4000000000000 is outside 2009-01-01"),
-        ("open_time", (START + 4 * 60_000) * 1000, "times change between milliseconds and microseconds"),
+        ("open_time", (START + 4 * 60_000) * 1000, "some times are in milliseconds and some in microseconds"),
         ("open_time", (START + 4 * 60_000) // 1000, r"\(it would fit as seconds\)"),
     ],
 )

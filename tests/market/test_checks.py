@@ -72,7 +72,7 @@ def test_a_duplicate_does_not_move_the_quiet_bars(frame: pd.DataFrame) -> None:
 def test_what_cannot_be_looked_at(frame: pd.DataFrame) -> None:
     with pytest.raises(BarError, match="missing columns: close"):
         check(frame.drop(columns="close"))
-    with pytest.raises(BarError, match="cannot be told"):
+    with pytest.raises(BarError, match="cannot be determined"):
         check(frame.iloc[:1])
     with pytest.raises(BarError, match="7 s, does not divide a day"):
         check(frame.assign(open_time=START + np.arange(10) * 7_000))

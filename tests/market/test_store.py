@@ -63,9 +63,9 @@ def test_unknown_names(store: Store, bars: Bars) -> None:
     "symbol", ["", ".", "..", "../X", "a/b", "/etc", ".hidden", "a\\b", "a b", "A\n", "é", "x" * 99]
 )
 def test_no_symbol_leaves_the_store(store: Store, frame: pd.DataFrame, symbol: str) -> None:
-    with pytest.raises(BarError, match="is no symbol"):
+    with pytest.raises(BarError, match="is not a valid symbol"):
         store.load(symbol)
-    with pytest.raises(BarError, match="is no symbol"):
+    with pytest.raises(BarError, match="is not a valid symbol"):
         store.save(Bars.from_frame(frame, symbol))
     assert not store.root.exists()
 
@@ -106,7 +106,7 @@ def test_a_conflict_is_refused_unless_replaced(store: Store, bars: Bars, frame: 
 def test_columns_that_only_one_side_has(store: Store, bars: Bars, frame: pd.DataFrame) -> None:
     plain = Bars.from_frame(frame.drop(columns=["trades", "quote_volume"]), "TEST")
     store.save(bars.rows(0, 5))
-    with pytest.raises(BarError, match="the new bars lack quote_volume, trades, which the stored ones have"):
+    with pytest.raises(BarError, match="the new bars lack quote_volume, trades, which the stored bars have"):
         store.add(plain)
     assert store.add(plain, replace=True).dropped == ("quote_volume", "trades")
     assert store.load("TEST").digest() == plain.digest()
@@ -179,6 +179,6 @@ def test_merge_of_three(bars: Bars) -> None:
     merged, replaced = merge([bars.rows(6, 10), bars.rows(0, 7), bars.rows(3, 8)])
     assert (merged.digest(), replaced) == (bars.digest(), 0)
     other = Bars("ELSE", 60_000, bars.open_time, bars.open, bars.high, bars.low, bars.close, bars.volume)
-    with pytest.raises(BarError, match="ELSE 1m bars do not go together with TEST 1m bars"):
+    with pytest.raises(BarError, match="ELSE 1m bars cannot be merged with TEST 1m bars"):
         merge([bars, other])
     assert np.all(np.diff(merged.open_time) == 60_000)

@@ -138,7 +138,8 @@ def decile_figure(found: Sequence[Decile]) -> Figure:
         ("median", [entry.median_monthly_pct for entry in found], VERMILION),
     )
     data = [
-        {"type": "bar", "name": name, "x": x, "y": numbers(y), "marker": {"color": colour}} for name, y, colour in bars
+        {"type": "bar", "name": name, "x": x, "y": numbers(y, 17), "marker": {"color": colour}}
+        for name, y, colour in bars
     ]
     layout = {
         "margin": margins(top=36, bottom=44), "barmode": "group", "legend": legend_above(),

@@ -130,7 +130,7 @@ def search_table(results: Results) -> Table:
     n, pruned = len(strategies.frame), strategies.n_pruned
     note = f"{n:,} strategies, {pruned:,} of them pruned in the search; all were then simulated in full."
     columns = ("quantile", "score", "monthly return %", "trades/month", "mean position %")
-    data = {"strategies": n, "pruned": pruned, "quantiles": quantiles}
+    data = {"n_strategies": n, "n_pruned": pruned, "quantiles": quantiles}
     return Table("Strategies on past, each column by itself", columns, tuple(rows), note=note, key="search", data=data)
 
 

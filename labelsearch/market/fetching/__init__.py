@@ -1,1 +1,1 @@
-"""Bars from outside into the store: the exchange's public archive, or any exchange that ccxt knows."""
+"""Download of bars into the store, from the public archive or from any exchange supported by ccxt."""

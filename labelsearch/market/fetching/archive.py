@@ -1,4 +1,4 @@
-"""From the public archive into the store: monthly files first, then daily ones for what they leave open."""
+"""Download from the public archive: monthly files first, then daily files for the days still missing."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from labelsearch.market.rules import BarError
 from labelsearch.market.store import Store
 from labelsearch.market.times import DAY_MS
 
-# So long after its end a file may still be published: until then a 404 is not taken for an answer.
+# a file may be published this long after the end of its period; until then a 404 is not final
 _DAY_PATIENCE = 3 * DAY_MS
 _MONTH_PATIENCE = 14 * DAY_MS
 _PROBES = 32
@@ -22,7 +22,7 @@ _HOPELESS = 8
 
 @dataclass(frozen=True)
 class _Obtained:
-    """A file that lies here, new or kept from before; without a path it is not published, or it was refused."""
+    """A local file, new or from an earlier call; without a path it is not published, or was refused."""
 
     path: Path | None
     downloaded: bool = False
@@ -42,37 +42,37 @@ def fetch_archive(
     progress: Progress | None = None,
     now_ms: int | None = None,
 ) -> Fetched:
-    """Bring bars of the exchange's public archive into the store.
+    """Download bars of the exchange's public archive into the store.
 
-    A month that lies whole in the range comes from its monthly file; a day that is then not complete in the
-    store is asked for by its daily file. Where both have a bar, the monthly one counts. A file that conflicts
-    with stored bars of another origin is refused whole.
+    A month completely within the range comes from its monthly file; days that are then not complete in the store come
+    from daily files. Where both have a bar, that of the monthly file is used. A file that conflicts with stored bars of
+    another origin is refused as a whole.
 
     Parameters
     ----------
     store : Store
     symbol : str
-        As the archive writes it.
+        As written by the archive.
     interval_ms : int
     start_ms, stop_ms : int
-        The range, cut to UTC days that are over.
+        The range, limited to UTC days that are over.
     url : str
         Base of the archive or of a mirror.
     name : str, optional
-        Symbol in the store, by default `symbol`.
+        Symbol in the store, by default ``symbol``.
     client : Client, optional
     progress : callable, optional
         Counts files.
     now_ms : int, optional
-        By default the clock's.
+        By default the current time.
 
     Raises
     ------
     BarError
-        A symbol or interval of which nothing is published in the range, or that cannot be one; a name under
-        which bars of another source lie.
+        If symbol or interval are invalid or nothing of them is published in the range, or if the store has bars of
+        another source under the name.
     FetchError
-        The network or the server failed; files that came before are stored.
+        If the network or the server failed; files received before are stored.
     """
     now_ms = int(time.time() * 1000) if now_ms is None else now_ms
     stop_ms = min(stop_ms, now_ms) // DAY_MS * DAY_MS
@@ -98,19 +98,19 @@ class _ArchiveFetch:
         self._take("months", self._open(months))
         left = self._open(days)
         if left and not self.found and len(self.inflow.stored) == 0:
-            # Perhaps a typing error: a thousand requests are not needed to find out.
+            # perhaps a wrong symbol, which takes no thousand requests to find out
             self._take("days", left[:: -(-len(left) // _PROBES)])
             if not self.found and not self.refused:
                 raise BarError(
                     f"no {self.site.interval} bars of {self.site.symbol} in {days[0].name} .. {days[-1].name} "
-                    f"at {self.site.url}: not published are {self.site.address((months or left)[0])} and all others"
+                    f"at {self.site.url}: {self.site.address((months or left)[0])} and all others are not published"
                 )
             left = self._open(left)
         self._take("days", left)
         return self.inflow.finish()
 
     def _open(self, periods: list[Period]) -> list[Period]:
-        """Those that lack bars and whose file was neither stored nor missed for good nor refused just now."""
+        """Periods with missing bars whose file was not stored before, is not known to be absent and was not refused."""
         return [p for p in periods if not self.inflow.complete(p.start_ms, p.stop_ms) and not self._settled(p)]
 
     def _settled(self, period: Period) -> bool:
@@ -120,12 +120,12 @@ class _ArchiveFetch:
         patience = _MONTH_PATIENCE if period.monthly else _DAY_PATIENCE
         if record.absent.get(period.name, 0) >= period.stop_ms + patience:
             return True
-        # Fewer bars than the file had: the store was removed, or made anew.
+        # fewer bars than in the file mean that the store was removed or rebuilt
         file = record.files.get(period.name)
         return file is not None and self.inflow.count(period.start_ms, period.stop_ms) >= int(file["bars"])
 
     def _take(self, title: str, periods: list[Period]) -> None:
-        """Obtain files, several at a time, and put them into the store in time order."""
+        """Download several files at a time, and store them in time order."""
         if not periods:
             return
         self.progress(title, 0, len(periods))
@@ -171,7 +171,7 @@ class _ArchiveFetch:
         refused.append(why)
         self.refused.add(period.name)
         if len(refused) >= _HOPELESS and not self.found:
-            raise FetchError(f"{refused[0]}; {len(refused)} files refused, none taken")
+            raise FetchError(f"{refused[0]}; {len(refused)} files refused, none accepted")
 
     def _read(self, period: Period, path: Path) -> None:
         bars = self.site.read(path, self.inflow.name)
@@ -182,7 +182,7 @@ class _ArchiveFetch:
         self.inflow.put(bars, period.name, sha256, n_bars)
 
     def _has_twin(self, period: Period) -> bool:
-        """True where the store has bars of this stretch from the archive's other file of it."""
+        """Whether the store has bars of this period from the other file of the archive, monthly or daily."""
         files = self.inflow.record.files
         if period.monthly:
             return any(other.startswith(period.month + "-") for other in files)
@@ -190,7 +190,7 @@ class _ArchiveFetch:
 
 
 def _remove_leftovers(folder: Path, older_than_s: float = 3600.0) -> None:
-    """Remove temporary files that killed runs left; younger ones may be another run's."""
+    """Remove temporary files of killed processes; younger ones may belong to a running process."""
     for part in folder.glob(".*.part"):
         if time.time() - part.stat().st_mtime > older_than_s:
             part.unlink(missing_ok=True)

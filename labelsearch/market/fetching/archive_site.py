@@ -1,4 +1,4 @@
-"""The exchange's public kline archive: which files it has, and one file brought here verified.
+"""The exchange's public kline archive: its files, and the verified download of one of them.
 
 Layout under the base URL, with a ``.CHECKSUM`` (sha256) beside each zip::
 
@@ -21,7 +21,7 @@ from labelsearch.market.archive import RawBars, read_raw
 from labelsearch.market.bars import Bars
 from labelsearch.market.fetching.download import BadFile, Client
 from labelsearch.market.rules import BarError
-from labelsearch.market.times import DAY_MS, interval_name, to_ms
+from labelsearch.market.times import DAY_MS, interval_name, next_month, to_ms
 
 ARCHIVE_URL = "https://data.binance.vision"
 INTERVALS = ("1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d")
@@ -31,7 +31,7 @@ _CHECKSUM = re.compile(r"([0-9a-fA-F]{64})\s+\*?(\S+)\s*")
 
 @dataclass(frozen=True)
 class Period:
-    """A month or a day, [start_ms, stop_ms), UTC; `name` is as in a file's name, ``2020-01`` or ``2020-01-31``."""
+    """A month or a day, [start_ms, stop_ms), UTC; ``name`` as in file names, ``2020-01`` or ``2020-01-31``."""
 
     name: str
     start_ms: int
@@ -39,16 +39,17 @@ class Period:
 
     @property
     def monthly(self) -> bool:
+        """Whether it is a month."""
         return len(self.name) == len("2020-01")
 
     @property
     def month(self) -> str:
-        """Name of the month it is, or lies in."""
+        """Name of its month."""
         return self.name[:7]
 
 
 def days_between(start_ms: int, stop_ms: int) -> list[Period]:
-    """The whole days of [start_ms, stop_ms)."""
+    """The complete days within [start_ms, stop_ms)."""
     first = -(-start_ms // DAY_MS) * DAY_MS
     return [
         Period(f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d}", ms, ms + DAY_MS)
@@ -57,12 +58,12 @@ def days_between(start_ms: int, stop_ms: int) -> list[Period]:
 
 
 def months_between(start_ms: int, stop_ms: int) -> list[Period]:
-    """The whole months of [start_ms, stop_ms)."""
+    """The complete months within [start_ms, stop_ms)."""
     moment = datetime.fromtimestamp(start_ms / 1000, UTC)
     start = datetime(moment.year, moment.month, 1, tzinfo=UTC)
     months = []
     while start.timestamp() * 1000 < stop_ms:
-        following = start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
+        following = next_month(start)
         month = Period(f"{start:%Y-%m}", int(start.timestamp()) * 1000, int(following.timestamp()) * 1000)
         if month.start_ms >= start_ms and month.stop_ms <= stop_ms:
             months.append(month)
@@ -78,40 +79,42 @@ class ArchiveSite:
     url : str
         Base of the archive or of a mirror.
     symbol : str
-        As the archive writes it: ``BTCUSDT``.
+        As written by the archive: ``BTCUSDT``.
     interval_ms : int
     folder : Path
-        Where verified files are kept. A zip that lies there under its own name was verified before it got it.
+        Of verified files: a zip gets its final name there only after verification.
     client : Client
 
     Raises
     ------
     BarError
-        A URL, symbol or interval that cannot be one.
+        For an invalid URL, symbol or interval.
     """
 
     def __init__(self, url: str, symbol: str, interval_ms: int, folder: Path, client: Client) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise BarError(f"{url!r} is no address of an archive: write {ARCHIVE_URL}")
+            raise BarError(f"{url!r} is not the address of an archive: use {ARCHIVE_URL}")
         if not re.fullmatch(r"[A-Z0-9]{2,40}", symbol):
-            raise BarError(f"{symbol!r} is no symbol of the archive: capital letters and digits, as BTCUSDT")
+            raise BarError(
+                f"{symbol!r} is not a valid symbol of the archive: use capital letters and digits, as in BTCUSDT"
+            )
         self.interval = interval_name(interval_ms)
         if self.interval not in INTERVALS:
             raise BarError(f"the archive has no bars of {self.interval}, only {', '.join(INTERVALS)}")
         self.url, self.symbol, self.folder, self.client = url.rstrip("/"), symbol, folder, client
 
     def stem(self, period: Period) -> str:
-        """Name of a file, without its ending."""
+        """File name without its extension."""
         return f"{self.symbol}-{self.interval}-{period.name}"
 
     def address(self, period: Period) -> str:
-        """URL of the zip."""
+        """URL of the zip file."""
         kind = "monthly" if period.monthly else "daily"
         return f"{self.url}/data/spot/{kind}/klines/{self.symbol}/{self.interval}/{self.stem(period)}.zip"
 
     def kept(self, period: Period) -> Path | None:
-        """The file, where it lies here whole."""
+        """The local file, if it is there and matches its checksum."""
         path = self.folder / f"{self.stem(period)}.zip"
         checksum = path.with_name(path.name + ".CHECKSUM")
         if not (path.is_file() and checksum.is_file()):
@@ -121,12 +124,12 @@ class ArchiveSite:
         return path if checksum.read_text(errors="replace").lower().startswith(digest) else None
 
     def download(self, period: Period) -> Path | None:
-        """Bring a file here; None where it, or its checksum, is not published (404).
+        """Download a file; None if it or its checksum is not published (404).
 
         Raises
         ------
         BadFile
-            No checksum in the ``.CHECKSUM``, or bytes that twice do not have it.
+            If the ``.CHECKSUM`` file is invalid, or two downloads do not match it.
         FetchError
             As `Client.save`.
         """
@@ -152,28 +155,28 @@ class ArchiveSite:
                 digests = (digest, expected)
         finally:
             part.unlink(missing_ok=True)
-        raise BadFile(f"{url}: sha256 is {digests[0][:12]}.., its .CHECKSUM says {digests[1][:12]}..")
+        raise BadFile(f"{url}: SHA-256 is {digests[0][:12]}.., but its .CHECKSUM says {digests[1][:12]}..")
 
     def read(self, path: Path, name: str) -> Bars:
-        """Read a file that lies here.
+        """Read a local file.
 
-        Where flooring puts two rows on one bar, the row that was on the grid counts: after some halts the
-        archive has rows some seconds off the grid, and the first of them can fall into the last good minute.
+        If two rows fall on one bar after rounding, the row on the grid is used: after some halts the archive has rows
+        some seconds off the grid, and the first of them can fall into the last regular minute.
 
         Raises
         ------
         BarError
-            Not one CSV of the zip's own name, not the archive's columns, rows that break a rule or lie
-            outside the file's period.
+            If the zip does not contain a CSV file of its own name with the columns of the archive, or rows break a rule
+            or are outside the period of the file.
         """
         _check_member(path)
         raw = read_raw(path)
         if not raw.archive:
-            raise BarError("the CSV in the zip does not have the archive's 12 columns", path)
+            raise BarError("the CSV file in the zip does not have the 12 columns of the archive", path)
         return _without_twins(raw).bars(name)
 
     def forget(self, path: Path) -> None:
-        """Remove a file, so that the next call asks for it again."""
+        """Remove a file, so that the next call downloads it again."""
         path.unlink(missing_ok=True)
         path.with_name(path.name + ".CHECKSUM").unlink(missing_ok=True)
 
@@ -181,9 +184,9 @@ class ArchiveSite:
 def _parse_checksum(text: str, url: str) -> str:
     match = _CHECKSUM.fullmatch(text.strip())
     if match is None:
-        raise BadFile(f"{url}.CHECKSUM: holds no sha256 digest and file name")
+        raise BadFile(f"{url}.CHECKSUM: contains no SHA-256 digest with a file name")
     if match[2] != url.rsplit("/", 1)[1]:
-        raise BadFile(f"{url}.CHECKSUM: is that of {match[2]}")
+        raise BadFile(f"{url}.CHECKSUM: belongs to {match[2]}")
     return match[1].lower()
 
 
@@ -200,7 +203,7 @@ def _check_member(path: Path) -> None:
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise BarError(f"not a zip file: {error}", path) from None
     if names != [f"{path.stem}.csv"]:
-        raise BarError(f"the zip holds {', '.join(names[:3]) or 'nothing'}, not {path.stem}.csv", path)
+        raise BarError(f"the zip contains {', '.join(names[:3]) or 'nothing'} instead of {path.stem}.csv", path)
 
 
 def _without_twins(raw: RawBars) -> RawBars:

@@ -1,4 +1,4 @@
-"""Files over HTTP: few at a time, retried with growing pauses, bounded in size, hashed on their way to disk."""
+"""Downloads over HTTP: a few at a time, retried with growing pauses, limited in size, and hashed while written."""
 
 import hashlib
 import os
@@ -21,43 +21,43 @@ T = TypeVar("T")
 
 CONNECTIONS = 4
 TRIES = 6
-LONGEST_PAUSE = 60.0  # s, of our own
-LONGEST_WAIT = 120.0  # s, that a server may ask for
-_PASSING = frozenset({429, 500, 502, 503, 504})
+LONGEST_PAUSE = 60.0  # seconds between attempts
+LONGEST_WAIT = 120.0  # seconds that a server may ask us to wait
+_TEMPORARY = frozenset({429, 500, 502, 503, 504})
 _CHUNK = 1 << 16
 
 
 class FetchError(LabelsearchError):
-    """The network or a server failed: nothing is wrong with what was asked for. One line."""
+    """A failure of the network or a server, not of the request; the message is one line."""
 
     def __init__(self, text: str) -> None:
         super().__init__(" ".join(text.split()))
 
 
 class BadFile(FetchError):
-    """A server sent something else than the file asked for; its other files may be right."""
+    """A server sent something other than the requested file; its other files may be correct."""
 
 
 def backoff(attempt: int) -> float:
-    """Seconds to pause after failed attempt 0, 1, ..: doubled each time, with jitter, at most `LONGEST_PAUSE`."""
+    """Seconds to pause after failed attempt 0, 1, ..: doubled each time, with jitter, up to `LONGEST_PAUSE`."""
     return min(LONGEST_PAUSE, 2.0**attempt) * random.uniform(0.5, 1.0)
 
 
 class Client:
     """Downloads over at most `CONNECTIONS` connections; its methods may be called from several threads.
 
-    Certificates are verified. Proxies come from the environment (``https_proxy``, ``no_proxy``).
+    Certificates are verified; proxies come from the environment (``https_proxy``, ``no_proxy``).
 
     Parameters
     ----------
     tries : int
-        Attempts at one URL before `FetchError`.
+        Attempts for one URL before `FetchError`.
     sleep : callable, optional
-        Takes seconds. By default a sleep that `stop` ends.
+        Takes seconds; by default a sleep that `stop` ends.
     largest : int
-        Bytes of a file, at most.
+        Maximum size of a file in bytes.
     timeout : float
-        Seconds without a byte after which a connection counts as cut.
+        Seconds without data after which a connection counts as lost.
     """
 
     def __init__(
@@ -77,16 +77,16 @@ class Client:
         self._open: set[urllib3.BaseHTTPResponse] = set()
 
     def stop(self) -> None:
-        """End what other threads are downloading, with `FetchError`, also where a server is silent."""
+        """Abort the downloads of other threads with `FetchError`, even while they wait for a server."""
         self._stopped.set()
         with self._lock:
             running = list(self._open)
         for response in running:
-            with suppress(ValueError, RuntimeError, OSError):  # it ended by itself in between
+            with suppress(ValueError, RuntimeError, OSError):  # it has ended in the meantime
                 response.shutdown()
 
     def text(self, url: str, largest: int = 4096) -> str | None:
-        """Get a short text; None where there is none (404)."""
+        """Download a short text; None if there is none (404)."""
 
         def receive(response: urllib3.BaseHTTPResponse) -> str:
             content = b"".join(self._chunks(response, url, largest))
@@ -95,19 +95,16 @@ class Client:
         return self._get(url, receive)
 
     def save(self, url: str, path: Path) -> str | None:
-        """Write a file, synced to disk; None where there is none (404).
+        """Download a file, synced to disk, and return its SHA-256 in hex; None if there is none (404).
 
-        Returns
-        -------
-        str or None
-            Its sha256, in hex. What a failure leaves at `path` is for the caller to remove.
+        After a failure the caller must remove the partial file.
 
         Raises
         ------
         BadFile
-            More than `largest` bytes.
+            If it has more than ``largest`` bytes.
         FetchError
-            Every attempt failed, or a status that does not pass by itself.
+            If every attempt failed, or the status is not temporary.
         """
 
         def receive(response: urllib3.BaseHTTPResponse) -> str:
@@ -136,23 +133,23 @@ class Client:
                         return receive(response)
                     reason = f"HTTP {response.status} {response.reason or ''}".rstrip()
                     asked = _retry_after(response)
-                    response.read(_CHUNK)  # a short body read to its end keeps the connection for the next file
+                    response.read(_CHUNK)  # reading a short body to its end keeps the connection for the next file
                 finally:
                     with self._lock:
                         self._open.discard(response)
                     response.close()
                 if response.status == 404:
                     return None
-                if response.status not in _PASSING:
+                if response.status not in _TEMPORARY:
                     raise FetchError(f"{url}: {reason}")
                 if asked is not None:
-                    reason += f", asks to wait {asked:.0f} s"
+                    reason += f", the server asks to wait {asked:.0f} s"
                     if asked > LONGEST_WAIT:
                         raise FetchError(f"{url}: {reason}: try again later")
                     pause = asked
             except (HTTPError, ConnectionError, TimeoutError) as error:
                 reason = _words(error)
-                if "CERTIFICATE_VERIFY_FAILED" in reason:  # does not pass by itself
+                if "CERTIFICATE_VERIFY_FAILED" in reason:  # not temporary
                     raise FetchError(f"{url}: {reason}") from None
             if attempt + 1 < self.tries:
                 self._sleep(pause)
@@ -165,7 +162,7 @@ class Client:
             url,
             preload_content=False,
             timeout=self._timeout,
-            # Here only redirects are followed: a body that is cut has to be tried again just the same.
+            # only redirects are handled here: incomplete bodies need the retries above anyway
             retries=urllib3.Retry(3, connect=0, read=0, status=0, other=0, respect_retry_after_header=False),
             headers={"User-Agent": f"labelsearch/{version('labelsearch')}", "Accept-Encoding": "identity"},
         )
@@ -206,7 +203,7 @@ def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
 
 
 def _words(error: Exception) -> str:
-    """What happened, without the name of the connection object in front of it."""
+    """The message without the name of the connection object at its start."""
     reason = getattr(error, "reason", None) or error
     text = " ".join(str(reason).split()) or type(reason).__name__
     return text.split("): ", 1)[-1]

@@ -1,4 +1,4 @@
-"""Bars of any exchange that ccxt knows: past ones by the page, and the newest ones as they close."""
+"""Bars of any exchange supported by ccxt: past bars page by page, and new bars as they close."""
 
 import difflib
 import time
@@ -23,36 +23,36 @@ _KLINE_COLUMNS = (*_COLUMNS, *OPTIONAL)
 _TIMEOUT_MS = 30_000
 _PAGE_BARS = 20_000
 _LATE_MS = DAY_MS  # an exchange may still add bars of the last day
-_PAGE = 500  # where ccxt does not know what an exchange gives
+_PAGE = 500  # if ccxt does not know the page size of an exchange
 
 
 class Exchange:
-    """Public bars of one symbol at one exchange; needs no account.
+    """Public bars of one symbol at one exchange; no account is needed.
 
-    Requests keep to ccxt's rate limit of the exchange, and are tried again when the network or the exchange fails
-    for a moment. ccxt's own bars have no quote volume, trades or taker-buy volume: these are None. Spot markets of
-    Binance and of the exchanges that ccxt derives from it are asked for their raw klines instead, which have the
-    columns of the public archive: the same decimals become the same bars, bit for bit.
+    Requests respect ccxt's rate limit of the exchange, and are repeated after temporary failures. The bars of ccxt have
+    no quote volume, trades or taker-buy volume, which are None. For spot markets of Binance, and of exchanges that ccxt
+    derives from it, raw klines are used instead: they have the columns of the public archive and give the same bars bit
+    for bit.
 
     Parameters
     ----------
     name : str
-        As ccxt writes it: ``kraken``.
+        As in ccxt: ``kraken``.
     symbol : str
-        As ccxt writes it: ``BTC/USDT``.
+        As in ccxt: ``BTC/USDT``.
     interval_ms : int
         Length of a bar.
     options : mapping, optional
-        For ccxt's constructor.
+        For the constructor of ccxt.
     sleep : callable
         Takes seconds; waits between attempts.
 
     Raises
     ------
     BarError
-        Exchange, symbol or interval that does not exist; ccxt not installed.
+        If exchange, symbol or interval do not exist, or ccxt is not installed.
     FetchError
-        The network or the exchange failed, at construction and in every method.
+        If the network or the exchange fails, here and in every method.
     """
 
     def __init__(
@@ -60,13 +60,13 @@ class Exchange:
         name: str,
         symbol: str,
         interval_ms: int,
-        options: Mapping[str, Any] | None = None,
+        options: Mapping[str, object] | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         ccxt = _ccxt()
         if name not in ccxt.exchanges:
             near = difflib.get_close_matches(name, ccxt.exchanges, n=1)
-            raise BarError(f"ccxt knows no exchange {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
+            raise BarError(f"ccxt has no exchange {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
         self.name, self.symbol, self.interval_ms = name, symbol, interval_ms
         self._sleep = sleep
         self._ccxt = getattr(ccxt, name)({"enableRateLimit": True, "timeout": _TIMEOUT_MS, **(options or {})})
@@ -80,25 +80,17 @@ class Exchange:
         self._page = self._ccxt.feature_value(symbol, "fetchOHLCV", "limit", _PAGE) or _PAGE
 
     def clock_ms(self) -> int:
-        """The exchange's clock, ms since the epoch; this machine's where the exchange does not tell."""
+        """Clock of the exchange, ms since the epoch; of this machine if the exchange has none."""
         if self._ccxt.has.get("fetchTime") is True:
-            told = self._call("clock", self._ccxt.fetch_time)
-            if told:
-                return int(told)
+            clock = self._call("clock", self._ccxt.fetch_time)
+            if clock:
+                return int(clock)
         return int(time.time() * 1000)
 
     def bars(self, start_ms: int, stop_ms: int | None = None) -> Bars:
-        """Get the bars that start in [start_ms, stop_ms) and are closed: their end is past by the exchange's clock.
+        """The bars that start in [start_ms, stop_ms) and are closed by the clock of the exchange, perhaps none.
 
-        Returns
-        -------
-        Bars
-            In time order, may be empty. Many exchanges give recent bars only.
-
-        Raises
-        ------
-        FetchError
-            As the class; also where the exchange sent bars that break a rule.
+        Many exchanges provide recent bars only. `FetchError` also for bars that break a rule.
         """
         step = self.interval_ms
         start_ms = -(-start_ms // step) * step
@@ -110,17 +102,17 @@ class Exchange:
             page = self._rows_from(since)
             rows += [row for row in page if start_ms <= row[0] < stop_ms]
             last = max((int(row[0]) for row in page), default=0)
-            # A page without news is one of a stretch without trades, or from before the exchange's memory.
+            # a page without new bars: no trades in this range, or the exchange does not go back so far
             since = last - last % step + step if last >= since else since + self._page * step
         return self._checked(rows)
 
     def closed_since(self, start_ms: int) -> Bars | None:
-        """Get the closed bars that start at `start_ms` or later; None where there is none yet."""
+        """The closed bars that start at ``start_ms`` or later; None if there is none yet."""
         bars = self.bars(start_ms)
         return bars if len(bars) else None
 
     def _rows_from(self, since: int) -> list[list]:
-        """A page of rows from a time on: columns as `_KLINE_COLUMNS`, or the first six of them."""
+        """A page of rows from a time on, in the columns `_KLINE_COLUMNS` or the first six of them."""
         what = f"bars of {self.symbol} from {time_text(since)}"
         if self._kline_id is None:
             page = self._call(what, self._ccxt.fetch_ohlcv, self.symbol, self._interval, since, self._page)
@@ -134,11 +126,11 @@ class Exchange:
         except (TypeError, ValueError):
             rows = None
         if rows is None or not isinstance(klines, list):
-            raise FetchError(f"{self.name}: {what}: the answer is no list of klines")
+            raise FetchError(f"{self.name}: {what}: the answer is not a list of klines")
         return rows
 
     def _checked(self, rows: list[list]) -> Bars:
-        """Rows as bars: in order, each time once, of two for one bar the one that is on the grid."""
+        """Rows as bars in time order; of two rows for one bar, that on the grid."""
         if not rows:
             return no_bars(self.symbol, self.interval_ms)
         frame = pd.DataFrame(rows, columns=list(_KLINE_COLUMNS[: len(rows[0])])).sort_values("open_time", kind="stable")
@@ -152,7 +144,7 @@ class Exchange:
     def _known_interval(self) -> str:
         interval = interval_name(self.interval_ms)
         if self._ccxt.has.get("fetchOHLCV") is not True:
-            raise BarError(f"{self.name} gives no bars")
+            raise BarError(f"{self.name} provides no bars")
         known = self._ccxt.timeframes or {}
         if interval not in known:
             raise BarError(f"{self.name} has no bars of {interval}, only {', '.join(known)}")
@@ -175,7 +167,7 @@ class Exchange:
 def fetch_exchange(
     store: Store, exchange: Exchange, name: str, start_ms: int, stop_ms: int, progress: Progress | None = None
 ) -> Fetched:
-    """Bring bars of an exchange into the store.
+    """Download bars of an exchange into the store.
 
     Parameters
     ----------
@@ -184,16 +176,16 @@ def fetch_exchange(
     name : str
         Symbol in the store.
     start_ms, stop_ms : int
-        The range, cut to bars that are closed.
+        The range, limited to closed bars.
     progress : callable, optional
         Counts pages of 20,000 bars.
 
     Raises
     ------
     FetchError
-        The network or the exchange failed; what came before is stored.
+        If the network or the exchange failed; bars received before are stored.
     BarError
-        Broken bars, bars that conflict with stored ones, a name under which bars of another source lie.
+        If bars are invalid or conflict with stored ones, or the store has bars of another source under the name.
     """
     step = exchange.interval_ms
     clock = exchange.clock_ms()
@@ -219,7 +211,7 @@ def fetch_exchange(
 
 
 def _pages(inflow: Inflow, start_ms: int, stop_ms: int) -> list[tuple[int, int]]:
-    """Stretches to ask for: what is missing, less what was asked before, cut into pages."""
+    """Ranges to request, in pages: missing bars that were not requested before."""
     size = _PAGE_BARS * inflow.interval_ms
     pages = []
     for hole in find_holes(inflow.times(start_ms, stop_ms), start_ms, stop_ms, inflow.interval_ms):
@@ -229,12 +221,12 @@ def _pages(inflow: Inflow, start_ms: int, stop_ms: int) -> list[tuple[int, int]]
 
 
 def stored_name(symbol: str) -> str:
-    """Make a name for the store: ``BTC/USDT`` becomes ``BTCUSDT``, ``BTC/USDT:USDT`` becomes ``BTCUSDT_USDT``."""
+    """Name in the store: ``BTCUSDT`` for ``BTC/USDT``, ``BTCUSDT_USDT`` for ``BTC/USDT:USDT``."""
     return symbol.replace("/", "").replace(":", "_")
 
 
 def _short(error: Exception, length: int = 300) -> str:
-    """One line; exchanges send whole pages."""
+    """One line; some exchanges send whole pages."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= length else text[:length] + ".."
 

@@ -1,7 +1,7 @@
-"""Where fetched bars meet stored ones.
+"""Merging of fetched bars into the store.
 
-What is stored is never changed by it: a fetch fills what is missing. A call asks only for what the store lacks
-and no earlier call has asked for, so a halt of the exchange, which stays a hole, costs requests once.
+Stored bars are never changed: a fetch adds missing ones. Each call requests only bars that the store lacks and no
+earlier call has requested, so that a halt of the exchange, which remains a hole, costs requests only once.
 """
 
 from collections.abc import Callable
@@ -11,52 +11,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelsearch.market.bars import Bars
-from labelsearch.market.checks import Gap
+from labelsearch.market.checks import Gap, gaps_between
 from labelsearch.market.fetching.record import FetchRecord
 from labelsearch.market.store import Store, merge
 from labelsearch.market.times import interval_name
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is fetched, how many are done and how many there are."""
+"""Called with the kind of item, the number done and the total."""
 
-BATCH_BARS = 400_000  # each write rewrites the symbol's whole file
+BATCH_BARS = 400_000  # each write rewrites the whole file of the symbol
 
 
 @dataclass
 class Fetched:
-    """What a fetch did.
+    """Result of a fetch."""
 
-    Attributes
-    ----------
-    symbol : str
-        Name in the store.
-    interval_ms : int
-    source : str
-    start_ms, stop_ms : int
-        The range that was asked for, cut to bars that were over.
-    files : int
-        Archive files downloaded by this call.
-    added, present : int
-        Bars new to the store; bars of the range that it had before.
-    differing : int
-        Bars of a second archive file of the same day that differ from the first one's, which count.
-    refused : list of str
-        Archive files that were not what they should be, and why.
-    holes : tuple of Gap
-        What is missing in the range, ends included, longest first.
-    """
-
-    symbol: str
+    symbol: str  # in the store
     interval_ms: int
     source: str
-    start_ms: int
+    start_ms: int  # the requested range, limited to bars that were closed
     stop_ms: int
-    files: int = 0
-    added: int = 0
-    present: int = 0
-    differing: int = 0
-    refused: list[str] = field(default_factory=list)
-    holes: tuple[Gap, ...] = ()
+    files: int = 0  # archive files downloaded by this call
+    added: int = 0  # bars new to the store
+    present: int = 0  # bars of the range that were stored before
+    differing: int = 0  # bars of a second archive file of the same day that differ from the first file, which is used
+    refused: list[str] = field(default_factory=list)  # invalid archive files, with the reason
+    holes: tuple[Gap, ...] = ()  # missing bars of the range, its ends included, longest first
 
     @property
     def missing(self) -> int:
@@ -65,7 +45,7 @@ class Fetched:
 
 
 class Inflow:
-    """Bars on their way into one file of a store, written in batches, and the record that goes with them.
+    """Bars added to one file of a store in batches, and the record of what was fetched.
 
     Parameters
     ----------
@@ -75,7 +55,7 @@ class Inflow:
     source : str
         See `FetchRecord`.
     start_ms, stop_ms : int
-        The range asked for, only to count in.
+        The requested range, used for counts.
     """
 
     def __init__(self, store: Store, name: str, interval_ms: int, source: str, start_ms: int, stop_ms: int) -> None:
@@ -103,18 +83,18 @@ class Inflow:
         return len(self.held(start_ms, stop_ms))
 
     def complete(self, start_ms: int, stop_ms: int) -> bool:
-        """True where no bar of [start_ms, stop_ms) is missing."""
+        """Whether no bar of [start_ms, stop_ms) is missing."""
         return self.count(start_ms, stop_ms) == (stop_ms - start_ms) // self.interval_ms
 
     def agree(self, bars: Bars, file: object) -> Bars:
-        """Give bars back; `BarError` where they conflict with stored ones."""
+        """The bars themselves; `BarError` if they conflict with stored ones."""
         held = self.held(int(bars.open_time[0]), int(bars.open_time[-1]) + 1)
         if len(held):
             merge([held, bars], files=[self.path, file])
         return bars
 
     def lacking(self, bars: Bars) -> Bars:
-        """The bars that are not stored; those that are, with other values, are counted as differing."""
+        """The bars that are not stored; stored ones with other values are counted as differing."""
         held = self.held(int(bars.open_time[0]), int(bars.open_time[-1]) + 1)
         if len(held) == 0:
             return bars
@@ -123,7 +103,7 @@ class Inflow:
         return Bars.from_frame(frame, bars.symbol, bars.interval_ms) if len(frame) else bars.rows(0, 0)
 
     def put(self, bars: Bars, file: str | None = None, sha256: str = "", n_bars: int = 0) -> None:
-        """Take bars in; `file` is recorded as one of `n_bars` when they are stored."""
+        """Add bars; once they are stored, ``file`` is recorded with ``n_bars``."""
         if len(bars):
             self._pending.append(bars)
         if file is not None:
@@ -132,18 +112,18 @@ class Inflow:
             self.flush()
 
     def flush(self) -> None:
-        """Write what was put; the record comes second, so that it never says more than the store has."""
+        """Write the added bars, then the record, which therefore never lists more than the store has."""
         if self._pending:
             self.result.added += self.store.add(merge(self._pending)[0]).new
             self._pending = []
             self.stored = self._load()
         self.record.files |= self._files
         self._files = {}
-        if len(self.stored):  # nothing stays behind of a symbol that does not exist
+        if len(self.stored):  # leave nothing behind of a symbol that does not exist
             self.record.save(self.folder)
 
     def finish(self) -> Fetched:
-        """Write the rest and count what is missing."""
+        """Write the rest and find the missing bars."""
         self.flush()
         start_ms, stop_ms = self.result.start_ms, self.result.stop_ms
         holes = find_holes(self.times(start_ms, stop_ms), start_ms, stop_ms, self.interval_ms)
@@ -157,7 +137,7 @@ class Inflow:
 
 
 def find_holes(times: NDArray[np.int64], start_ms: int, stop_ms: int, interval_ms: int) -> list[Gap]:
-    """Missing bars of [start_ms, stop_ms), those before the first and after the last one included, in time order.
+    """Missing bars of [start_ms, stop_ms) in time order, including those before the first and after the last bar.
 
     Parameters
     ----------
@@ -166,15 +146,10 @@ def find_holes(times: NDArray[np.int64], start_ms: int, stop_ms: int, interval_m
     start_ms, stop_ms, interval_ms : int
         On the grid of the interval.
     """
-    fenced = np.concatenate([[start_ms - interval_ms], times, [stop_ms]])
-    before = np.flatnonzero(np.diff(fenced) > interval_ms)
-    return [
-        Gap(int(a + interval_ms), int(b - interval_ms), int((b - a) // interval_ms - 1))
-        for a, b in zip(fenced[before], fenced[before + 1], strict=True)
-    ]
+    return list(gaps_between(np.concatenate([[start_ms - interval_ms], times, [stop_ms]]), interval_ms))
 
 
 def no_bars(symbol: str, interval_ms: int) -> Bars:
-    """Bars without a bar."""
+    """An empty table of bars."""
     none = np.empty(0)
     return Bars(symbol, interval_ms, np.empty(0, dtype=np.int64), none, none, none, none, none)

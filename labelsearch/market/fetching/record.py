@@ -1,4 +1,4 @@
-"""What was fetched before: a small file beside the downloads, so that no second call asks for the same again."""
+"""A record of earlier fetches, stored beside the downloads, so that nothing is requested twice."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -10,33 +10,23 @@ from labelsearch.market.rules import BarError
 
 @dataclass
 class FetchRecord:
-    """Read by `load`, changed in place, written by `save`.
+    """Read by `load`, changed in place, written by `save`."""
 
-    Attributes
-    ----------
-    source : str
-        Where the bars come from: ``archive BTCUSDT`` or ``kraken BTC/USDT``.
-    files : dict
-        For each archive file that is in the store, by its period: ``{"sha256": .., "bars": ..}``.
-    absent : dict of str to int
-        Periods that were not published, and when that was asked, ms since the epoch.
-    asked : list of [start_ms, stop_ms)
-        Stretches that an exchange was asked for, in time order, apart from each other.
-    """
-
-    source: str
-    files: dict[str, dict[str, str | int]] = field(default_factory=dict)
-    absent: dict[str, int] = field(default_factory=dict)
-    asked: list[list[int]] = field(default_factory=list)
+    source: str  # of the bars: ``archive BTCUSDT`` or ``kraken BTC/USDT``
+    files: dict[str, dict[str, str | int]] = field(default_factory=dict)  # stored archive files by period: sha256, bars
+    absent: dict[str, int] = field(default_factory=dict)  # periods not published, with the time of the request, ms
+    asked: list[list[int]] = field(
+        default_factory=list
+    )  # ranges [start_ms, stop_ms) requested from an exchange, sorted
 
     @classmethod
     def load(cls, folder: Path, source: str) -> "FetchRecord":
-        """Read the record of a folder; one that is missing or damaged is empty, which costs requests only.
+        """The record of a folder, empty if missing or damaged, which only costs requests.
 
         Raises
         ------
         BarError
-            The bars of that name come from another source.
+            If the bars of that name come from another source.
         """
         path = folder / "record.json"
         try:
@@ -50,14 +40,14 @@ class FetchRecord:
         return record
 
     def save(self, folder: Path) -> None:
-        """Write the record whole, in place of the old one."""
+        """Replace the record, by renaming a complete new file."""
         folder.mkdir(parents=True, exist_ok=True)
         part = folder / f".record.{uuid4().hex}.part"
         part.write_text(json.dumps(asdict(self), indent=1, sort_keys=True))
         part.replace(folder / "record.json")
 
     def add_asked(self, start_ms: int, stop_ms: int) -> None:
-        """Join a stretch to `asked`."""
+        """Add a range to ``asked``."""
         joined: list[list[int]] = []
         for start, stop in sorted([*self.asked, [start_ms, stop_ms]]):
             if joined and start <= joined[-1][1]:
@@ -67,7 +57,7 @@ class FetchRecord:
         self.asked = joined
 
     def not_asked(self, start_ms: int, stop_ms: int) -> list[tuple[int, int]]:
-        """The parts of [start_ms, stop_ms) that are not in `asked`."""
+        """The parts of [start_ms, stop_ms) that were not requested yet."""
         parts, position = [], start_ms
         for start, stop in [*self.asked, [stop_ms, stop_ms]]:
             if position < min(start, stop_ms):

@@ -231,7 +231,10 @@ def test_faults_that_pass(
     [
         (status(500), "HTTP 500 Internal Server Error; gave up after 3 attempts"),
         (status(429), "HTTP 429 Too Many Requests; gave up after 3 attempts"),
-        (status(429, Retry_After="4000"), "HTTP 429 Too Many Requests, asks to wait 4000 s: try again later"),
+        (
+            status(429, Retry_After="4000"),
+            "HTTP 429 Too Many Requests, the server asks to wait 4000 s: try again later",
+        ),
         (status(403), "HTTP 403 Forbidden"),
         (cut, "IncompleteRead"),
     ],
@@ -262,7 +265,7 @@ def day_rows(day: str) -> list[str]:
     ("content", "rule"),
     [
         (b"<html>not here</html>", "not a zip file"),
-        (zipped("OTHERUSDT-1h-2024-01-02.csv", day_rows("2024-01-02")), "the zip holds OTHERUSDT-1h-2024-01-02.csv"),
+        (zipped("OTHERUSDT-1h-2024-01-02.csv", day_rows("2024-01-02")), "the zip contains OTHERUSDT-1h-2024-01-02.csv"),
         (zipped("TESTUSDT-1h-2024-01-02.csv", day_rows("2024-03-02")), "is outside the period"),
         (zipped("TESTUSDT-1h-2024-01-02.csv", ["a,b", "1,2"]), "missing columns"),
         (zipped("TESTUSDT-1h-2024-01-02.csv", ["time,open,high,low,close,volume", "2024-01-02,1,1,1,1,1"]), "12 col"),
@@ -289,9 +292,9 @@ def test_wrong_content_with_a_right_checksum(server: ArchiveServer, store: Store
     ("checksum", "rule"),
     [
         (f"{'0' * 64}  TESTUSDT-1h-2024-01-02.zip", "its .CHECKSUM says 000000000000.."),
-        (f"{'0' * 64}  TESTUSDT-1h-2024-01-03.zip", "is that of TESTUSDT-1h-2024-01-03.zip"),
-        ("<html>sign in</html>", "holds no sha256 digest"),
-        ("", "holds no sha256 digest"),
+        (f"{'0' * 64}  TESTUSDT-1h-2024-01-03.zip", "belongs to TESTUSDT-1h-2024-01-03.zip"),
+        ("<html>sign in</html>", "contains no SHA-256 digest"),
+        ("", "contains no SHA-256 digest"),
         ("x" * 5000, "more than 4096 bytes"),
     ],
 )
@@ -318,7 +321,7 @@ def test_a_huge_body_is_refused_before_it_fills_the_disk(server: ArchiveServer, 
 def test_a_server_of_nothing_but_pages_is_left_soon(server: ArchiveServer, store: Store) -> None:
     for day in days_between(parse_time("2024-01-01"), parse_time("2024-05-31")):
         server.files[path_of("TESTUSDT", "1h", day.name) + ".CHECKSUM"] = b"<html>sign in</html>"
-    with pytest.raises(FetchError, match="8 files refused, none taken"):
+    with pytest.raises(FetchError, match="8 files refused, none accepted"):
         fetch(server, store, "2024-01-01", "2024-05-30")
     assert len(server.requests) < 60
     assert not store.root.exists()
@@ -345,10 +348,10 @@ def test_a_symbol_that_does_not_exist(server: ArchiveServer, store: Store) -> No
 @pytest.mark.parametrize(
     ("changes", "rule"),
     [
-        ({"symbol": "btc/usdt"}, "is no symbol"),
-        ({"symbol": "testusdt"}, "is no symbol of the archive"),
-        ({"url": "data.binance.vision"}, "is no address of an archive"),
-        ({"url": "file:///etc"}, "is no address of an archive"),
+        ({"symbol": "btc/usdt"}, "is not a valid symbol"),
+        ({"symbol": "testusdt"}, "is not a valid symbol of the archive"),
+        ({"url": "data.binance.vision"}, "is not the address of an archive"),
+        ({"url": "file:///etc"}, "is not the address of an archive"),
         ({"interval_ms": 600_000}, "the archive has no bars of 10m"),
     ],
 )

@@ -180,7 +180,7 @@ def test_other_exchanges_give_no_optional_columns(api: Api) -> None:
 def test_what_is_no_list_of_klines(api: Api, answer: bytes) -> None:
     exchange = connect(api)
     api.faults = [answer]
-    with pytest.raises(FetchError, match=r"bars of BTC/USDT from 2024-03-01 00:00: the answer is no list of klines"):
+    with pytest.raises(FetchError, match=r"bars of BTC/USDT from 2024-03-01 00:00: the answer is not a list of klines"):
         exchange.bars(START, START + MINUTE)
 
 
@@ -248,7 +248,7 @@ def test_broken_bars_are_no_bars(api: Api) -> None:
 @pytest.mark.parametrize(
     ("arguments", "rule"),
     [
-        (("krakn", "BTC/USDT", MINUTE), "ccxt knows no exchange 'krakn'; did you mean kraken"),
+        (("krakn", "BTC/USDT", MINUTE), "ccxt has no exchange 'krakn'; did you mean kraken"),
         (("binance", "BTC/USDT", 10 * MINUTE), "binance has no bars of 10m, only 1s, 1m"),
     ],
 )

@@ -45,7 +45,7 @@ def p_values(n_markets: int, repeats: int, edge: float) -> dict[str, np.ndarray]
             search_and_judge(shifted(past, a), shifted(future, b), replace(SETTINGS, seed=seed), (5,))
             for a, b in zip(*shifts, strict=True)
         ]
-        table = np.array([(f.best_score, f.tier_return[5], f.rank_correlation) for f in found])
+        table = np.array([(f.best_score, f.tier_return_pct[5], f.rank_correlation) for f in found])
         rows.append([p_value(column[0], column[1:]) for column in table.T])
     return dict(zip(("score", "tier", "rank"), np.array(rows).T, strict=True))
 
@@ -70,7 +70,7 @@ def test_found_is_what_the_pieces_give():
     best = np.argsort(-score, kind="stable")
     assert found.best_score == score.max()
     for n in (10, 3):
-        assert found.tier_return[n] == pytest.approx(100 * (value[best[:n]].mean() ** 2 - 1))
+        assert found.tier_return_pct[n] == pytest.approx(100 * (value[best[:n]].mean() ** 2 - 1))
     silent = np.full_like(future.window.outputs, np.nan)
     flat = replace(future, window=future.window._replace(outputs=silent))
     assert search_and_judge(past, flat, SETTINGS, (3,)).rank_correlation == 0.0

@@ -5,16 +5,14 @@ import shutil
 
 import numpy as np
 
-from labelsearch.delivery import belief_details, belief_table
-from labelsearch.pipeline import belief
-from labelsearch.pipeline.context import Context
-from labelsearch.pipeline.stages import ensembles, search
+from labelsearch.delivery.tables import belief, belief_details
+from labelsearch.results.run import Results
 
 
 def test_deciles_cover_every_strategy_in_order_of_score(tiny_run):
     table = belief_details.decile_table(tiny_run)
-    score = search.load(tiny_run)["score"].to_numpy()
-    future = ensembles.load_future(tiny_run)["monthly_return"].to_numpy()
+    score = tiny_run.strategies.score
+    future = tiny_run.ensembles.future["monthly_return_pct"].to_numpy()
     order = np.argsort(-score, kind="stable")
     assert len(table.rows) == 10
     for row, members in zip(table.rows, np.split(order, 10), strict=True):
@@ -25,12 +23,12 @@ def test_deciles_cover_every_strategy_in_order_of_score(tiny_run):
 def rewritten(tiny_run, tmp_path, change):
     """The run with other figures of belief."""
     shutil.copytree(tiny_run.folder, tmp_path / "runs" / "changed")
-    context = Context(tiny_run.experiment, tmp_path / "runs" / "changed", tiny_run.store)
-    path = context.stage("ensembles") / "belief.json"
+    results = Results(tmp_path / "runs" / "changed", tiny_run.store)
+    path = results.folder / "ensembles" / "tiers.json"
     found = json.loads(path.read_text())
-    change(found)
+    change(found["belief"])
     path.write_text(json.dumps(found))
-    return context
+    return results
 
 
 def cells(table):
@@ -42,13 +40,13 @@ def test_figures_come_with_words_that_fit_them(tiny_run, tmp_path):
         found["rank"]["all"] = {"rho": 0.31, "low": 0.1, "high": 0.5, "n": 300}
         found["rank"]["positive"] = {"rho": -0.2, "low": -0.4, "high": -0.1, "n": 100}
         found["rank"]["partial"] = 0.02
-        found["superior"]["past"] = {"lower": 0.01, "consistent": 0.02, "upper": 0.03, "n_strategies": 300}
-        found["superior"]["future"] = {"lower": 0.4, "consistent": 0.5, "upper": 0.6, "n_strategies": 20}
+        found["superior"]["past"] = {"lower": 0.01, "consistent": 0.02, "upper": 0.03, "n_strategies": 300, "block": 7}
+        found["superior"]["future"] = {"lower": 0.4, "consistent": 0.5, "upper": 0.6, "n_strategies": 20, "block": 7}
         for tier in found["tiers"]:
-            tier["without_best_fortnight"], tier["best_fortnight"] = -3.0, "2018-02-01"
+            tier["without_best_fortnight_pct"], tier["best_fortnight"] = -3.0, "2018-02-01"
             tier["alpha_t"] = -2.5
 
-    rows = cells(belief_table.belief_table(rewritten(tiny_run, tmp_path, change)))
+    rows = cells(belief.belief_table(rewritten(tiny_run, tmp_path, change)))
     assert rows["Past score ranks future return"][0] == "+0.310 [+0.10 +0.50]"
     assert "did better" in rows["Past score ranks future return"][1]
     assert "did worse" in rows["- among positive scores"][1]
@@ -66,35 +64,30 @@ def test_figures_that_are_missing_say_so(tiny_run, tmp_path):
         found["overfitting"] = None
         found["rank"]["positive"] = found["rank"]["partial"] = None
         for tier in found["sharpe"]["tiers"].values():
-            tier["n"] = 1
+            tier["moments"]["n"] = 1
         for tier in found["tiers"]:
-            for name in ("alpha_a_year", "alpha_t", "beta", "beta_t", "alike_weights", "alike_returns"):
+            for name in ("alpha_pct_a_year", "alpha_t", "beta", "beta_t", "weight_correlation", "return_correlation"):
                 tier[name] = None
 
-    context = rewritten(tiny_run, tmp_path, change)
-    rows = cells(belief_table.belief_table(context))
-    assert rows["Probability of overfitting"] == ("-", "Window too short.")
-    assert rows["Deflated Sharpe on past"] == ("-", "Window too short.")
+    results = rewritten(tiny_run, tmp_path, change)
+    rows = cells(belief.belief_table(results))
+    assert rows["Probability of overfitting"] == ("-", "The window is too short.")
+    assert rows["Deflated Sharpe on past"] == ("-", "The window is too short.")
     assert rows["- among positive scores"][0] == "-"
     assert "Alpha on future, t" not in rows
-    assert belief_details.overfitting_table(context).note == "The window is too short."
-    assert belief_details.attribution_table(context).rows[0][6:] == ("-",) * 6
-    assert belief_details.sharpe_table(context).rows == ()
-    (context.stage("ensembles") / "belief.json").unlink()
-    for table in (belief_table.belief_table, belief_details.sharpe_table, belief_details.attribution_table):
-        assert "run it again" in table(context).note
-    assert "run it again" in belief_details.overfitting_table(context).note
+    assert belief_details.overfitting_table(results).note == "The window is too short."
+    assert belief_details.attribution_table(results).rows[0][6:] == ("-",) * 6
+    assert belief_details.sharpe_table(results).rows == ()
 
 
 def test_deflated_ratios_are_of_all_counted_tries(tiny_run):
-    found = belief.load(tiny_run)
-    expected = belief.deflated(found, 300)
+    expected = tiny_run.ensembles.belief.sharpe.deflated(300)
     table = belief_details.sharpe_table(tiny_run)
     for row in table.rows:
-        tier = expected[row[0].removeprefix("Top-")]
-        assert row[-3:] == tuple(f"{tier[k]:.3f}" for k in ("all", "different", "luck"))
+        tier = expected[int(row[0].removeprefix("Top-"))]
+        assert row[-3:] == tuple(f"{x:.3f}" for x in (tier.all, tier.different, tier.luck))
     assert "300 tries" in table.note
 
 
 def test_prose_is_aligned_left(tiny_run):
-    assert belief_table.belief_table(tiny_run).to_markdown().splitlines()[1] == "| --- | --- | --- |"
+    assert belief.belief_table(tiny_run).to_markdown().splitlines()[1] == "| --- | --- | --- |"

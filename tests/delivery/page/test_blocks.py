@@ -6,7 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from labelsearch.delivery.html.blocks import (
+from labelsearch.delivery.data import buckets
+from labelsearch.delivery.page.blocks import (
     Choice,
     Explained,
     Figure,
@@ -22,10 +23,10 @@ from labelsearch.delivery.html.blocks import (
     plain,
     table_html,
 )
-from labelsearch.delivery.html.figures import buckets, colour_cycle, evenly, numbers
-from labelsearch.delivery.html.page import page
-from labelsearch.delivery.html.strategy_figures import shown_strategies
-from labelsearch.delivery.table import Table
+from labelsearch.delivery.page.figures import colour_cycle, evenly, numbers
+from labelsearch.delivery.page.page import page
+from labelsearch.delivery.page.strategy_figures import shown_strategies
+from labelsearch.delivery.tables.table import Table
 
 NASTY = """</script><script>alert("1")</script><img src=x onerror='alert(2)'>&amp;"""
 FIGURE = Figure("one", NASTY, NASTY, [{"type": "bar", "x": [plain(NASTY)], "y": [1.0]}], {})

@@ -10,9 +10,9 @@ import subprocess
 
 import pytest
 
-from labelsearch.delivery.html.compare_page import compare_page
-from labelsearch.delivery.html.report_page import report_page
-from labelsearch.pipeline.context import Context
+from labelsearch.delivery.page.compare_page import compare_page
+from labelsearch.delivery.page.report_page import report_page
+from labelsearch.results.run import Results
 
 BROWSER = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), "")
 NASTY = "<img src=x onerror=alert(1)>'&quot;</script>".replace("/", "")
@@ -119,9 +119,9 @@ def found(tiny_run, tmp_path_factory):
     """The report of a run whose folder has a nasty name."""
     root = tmp_path_factory.mktemp("browser")
     shutil.copytree(tiny_run.folder, root / "runs" / NASTY)
-    context = Context(tiny_run.experiment, root / "runs" / NASTY, tiny_run.store)
-    context.bars = tiny_run.bars
-    return probed(report_page(context), root)
+    results = Results(root / "runs" / NASTY, tiny_run.store)
+    results.bars = tiny_run.bars
+    return probed(report_page(results), root)
 
 
 def test_no_errors_and_nothing_blocked(found):

@@ -1,0 +1,34 @@
+"""Tables of a run, held against its files."""
+
+from labelsearch.commands.common import show
+from labelsearch.delivery.tables import stages
+
+
+def test_markdown_has_a_row_per_row_and_aligns_numbers(tiny_run):
+    table = stages.tier_table(tiny_run)
+    lines = table.to_markdown().splitlines()
+    assert lines[1] == "| --- | --- |" + " ---: |" * len(stages.TIER_FIGURES)
+    assert sum(line.startswith("| Top-") for line in lines) == 4
+    assert lines[-1].startswith("Past score against future return")
+
+
+def test_every_figure_of_a_tier_is_shown_once(tiny_run):
+    rows = [row.flat() for row in tiny_run.ensembles.rows]
+    shown = [name for _, name, _ in (*stages.TIER_FIGURES, *stages.MORE_FIGURES)]
+    assert sorted(shown) == sorted(set(rows[0]) - {"tier", "size", "window"})
+    assert [row[0] for row in stages.metrics_table(tiny_run).rows] == [row["tier"] for row in rows]
+    figures = tiny_run.ensembles.rows[0].figures._replace(total_return_pct=1.26, matched_return_pct=None)
+    cells = stages.figure_cells(figures)
+    assert (cells[0], cells[5]) == ("+1.3", "-")
+
+
+def test_tiers_fit_160_columns(tiny_run, capsys):
+    show(stages.tier_table(tiny_run))
+    top = capsys.readouterr().out.splitlines()[1]
+    assert 90 < len(top) <= 130  # room for the spread over seeds
+
+
+def test_parameters_are_those_of_the_feature_sets(tiny_run):
+    table = stages.parameter_table(tiny_run)
+    assert len(table.rows) == 28
+    assert table.columns[1:] == tuple(label.name for label in tiny_run.experiment.label_kinds())
