@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 Event = dict[str, Any]
-STAGE_FIELDS = {"stage", "key", "content", "folder", "needs", "counts", "units"}
+STAGE_FIELDS = {"stage", "key", "content", "folder", "needs", "counts", "units", "seconds", "peak_mb"}
 
 
 def _parse(line: bytes) -> Event | None:

@@ -46,7 +46,7 @@ class Results:
     """
 
     def __init__(self, folder: Path, store: Path = Path("store")) -> None:
-        if not any((folder / name).is_file() for name in ("experiment.toml", LEDGER)):
+        if not (folder / "experiment.toml").is_file():
             raise RunError(f"{folder} holds no run")
         self.folder, self.store = folder, store
         self.ledger = Ledger(folder / LEDGER)

@@ -151,18 +151,15 @@ class Experiment:
         except ValueError as error:
             raise ExperimentError(f"[score]: {error}") from error
 
-    def _content(self) -> Plain:
-        """All settings; files by name and content, so that it does not matter where they lie."""
-        return {**self.to_dict(), "own": [[Path(path).name, file_sha256(path)] for path in self.own]}
-
     def to_dict(self) -> Plain:
         """All settings as plain data."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all settings."""
-        return hashlib.sha256(json.dumps(self._content(), sort_keys=True).encode()).hexdigest()
+        """SHA-256 of all settings; files count by name and content, so that it does not matter where they lie."""
+        content = {**self.to_dict(), "own": [[Path(path).name, file_sha256(path)] for path in self.own]}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property
     def run_id(self) -> str:

@@ -11,6 +11,7 @@ from labelsearch.errors import InputError
 
 Section = TypeVar("Section")
 Plain = dict[str, Any]  # as TOML has it
+TYPE_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false", dict: "a table"}
 
 
 class ExperimentError(InputError):
@@ -20,12 +21,6 @@ class ExperimentError(InputError):
 def option(default: Any, explanation: str) -> Any:
     """Dataclass field with its default and the comment that `labelsearch init` writes beside it."""
     return dataclasses.field(default=default, metadata={"help": explanation})
-
-
-def _describe(kind: Any) -> str:
-    return {int: "a whole number", float: "a number", str: "text", bool: "true or false", dict: "a table"}.get(
-        kind, "a list"
-    )
 
 
 def _convert(kind: Any, value: Any) -> Any:
@@ -52,7 +47,7 @@ def load_value(kind: Any, value: Any, where: str) -> Any:
     try:
         return _convert(kind, value)
     except TypeError:
-        raise ExperimentError(f"{where} must be {_describe(kind)}, not {value!r}") from None
+        raise ExperimentError(f"{where} must be {TYPE_NAMES.get(kind, 'a list')}, not {value!r}") from None
 
 
 def refuse_unknown(keys: typing.Iterable[str], known: list[str], where: str) -> None:

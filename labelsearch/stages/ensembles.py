@@ -20,16 +20,15 @@ from labelsearch.results.ensembles import (
     TierCapital,
     tier_name,
 )
-from labelsearch.results.outputs import WINDOWS, Outputs
+from labelsearch.results.outputs import WINDOWS
 from labelsearch.results.search import Strategies
 from labelsearch.settings.sections import Tiers
 from labelsearch.stages.belief import WindowDays, judge_belief
+from labelsearch.stages.search import TradingInputs
 from labelsearch.stages.seeds import Seeds
 from strategies.luck.placebo import placebo_shift, verdict
 from strategies.luck.resample import rank_correlation
-from strategies.search.linear import StrategySpace
 from strategies.search.problem import SearchProblem, evaluate_population
-from strategies.search.score import Score
 from strategies.tiers import baselines
 from strategies.tiers.baselines import baseline_account, market
 from strategies.tiers.ensemble import tiers
@@ -43,17 +42,13 @@ from strategies.trade.window import TradingWindow
 
 
 @dataclass(frozen=True)
-class TierInputs:
+class TierInputs(TradingInputs):
     """What the tiers of a run depend on."""
 
     tiers: Tiers
     ranking: Ranking
     capital_rule: CapitalRule
-    space: StrategySpace
-    rules: TradingRules
-    score: Score
     future_bars: str  # hash of the bars of future
-    outputs: Stored[Outputs]
     search: Stored[Strategies]
 
 
@@ -89,9 +84,7 @@ class Judge:
     @classmethod
     def of(cls, inputs: TierInputs) -> "Judge":
         """From the inputs of a stage."""
-        windows = {name: inputs.outputs.value.window(name) for name in WINDOWS}
-        problems = {n: SearchProblem(w, inputs.space, inputs.rules, inputs.score) for n, w in windows.items()}
-        return cls(problems, inputs.search.value, inputs.tiers)
+        return cls({window: inputs.problem(window) for window in WINDOWS}, inputs.search.value, inputs.tiers)
 
     @cached_property
     def past_days(self) -> WindowDays:

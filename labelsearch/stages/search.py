@@ -22,14 +22,24 @@ TRIALS = "trials.npz"
 
 
 @dataclass(frozen=True)
-class SearchInputs:
-    """All that the stage may know."""
+class TradingInputs:
+    """What strategies trade on, and by which rules."""
 
-    search_settings: SearchSettings
     space: StrategySpace
     rules: TradingRules
     score: Score
     outputs: Stored[Outputs]
+
+    def problem(self, window: str) -> SearchProblem:
+        """All of it in one window."""
+        return SearchProblem(self.outputs.value.window(window), self.space, self.rules, self.score)
+
+
+@dataclass(frozen=True)
+class SearchInputs(TradingInputs):
+    """All that the stage may know."""
+
+    search_settings: SearchSettings
 
 
 def spread(close: NDArray[np.float64]) -> float:
@@ -63,7 +73,7 @@ def to_frame(past: SearchProblem, population: Population) -> pd.DataFrame:
 
 def run(inputs: SearchInputs, work: Work) -> Strategies:
     """Search all islands and evaluate their strategies."""
-    past = SearchProblem(inputs.outputs.value.past, inputs.space, inputs.rules, inputs.score)
+    past = inputs.problem("past")
     tasks = {f"island-{task.index:03d}": task for task in islands(inputs.search_settings)}
     steps = {name: task.n_trials for name, task in tasks.items()}
     done = work.units(island_unit, tasks, past, steps=steps)

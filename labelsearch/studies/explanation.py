@@ -65,10 +65,6 @@ def _ablation(increase: NDArray[np.float64]) -> Ablation:
     return Ablation(float(increase.mean()), float(increase.std(ddof=1) / np.sqrt(increase.size)))
 
 
-def _by_class(values: NDArray[np.float64]) -> ByClass:
-    return ByClass(*map(float, values))
-
-
 def _ablate(
     problem: TrainingProblem, day: int, network: Any, groups: Sequence[Sequence[int]], rng: np.random.Generator
 ) -> tuple[AblationSetup, NDArray[np.float64]]:
@@ -128,7 +124,7 @@ def run(inputs: ExplanationInputs, work: Work) -> Explanation:
         temperature=getattr(network, "temperature", 1.0),
         explainer=explained.explainer,
         additivity_error=explained.error,
-        base=_by_class(explained.base),
+        base=ByClass(*explained.base.tolist()),
         background=_counts(problem, background),
         rows=_counts(problem, rows),
         ablation=setup,
@@ -158,7 +154,7 @@ def _effects(
             family=family_of[k],
             column=k,
             rank=int(rank[k]),
-            mean_abs_shap=_by_class(mean_abs[k]),
+            mean_abs_shap=ByClass(*mean_abs[k].tolist()),
             direction_buy=_correlation(seen[:, k], shap[:, k, CLASS_NAMES.index("buy")]),
             direction_sell=_correlation(seen[:, k], shap[:, k, CLASS_NAMES.index("sell")]),
             ablation=_ablation(increase[k]),
@@ -172,7 +168,7 @@ def _family_effects(
 ) -> tuple[FamilyEffect, ...]:
     mean_abs = np.abs(shap).mean(axis=0)
     return tuple(
-        FamilyEffect(name, len(columns), _by_class(mean_abs[columns].sum(axis=0)), _ablation(increase[g]))
+        FamilyEffect(name, len(columns), ByClass(*mean_abs[columns].sum(axis=0).tolist()), _ablation(increase[g]))
         for g, (name, columns) in enumerate(families.items())
     )
 

@@ -11,41 +11,35 @@ from typing import NamedTuple
 import numpy as np
 
 from labelsearch.engine.files import Files
-from labelsearch.engine.stage import Stage, Stored, Work
+from labelsearch.engine.stage import Stage, Work
 from labelsearch.labels.spans import DAY_MS
 from labelsearch.results.codec import json_bytes, parse
 from labelsearch.results.ensembles import tier_name
-from labelsearch.results.outputs import WINDOWS, Outputs
+from labelsearch.results.outputs import WINDOWS
 from labelsearch.results.studies import NullResult, NullStatistic
 from labelsearch.settings.schema import ExperimentError
 from labelsearch.settings.sections import Tiers
+from labelsearch.stages.search import TradingInputs
 from labelsearch.stages.seeds import Seeds
 from strategies.luck.placebo import draw_shifts, p_value
 from strategies.search.islands import SearchSettings
-from strategies.search.linear import StrategySpace
 from strategies.search.problem import SearchProblem
-from strategies.search.score import Score
 from strategies.tiers.null import Found, search_and_judge
-from strategies.trade.rules import TradingRules
 
 MIN_SHIFT_DAYS = 10  # where the window is long enough: outputs forget within days
 FOUND = "found.json"
 
 
 @dataclass(frozen=True)
-class NullInputs:
+class NullInputs(TradingInputs):
     """All that the study may know."""
 
     repeats: int
     n_strategies: int
     tiers: Tiers
     search_settings: SearchSettings
-    space: StrategySpace
-    rules: TradingRules
-    score: Score
     interval_ms: int
     future_bars: str
-    outputs: Stored[Outputs]
     seeds: Seeds
 
 
@@ -99,10 +93,7 @@ def run(inputs: NullInputs, work: Work) -> NullResult:
         island_size=min(inputs.search_settings.island_size, inputs.n_strategies),
         seed=inputs.seeds("null search"),
     )
-    past, future = (
-        SearchProblem(inputs.outputs.value.window(window), inputs.space, inputs.rules, inputs.score)
-        for window in WINDOWS
-    )
+    past, future = (inputs.problem(window) for window in WINDOWS)
     pairs = zip(*(_shifts(inputs, window) for window in WINDOWS), strict=True)
     tasks = {f"{index:04d}": Shifts(*pair) for index, pair in enumerate(pairs)}
     done = work.units(null_unit, tasks, NullProblem(past, future, settings, sizes))

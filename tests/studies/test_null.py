@@ -58,7 +58,7 @@ def test_shifts_are_long_and_those_of_more_repeats_begin_alike(own):
         given = {name: run.values[name] for name in ("tiers", "search_settings", "space", "rules", "score", "seeds")}
         rest = {"interval_ms": 60_000, "future_bars": "", "outputs": run.do(run.stages["outputs"])}
     for window in WINDOWS:
-        few, many = (_shifts(NullInputs(n, 44, **given, **rest), window) for n in (4, 9))
+        few, many = (_shifts(NullInputs(repeats=n, n_strategies=44, **given, **rest), window) for n in (4, 9))
         assert few == many[:5]
         assert few[0] == 0
         least = min(MIN_SHIFT_DAYS * 1440, len(own.outputs.window(window).close) // 3)

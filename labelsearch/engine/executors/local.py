@@ -68,7 +68,8 @@ class LocalExecutor:
                     if not waiting:
                         break
                     finished, _ = wait(waiting, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
-                    for future in sorted(finished, key=_failed):  # what is done is kept before an error is raised
+                    # what is done is kept before an error is raised
+                    for future in sorted(finished, key=lambda future: future.exception() is not None):
                         yield waiting.pop(future), future.result()
                     progress(count.value)
             except BaseException as error:
@@ -102,10 +103,6 @@ def _here(
         finally:
             TELLER.add = before
         yield name, files
-
-
-def _failed(future: Future[Files]) -> bool:
-    return future.exception() is not None
 
 
 _shared: Any = None  # of a worker process
