@@ -122,3 +122,29 @@ def test_names_are_needed():
     with pytest.raises(ExperimentError, match="at least one network"):
         kinds_of(())
     assert Experiment().network.kind in {kind.name for kind in kinds_of(("mlp", "gru"))}
+
+
+def test_units_of_own_networks_bear_their_file(run, label):
+    """Units outlast a change of the networks; those of an edited file must not be taken for the ones of the new."""
+    (mlp,) = kinds_of(("mlp",))
+    own = [dataclasses.replace(mlp, name="own", origin=64 * letter) for letter in "ab"]
+    asked = []
+
+    class Asked:
+        def units(self, unit, tasks, shared, steps):
+            asked.append(tasks)
+            assert steps.keys() == tasks.keys()
+            raise InterruptedError
+
+    with opened(run) as opened_run:
+        given = {"label": label, "networks": ()}
+        names = [f.name for f in dataclasses.fields(comparison.ComparisonInputs) if f.name not in given]
+        inputs = comparison.ComparisonInputs(**given, **{name: opened_run._value(STAGE, name) for name in names})
+    for kind in own:
+        with pytest.raises(InterruptedError):
+            comparison.run(dataclasses.replace(inputs, networks=(mlp, kind)), Asked())
+    assert asked == [{"mlp": "mlp", "own-aaaaaaaaaaaa": "own"}, {"mlp": "mlp", "own-bbbbbbbbbbbb": "own"}]
+
+
+def test_counts_of_own_networks_go_by_name(found):
+    assert found.unit_counts("tcn-0123456789ab") == found.unit_counts("tcn") != {"network_trials": 0}
