@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import labelsearch
 from labelsearch.market.bars import Bars
 from labelsearch.market.checks import Gap
 from labelsearch.market.fetching.archive import fetch_archive
@@ -105,7 +106,7 @@ def test_whole_months_come_by_the_month_and_the_rest_by_the_day(server: ArchiveS
     assert sorted(server.zips()) == [f"TESTUSDT-1h-2024-{x}.zip" for x in ("01-30", "01-31", "02", "03-01", "03-02")]
     assert (got.files, got.added, got.present, got.holes, got.refused) == (5, 33 * 24, 0, (), [])
     assert seen == [("months", 0, 1), ("months", 1, 1), *(("days", i, 4) for i in range(5))]
-    assert server.agents == {"labelsearch/0.1.0"}
+    assert server.agents == {f"labelsearch/{labelsearch.__version__}"}
 
 
 def test_a_second_call_asks_for_what_is_new_alone(server: ArchiveServer, store: Store) -> None:
