@@ -27,7 +27,8 @@ def test_demo_ends_in_the_tier_table_and_finds_the_planted_edge(tmp_path):
     assert found["ranks"]["all"] > 0.2
 
 
-@pytest.mark.parametrize("seed", ["1", *(pytest.param(seed, marks=pytest.mark.slow) for seed in ("2", "3", "4"))])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", ["1", "2", "3", "4"])
 def test_demo_claims_no_edge_where_none_was_planted(tmp_path, seed):
     _, found = demo(tmp_path, "--edge", "0", "--seed", seed)
     assert found["verdict"] == "no edge shown"

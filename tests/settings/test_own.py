@@ -173,7 +173,7 @@ def test_loading_saving_and_describing_an_experiment_executes_nothing(own, marke
     assert small(own).digest != digest
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_run_uses_all_six_and_opens_without_executing(own, marker, tmp_path, workers):
     import labelsearch
     from labelsearch.delivery.report import write_report

@@ -70,7 +70,13 @@ def test_labels_end_before_past(labelled):
         assert stored.last_used.max() <= stop
 
 
-@pytest.mark.parametrize("chosen", [(BARRIER,), (TREND, EXTREMA, PUBLISHED)], ids=["one", "three"])
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        pytest.param((BARRIER,), id="one"),
+        pytest.param((TREND, EXTREMA, PUBLISHED), id="three", marks=pytest.mark.slow),
+    ],
+)
 def test_strategies_get_two_weights_for_each_label(tiny_experiment, tmp_path, chosen):
     small = experiment(
         tiny_experiment, *chosen,
