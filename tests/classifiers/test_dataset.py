@@ -123,6 +123,7 @@ def test_an_epoch_covers_each_sample_once(n, size, seed):
         assert epochs[0] != epochs[1]
 
 
+@pytest.mark.slow
 def test_the_sampled_loss_and_its_gradient_are_unbiased(label, rows):
     """Over many draws of neutral rows, the training loss of a fixed network and each part of its gradient have the
     mean of those over all rows; without importance weights they have not."""

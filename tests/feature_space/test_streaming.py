@@ -153,7 +153,8 @@ def test_a_leak_of_old_bars_is_caught(market, cutter, monkeypatch):
 
 
 @pytest.mark.skipif(INTERPRETED, reason="a month of bars needs compiled kernels")
-@pytest.mark.parametrize("kind", ["train", pytest.param("local", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["train", "local"])
 def test_a_real_month_has_the_same_bits(kind, market_data):
     bars = pd.read_parquet(market_data / "btcusdt_1m.parquet")
     bars = bars[(bars.open_time >= "2018-12-01") & (bars.open_time < "2019-01-01")]

@@ -55,10 +55,9 @@ def bundle():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
-@pytest.mark.parametrize(
-    ("day", "missing"), [("2020-02-19", 354), pytest.param("2018-02-10", 49, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("day", "missing"), [("2020-02-19", 354), ("2018-02-10", 49)])
 def test_a_halt_of_the_exchange(bundle, market_data, day, missing):
     """A halt of six hours; and the day after the longest one, which has bars off the grid and two more halts."""
     start = parse_time(day)

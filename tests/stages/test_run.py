@@ -189,6 +189,7 @@ def test_table_agrees_with_the_simulator(tiny_run):
             assert found.row(window, size).figures.total_return_pct == pytest.approx(wanted, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_an_edge_is_found_and_none_is_claimed_without(tiny_run, tmp_path):
     assert tiny_run.ensembles.verdict == "edge"
     p_values = []

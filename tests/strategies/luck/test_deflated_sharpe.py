@@ -41,6 +41,7 @@ def test_expected_maximum_is_that_of_normal_draws():
         assert expected_maximum(n, 0.09) == pytest.approx(drawn.mean(), rel=0.03)
 
 
+@pytest.mark.slow
 def test_probabilities_are_uniform_for_returns_without_edge():
     """Skewed returns: leaving out the moments, or a wrong sign of the skewness, fails here."""
     rng = np.random.default_rng(3)

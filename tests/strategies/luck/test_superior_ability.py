@@ -4,6 +4,7 @@ import pytest
 from strategies.luck.superior_ability import long_run_deviation, superior_ability
 
 
+@pytest.mark.slow
 def test_size_and_power():
     """No better strategy is found in noise more often than the level says, and a better one is found."""
     rng = np.random.default_rng(1)

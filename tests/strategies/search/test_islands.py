@@ -112,6 +112,7 @@ def test_hyperband_spends_less_and_drops_the_worse():
     assert np.median(value[raced.complete]) > np.median(value[~raced.complete])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", [{"sampler": "tpe"}, {"sampler": "tpe", "multivariate": True}, {"sampler": "cmaes"}])
 def test_searching_beats_random_on_a_planted_problem(chosen):
     problem = planted(1)

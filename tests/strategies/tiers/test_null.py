@@ -50,6 +50,7 @@ def p_values(n_markets: int, repeats: int, edge: float) -> dict[str, np.ndarray]
     return dict(zip(("score", "tier", "rank"), np.array(rows).T, strict=True))
 
 
+@pytest.mark.slow
 def test_p_values_are_uniform_without_edge_and_small_with_one():
     repeats = 9
     for name, values in p_values(60, repeats, 0.0).items():
