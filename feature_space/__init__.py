@@ -1,4 +1,4 @@
-"""Causal features of a market: arrays in, arrays out. Imports nothing else of ours, except the errors."""
+"""Causal features of a market: arrays in, arrays out. Imports only errors and registries of ours."""
 
 from labelsearch.errors import InputError
 

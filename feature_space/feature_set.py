@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_space.indicators import Indicator, Inputs, find_indicator
+from feature_space.indicators import BY_NAME, Indicator, Inputs
 from feature_space.normalise import Normalisation
 
 N_THREADS = 2  # the kernels release the lock; each column is one unit, so results do not depend on this
@@ -33,7 +33,7 @@ class Feature:
 
     def indicator(self) -> Indicator:
         """The indicator of this name; `FeatureError` if it is unknown or a parameter is out of range."""
-        found = find_indicator(self.name)
+        found = BY_NAME.find(self.name)
         found.check(self.parameters)
         return found
 

@@ -17,6 +17,7 @@ from feature_space import formulas as f
 from feature_space import recursive as r
 from feature_space.chunks import in_chunks
 from feature_space.formulas import log_return_nb
+from labelsearch.registry import Registry
 
 Array = NDArray[np.float64]
 
@@ -199,27 +200,4 @@ INDICATORS: tuple[Indicator, ...] = (
               ("close", "volume"), r.force_nb, _ema, lambda c, v: (0.0, v, c)),
 )  # fmt: skip
 
-BY_NAME: dict[str, Indicator] = {indicator.name: indicator for indicator in INDICATORS}
-
-
-def find_indicator(name: str) -> Indicator:
-    """The built-in or registered indicator of a name; `FeatureError` if there is none."""
-    if name not in BY_NAME:
-        raise FeatureError(f"unknown indicator {name!r}")
-    return BY_NAME[name]
-
-
-def register_indicator(indicator: Indicator) -> None:
-    """Make an indicator of the user's own available by its name.
-
-    Registering an indicator again, or one of the same name and file, changes nothing that was computed before.
-
-    Raises
-    ------
-    FeatureError
-        If the name belongs to a built-in indicator or to one from another file.
-    """
-    known = BY_NAME.get(indicator.name, indicator)
-    if known != indicator and not (known.origin and known.origin == indicator.origin):
-        raise FeatureError(f"the name {indicator.name!r} is taken by another indicator")
-    BY_NAME[indicator.name] = indicator
+BY_NAME = Registry("indicator", FeatureError, INDICATORS)

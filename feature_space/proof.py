@@ -4,11 +4,13 @@ It computes the indicator at both ends of its parameter intervals on a made-up m
 ahead, depends on bars before the warm-up, or is not a finite number.
 """
 
+from collections.abc import Callable, Iterator
+from functools import partial
+
 import numpy as np
 
-from feature_space import FeatureError
 from feature_space.chunks import first_needed
-from feature_space.indicators import Array, Indicator, Inputs, make_inputs
+from feature_space.indicators import BY_NAME, Array, Indicator, Inputs, make_inputs
 
 
 def prove_indicator(indicator: Indicator) -> None:
@@ -19,20 +21,14 @@ def prove_indicator(indicator: Indicator) -> None:
     FeatureError
         One line that names the indicator and what is wrong.
     """
-    if not isinstance(indicator, Indicator):
-        raise FeatureError(f"{type(indicator).__name__} is not a feature_space.indicators.Indicator")
-    where = ""
-    try:
-        fault = _fault_of_row(indicator)
-        for end in () if fault else (0, 1):
-            values = tuple(interval[end] for interval in indicator.parameters.values())
-            where = str(values)
-            if fault := _fault(indicator, values):
-                break
-    except Exception as error:  # whatever a user's kernel may raise
-        fault = f"raises {type(error).__name__}: {error}"
-    if fault:
-        raise FeatureError(" ".join(f"indicator {indicator.name}{where} {fault}".split()))
+    BY_NAME.refuse_faulty(indicator, Indicator, _checks(indicator))
+
+
+def _checks(indicator: Indicator) -> Iterator[tuple[str, Callable[[], str]]]:
+    yield "", lambda: _fault_of_row(indicator)
+    for end in (0, 1):
+        values = tuple(interval[end] for interval in indicator.parameters.values())
+        yield str(values), partial(_fault, indicator, values)
 
 
 def _fault_of_row(indicator: Indicator) -> str:

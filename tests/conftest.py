@@ -38,6 +38,18 @@ def market_data() -> Path:
     return Path(folder)
 
 
+@pytest.fixture
+def registries():
+    """What a test registers is forgotten after it."""
+    from labelsearch.settings.own import extensions
+
+    known = [(extension.registry, dict(extension.registry)) for extension in extensions()]
+    yield
+    for registry, rows in known:
+        registry.clear()
+        registry.update(rows)
+
+
 @pytest.fixture(scope="session")
 def tiny_experiment():
     """A whole experiment small enough to run in seconds: three labels, four weeks and a half, 300 strategies."""
@@ -71,7 +83,7 @@ def tiny_experiment():
 def tiny_run(tiny_experiment, tmp_path_factory):
     """Results of the tiny experiment, run to the end in this process."""
     from labelsearch.results.run import Results
-    from labelsearch.stages.plan import run_experiment
+    from tests.running import run_experiment
 
     root = tmp_path_factory.mktemp("tiny")
     store = root / "store"

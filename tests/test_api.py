@@ -15,7 +15,7 @@ import torch
 import vectorbt
 
 import labelsearch
-from labelsearch.classifiers.kinds import network_kind
+from labelsearch.classifiers.kinds import NETWORKS
 
 ROOT = Path(__file__).parents[1]
 OURS = ("labelsearch", "feature_space", "strategies")
@@ -170,7 +170,7 @@ def test_faults_of_a_user_are_input_errors():
         lambda: labelsearch.Search(budget="moon"),
         lambda: labelsearch.form_tiers(pd.DataFrame({"score": [1.0]})),
         lambda: labelsearch.compute_features(pd.DataFrame(), labelsearch.FeatureSet((), None)),
-        lambda: network_kind("moon"),
+        lambda: NETWORKS.find("moon"),
     ):
         with pytest.raises(labelsearch.InputError, match=r"^[^\n]+$"):
             call()

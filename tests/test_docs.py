@@ -21,7 +21,7 @@ from labelsearch.classifiers import networks
 from labelsearch.classifiers.proof import prove_network
 from labelsearch.commands import main
 from labelsearch.labels import kinds as label_kinds
-from labelsearch.labels.proof import prove_label, register_label
+from labelsearch.labels.proof import prove_label
 from labelsearch.market.store import Store
 from labelsearch.market.synthetic import synthetic_bars
 from labelsearch.settings.experiment import Experiment
@@ -317,7 +317,7 @@ def fenced(page: Path, kind: str) -> dict[str, list[str]]:
 
 def own_entries() -> dict[str, list[str]]:
     """Names of entries from own files, by the name of their list."""
-    return {x.listed_as: names for x in extensions() if (names := [n for n, e in x.registry().items() if e.origin])}
+    return {x.listed_as: names for x in extensions() if (names := [n for n, e in x.registry.items() if e.origin])}
 
 
 @pytest.mark.parametrize("title", fenced(EXTENDING, "python"))
@@ -368,9 +368,7 @@ def add_label(monkeypatch: pytest.MonkeyPatch, blocks: list[str]) -> None:
     exec(blocks[0], names)
     kind = names["Direction"]
     prove_label(kind)
-    monkeypatch.setattr(label_kinds, "KINDS", dict(label_kinds.KINDS))
-    monkeypatch.setattr("labelsearch.labels.proof.KINDS", label_kinds.KINDS)
-    register_label(kind)
+    label_kinds.KINDS.register(kind)
     assert label_kinds.make_label("direction", move=0.01, horizon=5).name == "direction_1_5"
 
 
@@ -380,9 +378,8 @@ def add_indicator(monkeypatch: pytest.MonkeyPatch, blocks: list[str]) -> None:
     exec(kernel.replace("cache=True, ", ""), names)  # there is no file to keep compiled code beside
     indicator = eval(f"({row})", {**vars(indicators), "f": SimpleNamespace(**names)})
     proof.prove_indicator(indicator)
-    monkeypatch.setattr(indicators, "BY_NAME", dict(indicators.BY_NAME))
-    indicators.register_indicator(indicator)
-    assert indicators.find_indicator(indicator.name) is indicator
+    indicators.BY_NAME.register(indicator)
+    assert indicators.BY_NAME.find(indicator.name) is indicator
 
 
 def add_network(monkeypatch: pytest.MonkeyPatch, blocks: list[str]) -> None:
@@ -392,16 +389,14 @@ def add_network(monkeypatch: pytest.MonkeyPatch, blocks: list[str]) -> None:
     kind = eval(f"({row})", dict(vars(network_kinds)))
     monkeypatch.setattr(networks, kind.name, names[kind.name], raising=False)
     prove_network(kind)
-    monkeypatch.setattr(network_kinds, "NETWORKS", dict(network_kinds.NETWORKS))
-    network_kinds.register_network(kind)
-    assert network_kinds.network_kind(kind.name) is kind
+    network_kinds.NETWORKS.register(kind)
+    assert network_kinds.NETWORKS.find(kind.name) is kind
 
 
 def add_score(monkeypatch: pytest.MonkeyPatch, blocks: list[str]) -> None:
     names = dict(vars(score))
     exec(blocks[0], names)
-    monkeypatch.setattr(score, "SCORES", dict(score.SCORES))
-    score.register_score(names["FrugalScore"])  # proves it
+    score.SCORES.register(names["FrugalScore"])  # proves it
     assert score.make_score("frugal", cost_pct=0.5).cost_pct == 0.5
 
 
@@ -414,7 +409,7 @@ ADDED: dict[str, Callable[[pytest.MonkeyPatch, list[str]], None]] = {
 
 
 @pytest.mark.parametrize("title", ADDED)
-def test_examples_of_contributing_work(title, monkeypatch):
+def test_examples_of_contributing_work(title, monkeypatch, registries):
     ADDED[title](monkeypatch, fenced(CONTRIBUTING, "python")[title])
 
 

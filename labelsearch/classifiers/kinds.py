@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 from labelsearch.errors import InputError
+from labelsearch.registry import Registry
 
 if TYPE_CHECKING:
     from torch import nn
@@ -86,9 +87,10 @@ _DROPOUT = Step("dropout", 0.0, 0.3, 0.1)
 _WIDTH = Choice("width", (16, 32, 64))
 _RECURRENT = (_WIDTH, Whole("depth", 1, 2), _DROPOUT)
 
-NETWORKS: dict[str, NetworkKind] = {
-    kind.name: kind
-    for kind in (
+NETWORKS = Registry(
+    "network",
+    NetworkError,
+    (
         NetworkKind("mlp", "multilayer perceptron on one bar", _HOME + "mlp", False,
                     (Choice("width", (32, 64, 128)), Whole("depth", 1, 3), _DROPOUT)),
         NetworkKind("lstm", "long short-term memory over a window", _HOME + "lstm", True, _RECURRENT),
@@ -97,29 +99,8 @@ NETWORKS: dict[str, NetworkKind] = {
         NetworkKind("tcn", "temporal convolutions over a window", _HOME + "tcn", True, (_WIDTH, _DROPOUT)),
         NetworkKind("transformer", "transformer encoder over a window", _HOME + "transformer", True,
                     (_WIDTH, Whole("depth", 1, 2), Choice("heads", (2, 4)), _DROPOUT)),
-    )
-}  # fmt: skip
-
-
-def network_kind(name: str) -> NetworkKind:
-    """The built-in or registered kind of a name; `NetworkError` if there is none."""
-    if name not in NETWORKS:
-        raise NetworkError(f"unknown network {name!r}; known are {', '.join(NETWORKS)}")
-    return NETWORKS[name]
-
-
-def register_network(row: NetworkKind) -> None:
-    """Make a kind of network of the user's own available by its name.
-
-    Raises
-    ------
-    NetworkError
-        If the name belongs to a built-in kind or to one from another file.
-    """
-    known = NETWORKS.get(row.name, row)
-    if known != row and not (known.origin and known.origin == row.origin):
-        raise NetworkError(f"the name {row.name!r} is taken by another network")
-    NETWORKS[row.name] = row
+    ),
+)  # fmt: skip
 
 
 def weight_files(n_networks: int) -> list[str]:

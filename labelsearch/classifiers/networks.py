@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from labelsearch.classifiers.kinds import N_CLASSES, network_kind
+from labelsearch.classifiers.kinds import N_CLASSES, NETWORKS
 
 
 def mlp(n_features: int, width: int = 64, depth: int = 2, dropout: float = 0.0) -> nn.Module:
@@ -147,7 +147,7 @@ def transformer(
 
 def build_network(name: str, n_features: int, **options: Any) -> nn.Module:
     """Network of a named kind; `ValueError` if the name is unknown."""
-    return network_kind(name).builder()(n_features, **options)
+    return NETWORKS.find(name).builder()(n_features, **options)
 
 
 def window_of(network: nn.Module) -> int:

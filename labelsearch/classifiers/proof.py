@@ -5,7 +5,8 @@ with its defaults. A kind is refused if a network lacks a property that training
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from labelsearch.classifiers.kinds import N_CLASSES, Choice, NetworkError, NetworkKind, Step, Whole
+from labelsearch.classifiers.kinds import N_CLASSES, NETWORKS, Choice, NetworkKind, Step, Whole
 from labelsearch.classifiers.networks import window_of
 from labelsearch.classifiers.threads import one_thread
 
@@ -29,27 +30,17 @@ def prove_network(row: NetworkKind) -> None:
     NetworkError
         One line that names the kind and what is wrong.
     """
-    if not isinstance(row, NetworkKind):
-        raise NetworkError(f"{type(row).__name__} is not a labelsearch.classifiers.kinds.NetworkKind")
-    where = ""
-    try:
-        fault = _fault_of_ranges(row)
-        for options in () if fault else _cases(row):
-            where = f"({', '.join(f'{name}={value!r}' for name, value in options.items())})"
-            with one_thread(), torch.random.fork_rng(devices=[]):
-                fault = _fault(row, options)
-            if fault:
-                break
-    except Exception as error:  # whatever a user's module may raise
-        fault = f"raises {type(error).__name__}: {error}"
-    if fault:
-        raise NetworkError(" ".join(f"network {row.name}{where} {fault}".split()))
+    NETWORKS.refuse_faulty(row, NetworkKind, _checks(row))
+
+
+def _checks(row: NetworkKind) -> Iterator[tuple[str, Callable[[], str]]]:
+    yield "", lambda: _fault_of_ranges(row)
+    for options in _cases(row):
+        yield f"({', '.join(f'{name}={value!r}' for name, value in options.items())})", partial(_fault, row, options)
 
 
 def _fault_of_ranges(row: NetworkKind) -> str:
-    """What is wrong with the name and the ranges, or nothing."""
-    if not row.name.isidentifier():
-        return "needs a name of letters, digits and underscores"
+    """What is wrong with the ranges, or nothing."""
     for one in row.ranges:
         if isinstance(one, Choice):
             fits = len(one.values) > 0 and all(isinstance(value, (int, float, str)) for value in one.values)
@@ -90,6 +81,11 @@ def _fault(row: NetworkKind, options: dict[str, Any]) -> str:
         torch.manual_seed(seed)
         return row.builder()(F, **options)
 
+    with one_thread(), torch.random.fork_rng(devices=[]):
+        return _fault_of_build(row, build)
+
+
+def _fault_of_build(row: NetworkKind, build: Callable[[int], nn.Module]) -> str:
     network, again = build(7), build(7)
     if not isinstance(network, nn.Module):
         return "does not build a torch.nn.Module"

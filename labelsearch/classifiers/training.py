@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from labelsearch.classifiers.dataset import Batches, Samples
 from labelsearch.classifiers.figures import Study, Trial
-from labelsearch.classifiers.kinds import Choice, NetworkKind, Step, network_kind
+from labelsearch.classifiers.kinds import NETWORKS, Choice, NetworkKind, Step
 from labelsearch.classifiers.losses import LOSSES
 from labelsearch.classifiers.networks import Ensemble, build_network, window_of
 from labelsearch.classifiers.prediction import chunk_rows
@@ -179,7 +179,7 @@ def _suggest(trial: optuna.Trial, kind: NetworkKind) -> tuple[Options, dict[str,
 def distributions(network: str, parameters: Options) -> dict[str, optuna.distributions.BaseDistribution]:
     """Optuna distributions, by name, that the hyper-parameters of a trial were drawn from."""
     trial = optuna.trial.FixedTrial(parameters)
-    _suggest(cast(optuna.Trial, trial), network_kind(network))
+    _suggest(cast(optuna.Trial, trial), NETWORKS.find(network))
     return trial.distributions
 
 
@@ -233,7 +233,7 @@ def _search(
 ) -> tuple[_Fit, tuple[Trial, ...], Study]:
     """The best trial of a study, all trials, and the description of the study."""
     best: _Fit | None = None
-    kind = network_kind(settings.network)
+    kind = NETWORKS.find(settings.network)
     study, description = _make_study(settings)
     for _ in range(settings.n_trials):
         trial = study.ask()

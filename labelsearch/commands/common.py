@@ -41,6 +41,7 @@ workers_option = click.option(
     type=click.IntRange(min=1),
     help="Number of worker processes; results do not depend on it.",
 )
+experiment_argument = click.argument("experiment", type=click.Path(path_type=Path, dir_okay=False))
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document with unrounded figures instead of text."
 )

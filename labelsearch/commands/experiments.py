@@ -8,6 +8,7 @@ import click
 from labelsearch.commands.common import (
     Command,
     answer,
+    experiment_argument,
     json_option,
     one_line_errors,
     report_files,
@@ -20,8 +21,6 @@ from labelsearch.commands.common import (
 if TYPE_CHECKING:
     from labelsearch.results.run import Results
     from labelsearch.settings.experiment import Experiment
-
-experiment_argument = click.argument("experiment", type=click.Path(path_type=Path, dir_okay=False))
 
 
 def _run(experiment: "Experiment", last: str, store: Path, runs: Path, workers: int) -> "Results":

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from labelsearch.commands.common import answer, json_option, run_options, working_on
+from labelsearch.commands.common import answer, experiment_argument, json_option, run_options, working_on
 
 
 @click.command("seeds")
-@click.argument("experiment", type=click.Path(path_type=Path, dir_okay=False))
+@experiment_argument
 @click.option(
     "--search-seeds",
     type=click.IntRange(min=0),

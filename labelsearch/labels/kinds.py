@@ -2,7 +2,7 @@
 
 A label is a continuous value c in [-1, 1] (-1 buy, +1 sell) and a class (0 buy, 1 neutral, 2 sell). It also gives, per
 bar, the last bar it depends on, so that training rows that reach too far can be dropped exactly. A further kind is a
-class as `Label` describes it, in the tuple behind `KINDS`.
+class as `Label` describes it, in `KINDS`.
 """
 
 import math
@@ -15,13 +15,16 @@ from labelsearch.labels.extrema import Extrema
 from labelsearch.labels.threshold import Published, Threshold
 from labelsearch.labels.trend_scanning import TrendScanning
 from labelsearch.labels.triple_barrier import TripleBarrier
+from labelsearch.registry import Registry
 
 __all__ = [
     "BUY", "CLASS_NAMES", "KINDS", "NEUTRAL", "SELL", "Extrema", "Label", "LabelValues", "Published", "Threshold",
     "TrendScanning", "TripleBarrier", "build_label", "make_label", "option_type",
 ]  # fmt: skip
 
-KINDS: dict[str, type[Any]] = {cls.kind: cls for cls in (Threshold, Published, Extrema, TripleBarrier, TrendScanning)}
+KINDS: Registry[type[Any]] = Registry(
+    "label kind", LabelError, (Threshold, Published, Extrema, TripleBarrier, TrendScanning)
+)
 TYPE_NAMES = {int: "a whole number", float: "a finite number", str: "text"}
 
 
@@ -64,9 +67,7 @@ def make_label(kind: str, **options: float | str) -> Label:
     >>> make_label("threshold", theta=0.012, horizon=60).name
     'threshold_1.2_60'
     """
-    if kind not in KINDS:
-        raise LabelError(f"unknown label kind {kind!r}; known are {', '.join(KINDS)}")
-    return build_label(KINDS[kind], options)
+    return build_label(KINDS.find(kind), options)
 
 
 def build_label(cls: type[Any], options: Mapping[str, object]) -> Label:

@@ -11,25 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelsearch.labels.base import BUY, NEUTRAL, SELL, Label, LabelError, LabelValues
-from labelsearch.labels.kinds import KINDS, build_label, option_type
+from labelsearch.labels.kinds import build_label, option_type
 
 N_PRICES = 4  # series that each example is computed on
 N_ENDS = 12  # values of last_used tried in each
 MEMBERS = ("name", "lookahead", "reference", "values")
-
-
-def register_label(cls: type[Any]) -> None:
-    """Make a label kind of the user's own available by its name.
-
-    Raises
-    ------
-    LabelError
-        If the name belongs to a built-in kind or to one from another file.
-    """
-    known = KINDS.get(cls.kind, cls)
-    if known is not cls and not (known.origin and known.origin == getattr(cls, "origin", "")):
-        raise LabelError(f"the name {cls.kind!r} is taken by another label kind")
-    KINDS[cls.kind] = cls
 
 
 def prove_label(cls: type[Any]) -> None:

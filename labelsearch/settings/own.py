@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from labelsearch.errors import InputError
+from labelsearch.registry import Registry, name_of
 
 logger = logging.getLogger(__name__)
 
@@ -29,30 +30,28 @@ class Extension(NamedTuple):
 
     listed_as: str
     prove: Callable[[Any], None]
-    register: Callable[[Any], None]
-    registry: Callable[[], dict[str, Any]]
+    registry: Registry[Any]
 
 
 def extensions() -> tuple[Extension, ...]:
     """All six ways; imported here, so that reading an experiment loads little."""
-    from feature_space import indicators, proof
-    from labelsearch.classifiers import kinds as networks
+    from feature_space.indicators import BY_NAME
+    from feature_space.proof import prove_indicator
+    from labelsearch.classifiers.kinds import NETWORKS
     from labelsearch.classifiers.proof import prove_network
-    from labelsearch.labels import kinds as labels
-    from labelsearch.labels.proof import prove_label, register_label
-    from strategies.search import score
-    from strategies.tiers import ranking
-    from strategies.trade import capital
+    from labelsearch.labels.kinds import KINDS
+    from labelsearch.labels.proof import prove_label
+    from strategies.search.score import SCORES, prove_score
+    from strategies.tiers.ranking import RANKINGS, prove_ranking
+    from strategies.trade.capital import CAPITAL_RULES, prove_capital_rule
 
     return (
-        Extension("INDICATORS", proof.prove_indicator, indicators.register_indicator, lambda: indicators.BY_NAME),
-        Extension("LABELS", prove_label, register_label, lambda: labels.KINDS),
-        Extension("NETWORKS", prove_network, networks.register_network, lambda: networks.NETWORKS),
-        Extension("SCORES", score.prove_score, score.register_score, lambda: score.SCORES),
-        Extension("RANKINGS", ranking.prove_ranking, ranking.register_ranking, lambda: ranking.RANKINGS),
-        Extension(
-            "CAPITAL_RULES", capital.prove_capital_rule, capital.register_capital_rule, lambda: capital.CAPITAL_RULES
-        ),
+        Extension("INDICATORS", prove_indicator, BY_NAME),
+        Extension("LABELS", prove_label, KINDS),
+        Extension("NETWORKS", prove_network, NETWORKS),
+        Extension("SCORES", prove_score, SCORES),
+        Extension("RANKINGS", prove_ranking, RANKINGS),
+        Extension("CAPITAL_RULES", prove_capital_rule, CAPITAL_RULES),
     )
 
 
@@ -120,9 +119,8 @@ def activate(paths: Sequence[str | Path], *, proved: tuple[str, ...] = ()) -> No
 def _forget(known: Sequence[Extension]) -> None:
     """Remove all entries of the user's own from the registries."""
     for extension in known:
-        registry = extension.registry()
-        for name in [name for name, entry in registry.items() if entry.origin]:
-            del registry[name]
+        for name in [name for name, entry in extension.registry.items() if entry.origin]:
+            del extension.registry[name]
 
 
 def _execute(path: Path, content: bytes, origin: str) -> ModuleType:
@@ -152,15 +150,15 @@ def _register(module: ModuleType, origin: str, known: Sequence[Extension], prove
             if isinstance(entry, type) and entry.__module__ != module.__name__:
                 raise ValueError(f"{extension.listed_as}: {entry.__name__} is imported; define it in the file itself")
             marked = _mark(entry, origin)
-            name = getattr(entry, "kind" if isinstance(entry, type) else "name", entry)
             if not proved:
                 try:
                     extension.prove(marked)
                 except ValueError:
                     raise
                 except (Exception, SystemExit) as error:  # anything may be raised in there
-                    raise ValueError(f"{extension.listed_as}: {name}: {type(error).__name__}: {error}") from error
-            extension.register(marked)
+                    what = f"{extension.listed_as}: {name_of(entry)}"
+                    raise ValueError(f"{what}: {type(error).__name__}: {error}") from error
+            extension.registry.register(marked)
     _proved.add(origin)
 
 

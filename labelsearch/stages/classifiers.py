@@ -163,10 +163,10 @@ def train(
         Draws the neutral bars.
     """
     from labelsearch.classifiers.dataset import make_samples
-    from labelsearch.classifiers.kinds import network_kind
+    from labelsearch.classifiers.kinds import NETWORKS
     from labelsearch.classifiers.training import TrainingSettings, train_network
 
-    window = settings.window if network_kind(settings.kind).windowed else 1
+    window = settings.window if NETWORKS.find(settings.kind).windowed else 1
     fitted, validation = (
         make_samples(problem.matrix, problem.values, rows, settings.n_neutral, rng, problem.balance, window)
         for rows in (problem.fit, problem.validation)

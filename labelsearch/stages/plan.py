@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from feature_space.feature_set import warm_up_of
-from labelsearch.classifiers.kinds import network_kind
+from labelsearch.classifiers.kinds import NETWORKS
 from labelsearch.engine.executors.local import LocalExecutor
 from labelsearch.engine.key import Code
 from labelsearch.engine.run import Run, locked, silent
@@ -101,7 +101,7 @@ class RunValues(Mapping[str, object]):
     normalisation = property(lambda self: self.experiment.feature_space.normaliser())
     candidates = property(lambda self: self.experiment.feature_space.chosen())
     warm_up = property(lambda self: warm_up_of(self.candidates, self.normalisation))
-    network_kind = property(lambda self: network_kind(self.experiment.network.kind))
+    network_kind = property(lambda self: NETWORKS.find(self.experiment.network.kind))
     network_budget = property(lambda self: replace(self.experiment.network, kind=""))
     label_kinds = property(lambda self: self.experiment.label_kinds())
     label_price = property(lambda self: self.experiment.labels.price)
@@ -174,24 +174,3 @@ def open_run(
         saved.activate()
         executor = LocalExecutor(workers, partial(activate, saved.own, proved=active()))
         yield Run(folder, STAGES, RunValues(saved, store), CODE, executor, progress)
-
-
-def run_experiment(
-    experiment: Experiment,
-    runs: Path,
-    store: Path,
-    *,
-    last: str = "ensembles",
-    workers: int = 2,
-    progress: Progress = silent,
-) -> Path:
-    """Run all stages up to ``last``; arguments and errors as for `open_run`.
-
-    Returns
-    -------
-    Path
-        The folder of the run.
-    """
-    with open_run(experiment, runs, store, workers=workers, progress=progress) as run:
-        run.do(STAGES[last])
-    return run.folder

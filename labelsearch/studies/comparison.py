@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from labelsearch.classifiers.kinds import NetworkKind, network_kind
+from labelsearch.classifiers.kinds import NETWORKS, NetworkKind
 from labelsearch.engine.files import Files, files_written_by
 from labelsearch.engine.stage import Stage, Work
 from labelsearch.labels.base import Label
@@ -83,7 +83,7 @@ def kinds_of(names: tuple[str, ...]) -> tuple[NetworkKind, ...]:
     if not names or len(set(names)) != len(names):
         raise ExperimentError("name at least one network, and none twice")
     try:
-        return tuple(map(network_kind, names))
+        return tuple(map(NETWORKS.find, names))
     except ValueError as error:
         raise ExperimentError(str(error)) from None
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from strategies.trade.registry import StrategyError
+from strategies import StrategyError
 from strategies.trade.rules import TradingRules
 from strategies.trade.simulate import final_value, simulate
 from strategies.trade.window import TradingWindow

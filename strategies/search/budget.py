@@ -7,8 +7,8 @@ first few of them over the whole window. A prefix would judge all strategies by 
 
 import numpy as np
 
+from strategies import StrategyError
 from strategies.search.problem import SearchProblem, record_of
-from strategies.trade.registry import StrategyError
 from strategies.trade.simulate import flatten, initial_state, simulate, take
 
 BUDGETS = ("blocks", "prefix")

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from strategies import StrategyError
 from strategies.search.budget import BUDGETS, Spending, rungs
 from strategies.search.problem import SearchProblem
-from strategies.trade.registry import StrategyError
 
 if TYPE_CHECKING:
     import optuna

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from strategies.trade.registry import StrategyError
+from strategies import StrategyError
 from strategies.trade.rules import N_THRESHOLDS
 
 if TYPE_CHECKING:

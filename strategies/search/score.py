@@ -14,7 +14,9 @@ from typing import ClassVar, NamedTuple, Protocol
 import numpy as np
 from numba.extending import register_jitable
 
-from strategies.trade.registry import StrategyError, enter, find, proved_values
+from labelsearch.registry import Registry
+from strategies import StrategyError
+from strategies.trade.proof import proved_values
 
 # Columns that `strategies.search.problem.evaluate_population` gives whatever the score.
 COMMON = (
@@ -107,7 +109,7 @@ class PaperScore(Score):
         return dataclasses.replace(self, target_trades=self.target_trades * pace)
 
 
-SCORES: dict[str, type[Score]] = {PaperScore.kind: PaperScore}
+SCORES: Registry[type[Score]] = Registry("score", StrategyError, (PaperScore,))
 
 
 def make_score(kind: str, **options: float) -> Score:
@@ -133,7 +135,7 @@ def make_score(kind: str, **options: float) -> Score:
     >>> make_score("paper", target_trades=40.0)
     PaperScore(target_trades=40.0, target_position_pct=20.0, position_weight=0.5)
     """
-    made = find(SCORES, kind, "score")
+    made = SCORES.find(kind)
     known = {f.name: f.default for f in dataclasses.fields(made)}  # type: ignore[arg-type]
     for name, value in options.items():
         if name not in known:
@@ -142,11 +144,6 @@ def make_score(kind: str, **options: float) -> Score:
         if isinstance(known[name], float) and not number:
             raise StrategyError(f"{name} must be a number, not {value!r}")
     return made(**options)
-
-
-def register_score(kind: type[Score]) -> None:
-    """Add a kind of score, which must have passed `prove_score`, to `SCORES`; StrategyError if its name is taken."""
-    enter(SCORES, kind.kind, kind, "score")
 
 
 def prove_score(kind: type[Score]) -> None:

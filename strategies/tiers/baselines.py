@@ -8,7 +8,6 @@ months a day is taken here, with a decision once a day. Nothing was tuned.
 import numpy as np
 
 from strategies.trade.pool import Account, Pool, from_start
-from strategies.trade.registry import find
 from strategies.trade.rules import CLIP, TradingRules
 from strategies.trade.simulate import simulate_paths
 from strategies.trade.window import TradingWindow
@@ -49,7 +48,7 @@ OUTPUTS = {"momentum": momentum_outputs, "contrarian": contrarian_outputs}
 
 def baseline_account(name: str, window: TradingWindow, rules: TradingRules) -> Account:
     """Account over a window of one of `OUTPUTS`, long only, at the costs of the rules."""
-    window = window._replace(outputs=find(OUTPUTS, name, "baseline")(window))
+    window = window._replace(outputs=OUTPUTS[name](window))
     rules = rules._replace(short=False, signal_map=CLIP)
     paths = simulate_paths(PARAMS, window, rules)
     pool = Pool(rules)

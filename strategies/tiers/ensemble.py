@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from strategies.trade.registry import StrategyError
+from strategies import StrategyError
 
 TIER_SIZES = (100, 20, 10, 5)
 

@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from labelsearch.registry import Registry
+from strategies import StrategyError
 from strategies.luck.deflated_sharpe import expected_maximum, sharpe_ratios
 from strategies.search.score import PaperScore, Record, Score
 from strategies.trade.correlation import unit_rows
 from strategies.trade.equity_grid import EquityGrid, returns_of
-from strategies.trade.registry import StrategyError, enter, find, proved_values
+from strategies.trade.proof import proved_values
 
 N_PARTS = 8  # of the median
 TRADE_COST = 0.02  # percent of equity that a transaction may cost more than in the simulation
@@ -65,7 +67,7 @@ class Ranking(NamedTuple):
 
 def criterion(name: str, record: PastRecord) -> np.ndarray:
     """Values (S,) of a ranking, the best highest; StrategyError if it is unknown or there are fewer than two days."""
-    row = find(RANKINGS, name, "ranking")
+    row = RANKINGS.find(name)
     if record.n_days < 2:
         raise StrategyError("a ranking needs two days or more")
     return row.values(record)
@@ -117,9 +119,10 @@ def _without_duplicates(values: np.ndarray, returns: np.ndarray) -> np.ndarray:
     return out
 
 
-RANKINGS = {
-    row.name: row
-    for row in (
+RANKINGS = Registry(
+    "ranking",
+    StrategyError,
+    (
         Ranking("score", "score over the whole window", _score),
         Ranking("return", "return over the whole window", _return),
         Ranking("deflated_sharpe", "statistic of the deflated Sharpe ratio of daily returns", _deflated_sharpe),
@@ -129,13 +132,8 @@ RANKINGS = {
             "score less a further cost of each transaction, near-duplicates of a better strategy last",
             _uncrowded,
         ),
-    )
-}
-
-
-def register_ranking(row: Ranking) -> None:
-    """Add a ranking, which must have passed `prove_ranking`, to `RANKINGS`; StrategyError if its name is taken."""
-    enter(RANKINGS, row.name, row, "ranking")
+    ),
+)
 
 
 def prove_ranking(row: Ranking) -> None:

@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from labelsearch.registry import Registry
+from strategies import StrategyError
 from strategies.trade.correlation import unit_rows
 from strategies.trade.pool import Holdings, Pool
-from strategies.trade.registry import StrategyError, enter, find, proved_values
+from strategies.trade.proof import proved_values
 
 SAME = 0.9  # mean correlation of daily returns from which strategies count as one
 
@@ -48,9 +50,10 @@ def _redundancy(past: np.ndarray) -> np.ndarray:
     return 1.0 / np.bincount(group)[group]
 
 
-CAPITAL_RULES = {
-    rule.name: rule
-    for rule in (
+CAPITAL_RULES = Registry(
+    "capital rule",
+    StrategyError,
+    (
         CapitalRule("equal", "the same for each strategy", _equal),
         CapitalRule(
             "inverse_volatility",
@@ -59,8 +62,8 @@ CAPITAL_RULES = {
         ),
         CapitalRule("redundancy", "near-duplicates share one vote", _redundancy),
         CapitalRule("universal", "equal at first, then moved every day by exponentiated gradient", _equal, learns=True),
-    )
-}
+    ),
+)
 
 
 def shares(rule_name: str, past: np.ndarray) -> np.ndarray:
@@ -71,7 +74,7 @@ def shares(rule_name: str, past: np.ndarray) -> np.ndarray:
     StrategyError
         If the rule is unknown, there is no strategy, or a user's rule gives a weight that is no share.
     """
-    rule = find(CAPITAL_RULES, rule_name, "capital rule")
+    rule = CAPITAL_RULES.find(rule_name)
     if not past.shape[1]:
         raise StrategyError("no strategy to give capital to")
     return _normalised(rule.name, rule.shares(past))
@@ -82,11 +85,6 @@ def _normalised(name: str, weight: np.ndarray) -> np.ndarray:
     if not (weight.min() >= 0 and 0 < total < np.inf):
         raise StrategyError(f"capital rule {name!r} must give weights of 0 or more, not all 0")
     return weight / total
-
-
-def register_capital_rule(row: CapitalRule) -> None:
-    """Add a rule, which passed `prove_capital_rule`, to `CAPITAL_RULES`; StrategyError if its name is taken."""
-    enter(CAPITAL_RULES, row.name, row, "capital rule")
 
 
 def prove_capital_rule(row: CapitalRule) -> None:
@@ -204,7 +202,7 @@ def weights_by_day(rule: str, past: np.ndarray, returns: np.ndarray) -> np.ndarr
     returns : (D, S) array
         Daily returns; row d of the result depends on rows before d only.
     """
-    if find(CAPITAL_RULES, rule, "capital rule").learns:
+    if CAPITAL_RULES.find(rule).learns:
         return gradient_weights(returns, gradient_rate(past, len(returns)))
     return shares(rule, past)[None, :]
 

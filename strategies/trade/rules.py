@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from strategies.trade.registry import StrategyError
+from strategies import StrategyError
 
 HALF, CLIP, LOGISTIC = 0, 1, 2  # codes of the signal maps in the kernels
 SIGNAL_MAPS = {"half": HALF, "clip": CLIP, "logistic": LOGISTIC}

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from strategies.trade.registry import StrategyError
+from strategies import StrategyError
 
 DAY_MS = 86_400_000
 

@@ -12,7 +12,7 @@ from torch import nn
 from labelsearch.classifiers.classifier import load_predictor
 from labelsearch.classifiers.dataset import Samples, Windows
 from labelsearch.classifiers.files import save_network
-from labelsearch.classifiers.kinds import NETWORKS, Choice, NetworkKind, Step, Whole, network_kind, register_network
+from labelsearch.classifiers.kinds import NETWORKS, Choice, NetworkKind, Step, Whole
 from labelsearch.classifiers.prediction import predict
 from labelsearch.classifiers.proof import prove_network
 from labelsearch.classifiers.training import TrainingSettings, train_network
@@ -40,11 +40,6 @@ MEAN = NetworkKind("mean", "mean", Mean, True, (Whole("width", 4, 8), Choice("sq
 ROWS = NetworkKind("rows", "rows", rows, False, (Choice("width", (4, 8)),))
 
 
-@pytest.fixture
-def registry(monkeypatch):
-    monkeypatch.setattr("labelsearch.classifiers.kinds.NETWORKS", dict(NETWORKS))
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_proof_accepts_ours(name):
     prove_network(NETWORKS[name])
@@ -53,9 +48,9 @@ def test_the_proof_accepts_ours(name):
 
 
 @pytest.mark.parametrize("row", [MEAN, ROWS], ids=lambda row: row.name)
-def test_an_own_network_is_trained_saved_and_loaded_like_any_other(row, registry, tmp_path):
+def test_an_own_network_is_trained_saved_and_loaded_like_any_other(row, registries, tmp_path):
     prove_network(row)
-    register_network(row)
+    NETWORKS.register(row)
     x = np.random.default_rng(0).uniform(-1, 1, (900, 2)).astype(np.float32)
     classes = torch.from_numpy(np.where(x[:, 0] < -0.3, 0, np.where(x[:, 0] > 0.3, 2, 1)).astype(np.int64))
     index, weights = torch.arange(900), torch.ones(900)
@@ -74,27 +69,29 @@ def test_an_own_network_is_trained_saved_and_loaded_like_any_other(row, registry
     assert got.tobytes() == predict(trained.network, x).tobytes()
 
 
-def test_a_saved_network_needs_its_kind(registry, tmp_path):
+def test_a_saved_network_needs_its_kind(registries, tmp_path):
     save_network(Mean(3, 2, 4), "mean", {"window": 2, "width": 4}, 3, tmp_path)
     with pytest.raises(ValueError, match="unknown network 'mean'; known are mlp, lstm"):
         load_predictor(tmp_path)
-    register_network(MEAN)
+    NETWORKS.register(MEAN)
     assert load_predictor(tmp_path).window == 2
     save_network(Mean(3, 2, 5), "mean", {"window": 2, "width": 4}, 3, tmp_path)
     with pytest.raises(ValueError, match=r"weights\.safetensors: weights are not those of the network"):
         load_predictor(tmp_path)
 
 
-def test_a_name_belongs_to_one_network(registry):
-    register_network(NETWORKS["mlp"])
-    with pytest.raises(ValueError, match="the name 'mlp' is taken"):
-        register_network(replace(MEAN, name="mlp"))
-    for row in (MEAN, MEAN, replace(MEAN, build=rows)):
-        register_network(row)
-    assert network_kind("mean").build is rows
-    for origin in ("", "other"):
-        with pytest.raises(ValueError, match="the name 'mean' is taken"):
-            register_network(replace(MEAN, origin=origin))
+def test_a_name_belongs_to_one_network(registries):
+    NETWORKS.register(NETWORKS["mlp"])
+    with pytest.raises(ValueError, match="'mlp': the name is taken"):
+        NETWORKS.register(replace(MEAN, name="mlp"))
+    for _ in range(2):
+        NETWORKS.register(MEAN)
+    for other in (replace(MEAN, build=rows), replace(MEAN, origin="other")):
+        with pytest.raises(ValueError, match="'mean': the name is taken"):
+            NETWORKS.register(other)
+    assert NETWORKS.find("mean") is MEAN
+    with pytest.raises(ValueError, match="'my mean': the name must be letters"):
+        NETWORKS.register(replace(MEAN, name="my mean"))
 
 
 class Unseeded(Mean):
@@ -178,7 +175,6 @@ def batch_norm_in_train_mode(n_features: int, width: int = 8) -> nn.Module:
         (replace(MEAN, ranges=(Whole("width", 8, 4),)), "empty or ill-formed range"),
         (replace(MEAN, ranges=(Step("width", 0.0, 1.0, 0.0),)), "empty or ill-formed range"),
         (replace(MEAN, ranges=(("width", 1, 2),)), "is not a Choice, Whole or Step"),
-        (replace(MEAN, name="my mean"), "needs a name of letters"),
         (replace(MEAN, build="nothing_of_this_name:build"), "raises ModuleNotFoundError"),
         (replace(ROWS, build=batch_norm_in_train_mode), "when other rows are in the batch"),
         (replace(ROWS, build=batch_norm), "num_batches_tracked, which is not finite float32"),

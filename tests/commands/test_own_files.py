@@ -13,7 +13,7 @@ from feature_space.indicators import BY_NAME
 from labelsearch.commands import main
 from labelsearch.results.run import Results
 from labelsearch.settings.own import activate, file_sha256
-from labelsearch.stages.plan import run_experiment
+from tests.running import run_experiment
 
 OWN = '''"""An indicator of a user; each execution leaves a line in a file."""
 with open({marker!r}, "a") as file:

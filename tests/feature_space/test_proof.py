@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from feature_space.feature_set import Feature, FeatureSet, warm_up_of
-from feature_space.indicators import BY_NAME, INDICATORS, Indicator, register_indicator
+from feature_space.indicators import BY_NAME, INDICATORS, Indicator
 from feature_space.normalise import Normalisation
 from feature_space.proof import prove_indicator
 from feature_space.streaming import FeatureStream
@@ -64,22 +64,16 @@ def defined(text: str) -> list[Indicator]:
     return names["INDICATORS"]
 
 
-@pytest.fixture
-def registry(monkeypatch):
-    """Names registered in a test are forgotten after it."""
-    monkeypatch.setattr("feature_space.indicators.BY_NAME", dict(BY_NAME))
-
-
 @pytest.mark.parametrize("indicator", INDICATORS, ids=lambda i: i.name)
 def test_the_proof_accepts_ours(indicator):
     prove_indicator(indicator)
 
 
-def test_own_indicators_are_features_like_any_other(registry, market, cutter):
+def test_own_indicators_are_features_like_any_other(registries, market, cutter):
     found = defined(OWN)
     for indicator in found:
         prove_indicator(indicator)
-        register_indicator(indicator)
+        BY_NAME.register(indicator)
     inputs = cutter(market, 0, 800)
     features = (Feature("range_share", (70, 200)), Feature("macd", (5, 25)), Feature("distance", (7,)))
     chosen = FeatureSet(features, Normalisation("train", 240, 1.0)).fit(inputs, 600)
@@ -94,7 +88,7 @@ def test_own_indicators_are_features_like_any_other(registry, market, cutter):
         Feature("distance", (21,)).raw(inputs)
 
 
-def test_a_set_opens_without_its_indicators_and_computes_with_them(registry, market):
+def test_a_set_opens_without_its_indicators_and_computes_with_them(registries, market):
     own = defined(OWN)[1]
     data = {"normalisation": {"kind": "local", "window": 240, "gain": 1.0},
             "features": [{"name": "distance", "parameters": [7], "scale": 1.0}]}  # fmt: skip
@@ -110,23 +104,21 @@ def test_a_set_opens_without_its_indicators_and_computes_with_them(registry, mar
     for compute in computations:
         with pytest.raises(ValueError, match="unknown indicator 'distance'"):
             compute()
-    register_indicator(own)
+    BY_NAME.register(own)
     for compute in computations:
         compute()
 
 
-def test_a_name_belongs_to_one_indicator(registry):
-    register_indicator(INDICATORS[0])
-    with pytest.raises(ValueError, match="the name 'macd' is taken"):
-        register_indicator(replace(defined(OWN)[1], name="macd", origin="a"))
-    one, again = (replace(defined(OWN)[1], origin="a") for _ in range(2))
-    assert one != again  # their kernels are other objects
-    for indicator in (one, one, again):
-        register_indicator(indicator)
-    with pytest.raises(ValueError, match="the name 'distance' is taken"):
-        register_indicator(replace(one, origin="b"))
-    with pytest.raises(ValueError, match="the name 'distance' is taken"):
-        register_indicator(replace(one, origin=""))
+def test_a_name_belongs_to_one_indicator(registries):
+    BY_NAME.register(INDICATORS[0])
+    with pytest.raises(ValueError, match="'macd': the name is taken"):
+        BY_NAME.register(replace(defined(OWN)[1], name="macd", origin="a"))
+    one, other = (replace(defined(OWN)[1], origin="a") for _ in range(2))
+    for _ in range(2):
+        BY_NAME.register(one)
+    for row in (other, replace(one, origin="b"), replace(one, origin="")):  # the kernel of other is another object
+        with pytest.raises(ValueError, match="'distance': the name is taken"):
+            BY_NAME.register(row)
 
 
 @pytest.mark.parametrize(

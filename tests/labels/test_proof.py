@@ -8,7 +8,7 @@ import pytest
 
 from labelsearch.labels.base import BUY, SELL, LabelValues, bars_ahead, classes_by_value
 from labelsearch.labels.kinds import KINDS, Threshold, make_label
-from labelsearch.labels.proof import prove_label, register_label
+from labelsearch.labels.proof import prove_label
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,10 @@ class Move:
         return LabelValues(value, classes_by_value(value, 0.7), bars_ahead(price.size, self.horizon))
 
 
-@pytest.fixture
-def registry(monkeypatch):
-    monkeypatch.setattr("labelsearch.labels.proof.KINDS", kinds := dict(KINDS))
-    monkeypatch.setattr("labelsearch.labels.kinds.KINDS", kinds)
-
-
-def test_an_own_kind_is_a_label_like_any_other(registry):
+def test_an_own_kind_is_a_label_like_any_other(registries):
     prove_label(Move)
-    register_label(Move)
-    register_label(Move)
+    KINDS.register(Move)
+    KINDS.register(Move)
     label = make_label("move", horizon=2)
     got = label.values(np.array([100.0, 100.0, 101.0, 99.0]), 1.0)
     assert got.classes.tolist() == [BUY, SELL, 1, 1]
@@ -57,15 +51,16 @@ def test_an_own_kind_is_a_label_like_any_other(registry):
         make_label("move", horizon=2.5)
 
 
-def test_a_name_belongs_to_one_kind(registry):
-    register_label(Threshold)
-    with pytest.raises(ValueError, match="the name 'threshold' is taken"):
-        register_label(changed(kind="threshold", origin="a"))
-    register_label(changed(origin="a"))
-    register_label(changed(origin="a"))  # the same file, executed again
-    for other in (changed(origin="b"), Move):
-        with pytest.raises(ValueError, match="the name 'move' is taken"):
-            register_label(other)
+def test_a_name_belongs_to_one_kind(registries):
+    KINDS.register(Threshold)
+    with pytest.raises(ValueError, match="'threshold': the name is taken"):
+        KINDS.register(changed(kind="threshold", origin="a"))
+    one = changed(origin="a")
+    for _ in range(2):
+        KINDS.register(one)
+    for other in (changed(origin="a"), changed(origin="b"), Move):
+        with pytest.raises(ValueError, match="'move': the name is taken"):
+            KINDS.register(other)
 
 
 def changed(**members) -> type:

@@ -142,7 +142,7 @@ def small(own, **more):
 
 
 def registered():
-    return {extension.listed_as: set(extension.registry()) for extension in extensions()}
+    return {extension.listed_as: set(extension.registry) for extension in extensions()}
 
 
 def test_all_six_kinds_are_proved_registered_and_forgotten(own, marker):
@@ -178,7 +178,7 @@ def test_a_run_uses_all_six_and_opens_without_executing(own, marker, tmp_path, w
     import labelsearch
     from labelsearch.delivery.report import write_report
     from labelsearch.results.run import Results
-    from labelsearch.stages.plan import run_experiment
+    from tests.running import run_experiment
 
     labels = [{"kind": "jump", "size": 0.001, "horizon": 5}, {"kind": "jump", "size": 0.002, "horizon": 20}]
     experiment = small(own, label=labels)

@@ -14,7 +14,6 @@ from labelsearch.results.run import Results
 from labelsearch.results.search import Strategies
 from labelsearch.settings.experiment import Experiment
 from labelsearch.stages.belief import WindowDays, judge_belief
-from labelsearch.stages.plan import run_experiment
 from labelsearch.stages.seeds import Seeds
 from strategies.luck.deflated_sharpe import SharpeMoments, deflated_sharpe, probabilistic_sharpe
 from strategies.search.islands import SearchSettings
@@ -23,6 +22,7 @@ from strategies.search.problem import SearchProblem, evaluate_population
 from strategies.search.score import PaperScore
 from strategies.trade.rules import TradingRules
 from strategies.trade.window import TradingWindow
+from tests.running import run_experiment
 
 
 def test_figures_agree_with_the_other_files(tiny_run):

@@ -16,8 +16,8 @@ from labelsearch.results.run import Results
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.schema import ExperimentError
 from labelsearch.stages.features import inputs_of
-from labelsearch.stages.plan import run_experiment
 from labelsearch.stages.seeds import Seeds
+from tests.running import run_experiment
 
 
 @pytest.fixture(scope="module")

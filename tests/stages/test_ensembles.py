@@ -9,9 +9,9 @@ from labelsearch.delivery.tables import stages
 from labelsearch.results.outputs import WINDOWS
 from labelsearch.results.run import Results
 from labelsearch.settings.experiment import Experiment
-from labelsearch.stages.plan import run_experiment
 from strategies.trade.capital import CAPITAL_RULES
 from strategies.trade.simulate import simulate_paths
+from tests.running import run_experiment
 
 RULES = tuple(CAPITAL_RULES)
 

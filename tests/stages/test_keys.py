@@ -8,7 +8,7 @@ import pytest
 
 from labelsearch.results.run import STAGE_NAMES
 from labelsearch.settings.experiment import SECTIONS, Experiment
-from labelsearch.stages.plan import run_experiment
+from tests.running import run_experiment
 
 # as little as goes through all stages: every change below is run twice
 SMALL = {

@@ -8,7 +8,7 @@ from labelsearch.results.run import Results
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.schema import ExperimentError
 from labelsearch.stages.labels import price_of
-from labelsearch.stages.plan import run_experiment
+from tests.running import run_experiment
 
 BARRIER = {"kind": "triple_barrier", "up": 2.0, "down": 2.0, "horizon": 60}
 TREND = {"kind": "trend_scanning", "shortest": 10, "longest": 60, "edge": 20.0}

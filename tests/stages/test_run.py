@@ -25,8 +25,9 @@ from labelsearch.results.run import STAGE_NAMES, Results
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.schema import ExperimentError
 from labelsearch.stages.features import inputs_of
-from labelsearch.stages.plan import STAGES, open_run, run_experiment
+from labelsearch.stages.plan import STAGES, open_run
 from strategies.trade.simulate import simulate_paths
+from tests.running import run_experiment
 
 
 def contents(folder: Path) -> dict[str, str]:

@@ -8,11 +8,12 @@ from labelsearch.results.run import Results
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.schema import ExperimentError
 from labelsearch.stages.ensembles import Judge
-from labelsearch.stages.plan import RunValues, run_experiment
+from labelsearch.stages.plan import RunValues
 from labelsearch.stages.search import spread
 from strategies.search.problem import SearchProblem
 from strategies.search.score import PaperScore
 from strategies.tiers.ranking import RANKINGS
+from tests.running import run_experiment
 
 
 def with_sections(results, **sections):

@@ -6,16 +6,7 @@ import pytest
 
 from strategies.search.linear import StrategySpace
 from strategies.search.problem import SearchProblem, evaluate_population
-from strategies.search.score import (
-    SCORES,
-    PaperScore,
-    Record,
-    Score,
-    make_score,
-    monthly_return_pct,
-    prove_score,
-    register_score,
-)
+from strategies.search.score import SCORES, PaperScore, Record, Score, make_score, monthly_return_pct, prove_score
 from strategies.trade.rules import TradingRules
 
 
@@ -52,7 +43,7 @@ def test_ruin_and_nan():
 
 
 def test_unknown_kinds_and_options_are_named_with_the_known_ones():
-    with pytest.raises(ValueError, match="score 'best' is unknown, choose from paper"):
+    with pytest.raises(ValueError, match="unknown score 'best'; known are paper"):
         make_score("best")
     with pytest.raises(ValueError, match="no option 'trades', choose from target_trades, target_position_pct, posi"):
         make_score("paper", trades=3.0)
@@ -70,10 +61,9 @@ class Calm(Score):
         return {"score": record.monthly_return_pct - paid, "holding_cost_pct": paid}
 
 
-def test_an_own_score_is_proved_and_used(market, make, monkeypatch):
-    monkeypatch.setattr("strategies.search.score.SCORES", dict(SCORES))
-    register_score(Calm)
-    register_score(Calm)  # the same again is no clash
+def test_an_own_score_is_proved_and_used(market, make, registries):
+    SCORES.register(Calm)
+    SCORES.register(Calm)  # the same again is no clash
     score = make_score("calm", cost=0.3)
     assert score.paced(3.0) is score
     assert score.origin == ""
@@ -115,7 +105,7 @@ def spoil(self, record):
 def test_a_bad_score_is_refused_in_one_line(kind, message):
     before = dict(SCORES)
     with pytest.raises(ValueError, match=message) as error:
-        [step(kind) for step in (prove_score, register_score)]
+        [step(kind) for step in (prove_score, SCORES.register)]
     assert "\n" not in str(error.value)
     assert before == SCORES
 

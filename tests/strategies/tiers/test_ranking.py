@@ -5,7 +5,7 @@ from strategies.luck.deflated_sharpe import expected_maximum, sharpe_moments, sh
 from strategies.search.linear import StrategySpace
 from strategies.search.problem import SearchProblem, evaluate_population
 from strategies.search.score import PaperScore
-from strategies.tiers.ranking import RANKINGS, PastRecord, Ranking, criterion, prove_ranking, register_ranking
+from strategies.tiers.ranking import RANKINGS, PastRecord, Ranking, criterion, prove_ranking
 from strategies.trade.equity_grid import EquityGrid, equity_grid, returns_of
 from strategies.trade.rules import TradingRules
 from strategies.trade.window import DAY_MS, TradingWindow
@@ -107,7 +107,7 @@ def test_near_duplicates_stand_behind_all_that_are_none(window):
 
 def test_bad_requests_are_refused(window):
     _, _, grid = window
-    with pytest.raises(ValueError, match="ranking 'luck' is unknown, choose from score, return"):
+    with pytest.raises(ValueError, match="unknown ranking 'luck'; known are score, return"):
         values_of("luck", grid)
     with pytest.raises(ValueError, match="two days"):
         values_of("score", EquityGrid(*(c[:, :2] for c in grid)), EDGES[:2], 0.1)
@@ -118,15 +118,14 @@ def steady(record):
     return (np.diff(record.grid.equity, axis=1) > 0).mean(axis=1)
 
 
-def test_an_own_ranking_is_proved_and_used(window, monkeypatch):
-    monkeypatch.setattr("strategies.tiers.ranking.RANKINGS", dict(RANKINGS))
+def test_an_own_ranking_is_proved_and_used(window, registries):
     row = Ranking("steady", "share of days that earned", steady, origin="mine.py")
-    register_ranking(row)
-    register_ranking(row)  # the same again is no clash
+    RANKINGS.register(row)
+    RANKINGS.register(row)  # the same again is no clash
     grid = window[2]
     np.testing.assert_array_equal(values_of("steady", grid), (returns_of(grid.equity) > 0).mean(axis=1))
     with pytest.raises(ValueError, match="'steady': the name is taken"):
-        register_ranking(row._replace(explanation="another"))
+        RANKINGS.register(row._replace(explanation="another"))
 
 
 def spoil(record):
@@ -153,7 +152,7 @@ def spoil(record):
 def test_a_bad_ranking_is_refused_in_one_line(name, values, message):
     before = dict(RANKINGS)
     with pytest.raises(ValueError, match=message) as error:
-        [step(Ranking(name, "", values)) for step in (prove_ranking, register_ranking)]
+        [step(Ranking(name, "", values)) for step in (prove_ranking, RANKINGS.register)]
     assert "\n" not in str(error.value)
     assert before == RANKINGS
 

@@ -14,7 +14,6 @@ from strategies.trade.capital import (
     gradient_weights,
     invest,
     prove_capital_rule,
-    register_capital_rule,
     shares,
     weights_by_day,
 )
@@ -252,7 +251,7 @@ def test_capital_of_a_ruined_strategy_stays_cash():
 
 
 def test_what_does_not_fit():
-    with pytest.raises(ValueError, match="capital rule 'all' is unknown, choose from equal"):
+    with pytest.raises(ValueError, match="unknown capital rule 'all'; known are equal"):
         shares("all", returns(1))
     with pytest.raises(ValueError, match="no strategy"):
         shares("equal", np.empty((5, 0)))
@@ -265,17 +264,16 @@ def calm(past):
     return 1.0 / (1.0 + np.ptp(past, axis=0)) if len(past) else np.ones(past.shape[1])
 
 
-def test_an_own_rule_is_proved_and_used(holdings, monkeypatch):
-    monkeypatch.setattr("strategies.trade.capital.CAPITAL_RULES", dict(CAPITAL_RULES))
+def test_an_own_rule_is_proved_and_used(holdings, registries):
     row = CapitalRule("calm", "little to what moves much", calm, origin="mine.py")
-    register_capital_rule(row)
-    register_capital_rule(row)  # the same again is no clash
+    CAPITAL_RULES.register(row)
+    CAPITAL_RULES.register(row)  # the same again is no clash
     past = returns(1)
     wanted = calm(past) / calm(past).sum()
     np.testing.assert_array_equal(shares("calm", past), wanted)
     np.testing.assert_allclose(invested("calm", holdings, past).equity, holdings.equity @ wanted, rtol=1e-12)
     with pytest.raises(ValueError, match="'calm': the name is taken"):
-        register_capital_rule(row._replace(shares=lambda past: calm(past)))
+        CAPITAL_RULES.register(row._replace(shares=lambda past: calm(past)))
 
 
 def spoil(past):
@@ -303,7 +301,7 @@ def spoil(past):
 def test_a_bad_rule_is_refused_in_one_line(row, message):
     before = dict(CAPITAL_RULES)
     with pytest.raises(ValueError, match=message) as error:
-        [step(row) for step in (prove_capital_rule, register_capital_rule)]
+        [step(row) for step in (prove_capital_rule, CAPITAL_RULES.register)]
     assert "\n" not in str(error.value)
     assert before == CAPITAL_RULES
 
@@ -313,8 +311,7 @@ def test_the_rules_pass_their_own_proof(name):
     prove_capital_rule(CAPITAL_RULES[name])
 
 
-def test_a_weight_that_is_no_share_is_refused_when_used(monkeypatch):
-    row = CapitalRule("sign", "", lambda past: past.sum(axis=0))
-    monkeypatch.setattr("strategies.trade.capital.CAPITAL_RULES", {"sign": row})
+def test_a_weight_that_is_no_share_is_refused_when_used(registries):
+    CAPITAL_RULES.register(CapitalRule("sign", "", lambda past: past.sum(axis=0)))
     with pytest.raises(ValueError, match="'sign' must give weights of 0 or more"):
         shares("sign", -np.ones((3, 2)))

@@ -1,32 +1,10 @@
-"""What the registries of scores, rankings and capital rules share: look-up by name, entry, and parts of the proof."""
+"""What the proofs of a user's own scores, rankings and capital rules share."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from labelsearch.errors import InputError
-
-Row = TypeVar("Row")
-
-
-class StrategyError(InputError):
-    """A strategy, or a score or rule for some, that cannot be used, as one line."""
-
-
-def find(table: Mapping[str, Row], name: str, what: str) -> Row:
-    """Row of a name; the StrategyError for an unknown one lists the known ones."""
-    if name not in table:
-        raise StrategyError(f"{what} {name!r} is unknown, choose from {', '.join(table)}")
-    return table[name]
-
-
-def enter(table: dict[str, Any], name: str, row: Any, what: str) -> None:
-    """Add a row; StrategyError if the name is no identifier or belongs to another row."""
-    if not isinstance(name, str) or not name.isidentifier():
-        raise StrategyError(f"{what} {name!r}: the name must be letters, digits and underscores")
-    if table.setdefault(name, row) != row:
-        raise StrategyError(f"{what} {name!r}: the name is taken")
+from strategies import StrategyError
 
 
 def proved_values(

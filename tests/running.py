@@ -1,0 +1,23 @@
+"""Runs in one call."""
+
+from pathlib import Path
+
+from labelsearch.engine.run import silent
+from labelsearch.engine.stage import Progress
+from labelsearch.settings.experiment import Experiment
+from labelsearch.stages.plan import STAGES, open_run
+
+
+def run_experiment(
+    experiment: Experiment,
+    runs: Path,
+    store: Path,
+    *,
+    last: str = "ensembles",
+    workers: int = 2,
+    progress: Progress = silent,
+) -> Path:
+    """Folder of a run whose stages up to ``last`` are done."""
+    with open_run(experiment, runs, store, workers=workers, progress=progress) as run:
+        run.do(STAGES[last])
+    return run.folder
