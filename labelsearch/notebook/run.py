@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from labelsearch.engine.run import RunError
+from labelsearch.engine.run import RunError, find_run
 from labelsearch.errors import InputError
 from labelsearch.labels.base import CLASS_NAMES
 from labelsearch.results.outputs import WINDOWS
@@ -170,6 +170,9 @@ class Run:
     def portfolio(self, tier: int, window: str) -> "Portfolio":
         """Trade the members of a tier in a window in vectorbt; some 17 MB a column.
 
+        Statistics by year count years of bars, as vectorbt does: where bars are missing they are shorter than the
+        calendar's.
+
         Parameters
         ----------
         tier : int
@@ -184,7 +187,8 @@ class Run:
         Raises
         ------
         InputError
-            If there is no such tier or window.
+            If there is no such tier or window, or a member that was short is ruined in the window: vectorbt would let
+            it come back.
         """
         from strategies.trade.backtest import portfolio  # loads vectorbt
 
@@ -192,8 +196,11 @@ class Run:
         members, strategies = self.members(tier), self._results.strategies
         seen, rules = self._results.outputs.window(window), self.experiment.search.rules()
         paths = simulate_paths(strategies.params[members], seen, rules)
-        columns = pd.Index(members, name="strategy")
-        return portfolio(paths.orders, seen, rules, index=_times(seen.open_time), columns=columns)
+        for member, equity in zip(members, paths.state.equity, strict=True):
+            if equity <= 0:
+                raise InputError(f"strategy {member} of the tier is ruined in {window}, which vectorbt cannot hold")
+        labels = {"index": _times(seen.open_time), "columns": pd.Index(members, name="strategy")}
+        return portfolio(paths.orders, seen, rules, **labels, interval_ms=self.experiment.data.interval_ms)
 
     @staticmethod
     def _check(name: str, known: tuple[str, ...] | list[str], what: str) -> None:
@@ -205,15 +212,17 @@ def _times(milliseconds: object) -> pd.DatetimeIndex:
     return pd.to_datetime(milliseconds, unit="ms", utc=True)
 
 
-def open_run(path: str | Path, store: str | Path = "store") -> Run:
+def open_run(run: str | Path, store: str | Path = "store", runs: str | Path = "runs") -> Run:
     """Open a finished run. No code of the run is executed.
 
     Parameters
     ----------
-    path : str or Path
-        Folder of the run.
+    run : str or Path
+        Folder of the run, or its id or an unambiguous start of one, as commands take it.
     store : str or Path
         Folder of imported bars; not read for generated markets.
+    runs : str or Path
+        Folder in which ids are looked up.
 
     Returns
     -------
@@ -222,10 +231,11 @@ def open_run(path: str | Path, store: str | Path = "store") -> Run:
     Raises
     ------
     RunError
-        If there is no run in the folder, or a stage of it is not done.
+        If there is no such run, more than one, or a stage of it is not done.
     """
-    results = Results(Path(path), Path(store))
+    folder = find_run(str(run), Path(runs))
+    results = Results(folder, Path(store))
     for stage in STAGE_NAMES:
         if stage not in results.done:
-            raise RunError(f"{path}: stage {stage} is not done")
+            raise RunError(f"{folder}: stage {stage} is not done")
     return Run(results)

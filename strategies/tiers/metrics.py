@@ -9,7 +9,8 @@ from strategies.trade.pool import Account
 from strategies.trade.rules import TradingRules
 from strategies.trade.window import DAY_MS, TradingWindow, day_edges
 
-DAYS_A_YEAR = 365  # the market never closes
+DAYS_A_YEAR = 365  # of a market that never closes
+TRADING_DAYS_A_YEAR = 252  # of one that is closed at weekends
 MONTHS_A_YEAR = 12
 
 
@@ -54,24 +55,37 @@ def daily_returns(equity: np.ndarray, open_time: np.ndarray) -> np.ndarray:
     return closes[1:] / closes[:-1] - 1.0
 
 
-def volatility(returns: np.ndarray) -> float:
-    """Sample standard deviation of daily returns, times sqrt(365); 0 for fewer than two."""
-    return float(np.std(returns, ddof=1)) * DAYS_A_YEAR**0.5 if len(returns) > 1 else 0.0
+def days_a_year(days: np.ndarray) -> int:
+    """Daily returns in a year of a market, by the days that have bars, (D,) array of datetime64[D], rising.
+
+    252 if there is none on a Saturday between the first and the last, though there was one to trade on; else 365.
+
+    >>> days_a_year(np.arange("2020-01-01", "2020-03-01", dtype="datetime64[D]"))
+    365
+    """
+    every = np.arange(days[0], days[-1] + 1)
+    saturdays = every[(every.astype(np.int64) + 3) % 7 == 5]  # 1970-01-01 was a Thursday, day 3 of its week
+    return TRADING_DAYS_A_YEAR if len(saturdays) and not np.isin(saturdays, days).any() else DAYS_A_YEAR
 
 
-def sharpe(returns: np.ndarray) -> float:
-    """Mean over sample standard deviation of daily returns, times sqrt(365); 0 if they do not vary."""
+def volatility(returns: np.ndarray, year: int = DAYS_A_YEAR) -> float:
+    """Sample standard deviation of daily returns, times the root of the days of a year; 0 for fewer than two."""
+    return float(np.std(returns, ddof=1)) * year**0.5 if len(returns) > 1 else 0.0
+
+
+def sharpe(returns: np.ndarray, year: int = DAYS_A_YEAR) -> float:
+    """Mean over sample standard deviation of daily returns, times the root of the days of a year; 0 if all equal."""
     deviation = float(np.std(returns, ddof=1)) if len(returns) > 1 else 0.0
-    return float(np.mean(returns)) / deviation * DAYS_A_YEAR**0.5 if deviation > 0 else 0.0
+    return float(np.mean(returns)) / deviation * year**0.5 if deviation > 0 else 0.0
 
 
-def sortino(returns: np.ndarray) -> float | None:
-    """Mean over root mean square of the negative daily returns, all days counted, times sqrt(365).
+def sortino(returns: np.ndarray, year: int = DAYS_A_YEAR) -> float | None:
+    """Mean over root mean square of the negative daily returns, all days counted, times the root of the days of a year.
 
     Sortino & Price 1994 with a target of 0. None without a losing day.
     """
     downside = float(np.sqrt(np.mean(np.minimum(returns, 0.0) ** 2)))
-    return float(np.mean(returns)) / downside * DAYS_A_YEAR**0.5 if downside > 0 else None
+    return float(np.mean(returns)) / downside * year**0.5 if downside > 0 else None
 
 
 def max_drawdown(equity: np.ndarray) -> float:
@@ -146,6 +160,7 @@ def measure(account: Account, window: TradingWindow, rules: TradingRules, market
     equity, months = account.equity, window.months
     growth = float(equity[-1])
     returns = daily_returns(equity, window.open_time)
+    year = days_a_year(window.days)
     drawdown = max_drawdown(equity)
     moved = np.divide(account.traded, equity, out=np.zeros(len(equity)), where=equity > 0)
     matched = beta = None
@@ -155,9 +170,9 @@ def measure(account: Account, window: TradingWindow, rules: TradingRules, market
     return Metrics(
         total_return_pct=100.0 * (growth - 1.0),
         monthly_return_pct=float(monthly_return_pct(growth, months)),
-        volatility_pct=100.0 * volatility(returns),
-        sharpe=sharpe(returns),
-        sortino=sortino(returns),
+        volatility_pct=100.0 * volatility(returns, year),
+        sharpe=sharpe(returns, year),
+        sortino=sortino(returns, year),
         calmar=calmar(growth, drawdown, months),
         max_drawdown_pct=100.0 * drawdown,
         recovery_days=recovery_days(equity, window.open_time),

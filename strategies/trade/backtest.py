@@ -1,7 +1,8 @@
 """Backtest by vectorbt, as an outside check on the simulator; the only file that imports vectorbt.
 
 An order decided at the close of row ``t`` is given to vectorbt in row ``t + 1`` with the open of that row as
-its price, so there is no look-ahead. The ensembles are those of Balcerak & Schmelzer 2020.
+its price, so there is no look-ahead. vectorbt lets a ruined short come back when prices fall again, so the two are
+compared up to ruin. The ensembles are those of Balcerak & Schmelzer 2020.
 """
 
 from typing import NamedTuple
@@ -11,10 +12,8 @@ import pandas as pd
 import vectorbt as vbt
 
 from strategies.trade.rules import TradingRules
-from strategies.trade.simulate import Paths, initial_state, simulate_paths
+from strategies.trade.simulate import Paths, simulate_paths
 from strategies.trade.window import TradingWindow
-
-INITIAL = 1.0
 
 # vectorbt takes what is not given from mutable global settings. Its default `min_size` of 1e-8 units drops
 # orders of 1e-4 of equity where a unit costs 10,000 and cash is 1; here every order that trades fills.
@@ -37,9 +36,9 @@ EXPLICIT = {
 class Backtest(NamedTuple):
     """vectorbt's equity and fills of the strategies, and the difference to the simulator's."""
 
-    equity: np.ndarray  # (T, S) at each close, 1 at the start
+    equity: np.ndarray  # (T, S) at each close, 1 at the start; 0 from ruin on
     position: np.ndarray  # (T, S) share of equity held, from the simulator
-    fills: np.ndarray  # (S,) int64, from vectorbt's order records
+    fills: np.ndarray  # (S,) int64, from vectorbt's order records up to ruin
     simulated: np.ndarray  # (S,) int64, fills of the simulator
     difference: float  # largest relative difference of the two equities, over all bars
 
@@ -76,7 +75,7 @@ def backtest(
     parts = []
     for first in range(0, len(params), columns):
         chunk = params[first : first + columns]
-        paths = simulate_paths(chunk, window, rules, initial_state(len(chunk), INITIAL))
+        paths = simulate_paths(chunk, window, rules)
         parts.append(_compare(paths, portfolio(paths.orders, window, rules)))
     result = Backtest(
         equity=np.concatenate([p.equity for p in parts], axis=1),
@@ -101,10 +100,12 @@ def portfolio(
     *,
     index: pd.Index | None = None,
     columns: pd.Index | None = None,
+    interval_ms: int | None = None,
 ) -> vbt.Portfolio:
     """Portfolio in vectorbt of target-percent orders (T, S), NaN for none, filled at the open of their row.
 
-    ``index`` (T,) and ``columns`` (S,) label its times and strategies.
+    ``index`` (T,) and ``columns`` (S,) label its times and strategies; with the interval of the bars, its statistics
+    are by year. Its cash is `starting_cash`.
     """
     size = np.ascontiguousarray(orders)
     shown = np.broadcast_to(window.close[:, None], size.shape)
@@ -116,20 +117,28 @@ def portfolio(
         price=window.open[:, None],
         fees=rules.fee_share,
         slippage=rules.slippage_share,
-        init_cash=INITIAL,
+        init_cash=starting_cash(window),
         max_orders=max(int((~np.isnan(size)).sum()), 1),
-        freq="1min",
+        freq=None if interval_ms is None else pd.Timedelta(interval_ms, "ms"),
         **EXPLICIT,
     )
 
 
+def starting_cash(window: TradingWindow) -> float:
+    """Power of two near the first open: vectorbt takes less than 1e-12 units of anything for nothing."""
+    return float(2.0 ** np.round(np.log2(window.open[0])))
+
+
 def _compare(paths: Paths, result: vbt.Portfolio) -> Backtest:
-    equity: np.ndarray = np.asarray(result.value()).reshape(paths.equity.shape)
+    alive = paths.equity > 0
+    equity: np.ndarray = np.asarray(result.value()).reshape(alive.shape) / result.init_cash.max()
     records = result.orders.values
+    records = records[alive[records["idx"], records["col"]]]
+    gap = np.abs(equity - paths.equity)[alive] / paths.equity[alive]
     return Backtest(
-        equity=equity,
+        equity=np.where(alive, equity, 0.0),
         position=paths.position,
         fills=np.bincount(records["col"], minlength=paths.equity.shape[1]).astype(np.int64),
         simulated=paths.state.fills,
-        difference=float(np.max(np.abs(equity - paths.equity) / np.abs(paths.equity))),
+        difference=float(gap.max(initial=0.0)),
     )

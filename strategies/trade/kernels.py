@@ -20,7 +20,8 @@ LANES = 32  # strategies side by side; with 16, LLVM's interleaved loops no long
 SERIAL = 4096  # strategies times bars below which threads would cost more than they save
 BLOCK = 128  # bars whose signals are computed ahead of the walk; any value gives the same bits
 
-# Tolerances of vectorbt's `utils.math_`; amounts below ABS_TOL count as nothing there, so they do here.
+# Tolerances of vectorbt's `utils.math_`: amounts below ABS_TOL count as nothing. Here that is money alone, in units of
+# the starting cash; what is held is judged by its value, because a unit may cost 1e-8 or 1e11.
 REL_TOL = 1e-9
 ABS_TOL = 1e-12
 
@@ -41,21 +42,21 @@ class PathBuffers(NamedTuple):
 
 
 @njit(cache=True, inline="always")
-def is_close_nb(a: float, b: float) -> bool:
-    """Equality of two finite numbers in vectorbt's sense."""
-    return abs(a - b) <= max(REL_TOL * max(abs(a), abs(b)), ABS_TOL)
+def is_close_nb(a: float, b: float, least: float) -> bool:
+    """Equality of two finite numbers in vectorbt's sense; a difference of up to ``least`` is none."""
+    return abs(a - b) <= max(REL_TOL * max(abs(a), abs(b)), least)
 
 
 @njit(cache=True, inline="always")
 def minus_nb(a: float, b: float) -> float:
-    """``a - b`` of non-negative numbers, exactly 0 where vectorbt takes the difference for rounding error."""
-    return 0.0 if is_close_nb(a, b) else a - b
+    """``a - b`` of non-negative money, exactly 0 where vectorbt takes the difference for rounding error."""
+    return 0.0 if is_close_nb(a, b, ABS_TOL) else a - b
 
 
 @njit(cache=True, inline="always")
-def quantity_after_nb(quantity: float, sold: float) -> float:
+def quantity_after_nb(quantity: float, sold: float, least: float) -> float:
     """What is held after a sale, of either sign, exactly 0 where vectorbt takes the difference for rounding error."""
-    return 0.0 if is_close_nb(quantity, sold) else quantity - sold
+    return 0.0 if is_close_nb(quantity, sold, least) else quantity - sold
 
 
 @njit(cache=True)
@@ -72,31 +73,32 @@ def fill_nb(
     tuple
         (cash, quantity, traded value, fee paid); traded value 0 where the order is no fill.
     """
-    cash = 0.0 if is_close_nb(cash, 0.0) else cash
-    quantity = 0.0 if is_close_nb(quantity, 0.0) else quantity
+    least = ABS_TOL / price  # units worth ABS_TOL
+    cash = 0.0 if is_close_nb(cash, 0.0, ABS_TOL) else cash
+    quantity = 0.0 if is_close_nb(quantity, 0.0, least) else quantity
     equity = cash + quantity * price
     if equity <= ABS_TOL:
         return cash, quantity, 0.0, 0.0
     size = target * equity / price - quantity
     if size > 0.0:
-        if cash == 0.0 or size <= ABS_TOL:
+        if cash == 0.0 or size <= least:
             return cash, quantity, 0.0, 0.0
         price = price * (1.0 + slippage)
         value = size * price
         paid = value * fee
         total = value + paid
-        if not (total < cash or is_close_nb(total, cash)):  # all cash goes, the fee included
+        if not (total < cash or is_close_nb(total, cash, ABS_TOL)):  # all cash goes, the fee included
             value = cash / (1.0 + fee)
             size = value / price
             paid = cash - value
             total = cash
-        return minus_nb(cash, total), quantity_after_nb(quantity, -size), value, paid
+        return minus_nb(cash, total), quantity_after_nb(quantity, -size, least), value, paid
     size = -size if short else min(quantity, -size)
-    if size <= ABS_TOL:
+    if size <= least:
         return cash, quantity, 0.0, 0.0
     value = size * (price * (1.0 - slippage))
     paid = value * fee
-    return cash + minus_nb(value, paid), quantity_after_nb(quantity, size), value, paid
+    return cash + minus_nb(value, paid), quantity_after_nb(quantity, size, least), value, paid
 
 
 @njit(cache=True, error_model="numpy")
@@ -159,11 +161,21 @@ def fill_lanes_nb(lanes: np.ndarray, price: float, fee: float, slippage: float, 
         lanes[FEES * LANES + lane] += paid
 
 
+@njit(cache=True)
+def liquidate_lanes_nb(lanes: np.ndarray, price: float) -> None:
+    """Close for good the short accounts that are worth nothing at this price; the lender bears what is missing."""
+    for lane in range(LANES):
+        cash, quantity = lanes[CASH * LANES + lane], lanes[QUANTITY * LANES + lane]
+        ruined = (quantity < 0.0) & (cash + quantity * price <= 0.0)
+        lanes[CASH * LANES + lane] = 0.0 if ruined else cash
+        lanes[QUANTITY * LANES + lane] = 0.0 if ruined else quantity
+
+
 @njit(cache=True, error_model="numpy")
 def decide_lanes_nb(lanes: np.ndarray, signals: np.ndarray, at: int, close: float, short: bool) -> int:
     """Mark all lanes at the close and decide their orders; returns the number of orders.
 
-    Branch free, so that it vectorises. Equity that is used up (not above 0) counts as position 0.
+    Branch free, so that it vectorises. An account that is used up (equity 0) has position 0.
     """
     n_orders = 0
     scale, shift = (0.5, 0.5) if short else (1.0, 0.0)  # from a share of equity to the signal that wants it
@@ -214,8 +226,12 @@ def walk_lanes_nb(
         for t in range(start, stop):
             if paths.wanted:
                 record_lanes_nb(lanes, PENDING, t, first, paths.orders)
+            if rules.short:
+                liquidate_lanes_nb(lanes, window.open[t])
             if n_orders > 0:
                 fill_lanes_nb(lanes, window.open[t], rules.fee_share, rules.slippage_share, rules.short)
+            if rules.short:
+                liquidate_lanes_nb(lanes, window.close[t])
             n_orders = decide_lanes_nb(lanes, signals, (t - start) * LANES, window.close[t], rules.short)
             if paths.wanted:
                 record_lanes_nb(lanes, EQUITY, t, first, paths.equity)

@@ -20,7 +20,8 @@ class TradingRules(NamedTuple):
         Share by which a fill is worse than the open, half the spread included, in [0, 1).
     short : bool
         Whether positions may be short: a signal of 0 then wants all of equity short, 1/2 nothing, 1 all long. Lending
-        costs nothing.
+        costs nothing and asks for no margin beyond equity: an account that is worth nothing at an open or a close
+        is liquidated there, and stays at 0. Prices within a bar are not seen.
     signal_map : int
         Code of the map from w.o to the signal in [0, 1]: ``half`` clips w.o + 1/2, ``clip`` clips w.o, ``logistic`` is
         1 / (1 + exp(-w.o)).

@@ -19,8 +19,8 @@ from strategies.trade.window import TradingWindow
 class State(NamedTuple):
     """Where S strategies stand after a bar; every field is (S,).
 
-    Money is in units of the starting cash. Amounts below 1e-12 count as nothing, as in vectorbt, so start
-    with cash of about 1 or more.
+    Money is in units of the starting cash. Amounts worth less than 1e-12 count as nothing, so start with cash of about
+    1 or more.
     """
 
     cash: np.ndarray

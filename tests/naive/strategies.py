@@ -33,13 +33,17 @@ def simulate(row, window, rules):
     cash, quantity, pending = 1.0, 0.0, None
     fills, fees, positions, peak, drawdown, equity = [], 0.0, [], 1.0, 0.0, 1.0
     for t in range(len(close)):
-        if pending is not None:
+        if quantity < 0 and cash + quantity * open_[t] <= 0:  # a short that is ruined is out
+            cash = quantity = 0.0
+        if pending is not None and cash + quantity * open_[t] > 0:
             cash, quantity, value, paid = trade(cash, quantity, pending, open_[t], fee, slippage, short)
             fees += paid
             if value > 0:
                 fills.append((t, value))
+        if quantity < 0 and cash + quantity * close[t] <= 0:
+            cash = quantity = 0.0
         equity = cash + quantity * close[t]
-        position = quantity * close[t] / equity
+        position = quantity * close[t] / equity if equity > 0 else 0.0
         positions.append(abs(position))
         has = (position + 1) / 2 if short else position
         peak = max(peak, equity)

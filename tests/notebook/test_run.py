@@ -62,5 +62,5 @@ def test_unknown_names_are_refused(run, tmp_path):
     ):
         with pytest.raises(ValueError, match=message):
             call()
-    with pytest.raises(RunError, match="holds no run"):
+    with pytest.raises(RunError, match="no run matches"):
         labelsearch.open_run(tmp_path)

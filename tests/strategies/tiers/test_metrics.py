@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from strategies.tiers import metrics
-from strategies.tiers.metrics import daily_returns, max_drawdown, measure, sharpe
+from strategies.tiers.metrics import daily_returns, days_a_year, max_drawdown, measure, sharpe
 from strategies.trade.pool import Account
 from strategies.trade.rules import TradingRules
 from strategies.trade.window import DAY_MS, TradingWindow
@@ -55,6 +55,23 @@ def test_sharpe_and_drawdown_by_hand():
     assert sharpe(np.array([0.01])) == 0.0
     assert max_drawdown(np.array([1.2, 0.9, 1.5, 1.0])) == pytest.approx(1 / 3)
     assert max_drawdown(np.array([0.6, 0.9])) == pytest.approx(0.4)
+
+
+def test_a_year_has_the_days_of_the_calendar():
+    every = np.arange("2021-03-01", "2021-04-11", dtype="datetime64[D]")  # from a Monday to a Sunday
+    weekdays = every[np.is_busday(every)]
+    assert days_a_year(every) == 365
+    assert days_a_year(weekdays) == 252
+    assert days_a_year(every[np.is_busday(every, weekmask="1111101")]) == 252  # from Sunday evening, as currencies
+    assert days_a_year(weekdays[:5]) == 365  # a week without a Saturday between says nothing
+    rng = np.random.default_rng(0)
+    equity = np.cumprod(1.0 + rng.normal(0.001, 0.01, 30))
+    for days, year in ((weekdays[:30], 252), (every[:30], 365)):
+        time = days.astype("datetime64[ms]").astype(np.int64)
+        found, returns = measure(account(equity, np.ones(30)), window(time, 1.0), RULES), daily_returns(equity, time)
+        assert found.sharpe == sharpe(returns, year)
+        assert found.volatility_pct == 100.0 * metrics.volatility(returns, year)
+        assert found.sortino == metrics.sortino(returns, year)
 
 
 def test_measure_by_hand():

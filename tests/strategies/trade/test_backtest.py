@@ -1,13 +1,16 @@
 """The simulator against vectorbt; slow to import, so alone in its file."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from strategies.search.linear import StrategySpace
 from strategies.tiers import baselines
+from strategies.tiers.metrics import max_drawdown, sharpe
 from strategies.trade.kernels import fill_nb
 from strategies.trade.rules import CLIP, TradingRules
 from strategies.trade.simulate import simulate, simulate_paths
+from strategies.trade.window import DAY_MS
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,7 @@ def test_vectorbt_agrees_to_the_last_fill(bt, make, market, fee, slippage, short
     np.testing.assert_allclose(result.equity[-1], simulate(params, market, rules).equity, rtol=1e-9)
     records = bt.portfolio(paths.orders, market, rules).orders.values
     quantity = np.zeros_like(paths.equity)
-    quantity[1:] = np.diff(paths.position * paths.equity / market.close[:, None], axis=0)
+    quantity[1:] = bt.starting_cash(market) * np.diff(paths.position * paths.equity / market.close[:, None], axis=0)
     for col in range(50):
         mine = records[records["col"] == col]
         assert len(mine) == paths.state.fills[col]
@@ -55,7 +58,7 @@ def test_any_targets_fill_as_in_vectorbt(bt, make, fee, slippage, short):
     orders = np.where(rng.random((1500, 6)) < 0.4, targets, np.nan)
     records = bt.portfolio(orders, market, TradingRules(fee, slippage, short)).orders.values
     for col in range(6):
-        cash, quantity, fills = 1.0, 0.0, []
+        cash, quantity, fills = bt.starting_cash(market), 0.0, []
         for t in np.flatnonzero(~np.isnan(orders[:, col])):
             cash, quantity, value, paid = fill_nb(cash, quantity, orders[t, col], market.open[t], fee, slippage, short)
             if value > 0:
@@ -80,6 +83,42 @@ def test_a_tier_survives_near_ruin(bt, market):
     params = eager(23, 8)
     result = bt.backtest(params, market.rows(slice(0, 600)), TradingRules(0.05), tolerance=1e-7)
     assert result.equity[-1].min() < 0.2
+
+
+def test_shorts_agree_with_vectorbt_up_to_ruin(bt, make, market):
+    wild = np.exp(np.cumsum(np.random.default_rng(33).normal(0.0, 0.2, len(market.close) + 1)))
+    market = market._replace(open=wild[:-1], close=wild[1:]).rows(slice(0, 400))
+    result = bt.backtest(eager(26, 40), market, TradingRules(0.0005, 0.0, True), tolerance=1e-7)
+    ruined = result.equity[-1] == 0.0
+    assert 3 < ruined.sum() < 40
+    assert result.fills[ruined].min() > 0
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e9])
+def test_vectorbt_agrees_at_any_price(bt, make, market, unit):
+    market = market._replace(open=market.open * unit, close=market.close * unit)
+    assert bt.backtest(eager(27, 20), market, TradingRules()).difference < 1e-9
+
+
+@pytest.mark.parametrize("interval_ms", [60_000, 3_600_000, DAY_MS])
+def test_statistics_are_those_of_the_interval(bt, make, interval_ms):
+    """A figure is the same whether it is computed here or by the portfolio that a notebook gets."""
+    market = make[0](28, 900, interval_ms=interval_ms)
+    params, rules = eager(29, 30), TradingRules()
+    params = params[simulate(params, market, rules).fills > 20][:3]
+    paths = simulate_paths(params, market, rules)
+    portfolio = bt.portfolio(paths.orders, market, rules, interval_ms=interval_ms)
+    assert portfolio.wrapper.freq == pd.Timedelta(interval_ms, "ms")
+    assert portfolio.stats(agg_func=None)["Period"].tolist() == [pd.Timedelta(900 * interval_ms, "ms")] * 3
+    returns = paths.equity / np.vstack([np.ones(3), paths.equity[:-1]]) - 1.0
+    for s in range(3):
+        year = 365 * DAY_MS / interval_ms
+        assert portfolio.sharpe_ratio().iloc[s] == pytest.approx(
+            returns[:, s].mean() / returns[:, s].std(ddof=1) * year**0.5, rel=1e-6
+        )
+        assert -portfolio.max_drawdown().iloc[s] == pytest.approx(max_drawdown(paths.equity[:, s]), rel=1e-6)
+        if interval_ms == DAY_MS:
+            assert portfolio.sharpe_ratio().iloc[s] == pytest.approx(sharpe(returns[:, s]), rel=1e-6)
 
 
 def test_baselines_fill_as_in_vectorbt(bt, make):

@@ -213,6 +213,70 @@ def test_ruin_is_guarded():
     assert state.fills[0] < 400
 
 
+def test_a_ruined_short_stays_out():
+    """All short at 100; the price rises to 350, where the account would be at -1.5, and falls to 90."""
+    close = np.repeat([100.0, 350.0, 90.0], [600, 300, 300])
+    m = window(np.tile([[0.0, 1.0]], (1200, 1)), close, close)
+    params, rules = np.array([[1.0, -1.0, 0.9, 0.4, 0.05]]), TradingRules(0.0, 0.0, True)
+    paths = simulate_paths(params, m, rules)
+    np.testing.assert_array_equal(paths.equity[:, 0], np.repeat([1.0, 0.0], [600, 600]))
+    np.testing.assert_array_equal(paths.position[1:, 0], np.repeat([-1.0, 0.0], [599, 600]))
+    assert paths.state.drawdown[0] == 1.0
+    assert (paths.state.cash[0], paths.state.quantity[0], paths.state.fills[0]) == (0.0, 0.0, 1)
+    assert paths.state.equity[0] == naive.simulate(params[0], m, rules)["equity"]
+    later = simulate(params, m.rows(slice(601, 1200)), rules, simulate(params, m.rows(slice(0, 601)), rules))
+    assert later.equity[0] == 0.0
+
+
+def test_ruin_is_seen_at_the_open_too():
+    """The bar opens at 250 and closes at 90."""
+    close = np.full(40, 100.0)
+    open_ = close.copy()
+    open_[20], close[20:] = 250.0, 90.0
+    m = window(np.tile([[0.0, 1.0]], (40, 1)), open_, close)
+    state = simulate(np.array([[1.0, -1.0, 0.9, 0.4, 0.05]]), m, TradingRules(0.0, 0.0, True))
+    assert state.equity[0] == 0.0
+
+
+def test_ruined_shorts_equal_the_naive_twin(make):
+    """Prices that double and halve within hours: about half of the strategies are ruined, each at its own bar."""
+    make_market, make_params = make
+    m, params = make_market(31, 500), make_params(32, 40)
+    wild = np.exp(np.cumsum(np.random.default_rng(33).normal(0.0, 0.25, 501)))
+    m = m._replace(open=wild[:-1], close=wild[1:])
+    rules = TradingRules(0.0005, 0.001, True)
+    paths = simulate_paths(params, m, rules)
+    ruined = paths.state.equity == 0.0
+    assert 5 < ruined.sum() < 40
+    assert (paths.equity >= 0.0).all()
+    for s, row in enumerate(params):
+        want = naive.simulate(row, m, rules)
+        assert paths.state.equity[s] == pytest.approx(want["equity"], rel=1e-9)
+        assert paths.state.fills[s] == len(want["fills"])
+        if ruined[s]:
+            assert not paths.equity[np.argmax(paths.equity[:, s] == 0.0) :, s].any()
+
+
+@pytest.mark.parametrize("short", [False, True])
+@pytest.mark.parametrize("unit", [1e-8, 1e-3, 1e3, 1.6e5, 1e8, 1e12])
+def test_the_unit_of_the_price_does_not_matter(make, unit, short):
+    make_market, make_params = make
+    m, params = make_market(34, 1500), make_params(35, 60)
+    rules = TradingRules(0.0005, 0.0002, short)
+    one = simulate(params, m, rules)
+    other = simulate(params, m._replace(open=m.open * unit, close=m.close * unit), rules)
+    np.testing.assert_allclose(other.equity, one.equity, rtol=1e-9)
+    np.testing.assert_array_equal(other.fills, one.fills)
+    np.testing.assert_allclose(other.traded, one.traded, rtol=1e-9)
+
+
+def test_nothing_vanishes_at_a_high_price():
+    cash, quantity, *_ = fill_nb(1.0, 0.0, 1.0, 1e11, 0.0, 0.0, False)
+    cash, quantity, *_ = fill_nb(cash, quantity, 0.08, 1e11, 0.0, 0.0, False)
+    assert cash + quantity * 1e11 == pytest.approx(1.0, rel=1e-12)
+    assert quantity * 1e11 == pytest.approx(0.08, rel=1e-12)
+
+
 def test_nan_outputs_decide_nothing(make, market):
     params = make[1](17, 8)
     state = simulate(params, market._replace(outputs=np.full_like(market.outputs, np.nan)), RULES)
