@@ -1,4 +1,8 @@
-"""Counts evaluations of data that nothing may be chosen on: each is a look, recorded before it happens."""
+"""Counts evaluations of data that nothing may be chosen on: each is a look, recorded before it happens.
+
+What is looked at is a stretch of time of something named. It stays looked at however its numbers are changed later, and
+whoever looks at a part of it has looked at it.
+"""
 
 from typing import NamedTuple
 
@@ -12,7 +16,19 @@ class Look(NamedTuple):
     of: int
 
 
-def record_look(ledger: Ledger, key: str, data: str, run: str) -> None:
+class Stretch(NamedTuple):
+    """What is looked at, from ``start_ms`` to before ``stop_ms``, milliseconds since the epoch."""
+
+    of: str
+    start_ms: int
+    stop_ms: int
+
+    def overlaps(self, other: "Stretch") -> bool:
+        """Whether both have some time of the same in common."""
+        return self.of == other.of and self.start_ms < other.stop_ms and other.start_ms < self.stop_ms
+
+
+def record_look(ledger: Ledger, key: str, at: Stretch, run: str) -> None:
     """Count an evaluation before it happens; the same evaluation counts once.
 
     Parameters
@@ -21,20 +37,22 @@ def record_look(ledger: Ledger, key: str, data: str, run: str) -> None:
         Shared by all runs of a folder.
     key : str
         Hash of everything that the evaluation depends on.
-    data : str
-        Hash of the data looked at.
+    at : Stretch
+        What is looked at.
     run : str
         Name of the run that looks.
     """
     if key not in {event.get("key") for event in ledger.events("look")}:
-        ledger.append("look", key=key, data=data, run=run)
+        ledger.append("look", key=key, **at._asdict(), run=run)
 
 
 def look_number(ledger: Ledger, key: str) -> Look | None:
-    """The number of an evaluation among the looks at the same data; None if it was never recorded."""
-    # two runs may record the same evaluation at once
-    looks = {event.get("key"): event.get("data") for event in ledger.events("look")}
-    if looks.get(key) is None:
+    """The number of an evaluation among the looks at its stretch or a part of it; None if it was never recorded."""
+    looks = {}  # two runs may record the same evaluation at once
+    for event in ledger.events("look"):
+        if event.keys() >= {"key", *Stretch._fields}:
+            looks[event["key"]] = Stretch(*(event[name] for name in Stretch._fields))
+    if key not in looks:
         return None
-    same = [other for other, data in looks.items() if data == looks[key]]
+    same = [other for other, stretch in looks.items() if stretch.overlaps(looks[key])]
     return Look(same.index(key) + 1, len(same))

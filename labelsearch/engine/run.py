@@ -170,9 +170,9 @@ class Run:
     def _run(self, stage: Stage[Any, R], inputs: Any, key: str, unit_key: str) -> Stored[R]:
         units = self.folder / ".units" / (f"{stage.name}-{unit_key[:12]}" if stage.study else stage.name)
         keep_units(units, unit_key)
-        data = stage.looks_at(inputs)
-        if data is not None:
-            record_look(self.looks, key, data, self.name)
+        stretch = stage.looks_at(inputs)
+        if stretch is not None:
+            record_look(self.looks, key, stretch, self.name)
         target = Path("studies", stage.name, key[:12]) if stage.study else Path(stage.name)
         work = Work(self.executor, units, partial(self.progress, stage.name))
         with Meter() as meter:

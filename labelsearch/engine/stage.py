@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 from labelsearch.engine.executors.base import Executor, Unit
 from labelsearch.engine.files import Files, read_sealed, seal, write_atomically, write_files
+from labelsearch.engine.looks import Stretch
 
 Progress = Callable[[str, int, int], None]  # stage, steps done, steps in all
 Inputs = TypeVar("Inputs")
@@ -74,7 +75,7 @@ class Stage(Generic[Inputs, R]):
     run : callable
         ``run(inputs, work) -> result``.
     looks_at : callable
-        ``looks_at(inputs)``: the hash of the data of a future window that the stage evaluates on, None without one.
+        ``looks_at(inputs)``: the stretch of future that the stage evaluates on, None without one.
     study : bool
         Whether results of several keys are kept side by side.
     extent : tuple of str
@@ -85,7 +86,7 @@ class Stage(Generic[Inputs, R]):
     inputs: type[Inputs]
     result: type[R]
     run: Callable[[Inputs, "Work"], R]
-    looks_at: Callable[[Inputs], str | None] = lambda inputs: None
+    looks_at: Callable[[Inputs], Stretch | None] = lambda inputs: None
     study: bool = False
     extent: tuple[str, ...] = ()
 

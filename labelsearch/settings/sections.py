@@ -53,6 +53,13 @@ class Data:
         """Length of a bar in milliseconds."""
         return parse_interval(self.interval)
 
+    @property
+    def market(self) -> str:
+        """What is traded, whatever the length of the bars and the spelling of the symbol."""
+        if self.source == "synthetic":
+            return f"synthetic {self.symbol} {self.market_seed} {self.edge:g}"
+        return "".join(c for c in self.symbol.upper() if c.isalnum())
+
 
 @dataclass(frozen=True)
 class Windows:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from labelsearch.engine.looks import Stretch
 from labelsearch.engine.stage import Stage, Stored, Work
 from labelsearch.results.ensembles import (
     MARKET,
@@ -48,7 +49,7 @@ class TierInputs(TradingInputs):
     tiers: Tiers
     ranking: Ranking
     capital_rule: CapitalRule
-    future_bars: str  # hash of the bars of future
+    future_stretch: Stretch
     search: Stored[Strategies]
 
 
@@ -221,4 +222,4 @@ def run(inputs: EnsembleInputs, work: Work) -> Ensembles:
     )
 
 
-STAGE = Stage("ensembles", EnsembleInputs, Ensembles, run, looks_at=lambda inputs: inputs.future_bars)
+STAGE = Stage("ensembles", EnsembleInputs, Ensembles, run, looks_at=lambda inputs: inputs.future_stretch)

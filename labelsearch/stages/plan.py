@@ -11,6 +11,7 @@ from feature_space.feature_set import warm_up_of
 from labelsearch.classifiers.kinds import NETWORKS
 from labelsearch.engine.executors.local import LocalExecutor
 from labelsearch.engine.key import Code
+from labelsearch.engine.looks import Stretch
 from labelsearch.engine.run import Run, locked, silent
 from labelsearch.engine.stage import Progress, Stage
 from labelsearch.market.bars import Bars
@@ -81,11 +82,11 @@ class RunValues(Mapping[str, object]):
         """Bars before the future window."""
         return self.bars.rows(0, self._rows("future").start)
 
-    @cached_property
-    def future_bars(self) -> str:
-        """Hash of the bars of future, by which looks at it are counted."""
-        rows = self._rows("future")
-        return self.bars.rows(rows.start, rows.stop).digest()
+    @property
+    def future_stretch(self) -> Stretch:
+        """The future window of the market, by which looks at it are counted."""
+        span = self.experiment.windows.named["future"]
+        return Stretch(self.experiment.data.market, span.start_ms, span.stop_ms)
 
     def _rows(self, window: str) -> slice:
         return self.experiment.windows.named[window].rows(self.bars.open_time)

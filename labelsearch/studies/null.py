@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from labelsearch.engine.files import Files
+from labelsearch.engine.looks import Stretch
 from labelsearch.engine.stage import Stage, Work
 from labelsearch.labels.spans import DAY_MS
 from labelsearch.results.codec import json_bytes, parse
@@ -39,7 +40,7 @@ class NullInputs(TradingInputs):
     tiers: Tiers
     search_settings: SearchSettings
     interval_ms: int
-    future_bars: str
+    future_stretch: Stretch
     seeds: Seeds
 
 
@@ -120,7 +121,7 @@ STAGE = Stage(
     NullInputs,
     NullResult,
     run,
-    looks_at=lambda inputs: inputs.future_bars,
+    looks_at=lambda inputs: inputs.future_stretch,
     study=True,
     extent=("repeats",),
 )

@@ -6,7 +6,7 @@ import zlib
 import pytest
 
 from labelsearch.engine.ledger import Ledger
-from labelsearch.engine.looks import look_number, record_look
+from labelsearch.engine.looks import Stretch, look_number, record_look
 
 
 @pytest.fixture
@@ -54,16 +54,24 @@ def test_lines_of_another_version_do_not_count(ledger):
 def test_an_evaluation_that_two_runs_record_at_once_is_one_look(tmp_path):
     looks = Ledger(tmp_path / "looks.jsonl")
     for key in ("a", "a", "b"):
-        looks.append("look", key=key, data="x", run="run")
+        looks.append("look", key=key, of="x", start_ms=0, stop_ms=9, run="run")
     assert look_number(looks, "a") == (1, 2)
     assert look_number(looks, "b") == (2, 2)
 
 
 def test_looks_count_once_per_evaluation(tmp_path):
     looks = Ledger(tmp_path / "looks.jsonl")
-    for key, data in (("a", "x"), ("a", "x"), ("b", "x"), ("c", "y")):
-        record_look(looks, key, data, "run")
+    for key, of in (("a", "x"), ("a", "x"), ("b", "x"), ("c", "y")):
+        record_look(looks, key, Stretch(of, 0, 9), "run")
     assert look_number(looks, "a") == (1, 2)
     assert look_number(looks, "b") == (2, 2)
     assert look_number(looks, "c") == (1, 1)
     assert look_number(looks, "d") is None
+
+
+def test_a_look_at_a_part_is_a_look_at_the_whole(tmp_path):
+    looks = Ledger(tmp_path / "looks.jsonl")
+    for key, start, stop in (("whole", 0, 10), ("first", 0, 5), ("last", 5, 10), ("next", 10, 20), ("more", 9, 20)):
+        record_look(looks, key, Stretch("x", start, stop), "run")
+    numbers = {key: look_number(looks, key) for key in ("whole", "first", "last", "next", "more")}
+    assert numbers == {"whole": (1, 4), "first": (2, 2), "last": (2, 3), "next": (1, 2), "more": (4, 4)}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from labelsearch.engine.looks import Stretch
 from labelsearch.engine.stage import Stage, Stored, Work
 
 
@@ -67,5 +68,13 @@ def add(inputs: SumInputs, work: Work) -> Number:
 
 FIRST = Stage("first", StartInputs, Number, start)
 DOUBLE = Stage("double", DoubleInputs, Number, double)
-SUM = Stage("sum", SumInputs, Number, add, looks_at=lambda i: i.seen or None, study=True, extent=("count",))
+SUM = Stage(
+    "sum",
+    SumInputs,
+    Number,
+    add,
+    looks_at=lambda i: Stretch(i.seen, 0, 9) if i.seen else None,
+    study=True,
+    extent=("count",),
+)
 STAGES = {stage.name: stage for stage in (FIRST, DOUBLE)}

@@ -105,7 +105,7 @@ def test_computed_once_and_the_same_again(found, inputs, run, label, tmp_path, m
 
 def test_it_is_handed_nothing_after_train(inputs, run):
     assert len(inputs.train_bars) == run.rows("train").stop
-    assert not {"bars", "outputs", "future_bars"} & {f.name for f in dataclasses.fields(inputs)}
+    assert not {"bars", "outputs", "future_stretch"} & {f.name for f in dataclasses.fields(inputs)}
 
 
 def test_a_feature_that_decides_alone_comes_first_in_both(inputs, problem, tmp_path, monkeypatch):

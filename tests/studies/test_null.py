@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from labelsearch.commands import main
 from labelsearch.delivery.tables.null import null_table
 from labelsearch.engine.ledger import Ledger
+from labelsearch.engine.looks import Stretch
 from labelsearch.engine.run import RunError, locked
 from labelsearch.results.outputs import WINDOWS
 from labelsearch.settings.schema import ExperimentError
@@ -56,7 +57,7 @@ def test_a_null_is_repeatable_resumed_and_counted_once(own):
 def test_shifts_are_long_and_those_of_more_repeats_begin_alike(own):
     with opened(own) as run:
         given = {name: run.values[name] for name in ("tiers", "search_settings", "space", "rules", "score", "seeds")}
-        rest = {"interval_ms": 60_000, "future_bars": "", "outputs": run.do(run.stages["outputs"])}
+        rest = {"interval_ms": 60_000, "future_stretch": Stretch("", 0, 1), "outputs": run.do(run.stages["outputs"])}
     for window in WINDOWS:
         few, many = (_shifts(NullInputs(repeats=n, n_strategies=44, **given, **rest), window) for n in (4, 9))
         assert few == many[:5]
