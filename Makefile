@@ -18,14 +18,15 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/labelsearch demo
 
-# Coverage must not fall below the floor in pyproject.toml. Then the kernels once more as plain Python: compiled and
-# interpreted code must agree with the same twins.
+# Coverage must not fall below the floor in pyproject.toml.
 test: $(STAMP)
 	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term:skip-covered
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q $(PARALLEL) tests/feature_space tests/labels
 
+# What takes minutes. Then the kernels once more as plain Python: compiled and interpreted code must agree with the same
+# twins.
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q $(PARALLEL) tests/feature_space tests/labels
 
 # The lowest versions that pyproject.toml declares, in an environment of their own.
 test-lowest:

@@ -18,7 +18,6 @@ UNMEASURED = (
     "tests/strategies/luck/",
     "tests/strategies/search/test_islands.py",
     "tests/strategies/tiers/test_null.py",
-    "tests/test_demo.py",
     "tests/test_docs.py",
 )
 

@@ -16,6 +16,7 @@ def demo(folder: Path, *options: str) -> tuple[str, dict]:
     return result.stdout, json.loads(report.read_text())
 
 
+@pytest.mark.slow
 def test_demo_ends_in_the_tier_table_and_finds_the_planted_edge(tmp_path):
     printed, found = demo(tmp_path)
     for words in ("Top-100", "Top-20", "Top-10", "Top-5", "buy and hold", "Sharpe", "max DD %", "report.md"):

@@ -12,7 +12,7 @@ from labelsearch.classifiers.onnx_file import write_onnx
 from labelsearch.classifiers.prediction import predict
 
 
-@pytest.mark.parametrize(("name", "several"), [("mlp", True), ("gru", False)])
+@pytest.mark.parametrize(("name", "several"), [("mlp", True), pytest.param("gru", False, marks=pytest.mark.slow)])
 def test_another_program_reads_the_same(name, several, tmp_path):
     options = {"window": 6} if NETWORKS[name].windowed else {}
     members = [build_network(name, 5, width=16, **options).eval() for _ in range(2)]

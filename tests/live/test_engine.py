@@ -65,7 +65,14 @@ def test_fills_add_up(bundle, history):
     np.testing.assert_allclose(held, engine.state.quantity, atol=1e-15)
 
 
-@pytest.mark.parametrize("capital", ["equal", "inverse_volatility", "redundancy", "universal"])
+@pytest.mark.parametrize(
+    "capital",
+    [
+        "equal",
+        "universal",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("inverse_volatility", "redundancy")),
+    ],
+)
 def test_accounts_are_the_tiers_of_the_run(capital, history, tiny_run, tmp_path):
     """Every bar's equity and position, bar by bar and in bulk; the universal rate is set by past's length in both."""
     settings = dataclasses.replace(tiny_run.experiment.tiers, capital=capital)
@@ -115,7 +122,7 @@ def follow_until(engine, bars, n):
         yield engine.take(bar)
 
 
-@pytest.mark.parametrize("stop", [1, 1500])
+@pytest.mark.parametrize("stop", [pytest.param(1, marks=pytest.mark.slow), 1500])
 def test_in_bulk_as_bar_by_bar(bundle, history, tiny_run, stop):
     """Also goes on from there with the same bits."""
     before, past = history
@@ -175,7 +182,7 @@ def test_gaps_are_those_of_a_run(bundle, history, tiny_run):
     assert not same_state(engine.state, undisturbed.state)
 
 
-@pytest.mark.parametrize("stop", [0, 1, 777])
+@pytest.mark.parametrize("stop", [*(pytest.param(n, marks=pytest.mark.slow) for n in (0, 1)), 777])
 def test_a_snapshot_goes_on_with_the_same_bits(bundle, history, stop, tmp_path):
     one = ready(bundle, history)
     follow(one, history[1].rows(0, stop))
