@@ -1,6 +1,7 @@
 """Spans of time, and the purge that keeps labels from depending on bars across their edges."""
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -98,3 +99,30 @@ def purged_split(
     fit = rows[(rows < boundary) & (last_used[rows] < boundary)]
     validation = rows[(rows >= boundary) & (last_used[rows] < stop)]
     return fit, validation
+
+
+def coverage(open_time: NDArray[np.int64], windows: Mapping[str, Span]) -> dict[str, float]:
+    """Share of the expected bars that is present in each window, at most 1.
+
+    Expected are, for each weekday, as many as on the median of such days of the first window, so that a market that is
+    closed at night or at weekends, or that often has no trade, lacks nothing.
+
+    Parameters
+    ----------
+    open_time : (T,) array
+        Opening times of the bars present, ms since the epoch, rising.
+    windows : mapping of str to Span
+        By name, the first one the standard.
+    """
+    n_bars, weekday = {}, {}
+    for name, span in windows.items():
+        edges = np.arange(span.start_ms, span.stop_ms + 1, DAY_MS)
+        n_bars[name] = np.diff(np.searchsorted(open_time, edges))
+        weekday[name] = (edges[:-1] // DAY_MS) % 7
+    standard = next(iter(windows))
+    usual = np.array([np.median(n_bars[standard][weekday[standard] == day]) for day in range(7)])
+    usual = np.where(np.isfinite(usual), usual, usual[np.isfinite(usual)].max())  # a first window of less than a week
+    expected = {name: float(usual[days].sum()) for name, days in weekday.items()}
+    return {
+        name: min(n.sum() / expected[name], 1.0) if expected[name] else float(n.any()) for name, n in n_bars.items()
+    }

@@ -20,6 +20,7 @@ class BarCounts:
     symbol: str
     bars: int  # on the grid, missing ones too
     missing: dict[str, int]  # by window
+    coverage: dict[str, float]  # share of the expected bars that is present, by window
     first: str
     last: str
     sha256: str

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-from labelsearch.labels.spans import DAY_MS
+from labelsearch.labels.spans import DAY_MS, coverage
 from labelsearch.market.bars import Bars
 from labelsearch.market.store import Store
 from labelsearch.market.synthetic import synthetic_bars
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.schema import ExperimentError
+
+LEAST_COVERAGE = 0.8  # of each window: with less, figures of the window are figures of other days
 
 
 def load_bars(experiment: Experiment, store: Path) -> Bars:
@@ -16,7 +18,8 @@ def load_bars(experiment: Experiment, store: Path) -> Bars:
     Raises
     ------
     ExperimentError
-        If the stored bars do not reach from the first to the last day of the windows.
+        If the stored bars do not reach from the first to the last day of the windows, or a window has less than
+        `LEAST_COVERAGE` of its bars.
     """
     data, windows = experiment.data, experiment.windows.named
     start, stop = windows["train"].start_ms, windows["future"].stop_ms
@@ -32,4 +35,10 @@ def load_bars(experiment: Experiment, store: Path) -> Bars:
             f"the windows need bars from {experiment.windows.train[0]} to {experiment.windows.future[1]}, "
             f"but the store has {have} of them for {data.symbol}"
         )
+    for window, share in coverage(bars.open_time, windows).items():
+        if share < LEAST_COVERAGE:
+            raise ExperimentError(
+                f"the store has {100.0 * share:.1f} % of the bars of {data.symbol} in {window}, "
+                f"and {100.0 * LEAST_COVERAGE:g} % are needed: choose other days, or see `labelsearch data check`"
+            )
     return bars.on_grid()

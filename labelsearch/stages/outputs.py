@@ -6,7 +6,7 @@ import numpy as np
 
 from labelsearch.engine.stage import Stage, Stored, Work
 from labelsearch.labels.base import BUY, SELL, Label
-from labelsearch.labels.spans import Span
+from labelsearch.labels.spans import Span, coverage
 from labelsearch.market.bars import Bars
 from labelsearch.results.classifiers import Classifiers
 from labelsearch.results.features import FeatureSets
@@ -61,9 +61,10 @@ def run(inputs: OutputInputs, work: Work) -> Outputs:
 
 
 def count_bars(bars: Bars, spans: dict[str, Span]) -> BarCounts:
-    """Which bars these are, and how many are missing in each window."""
+    """Which bars these are, and how many are missing in each window; the first window says how many are usual."""
     missing = {window: int(bars.filled[span.rows(bars.open_time)].sum()) for window, span in spans.items()}
-    return BarCounts(bars.symbol, len(bars), missing, str(bars.index[0]), str(bars.index[-1]), bars.digest())
+    covered = coverage(bars.open_time[~bars.filled], spans)
+    return BarCounts(bars.symbol, len(bars), missing, covered, str(bars.index[0]), str(bars.index[-1]), bars.digest())
 
 
 STAGE = Stage("outputs", OutputInputs, Outputs, run)

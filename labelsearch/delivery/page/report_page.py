@@ -222,6 +222,7 @@ def provenance_section(results: Results) -> Section:
         ("settings, SHA-256", results.experiment.digest),
         ("bars", f"{bars.bars:,} from {bars.first} to {bars.last}"),
         ("missing bars", ", ".join(f"{window} {n:,}" for window, n in bars.missing.items())),
+        ("bars present", ", ".join(f"{window} {100 * share:.2f} %" for window, share in bars.coverage.items())),
         ("bars, SHA-256", bars.sha256),
         ("looks at this future", ", ".join(_looks(results))),
         *((f"counted in {name}", _counts(event["counts"])) for name, event in results.done.items() if event["counts"]),

@@ -11,6 +11,7 @@ from labelsearch.results.run import Results
 from strategies.luck.superior_ability import SuperiorAbility
 
 LEVEL = 0.05
+FEW_MISSING = 0.99  # share of the usual bars from which what is missing is not worth a sentence
 
 
 @dataclass(frozen=True)
@@ -212,6 +213,7 @@ def sentences(results: Results) -> list[str]:
         f"Placebo p-values, from {found.placebo.n_shifts} circular shifts of the outputs: {p_values}.",
         f"Verdict, corrected for the number of tiers: {found.verdict}.",
         _look_sentence(results),
+        *_coverage(results),
         _trials(results),
         *_noise(results),
         seeds_note(results),
@@ -224,6 +226,15 @@ def _look_sentence(results: Results) -> str:
         return "How often this future window was looked at is not on record here."
     later = " A later look is no longer out of sample: what came before may have guided it." if look.number > 1 else ""
     return f"This was look {look.number} of {look.of} so far at this future window.{later}"
+
+
+def _coverage(results: Results) -> list[str]:
+    """A sentence about windows that lack bars, if there are any."""
+    lacking = {window: share for window, share in results.outputs.bars.coverage.items() if share < FEW_MISSING}
+    if not lacking:
+        return []
+    shares = ", ".join(f"{100 * share:.1f} % of the usual bars of {window}" for window, share in lacking.items())
+    return [f"Bars are missing: there are {shares}."]
 
 
 def _noise(results: Results) -> list[str]:
