@@ -120,9 +120,9 @@ def coverage(open_time: NDArray[np.int64], windows: Mapping[str, Span]) -> dict[
         n_bars[name] = np.diff(np.searchsorted(open_time, edges))
         weekday[name] = (edges[:-1] // DAY_MS) % 7
     standard = next(iter(windows))
-    usual = np.array([np.median(n_bars[standard][weekday[standard] == day]) for day in range(7)])
-    usual = np.where(np.isfinite(usual), usual, usual[np.isfinite(usual)].max())  # a first window of less than a week
-    expected = {name: float(usual[days].sum()) for name, days in weekday.items()}
-    return {
-        name: min(n.sum() / expected[name], 1.0) if expected[name] else float(n.any()) for name, n in n_bars.items()
-    }
+    known = np.unique(weekday[standard])
+    medians = [np.median(n_bars[standard][weekday[standard] == day]) for day in known]
+    usual = np.full(7, max(medians))  # of days that a first window of less than a week has not
+    usual[known] = medians
+    expected = {name: max(float(usual[days].sum()), 1.0) for name, days in weekday.items()}
+    return {name: min(float(n.sum()) / expected[name], 1.0) for name, n in n_bars.items()}
