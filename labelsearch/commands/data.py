@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labelsearch.commands.common import answer, json_option, one_line_errors, store_option
+from labelsearch.commands.common import Command, answer, json_option, one_line_errors, store_option
 from labelsearch.commands.fetch import fetch
 
 if TYPE_CHECKING:
     from labelsearch.market.checks import Report
+    from labelsearch.market.formats import ReadOptions
 
 
 @click.group()
@@ -21,34 +22,91 @@ def data() -> None:
 data.add_command(fetch)
 
 
+def file_options(command: Command) -> Command:
+    """Options that say what a file leaves open."""
+    for decorate in reversed((
+        click.option("--format", "format_", default="auto", show_default=True, metavar="NAME",
+                     help="Format of the files, by a name of docs/DATA.md; auto finds it."),
+        click.option("--interval", help="Length of a bar, as 1h; by default that of the file. Trades need it."),
+        click.option("--anchor", metavar="TIME|floor",
+                     help="Shift times this much earlier, as 2h, onto the grid; floor rounds them down."),
+        click.option("--zone", default="UTC", show_default=True, help="Zone of times without one, as Europe/Athens."),
+        click.option("--dates", type=click.Choice(["dmy", "mdy"]), help="Order of dates such as 01/02/2020."),
+        click.option("--columns", help="Headings of files without a header, between commas."),
+        click.option("--skip-broken", is_flag=True,
+                     help="Leave out rows without a time or a price, and those that break a rule."),
+    )):  # fmt: skip
+        command = decorate(command)
+    return command
+
+
+def _options(
+    symbol: str | None,
+    *,
+    format_: str,
+    interval: str | None,
+    anchor: str | None,
+    zone: str,
+    dates: str | None,
+    columns: str | None,
+    skip_broken: bool,
+) -> "ReadOptions":
+    from labelsearch.market.formats import AUTO, FORMATS, ReadOptions
+    from labelsearch.market.rules import BarError
+    from labelsearch.market.times import Spelling, parse_interval, parse_span
+
+    if format_ not in (AUTO, *FORMATS):
+        raise BarError(f"unknown format {format_!r}; known are {', '.join((AUTO, *FORMATS))}")
+    floor = anchor == "floor"
+    return ReadOptions(
+        symbol=symbol,
+        interval_ms=parse_interval(interval) if interval else None,
+        format=format_,
+        columns=tuple(name.strip() for name in columns.split(",")) if columns else (),
+        spelling=Spelling(zone, dates or ""),
+        anchor_ms=parse_span(anchor) if anchor and not floor else None,
+        floor=floor,
+        skip_broken=skip_broken,
+    )
+
+
 @data.command("import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--symbol", required=True, help="Name to store the bars under.")
+@click.option("--symbol", required=True, help="Symbol of the bars; selects rows of files that hold several.")
+@click.option("--as", "name", help="Name to store the bars under; by default the symbol, without / and :.")
+@file_options
 @store_option
 @click.option("--replace", is_flag=True, help="Overwrite stored bars that differ.")
 @json_option
 @one_line_errors
-def import_(files: tuple[Path, ...], symbol: str, store: Path, replace: bool, as_json: bool) -> None:
-    """Read bars from FILES and add them to the store.
+def import_(
+    files: tuple[Path, ...], symbol: str, name: str | None, store: Path, replace: bool, as_json: bool, **file: object
+) -> None:
+    """Read bars or trades from FILES and add the bars to the store.
 
-    FILES are Parquet, CSV, or zips of the exchange's kline archive, in any order; where they overlap, they
-    must agree. All files are read and checked before anything is written.
+    FILES are text (.csv, .txt, .tsv, .csv.gz, .zip), Parquet or Feather, in any order; where they overlap, they must
+    agree. Their format is found and printed, and so is what was assumed or left out. All files are read and checked
+    before anything is written.
 
     \b
-    Example:
+    Examples:
       labelsearch data import BTCUSDT-1m-2020-*.zip --symbol BTCUSDT
+      labelsearch data import XBTUSD_1440.csv --symbol XBTUSD --interval 1d
     """
     from labelsearch.market.archive import read_all
     from labelsearch.market.store import Store
     from labelsearch.market.times import interval_name
 
-    bars = read_all(files, symbol)
-    added = Store(store).add(bars, replace=replace)
+    name = name or symbol.replace("/", "").replace(":", "_")
+    Store(store).path(name)  # a name that cannot be stored is refused before anything is read
+    bars, notes = read_all(files, symbol, _options(symbol, **file))  # type: ignore[arg-type]
+    added = Store(store).add(dataclasses.replace(bars, symbol=name), replace=replace)
     interval = interval_name(bars.interval_ms)
     if as_json:
-        answer(True, named={"symbol": symbol, "interval": interval, **vars(added)})
+        answer(True, named={"symbol": name, "interval": interval, **vars(added), "notes": notes})
         return
-    click.echo(f"{symbol} {interval}: {added.new} bars added, {added.same} already there, {added.replaced} replaced")
+    click.echo("\n".join(notes))
+    click.echo(f"{name} {interval}: {added.new} bars added, {added.same} already there, {added.replaced} replaced")
     if added.dropped:
         click.echo(f"columns dropped, because some bars lack them: {', '.join(added.dropped)}")
 
@@ -56,9 +114,10 @@ def import_(files: tuple[Path, ...], symbol: str, store: Path, replace: bool, as
 @data.command("check")
 @click.argument("names", metavar="FILE_OR_SYMBOL...", nargs=-1, required=True)
 @click.option("--symbol", help="Symbol to check, for files that hold several.")
+@file_options
 @json_option
 @store_option
-def check_(names: tuple[str, ...], symbol: str | None, as_json: bool, store: Path) -> None:
+def check_(names: tuple[str, ...], symbol: str | None, as_json: bool, store: Path, **file: object) -> None:
     """Report range, gaps, duplicates, stretches without volume and broken bars of files or stored symbols.
 
     Gaps and bars without volume are not errors: exchanges halt. The exit code is 2 if something could not be
@@ -76,10 +135,11 @@ def check_(names: tuple[str, ...], symbol: str | None, as_json: bool, store: Pat
 
     refusals = []
     found = {}
+    options = _options(symbol, **file)  # type: ignore[arg-type]
     for name in names:
         try:
             if Path(name).is_file():
-                reports = [(name, read_raw(name, symbol).report())]
+                reports = [(name, read_raw(name, options).report())]
             else:
                 held = Store(store)
                 intervals = [i for s, i in held.contents() if s == name] or ["1m"]

@@ -1,4 +1,4 @@
-"""Files of bars: Parquet, CSV, and the zip files of the exchange's public kline archive.
+"""Files of bars: any that `labelsearch.market.formats` knows, and zip files of the exchange's public kline archive.
 
 The name of an archive file, ``BTCUSDT-1m-2020-01.zip`` or ``BTCUSDT-1m-2020-01-01.zip``, gives symbol, interval and
 period. Its rows have twelve columns, mostly without a header; times are in milliseconds or, since 2025, microseconds.
@@ -6,10 +6,8 @@ period. Its rows have twelve columns, mostly without a header; times are in mill
 
 import hashlib
 import re
-import zipfile
-import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,16 +15,31 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from labelsearch.market.bars import Bars, time_column
+from labelsearch.market.bars import Bars, number_columns, time_column, without_rounding
 from labelsearch.market.checks import Report, check, check_interval, common_step
-from labelsearch.market.readers import pick_symbol, read_csv, read_parquet
-from labelsearch.market.rules import BarError
+from labelsearch.market.formats import Converted, ReadOptions, convert
+from labelsearch.market.readers import read_table
+from labelsearch.market.rules import OPTIONAL, BarError, faults
 from labelsearch.market.store import merge
-from labelsearch.market.times import DAY_MS, native_times, next_month, parse_interval, row_of, time_text, to_ms
+from labelsearch.market.times import (
+    DAY_MS,
+    interval_name,
+    native_times,
+    next_month,
+    now_ms,
+    parse_interval,
+    row_of,
+    span_text,
+    time_text,
+    to_ms,
+)
 
 _ARCHIVE_NAME = re.compile(r"([A-Z0-9]+)-(\d+[smhdwM]o?)-(\d{4})-(\d{2})(?:-(\d{2}))?(?![\d-])")
 _ANY_INTERVAL = re.compile(r"(?<=[-_])(\d{1,2}[smhd])(?=[-_.])")
-_LARGEST_MEMBER = 2 << 30  # far above any archive file; protects against zip bombs
+FEW_OFF_GRID = 0.05  # share of times off the grid that are rounded down: after a halt, exchanges have some
+# how long before the end of its bar a time may be that marks the end: 23:59, 23:59:59 or 23:59:59.999
+_BEFORE_END_MS = (1, 1_000, 60_000)
+CLOCK_SKEW_MS = 60_000  # how far this machine's clock may be behind
 
 
 @dataclass(frozen=True)
@@ -47,7 +60,9 @@ class RawBars:
     frame: pd.DataFrame  # our columns; the index counts the data rows of the file from 0
     interval_ms: int
     name: FileName
-    archive: bool  # whether the rows have the twelve columns of the archive
+    format: str  # name in `labelsearch.market.formats.FORMATS`
+    options: ReadOptions
+    notes: list[str] = field(default_factory=list)  # what was found, assumed or left out
 
     def report(self) -> Report:
         """All faults of the file; `Report.refusal` is the error that `bars` would raise."""
@@ -55,22 +70,95 @@ class RawBars:
         try:
             self.bars("CHECK")
         except BarError as error:
-            return Report(**{**vars(report), "refusal": str(error)})
-        return report
+            return replace(report, refusal=str(error))
+        return replace(report, refusal=None)
 
     def bars(self, symbol: str) -> Bars:
-        """The file as bars; `BarError` names the first row that breaks a rule."""
-        bars = Bars.from_frame(self.frame, symbol, self.interval_ms, self.file)
-        check_interval(bars.open_time, self.interval_ms, self.file)
-        if self.archive:
+        """The file as bars; `BarError` names the first row that breaks a rule. What is left out is noted."""
+        if self.format == "klines":
+            bars = self._closed(Bars.from_frame(self.frame, symbol, self.interval_ms, self.file))
+            check_interval(bars.open_time, self.interval_ms, self.file)
             self._check_close_times()
             self._check_period(bars.open_time)
-        return bars
+            return bars
+        frame = self._on_grid(self._whole(self._in_order()))
+        bars = Bars.from_frame(frame, symbol, self.interval_ms, self.file)
+        check_interval(bars.open_time, self.interval_ms, self.file)
+        return self._closed(bars)
+
+    def _in_order(self) -> pd.DataFrame:
+        """The rows with their times in ms, oldest first, without those that stand there twice."""
+        frame = self.frame.assign(open_time=to_ms(time_column(self.frame).set_axis(self.frame.index), self.file))
+        steps = np.diff(frame["open_time"])
+        if len(steps) and (steps <= 0).all() and (steps < 0).any():
+            self.notes.append("the newest row comes first: the order is reversed")
+            frame = frame.iloc[::-1]
+        same = frame.duplicated().to_numpy()
+        if same.any():
+            self.notes.append(f"{int(same.sum())} rows stand there twice, equal in every column: one of each is taken")
+            frame = frame[~same]
+        return frame
+
+    def _whole(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The rows without those that break a rule, if the options say so, and without columns that not all have."""
+        known = number_columns(frame)
+        lacking = [name for name in OPTIONAL if name in known and np.isnan(known[name]).any()]
+        if lacking:
+            self.notes.append(f"not all rows have {', '.join(lacking)}, which is left out")
+            frame = frame.drop(columns=lacking)
+        if not self.options.skip_broken:
+            return frame
+        broken = np.zeros(len(frame), dtype=np.bool_)
+        for fault in faults(without_rounding(number_columns(frame))):
+            if not broken.any():
+                first = f"the first is row {row_of(frame, int(fault.rows.argmax()))}: {fault.rule}"
+            broken |= fault.rows
+        if broken.any():
+            self.notes.append(f"{int(broken.sum())} rows that break a rule are left out, {first}")
+        return frame[~broken]
+
+    def _on_grid(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The rows with their times on the grid of the interval, if the options or the times say how."""
+        step, time = self.interval_ms, frame["open_time"].to_numpy()
+        if self.options.anchor_ms is not None:
+            time = time - self.options.anchor_ms
+            self.notes.append(f"times are shifted {span_text(self.options.anchor_ms)} earlier")
+        rest = time % step
+        off = rest != 0
+        # a bar may begin late in its interval, as the first after a pause: the next one is where it would be anyway
+        late = off & (np.r_[time[1:], 0] == time - rest + step)
+        share = float((off & ~late).mean())
+        ends = any(bool((rest == step - before).all()) for before in _BEFORE_END_MS if before < step)
+        if ends:
+            self.notes.append("times mark the end of their bars: the start of each is stored")
+        elif share > FEW_OFF_GRID and not self.options.floor:
+            values, counts = np.unique(rest[off & ~late], return_counts=True)
+            usual, i = int(values[counts.argmax()]), int((off & ~late).argmax())
+            rule = (
+                f"{100 * share:.0f} % of the times are not on the grid of {interval_name(step)}, most of them "
+                f"{span_text(usual)} after it: shift them by it (--anchor {span_text(usual)}), round them down "
+                "(--anchor floor), or state another --interval"
+            )
+            raise BarError(rule, self.file, row_of(frame, i))
+        elif off.any():
+            self.notes.append(f"{int(off.sum())} times off the grid are rounded down")
+        return frame.assign(open_time=time - rest)
+
+    def _closed(self, bars: Bars) -> Bars:
+        """The bars without the one that is still open; `BarError` for bars of the future."""
+        ahead = bars.open_time > now_ms() + CLOCK_SKEW_MS
+        if ahead.any():
+            when = time_text(int(bars.open_time[ahead.argmax()]))
+            raise BarError(f"{when} is in the future: wrong time zone, or a wrong clock", self.file)
+        still = bars.open_time + bars.interval_ms > now_ms()
+        if still.any():
+            self.notes.append(f"the bar of {time_text(int(bars.open_time[-1]))} is not closed yet and is left out")
+        return bars.rows(0, int((~still).sum()))
 
     def _check_close_times(self) -> None:
         opened, native, per_ms = native_times(self.frame["open_time"], self.file)
         closed = pd.to_numeric(self.frame["close_time"], errors="coerce").to_numpy(dtype=np.float64)
-        expected = native + self.interval_ms * per_ms - 1
+        expected = native + round(self.interval_ms * per_ms) - 1
         # the few off-grid bars of the exchange after a halt do not follow this rule
         wrong = (closed != expected) & (opened % self.interval_ms == 0)
         if wrong.any():
@@ -98,7 +186,7 @@ def read(path: str | Path, symbol: str | None = None, interval_ms: int | None = 
     Parameters
     ----------
     path : str or Path
-        ``.parquet``, ``.csv`` or a ``.zip`` of the archive; verified against ``<file>.CHECKSUM`` if that exists.
+        Verified against ``<file>.CHECKSUM`` if that exists.
     symbol : str, optional
         Symbol of the bars, by default that of the file name; selects the rows of a file with several symbols.
     interval_ms : int, optional
@@ -109,15 +197,29 @@ def read(path: str | Path, symbol: str | None = None, interval_ms: int | None = 
     BarError
         Names file, row and rule.
     """
-    raw = read_raw(path, symbol, interval_ms)
+    raw = read_raw(path, ReadOptions(symbol, interval_ms))
     name = symbol or raw.name.symbol
     if name is None:
         raise BarError("the file name does not contain the symbol: specify it", path)
     return raw.bars(name)
 
 
-def read_all(paths: Sequence[str | Path], symbol: str) -> Bars:
+def read_all(paths: Sequence[str | Path], symbol: str, options: ReadOptions | None = None) -> tuple[Bars, list[str]]:
     """Read several files of one symbol, in any order, as one table; optional columns that not all have are dropped.
+
+    Parameters
+    ----------
+    paths : sequence of path
+    symbol : str
+        Of the bars.
+    options : ReadOptions, optional
+        By default, rows of the symbol are selected.
+
+    Returns
+    -------
+    Bars
+    list of str
+        What was found, assumed or left out, file by file.
 
     Raises
     ------
@@ -129,37 +231,28 @@ def read_all(paths: Sequence[str | Path], symbol: str) -> Bars:
     if len(names) > 1:
         last = [path for path, name in named.items() if name][-1]
         raise BarError(f"the file names contain different symbols: {', '.join(sorted(names))}", last)
-    parts = [read(path, symbol) for path in paths]
-    return merge(parts, files=list(paths))[0]
+    parts, notes = [], []
+    for path in paths:
+        raw = read_raw(path, options or ReadOptions(symbol))
+        parts.append(raw.bars(symbol))
+        notes += [f"{Path(path).name}: {note}" for note in (f"read as {raw.format}", *raw.notes)]
+    return merge(parts, files=list(paths))[0], notes
 
 
-def read_raw(path: str | Path, symbol: str | None = None, interval_ms: int | None = None) -> RawBars:
-    """Read a file without checking its rows; parameters and errors as for `read`."""
+def read_raw(path: str | Path, options: ReadOptions = ReadOptions()) -> RawBars:  # noqa: B008 - it is frozen
+    """Read a file without checking its rows; errors as for `read`, and those of an unknown format."""
     path = Path(path)
     if not path.is_file():
         raise BarError("no such file", path)
     if path.stat().st_size == 0:
         raise BarError("the file is empty", path)
     _verify_checksum(path)
-    kind = path.suffix.lower()
-    archive = False
-    if kind in (".parquet", ".pq"):
-        frame = read_parquet(path)
-    elif kind == ".zip":
-        frame, archive = read_csv(_only_member(path), path)
-    elif kind in (".csv", ".txt"):
-        frame, archive = read_csv(path.read_bytes(), path)
-    else:
-        raise BarError("not a .parquet, .csv or .zip file", path)
-    if len(frame) == 0:
-        raise BarError("no rows", path)
-    frame = pick_symbol(frame, symbol, path)
-    if not pd.api.types.is_numeric_dtype(frame["open_time"].dtype):
-        frame = frame.assign(open_time=to_ms(frame["open_time"], path))  # reading text is slow, so only once
-        archive = False  # rewritten by another tool, close times are text too
     name = parse_file_name(path)
-    interval_ms = interval_ms or name.interval_ms or common_step(to_ms(time_column(frame), path), path)
-    return RawBars(path, frame, interval_ms, name, archive)
+    if options.interval_ms is None and name.interval_ms:
+        options = replace(options, interval_ms=name.interval_ms)
+    found: Converted = convert(read_table(path, options.columns), options, path)
+    step = options.interval_ms or common_step(to_ms(time_column(found.frame), path), path)
+    return RawBars(path, found.frame, step, name, found.format, options, found.notes)
 
 
 def parse_file_name(path: str | Path) -> FileName:
@@ -190,27 +283,6 @@ def parse_file_name(path: str | Path) -> FileName:
     if day:
         return FileName(symbol, interval_ms, start_ms, start_ms + DAY_MS)
     return FileName(symbol, interval_ms, start_ms, int(next_month(start).timestamp() * 1000))
-
-
-def _only_member(path: Path) -> bytes:
-    """The content of the only file in a zip; the zip library verifies its checksum."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [info for info in archive.infolist() if not info.is_dir()]
-            if len(members) != 1:
-                raise BarError(f"the zip contains {len(members)} files instead of one", path)
-            if members[0].file_size > _LARGEST_MEMBER:
-                raise BarError(f"the unpacked file has {members[0].file_size} bytes, which is too large", path)
-            content = archive.read(members[0])
-    except (
-        zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, MemoryError, IndexError
-    ) as error:  # fmt: skip
-        if isinstance(error, BarError):
-            raise
-        raise BarError(f"the zip is truncated or damaged: {error}", path) from None
-    if not content:
-        raise BarError("the file in the zip is empty", path)
-    return content
 
 
 def _verify_checksum(path: Path) -> None:

@@ -16,6 +16,7 @@ from labelsearch.market.times import interval_name, row_of, time_text, to_ms
 __all__ = ["BarError", "Bars"]
 
 Floats = NDArray[np.float64]
+ROUNDING = 1e-15  # relative: four bits of the last digit
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +169,7 @@ class Bars:
         open_time = to_ms(time_column(frame), file)
         open_time -= open_time % interval_ms
         _check_order(open_time, frame, file)
-        columns = number_columns(frame)
+        columns = without_rounding(number_columns(frame))
         for fault in faults(columns):
             raise BarError(fault.rule, file, row_of(frame, int(fault.rows.argmax())))
         filled = frame["filled"].to_numpy(dtype=np.bool_) if "filled" in frame else None
@@ -206,6 +207,16 @@ def number_columns(frame: pd.DataFrame) -> dict[str, Floats]:
     """The known columns as new float64 arrays (T,); NaN for anything that is not a number."""
     names = [name for name in (*REQUIRED, *OPTIONAL) if name in frame]
     return {name: _numbers(frame[name]) for name in names}
+
+
+def without_rounding(columns: dict[str, Floats]) -> dict[str, Floats]:
+    """The columns, with a high or low that misses the open or the close by rounding moved onto it."""
+    ends = np.maximum(columns["open"], columns["close"]), np.minimum(columns["open"], columns["close"])
+    for name, end, side in (("high", ends[0], 1.0), ("low", ends[1], -1.0)):
+        missed = side * (end - columns[name])
+        few = np.isfinite(end) & (missed > 0.0) & (missed <= ROUNDING * np.abs(end))
+        columns[name][few] = end[few]
+    return columns
 
 
 def _numbers(values: pd.Series) -> Floats:

@@ -118,7 +118,7 @@ def check(data: pd.DataFrame | Bars, interval_ms: int | None = None, file: objec
 
 def common_step(open_time: NDArray[np.int64], file: object = None) -> int:
     """The most common step between neighbouring times, ms; `BarError` if there is none or it does not divide a day."""
-    steps = np.diff(open_time)
+    steps = np.abs(np.diff(open_time))  # some files have the newest row first
     steps = steps[steps > 0]
     if len(steps) == 0:
         raise BarError("the interval cannot be determined from the times", file)

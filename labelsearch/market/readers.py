@@ -1,65 +1,89 @@
-"""Parquet and CSV files as plain tables with our column names; values are not checked yet."""
+"""Files as plain tables: Parquet, Feather, text, and what wraps text; values are not checked yet."""
 
-import io
-import warnings
+import gzip
+import zipfile
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from labelsearch.market.rules import REQUIRED, BarError
+from labelsearch.market.names import our_names, require
+from labelsearch.market.rules import BarError
+from labelsearch.market.text import Table, read_text
 
-ARCHIVE_COLUMNS = (
-    "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "trades",
-    "taker_buy_volume", "taker_buy_quote_volume", "ignore",
-)  # fmt: skip
+SUFFIXES = (".parquet", ".pq", ".feather", ".csv", ".txt", ".tsv", ".gz", ".zip")
+_LARGEST = 2 << 30  # bytes of unpacked text, far above any archive file; protects against zip bombs
+_UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError)
 
-# other names of our columns; if a file has several, the first counts
-_ALIASES = {
-    "open_time": ("timestamp", "open_timestamp", "datetime", "time", "date"),
-    "volume": ("base_volume",),
-    "quote_volume": ("quote_asset_volume", "quote_vol"),
-    "trades": ("count", "number_of_trades", "num_trades", "trade_count"),
-    "taker_buy_volume": ("taker_buy_base_asset_volume", "taker_buy_base_volume", "taker_base_vol"),
-    "taker_buy_quote_volume": ("taker_buy_quote_asset_volume", "taker_quote_vol"),
-    "symbol": ("ticker",),
-}
-# before 3.1 the default may miss the nearest double by one bit; from 3.1 on the option itself warns
-_EXACT: dict[str, Literal["round_trip"]] = (
-    {"float_precision": "round_trip"} if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1) else {}
-)
+
+def read_table(path: Path, columns: Sequence[str] = ()) -> Table:
+    """The table of a file, by its suffix; `BarError` for other files, and for damaged ones.
+
+    ``columns`` are the headings of text without a header.
+    """
+    kind = path.suffix.lower()
+    if kind in (".parquet", ".pq"):
+        return Table(read_parquet(path), True)
+    if kind == ".feather":
+        return Table(_read_feather(path), True)
+    if kind == ".zip":
+        return read_text(_only_member(path), path, columns)
+    if kind == ".gz":
+        return read_text(_unzipped(path), path, columns)
+    if kind in (".csv", ".txt", ".tsv"):
+        return read_text(path.read_bytes(), path, columns)
+    raise BarError(f"not a file of bars: its name must end in {', '.join(SUFFIXES)}", path)
 
 
 def read_parquet(path: Path) -> pd.DataFrame:
-    """The known columns of a Parquet file; `BarError` for other files, missing or non-numeric columns."""
+    """The known columns of a Parquet file, under the names they have; `BarError` if it cannot be read."""
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            names = _our_names(file.schema_arrow.names)
-            _require(set(names.values()), path)
-            table = file.read(columns=list(names))
-            table.validate(full=True)  # text of a damaged file may not be UTF-8
-            columns = {names[name]: _parquet_column(table[name], name, path) for name in names}
+            names = our_names(file.schema_arrow.names)
+            require(set(names.values()), path)
+            return _columns(file.read(columns=[str(name) for name in names]), path)
     except BarError:
         raise
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError) as error:
+    except _UNREADABLE as error:
         raise BarError(f"not a readable Parquet file: {error}", path) from None
-    return pd.DataFrame(columns)
 
 
-def _parquet_column(column: pa.ChunkedArray, name: str, path: Path) -> pd.Series:
-    if name in _ALIASES["open_time"] or name in ("open_time", "close_time"):
+def _read_feather(path: Path) -> pd.DataFrame:
+    try:
+        with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as file:
+            return _columns(file.read_all(), path)
+    except BarError:
+        raise
+    except _UNREADABLE as error:
+        raise BarError(f"not a readable Feather file: {error}", path) from None
+
+
+def _columns(table: pa.Table, path: Path) -> pd.DataFrame:
+    """The known columns of an Arrow table."""
+    names = our_names(table.column_names)
+    table = table.select([str(name) for name in names])
+    table.validate(full=True)  # text of a damaged file may not be UTF-8
+    return pd.DataFrame({name: _column(table[str(name)], ours, path) for name, ours in names.items()})
+
+
+def _column(column: pa.ChunkedArray, name: str, path: Path) -> pd.Series:
+    """A column under one of our names, as times, text, truth or float64."""
+    if name in ("open_time", "close_time", "clock"):
         if pa.types.is_date(column.type):
             column = column.cast(pa.timestamp("ms"))
         return column.to_pandas()
-    if name in ("symbol", "ticker"):
+    if name in ("symbol", "side", "buyer_maker"):
         return column.to_pandas().astype("str")
     if name == "filled":
         return column.cast(pa.bool_()).to_pandas()
     if pa.types.is_boolean(column.type):
         raise BarError(f"column {name} is not numeric", path)
+    if name == "trade_id":
+        return column.to_pandas()
     try:
         values = column.cast(pa.float64(), safe=False).to_numpy()
     except pa.ArrowException:
@@ -67,93 +91,34 @@ def _parquet_column(column: pa.ChunkedArray, name: str, path: Path) -> pd.Series
     return pd.Series(np.array(values))
 
 
-def read_csv(content: bytes, path: Path) -> tuple[pd.DataFrame, bool]:
-    """Read CSV text with a header of known names, or without one in the twelve columns of the archive.
-
-    Parameters
-    ----------
-    content : bytes
-    path : Path
-        Named in errors.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The known columns, under our names.
-    bool
-        Whether the file has the twelve columns of the archive.
-
-    Raises
-    ------
-    BarError
-        For bytes that are not text, rows of different lengths, missing columns, or no rows.
-    """
-    first = content[:4096].lstrip(b"\xef\xbb\xbf").split(b"\n", 1)[0].decode("latin-1").strip()
-    cells = [cell.strip().strip('"') for cell in first.split(",")]
-    bare = _is_number(cells[0])
-    if not first:
-        raise BarError("no rows" if not content.strip() else "the first line is empty", path)
-    if bare and len(cells) != len(ARCHIVE_COLUMNS):
-        raise BarError(f"no header and {len(cells)} columns instead of the 12 of the archive", path, 1)
+def _only_member(path: Path) -> bytes:
+    """The content of the only file in a zip; the zip library verifies its checksum."""
     try:
-        with warnings.catch_warnings():
-            # rows longer than the header would lose their last cells
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(
-                io.BytesIO(content),
-                header=None if bare else 0,
-                names=list(ARCHIVE_COLUMNS) if bare else None,
-                encoding="utf-8-sig",
-                skipinitialspace=True,
-                index_col=False,
-                low_memory=False,
-                **_EXACT,
-            )
-    except (ValueError, OSError, OverflowError, MemoryError, pd.errors.ParserWarning) as error:
-        raise BarError(f"not readable CSV text: {error}", path) from None
-    if bare:
-        return frame, True
-    names = _our_names([str(name) for name in frame.columns])
-    archive = tuple(names.get(str(name)) for name in frame.columns) == ARCHIVE_COLUMNS
-    _require(set(names.values()), path)
-    return frame[list(names)].rename(columns=names), archive
+        with zipfile.ZipFile(path) as archive:
+            members = [info for info in archive.infolist() if not info.is_dir()]
+            if len(members) != 1:
+                raise BarError(f"the zip contains {len(members)} files instead of one", path)
+            if members[0].file_size > _LARGEST:
+                raise BarError(f"the unpacked file has {members[0].file_size} bytes, which is too large", path)
+            content = archive.read(members[0])
+    except (
+        zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, MemoryError, IndexError
+    ) as error:  # fmt: skip
+        if isinstance(error, BarError):
+            raise
+        raise BarError(f"the zip is truncated or damaged: {error}", path) from None
+    if not content:
+        raise BarError("the file in the zip is empty", path)
+    return content
 
 
-def pick_symbol(frame: pd.DataFrame, symbol: str | None, path: Path) -> pd.DataFrame:
-    """The rows of one symbol of a file that contains several, with their row numbers as index; else the whole table."""
-    if "symbol" not in frame:
-        return frame
-    held = sorted(str(name) for name in frame["symbol"].unique())
-    if len(held) == 1:
-        return frame.drop(columns="symbol")
-    if symbol is None or symbol not in held:
-        shown = ", ".join(held[:10]) + (", .." if len(held) > 10 else "")
-        wanted = "choose one" if symbol is None else f"not {symbol}"
-        raise BarError(f"contains {len(held)} symbols, {wanted}: {shown}", path)
-    return frame[(frame["symbol"] == symbol).to_numpy()].drop(columns="symbol")
-
-
-def _our_names(given: list[str]) -> dict[str, str]:
-    """Our names of the known columns of a file, by theirs."""
-    plain = {name.strip().lower().replace(" ", "_"): name for name in reversed(given)}
-    names: dict[str, str] = {}
-    for ours in (*ARCHIVE_COLUMNS, "symbol", "filled"):
-        for candidate in (ours, *_ALIASES.get(ours, ())):
-            if candidate in plain:
-                names[plain[candidate]] = ours
-                break
-    return {name: names[name] for name in given if name in names}
-
-
-def _require(names: set[str], path: Path) -> None:
-    lacking = [name for name in ("open_time", *REQUIRED) if name not in names]
-    if lacking:
-        raise BarError(f"missing columns: {', '.join(lacking)}", path)
-
-
-def _is_number(cell: str) -> bool:
+def _unzipped(path: Path) -> bytes:
+    """The content of a gzip file."""
     try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+        with gzip.open(path) as file:
+            content = file.read(_LARGEST + 1)
+    except (OSError, EOFError, zlib.error, MemoryError) as error:
+        raise BarError(f"the gzip file is truncated or damaged: {error}", path) from None
+    if len(content) > _LARGEST:
+        raise BarError("the unpacked file is too large", path)
+    return content

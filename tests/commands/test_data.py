@@ -241,7 +241,7 @@ def test_fetch_ends_with_1_where_a_file_is_refused(server: ArchiveServer) -> Non
         (("TESTUSDT", "--start", "2024-01-02", "--end", "2024-01-01"), "--end 2024-01-01 lies before --start"),
         (("TESTUSDT", "--start", "2024-13-01"), "cannot be read"),
         (("TESTUSDT", "--start", "2024-01-01 12:00"), "--start and --end must be days"),
-        (("TESTUSDT", "--start", "2999-01-01"), "is outside 2009-01-01..tomorrow"),
+        (("TESTUSDT", "--start", "2999-01-01"), "is outside 1900-01-01..tomorrow"),
         (("TESTUSDT", "--start", "2024-01-01", "--interval", "7m"), "'7m' is not an interval"),
         (("TESTUSDT", "--start", "2024-01-01", "--as", "../x"), "is not a valid symbol"),
         (("TESTUSDT", "--start", "2024-01-01", "--url", "nowhere"), "is not the address of an archive"),

@@ -73,14 +73,13 @@ def test_what_comes_again_or_too_late_is_dropped():
         ({"low": 1e-300}, "low is out of range"),
         ({"open_time": True}, "neither numbers nor dates"),
         ({"open_time": 10**400}, "cannot be read"),
-        ({"open_time": "2020-01-01T00:01:00+02:00"}, "is not in UTC"),
         ({"close": -1.0}, "close is not positive"),
         ({"high": 8.0}, "high is below low"),
         ({"close": 13.0}, r"close is outside \[low, high\]"),
         ({"volume": -1.0}, "volume is negative"),
         ({"open_time": "yesterday"}, "cannot be read"),
-        ({"open_time": 12}, "is outside 2009-01-01"),
-        ({"open_time": T0 * 100}, "is outside 2009-01-01"),
+        ({"open_time": 12}, "is outside 1973-03-03"),
+        ({"open_time": T0 * 10}, "is outside 1973-03-03"),
     ],
 )
 def test_broken_bars_are_dropped_and_told(changes, rule):

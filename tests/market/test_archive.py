@@ -191,7 +191,7 @@ def test_a_file_written_in_another_zone_is_refused(lines: list[str], write_zip: 
         (3, 6, "1577837039998", "close_time 1577837039998 is not open_time + interval - 1"),
         (3, 6, "", "close_time nan is not"),
         (4, 0, "1577837040000000", "some times are in milliseconds and some in microseconds"),
-        (4, 0, "1577837040", "time 1577837040 is outside 2009-01-01..tomorrow"),
+        (4, 0, "1577837040", "some times are in milliseconds and some in seconds"),
         (4, 0, "", "time nan cannot be read"),
         (4, 0, "x", "time 'x' cannot be read"),
         (4, 0, "1577836980000", "duplicate time 2020-01-01 00:03"),
@@ -216,24 +216,18 @@ def test_a_broken_archive_row_is_named(
 
 @pytest.mark.parametrize(
     "stamp",
-    [
-        "2020-01-01 00:00:00+08:00",
-        "2020-01-01T00:00-0500",
-        "2020-01-01 00:00 EST",
-        "2020-01-01 00:00:00.123+01",
-    ],
+    ["2020-01-01 08:01:00+08:00", "2019-12-31T19:01-0500", "2020-01-01 01:01:00.000+01", "2020-01-01 00:01 utc"],
 )
-def test_offsets_other_than_zero_are_refused(tmp_path: Path, stamp: str) -> None:
+def test_offsets_count(tmp_path: Path, stamp: str) -> None:
     path = tmp_path / "x_1m.csv"
     good = "2020-01-01 00:00:00+00:00,1,1,1,1,1"
     path.write_text(f"date,open,high,low,close,volume\n{good}\n{stamp},1,1,1,1,1\n")
-    error = refusal(path, symbol="X")
-    assert (error.row, error.rule) == (2, f"time {stamp!r} is not in UTC")
+    assert read(path, "X").open_time.tolist() == [1_577_836_800_000, 1_577_836_860_000]
 
 
 @pytest.mark.parametrize(
     "stamp",
-    ["2020-01-01T00+05", "2020-01-01 00:00+00:00+05:00", "2020-01-01+05:00", "20200101T0000", "2020-01"],
+    ["2020-01-01T00+05", "2020-01-01 00:00+00:00+05:00", "2020-01-01+05:00", "2020-01-01 00:00 EST", "2020-01"],
 )
 def test_times_in_other_spellings_are_refused(tmp_path: Path, stamp: str) -> None:
     path = tmp_path / "x_1m.csv"
@@ -247,11 +241,14 @@ def test_times_in_other_spellings_are_refused(tmp_path: Path, stamp: str) -> Non
     [
         (b"\n\n", "no rows"),
         (HEADER.encode() + b"\n", "no rows"),
-        (b"1577836800000,1,1,1,1,1\n", "no header and 6 columns instead of the 12"),
-        (b"time,open,close\n1577836800000,1,1\n", "missing columns: high, low, volume"),
+        (b"1577836800000,1,1,1,1,1,1,1,1\n", "no header, and 9 columns of no known format"),
+        (b"time,open,close\n1577836800000,1,1\n", "missing columns: high, low"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\xff\xfe\n\x80", None),
         (b"time,open,high,low,close,volume\n\xff\xfe\xff,1,1,1,1,1\n", None),
-        (b"time,open,high,low,close,volume\n01/02/2020 00:00,1,1,1,1,1\n", "use ISO 8601"),
+        (
+            b"time,open,high,low,close,volume\n01/02/2020 00:00,1,1,1,1,1\n",
+            "whether 01/02 is day/month or month/day is not clear",
+        ),
         (b'time,open,high,low,close,volume\n"2020-01-01 00:00,1,1,1,1,1\n', None),
         (b"time,open,high,low,close,volume\nTrue,1,1,1,1,1\n", "neither numbers nor dates"),
         (b"time,open,high,low,close,volume\n2020-01-01,True,1,1,1,1\n", "cannot be determined"),
@@ -290,9 +287,6 @@ def test_what_is_no_parquet_of_bars(frame: pd.DataFrame, tmp_path: Path) -> None
     assert refusal(path, symbol="X").rule.startswith("column close is not numeric")
     frame.assign(close=[[1.0]] * 10).to_parquet(path)
     assert refusal(path, symbol="X").rule.startswith("column close is not numeric")
-    zoned = pd.to_datetime(frame["open_time"], unit="ms", utc=True).dt.tz_convert("Asia/Shanghai")
-    frame.assign(open_time=zoned).to_parquet(path)
-    assert refusal(path, symbol="X").rule == "times are in the zone Asia/Shanghai, not UTC"
     frame.iloc[:0].to_parquet(path)
     assert refusal(path, symbol="X").rule == "no rows"
 
@@ -313,13 +307,15 @@ def test_paths_that_are_no_file_of_bars(tmp_path: Path) -> None:
     assert refusal(tmp_path / "none.zip").rule == "no such file"
     assert refusal(tmp_path).rule == "no such file"
     (tmp_path / "x.feather").write_bytes(b"1")
-    assert refusal(tmp_path / "x.feather").rule == "not a .parquet, .csv or .zip file"
+    assert refusal(tmp_path / "x.feather").rule.startswith("not a readable Feather file")
+    (tmp_path / "x.xlsx").write_bytes(b"1")
+    assert refusal(tmp_path / "x.xlsx").rule.startswith("not a file of bars: its name must end in .parquet")
 
 
 def test_several_files_in_any_order(lines: list[str], bars: Bars, write_zip: Write) -> None:
     first = write_zip(lines[:6], "TESTUSDT-1m-2020-01")
     second = write_zip(lines[4:], "TESTUSDT-1m-2020-01-01")  # two rows are in both
-    assert read_all([second, first], "TEST").digest() == bars.digest()
+    assert read_all([second, first], "TEST")[0].digest() == bars.digest()
     other = write_zip(lines, "OTHER-1m-2020-01-01")
     with pytest.raises(BarError, match="different symbols: OTHER, TESTUSDT"):
         read_all([first, other], "TEST")

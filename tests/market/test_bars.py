@@ -106,10 +106,10 @@ PRICES = ("open", "high", "low", "close")
         ("open_time", START + 3 * 60_000, "duplicate time 2020-01-01 00:03"),
         ("open_time", START + 3 * 60_000 + 20_799, "duplicate time 2020-01-01 00:03"),
         ("open_time", START, "time 2020-01-01 00:00 is earlier than the row before it"),
-        ("open_time", 1_000_000_000_000, "time 1000000000000 is outside 2009-01-01"),
-        ("open_time", 4_000_000_000_000, "time 4000000000000 is outside 2009-01-01"),
+        ("open_time", 10_000_000_000, "time 10000000000 is outside 1973-03-03"),
+        ("open_time", 4_000_000_000_000, "time 4000000000000 is outside 1973-03-03"),
         ("open_time", (START + 4 * 60_000) * 1000, "some times are in milliseconds and some in microseconds"),
-        ("open_time", (START + 4 * 60_000) // 1000, r"\(it would fit as seconds\)"),
+        ("open_time", (START + 4 * 60_000) // 1000, "some times are in milliseconds and some in seconds"),
     ],
 )
 def test_a_broken_row_is_named(frame: pd.DataFrame, column: str, value: float, rule: str) -> None:
@@ -130,12 +130,8 @@ def test_missing_columns_are_named(frame: pd.DataFrame) -> None:
 
 def test_zones(frame: pd.DataFrame, bars: Bars) -> None:
     utc = pd.to_datetime(frame["open_time"], unit="ms", utc=True)
-    for same in (utc, utc.dt.tz_localize(None), utc.dt.tz_convert("Etc/UTC"), utc.dt.tz_convert("+00:00")):
+    for same in (utc, utc.dt.tz_localize(None), utc.dt.tz_convert("Etc/UTC"), utc.dt.tz_convert("Asia/Shanghai")):
         assert Bars.from_frame(frame.assign(open_time=same), "TEST").digest() == bars.digest()
-    # London is on UTC in winter: the values would be right, and the next summer's wrong.
-    for zone in ("Asia/Shanghai", "Europe/London", "+01:00"):
-        with pytest.raises(BarError, match="not UTC"):
-            Bars.from_frame(frame.assign(open_time=utc.dt.tz_convert(zone)), "TEST")
 
 
 def test_the_constructor_refuses_what_is_no_series() -> None:

@@ -75,7 +75,7 @@ def test_known_prices(bitcoin: Bars) -> None:
 def test_the_genuine_zips_equal_the_main_file(sample: Path, bitcoin: Bars) -> None:
     zips = sorted(sample.glob("genuine/**/*.zip"))
     assert len(zips) == 3
-    bars = read_all(zips, "BTCUSDT")
+    bars, _ = read_all(zips, "BTCUSDT")
     same = bitcoin.between(ms("2020-01-01"), ms("2020-01-04"))
     for name in ("open_time", "open", "high", "low", "close", "volume"):
         np.testing.assert_array_equal(getattr(bars, name), getattr(same, name))
@@ -87,7 +87,7 @@ def test_the_genuine_zips_equal_the_main_file(sample: Path, bitcoin: Bars) -> No
 @pytest.mark.parametrize("symbol", ["BTCUSDT", "ETHUSDT"])
 def test_milliseconds_and_microseconds_join(sample: Path, symbol: str) -> None:
     zips = sorted(sample.glob(f"reconstructed/**/{symbol}-1h-*.zip"))
-    bars = read_all(zips, symbol)
+    bars, _ = read_all(zips, symbol)
     assert bars.interval_ms == 3_600_000
     hours = ms("2024-12-01") + np.arange(62 * 24) * 3_600_000
     np.testing.assert_array_equal(bars.open_time, hours)
@@ -119,7 +119,7 @@ def test_one_pair_of_many(market_data: Path) -> None:
 def test_zips_go_on_top_of_the_stored_file(sample: Path, bitcoin: Bars, tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.save(bitcoin.between(ms("2020-01-01"), ms("2020-01-03")))
-    added = store.add(read_all(sorted(sample.glob("genuine/**/*.zip")), "BTCUSDT"))
+    added = store.add(read_all(sorted(sample.glob("genuine/**/*.zip")), "BTCUSDT")[0])
     assert (added.new, added.same, added.replaced) == (1440, 2880, 0)
     assert added.dropped == ("quote_volume", "taker_buy_volume", "trades")
     assert store.load("BTCUSDT").digest() == bitcoin.between(ms("2020-01-01"), ms("2020-01-04")).digest()

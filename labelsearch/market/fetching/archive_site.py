@@ -171,7 +171,7 @@ class ArchiveSite:
         """
         _check_member(path)
         raw = read_raw(path)
-        if not raw.archive:
+        if raw.format != "klines":
             raise BarError("the CSV file in the zip does not have the 12 columns of the archive", path)
         return _without_twins(raw).bars(name)
 

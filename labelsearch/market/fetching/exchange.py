@@ -11,7 +11,7 @@ import pandas as pd
 from labelsearch.market.bars import Bars
 from labelsearch.market.fetching.download import TRIES, FetchError, backoff
 from labelsearch.market.fetching.inflow import Fetched, Inflow, Progress, find_holes, no_bars
-from labelsearch.market.readers import ARCHIVE_COLUMNS
+from labelsearch.market.names import ARCHIVE_COLUMNS
 from labelsearch.market.rules import OPTIONAL, REQUIRED, BarError
 from labelsearch.market.store import Store
 from labelsearch.market.times import DAY_MS, interval_name, time_text

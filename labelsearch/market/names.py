@@ -1,0 +1,69 @@
+"""Names that files give to our columns."""
+
+import re
+from collections.abc import Sequence
+
+from labelsearch.market.rules import REQUIRED, BarError
+
+ARCHIVE_COLUMNS = (
+    "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "trades",
+    "taker_buy_volume", "taker_buy_quote_volume", "ignore",
+)  # fmt: skip
+TRADE_COLUMNS = ("open_time", "price", "amount", "buyer_maker", "side", "trade_id")
+
+# other names of our columns; if a file has several, the first counts
+_ALIASES = {
+    "open_time": (
+        "unix", "unix_timestamp", "timestamp", "open_timestamp", "datetime", "transact_time", "time", "date", "data",
+        "gmt_time", "__index_level_0__", "unnamed:_0",
+    ),
+    "open": ("otwarcie",),
+    "high": ("najwyzszy", "najwyższy"),
+    "low": ("najnizszy", "najniższy"),
+    "close": ("zamkniecie", "zamknięcie"),
+    "volume": ("base_volume", "wolumen", "tickvol", "tick_volume", "vol"),
+    "quote_volume": ("quote_asset_volume", "quote_vol"),
+    "trades": ("count", "number_of_trades", "num_trades", "trade_count", "tradecount"),
+    "taker_buy_volume": ("taker_buy_base_asset_volume", "taker_buy_base_volume", "taker_base_vol"),
+    "taker_buy_quote_volume": ("taker_buy_quote_asset_volume", "taker_quote_vol"),
+    "symbol": ("ticker",),
+    "amount": ("quantity", "qty", "size", "volume"),
+    "buyer_maker": ("is_buyer_maker", "isbuyermaker"),
+    "trade_id": ("agg_trade_id", "id"),
+}  # fmt: skip
+
+
+def plain(name: object) -> str:
+    """A heading in lower case, without angle brackets, and with underscores between its words."""
+    return re.sub(r"\s+", "_", str(name).strip().strip("<>").strip().lower())
+
+
+def our_names(given: Sequence[object]) -> dict[object, str]:
+    """Our names of the known columns of a file of bars or trades, by theirs; ``clock`` is the time of a date."""
+    headings = {plain(name): name for name in reversed(given)}
+    trades = "price" in headings and "close" not in headings
+    ours = (*TRADE_COLUMNS, "symbol") if trades else (*ARCHIVE_COLUMNS, "symbol", "filled")
+    names: dict[object, str] = {}
+    for our in ours:
+        for candidate in (our, *_ALIASES.get(our, ())):
+            if candidate in headings:
+                names[headings[candidate]] = our
+                break
+    if {"date", "time"} <= headings.keys() and headings["time"] in names:
+        names[headings["date"]], names[headings["time"]] = "open_time", "clock"
+    return {name: names[name] for name in given if name in names} | _volumes(given, names)
+
+
+def _volumes(given: Sequence[object], names: dict[object, str]) -> dict[object, str]:
+    """Volumes named by their currency, as ``Volume BTC`` and ``Volume USDT``: that of the base comes first."""
+    found = [name for name in given if re.fullmatch(r"volume_[a-z0-9]{2,10}", plain(name)) and name not in names]
+    wanted = [our for our in ("volume", "quote_volume") if our not in names.values()]
+    return dict(zip(found, wanted, strict=False)) if len(found) <= 2 else {}
+
+
+def require(names: set[str], file: object) -> None:
+    """Raise `BarError` unless all columns of bars are there but for the volume, or all of trades."""
+    needed = ("open_time", "price", "amount") if "price" in names else ("open_time", *REQUIRED)
+    lacking = [name for name in needed if name not in names and name != "volume"]
+    if lacking:
+        raise BarError(f"missing columns: {', '.join(lacking)}", file)
