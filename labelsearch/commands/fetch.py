@@ -109,6 +109,8 @@ def _fetched_lines(fetched: "Fetched", longest: int = 5) -> list[str]:
         lines.append(f"  {time_text(hole.first_ms)} .. {time_text(hole.last_ms)}  {hole.count:,}")
     if fetched.differing:
         lines.append(f"{fetched.differing:,} bars of a second file differ from stored ones, which are kept")
+    if fetched.broken:
+        lines.append(f"{fetched.broken:,} broken candles of the exchange are left out")
     return lines
 
 
@@ -126,6 +128,7 @@ def _summary(fetched: "Fetched", longest: int = 5) -> dict[str, object]:
         "added": fetched.added,
         "present": fetched.present,
         "differing": fetched.differing,
+        "broken": fetched.broken,
         "refused": fetched.refused,
         "holes": len(fetched.holes),
         "missing": fetched.missing,

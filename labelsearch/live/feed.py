@@ -2,13 +2,14 @@
 
 - A time off the grid of the interval is rounded down to it.
 - A bar whose time is not after that of the last accepted bar is dropped: decisions cannot be revised.
+- A bar that is not closed yet by the clock of this machine, or starts in the future, is dropped.
 - A bar that breaks a rule of `labelsearch.market.rules`, lacks a column or has a time out of range is dropped.
 - Missing bars between two bars are filled as in a run: at the last close, without volume. Features see them,
   strategies do not: a pending order waits for the next bar that is present.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -16,9 +17,10 @@ import pandas as pd
 
 from labelsearch.market.bars import Bars
 from labelsearch.market.rules import REQUIRED, BarError, faults
-from labelsearch.market.times import DAY_MS, time_text, to_ms
+from labelsearch.market.times import DAY_MS, now_ms, time_text, to_ms
 
 LONGEST_GAP_MS = 31 * DAY_MS
+CLOCK_SKEW_MS = 30_000
 LARGEST = 1e18  # limit of prices, volumes and their reciprocals: products and squares beyond it overflow in features
 
 
@@ -63,10 +65,12 @@ class Feed:
     interval_ms : int
     optional : tuple of str
         Optional columns, quote_volume or trades, that are required here.
+    clock : callable
+        Milliseconds since the epoch; it may be behind by `CLOCK_SKEW_MS`, but not by more than half a bar.
     """
 
-    def __init__(self, interval_ms: int, optional: tuple[str, ...] = ()) -> None:
-        self.interval_ms = interval_ms
+    def __init__(self, interval_ms: int, optional: tuple[str, ...] = (), clock: Callable[[], int] = now_ms) -> None:
+        self.interval_ms, self.clock = interval_ms, clock
         self.needed = (*REQUIRED, *optional)
         self.last: Bar | None = None
         self.counts = Counts()
@@ -133,7 +137,10 @@ class Feed:
         for name, value in numbers.items():
             if value > LARGEST or 0 < value < 1.0 / LARGEST:
                 raise BarError(f"{name} is out of range")
-        return Bar(time - time % self.interval_ms, **numbers)  # type: ignore[arg-type]
+        time -= time % self.interval_ms
+        if time + self.interval_ms > self.clock() + min(CLOCK_SKEW_MS, self.interval_ms // 2):
+            raise BarError(f"the bar of {time_text(time)} is not closed yet")
+        return Bar(time, **numbers)  # type: ignore[arg-type]
 
 
 def _number(name: str, value: object) -> float:

@@ -16,6 +16,7 @@ class Exchange(Protocol):
     """What `from_exchange` needs; see `labelsearch.market.fetching.exchange.Exchange`."""
 
     interval_ms: int
+    broken: int  # candles that broke a rule and were left out so far
 
     def closed_since(self, start_ms: int) -> Bars | None:
         """Closed bars that start at a time or later."""
@@ -60,9 +61,10 @@ def from_exchange(
     delay_s : float
         Seconds to wait after a close before the first request, and between requests for a bar that is not there yet.
     failures : tuple of exception types
-        Reported by ``tell`` and followed by another attempt after half a minute; they do not end the session.
+        Reported by ``tell``, as broken candles are, and followed by another attempt after half a minute; they do not
+        end the session.
     """
-    step = exchange.interval_ms
+    step, broken = exchange.interval_ms, exchange.broken
     while True:
         due = (after_ms + 2 * step) / 1000.0 + delay_s
         # wait no longer than one bar, so that a wrong clock cannot make the session miss bars
@@ -73,6 +75,9 @@ def from_exchange(
             tell(str(error))
             sleep(PAUSE_S)
             continue
+        if exchange.broken > broken:
+            tell(f"{exchange.broken - broken} broken candles of the exchange are left out")
+            broken = exchange.broken
         for bar in bars_in(found) if found is not None else ():
             yield bar
             after_ms = max(after_ms, bar.open_time)

@@ -161,6 +161,8 @@ def test_an_exchange_warms_up_and_goes_on(bundle_folder, bundle, history, monkey
             assert np.all(np.diff(whole.open_time) == 60_000)
             return whole.between(start_ms, stop_ms // 60_000 * 60_000)
 
+        broken = 0
+
         def closed_since(self, start_ms):
             now[0] += 60_000
             found = self.bars(start_ms, now[0])

@@ -32,6 +32,18 @@ def test_times_as_they_are_written(time):
     assert bar.open_time == T0
 
 
+def test_a_bar_that_is_not_closed_is_dropped():
+    clock = [T0 + 65_000]
+    feed = Feed(60_000, clock=lambda: clock[0])
+    assert len(arrive(feed, 0)) == 1
+    for minute in (1, 60, 1440):
+        assert arrive(feed, minute) == []
+        assert "is not closed yet" in feed.notice
+    clock[0] = T0 + 95_000  # a clock that is half a minute behind
+    assert len(arrive(feed, 1)) == 1
+    assert feed.counts == Counts(taken=2, refused=3)
+
+
 def test_missing_bars_are_filled_with_the_last_close():
     feed = Feed(60_000)
     arrive(feed, 0)

@@ -288,6 +288,8 @@ class FakeExchange:
     def sleep(self, seconds):
         self.now += seconds
 
+    broken = 0
+
     def closed_since(self, start_ms):
         self.asked += 1
         stop = int(self.now * 1000) // 60_000 * 60_000

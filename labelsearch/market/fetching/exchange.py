@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
 
-from labelsearch.market.bars import Bars
+from labelsearch.market.bars import Bars, number_columns, without_rounding
 from labelsearch.market.fetching.download import TRIES, FetchError, backoff
 from labelsearch.market.fetching.inflow import Fetched, Inflow, Progress, find_holes, no_bars
 from labelsearch.market.names import ARCHIVE_COLUMNS
-from labelsearch.market.rules import OPTIONAL, REQUIRED, BarError
+from labelsearch.market.rules import OPTIONAL, REQUIRED, BarError, faults
 from labelsearch.market.store import Store
 from labelsearch.market.times import DAY_MS, interval_name, time_text
 
@@ -68,6 +69,7 @@ class Exchange:
             near = difflib.get_close_matches(name, ccxt.exchanges, n=1)
             raise BarError(f"ccxt has no exchange {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
         self.name, self.symbol, self.interval_ms = name, symbol, interval_ms
+        self.broken = 0  # candles left out so far
         self._sleep = sleep
         self._ccxt = getattr(ccxt, name)({"enableRateLimit": True, "timeout": _TIMEOUT_MS, **(options or {})})
         self._interval = self._known_interval()
@@ -90,21 +92,29 @@ class Exchange:
     def bars(self, start_ms: int, stop_ms: int | None = None) -> Bars:
         """The bars that start in [start_ms, stop_ms) and are closed by the clock of the exchange, perhaps none.
 
-        Many exchanges provide recent bars only. `FetchError` also for bars that break a rule.
+        Many exchanges provide recent bars only. Candles that break a rule are left out and counted in `broken`.
         """
         step = self.interval_ms
         start_ms = -(-start_ms // step) * step
         closed_ms = self.clock_ms() // step * step
         stop_ms = closed_ms if stop_ms is None else min(stop_ms, closed_ms)
-        rows: list[list] = []
+        rows: dict[int, list] = {}
         since = start_ms
+        checked = 0  # start of a gap that was asked for again
         while since < stop_ms:
-            page = self._rows_from(since)
-            rows += [row for row in page if start_ms <= row[0] < stop_ms]
-            last = max((int(row[0]) for row in page), default=0)
-            # a page without new bars: no trades in this range, or the exchange does not go back so far
-            since = last - last % step + step if last >= since else since + self._page * step
-        return self._checked(rows)
+            page = {int(row[0]): row for row in self._rows_from(since) if start_ms <= row[0] < stop_ms}
+            rows |= page  # of two candles for one time, that of the later request
+            times = sorted(time for time in page if time >= since)
+            if not times:  # no trades in this range, or the exchange does not go back so far
+                since += self._page * step
+                continue
+            resume = times[-1] - times[-1] % step + step
+            before = times[-2] - times[-2] % step + step if len(times) > 1 else since
+            # a candle far after all others may be dated wrongly: what lies between is asked for once more
+            if times[-1] - times[-1] % step > before > checked:
+                resume = checked = before
+            since = resume
+        return self._checked(list(rows.values()))
 
     def closed_since(self, start_ms: int) -> Bars | None:
         """The closed bars that start at ``start_ms`` or later; None if there is none yet."""
@@ -122,7 +132,7 @@ class Exchange:
         klines = self._call(what, self._ccxt.publicGetKlines, request)
         try:
             named = [dict(zip(ARCHIVE_COLUMNS, row, strict=True)) for row in klines]
-            rows = [[int(row["open_time"]), *(float(row[c]) for c in _KLINE_COLUMNS[1:])] for row in named]
+            rows = [[int(row["open_time"]), *(_float(row[c]) for c in _KLINE_COLUMNS[1:])] for row in named]
         except (TypeError, ValueError):
             rows = None
         if rows is None or not isinstance(klines, list):
@@ -130,12 +140,19 @@ class Exchange:
         return rows
 
     def _checked(self, rows: list[list]) -> Bars:
-        """Rows as bars in time order; of two rows for one bar, that on the grid."""
+        """Rows as bars in time order, without broken ones; of two rows for one bar, that on the grid."""
         if not rows:
             return no_bars(self.symbol, self.interval_ms)
         frame = pd.DataFrame(rows, columns=list(_KLINE_COLUMNS[: len(rows[0])])).sort_values("open_time", kind="stable")
         floored = frame["open_time"] // self.interval_ms
         frame = frame[~floored.duplicated()].reset_index(drop=True)
+        broken = np.zeros(len(frame), dtype=np.bool_)
+        for fault in faults(without_rounding(number_columns(frame))):
+            broken |= fault.rows
+        self.broken += int(broken.sum())
+        if broken.all():
+            return no_bars(self.symbol, self.interval_ms)
+        frame = frame[~broken].reset_index(drop=True)
         try:
             return Bars.from_frame(frame, self.symbol, self.interval_ms, f"{self.name} {self.symbol}")
         except BarError as error:
@@ -207,7 +224,9 @@ def fetch_exchange(
             progress("pages", len(tasks), len(tasks))
     finally:
         inflow.flush()
-    return inflow.finish()
+    fetched = inflow.finish()
+    fetched.broken = exchange.broken
+    return fetched
 
 
 def _pages(inflow: Inflow, start_ms: int, stop_ms: int) -> list[tuple[int, int]]:
@@ -223,6 +242,11 @@ def _pages(inflow: Inflow, start_ms: int, stop_ms: int) -> list[tuple[int, int]]
 def stored_name(symbol: str) -> str:
     """Name in the store: ``BTCUSDT`` for ``BTC/USDT``, ``BTCUSDT_USDT`` for ``BTC/USDT:USDT``."""
     return symbol.replace("/", "").replace(":", "_")
+
+
+def _float(value: str | float | None) -> float:
+    """A number as an exchange sends it; some send candles without prices."""
+    return float("nan") if value is None else float(value)
 
 
 def _short(error: Exception, length: int = 300) -> str:

@@ -35,6 +35,7 @@ class Fetched:
     added: int = 0  # bars new to the store
     present: int = 0  # bars of the range that were stored before
     differing: int = 0  # bars of a second archive file of the same day that differ from the first file, which is used
+    broken: int = 0  # candles of an exchange that break a rule, left out
     refused: list[str] = field(default_factory=list)  # invalid archive files, with the reason
     holes: tuple[Gap, ...] = ()  # missing bars of the range, its ends included, longest first
 

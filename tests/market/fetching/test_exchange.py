@@ -238,11 +238,39 @@ def test_faults_that_stay(api: Api) -> None:
     assert len(api.faults) == 20 - TRIES
 
 
-def test_broken_bars_are_no_bars(api: Api) -> None:
+@pytest.mark.parametrize("broken", ["5", None, "0", "-1", "1e400"])
+def test_broken_candles_are_left_out_and_counted(api: Api, monkeypatch: pytest.MonkeyPatch, broken: str | None) -> None:
+    genuine = api.klines
+
+    def klines(query: dict[str, list[str]]) -> list[list]:
+        return [[*row[:1], broken, *row[2:]] if row[0] == START + 3 * MINUTE else row for row in genuine(query)]
+
+    monkeypatch.setattr(api, "klines", klines)
     exchange = connect(api)
-    api.faults = [json.dumps([[START, "5", "4", "3", "3.5", "1", START + 59_999, "0", 1, "0", "0", "0"]]).encode()]
-    with pytest.raises(FetchError, match="binance BTC/USDT: row 1: open is outside"):
-        exchange.bars(START, START + MINUTE)
+    got = exchange.bars(START, START + 10 * MINUTE)
+    assert ((got.open_time - START) // MINUTE).tolist() == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    assert exchange.broken == 1
+    assert len(exchange.bars(START + 3 * MINUTE, START + 4 * MINUTE)) == 0
+    assert exchange.broken == 2
+
+
+@pytest.mark.parametrize("days", [3, 1, -1])
+def test_a_candle_of_another_day_ends_nothing(api: Api, monkeypatch: pytest.MonkeyPatch, days: int) -> None:
+    """A page of 500 minutes with a candle dated days later: what lies between is fetched."""
+    genuine, spoilt = api.klines, START + 400 * MINUTE
+    api.largest_page = 500
+
+    def klines(query: dict[str, list[str]]) -> list[list]:
+        rows = genuine(query)
+        return [
+            [row[0] + days * DAY_MS, *row[1:]] if row[0] == spoilt and row[0] != rows[0][0] else row for row in rows
+        ]
+
+    monkeypatch.setattr(api, "klines", klines)
+    got = connect(api).bars(START, START + 3000 * MINUTE)
+    missing = set(range(3000)) - set(((got.open_time - START) // MINUTE).tolist())
+    assert missing <= {400}
+    assert len(api.asked) < 15
 
 
 @pytest.mark.parametrize(
