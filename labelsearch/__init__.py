@@ -7,9 +7,12 @@ are their settings, what they return, and the types of their attributes. All are
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from labelsearch.compiled import ensure_cache
 from labelsearch.errors import InputError, LabelsearchError
 
 __version__ = "0.2.0"
+
+ensure_cache()  # before any module with kernels is imported
 
 _HOMES = {
     "feature_space.feature_set": ("Feature", "FeatureSet"),

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # the floors from the ground up; a room imports itself and rooms of the floors below it
 FLOORS = (
-    ("labelsearch.errors",),
+    ("labelsearch.errors", "labelsearch.compiled"),
     ("labelsearch.market", "labelsearch.registry"),
     ("feature_space", "labelsearch.labels", "strategies", "labelsearch.engine"),
     ("labelsearch.classifiers",),

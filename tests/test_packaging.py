@@ -1,5 +1,7 @@
 """The wheel ships three packages and nothing else, and its command runs in a clean environment."""
 
+import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -44,3 +46,17 @@ def test_console_script_in_a_clean_environment(wheel, tmp_path):
     )
     assert result.returncode == 0, result.stderr
     assert "ensembles" in result.stdout
+
+
+def test_a_read_only_install_without_a_home(tmp_path):
+    """Nothing can be kept beside the package or in the user's cache: commands work, and say so in one line."""
+    for package in ("labelsearch", "feature_space", "strategies"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+        for folder in [tmp_path / package, *(p for p in (tmp_path / package).rglob("*") if p.is_dir())]:
+            (folder / "__pycache__").touch()  # a file in its place: not even the superuser can write there
+    without = {"HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null/cache", "NUMBA_CACHE_DIR": ""}
+    command = [sys.executable, "-c", "from feature_space.kernels import rolling_sum_nb; import numpy as np;"
+               "print(rolling_sum_nb(np.ones(3), 2)[-1])"]  # fmt: skip
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, **without})
+    assert result.stdout.split() == ["2.0"], result.stderr
+    assert result.stderr.splitlines() == ["compiled kernels are not kept: set NUMBA_CACHE_DIR to a folder for them"]

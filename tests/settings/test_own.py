@@ -1,6 +1,7 @@
 """The user's own files: nothing is executed before it must be, each entry is proved, and all six kinds work."""
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -368,3 +369,50 @@ def test_two_experiments_in_turn_keep_to_their_own_files(tmp_path):
 def test_kinds_that_are_no_text_are_refused(data):
     with pytest.raises(ExperimentError, match="kind"):
         Experiment.from_dict(data)
+
+
+CACHED = """
+import numpy as np
+from numba import njit
+from feature_space.indicators import Indicator
+
+@njit(cache=True)
+def step_nb(x, k):
+    out = np.zeros(x.size)
+    for i in range(k, x.size):
+        out[i] = x[i] - x[i - k]
+    return out
+
+@njit(cache=True)
+def own_nb(x, k):
+    return step_nb(x, k)
+
+INDICATORS = [Indicator("own_step", "step", "momentum", {"k": (2, 20)}, ("log_return",), own_nb, lambda k: k + 1)]
+"""
+
+
+@pytest.mark.slow
+def test_a_kernel_that_is_kept_works_in_later_processes_and_workers(tmp_path):
+    (tmp_path / "mine.py").write_text(CACHED)
+    program = """
+import numpy as np
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from functools import partial
+from labelsearch.settings.own import activate, active
+
+def work(n):
+    from feature_space.indicators import BY_NAME
+    return float(BY_NAME.find("own_step").kernel(np.arange(float(n)), 2)[-1])
+
+if __name__ == "__main__":
+    activate(["mine.py"])
+    start = partial(activate, ["mine.py"], proved=active())
+    with ProcessPoolExecutor(2, get_context("spawn"), start) as pool:
+        print(work(9), *pool.map(work, [7, 8, 9]))
+"""
+    (tmp_path / "program.py").write_text(program)
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True)
+        assert done.stdout.split() == ["2.0"] * 4, done.stderr
+    assert list(tmp_path.glob("__pycache__/*.nbi"))
