@@ -13,6 +13,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from feature_space import FeatureError
+from labelsearch.compiled import threaded
 
 ROWS = 128  # bars of the first set that one task compares with the whole second set
 COLUMNS = 512  # bars of the second set at a time: distances and features of a tile stay in the nearest cache
@@ -97,7 +98,7 @@ def all_pairs(left: NDArray[np.floating], right: NDArray[np.floating]) -> Histog
     if left.shape[1] != right.shape[1]:
         raise ValueError(f"the sets have {left.shape[1]} and {right.shape[1]} features")
     width = (1 << SHIFT) * 2.0 / n_steps(left.shape[1])
-    return Histogram(count_pairs_nb(quantise(left), quantise(right)), width)
+    return Histogram(threaded(count_pairs_nb)(quantise(left), quantise(right)), width)
 
 
 def cross_class(matrix: NDArray[np.floating], classes: NDArray[np.int8]) -> Histogram:
@@ -122,5 +123,5 @@ def cross_class(matrix: NDArray[np.floating], classes: NDArray[np.int8]) -> Hist
     counts = np.zeros(N_BINS, dtype=np.int64)
     for i, small in enumerate(sets):
         for large in sets[i + 1 :]:
-            counts += count_pairs_nb(small, large)
+            counts += threaded(count_pairs_nb)(small, large)
     return Histogram(counts, (1 << SHIFT) * 2.0 / n_steps(matrix.shape[1]))

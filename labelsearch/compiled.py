@@ -1,7 +1,12 @@
-"""A place for compiled kernels where neither the package nor the user has one."""
+"""What compiled kernels need of the machine: a place to be kept, and threads that work."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+_state = {"used": False, "lost": False}  # threads were started here; were started before this process was forked
+_without_threads: dict[Any, Callable[..., Any]] = {}
 
 
 def ensure_cache() -> None:
@@ -34,3 +39,28 @@ def _writable(folder: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def threaded(kernel: Any) -> Callable[..., Any]:
+    """A parallel kernel to call; in a forked process a version without threads, of the same bits.
+
+    Threads do not survive a fork: in the child of a process that has run a parallel kernel, another would wait for
+    them for ever. The version without threads is compiled when it is first needed.
+    """
+    if not _state["lost"]:
+        _state["used"] = True
+        return kernel
+    if kernel not in _without_threads:
+        from numba import njit
+
+        options = {name: value for name, value in kernel.targetoptions.items() if name in ("error_model", "nogil")}
+        _without_threads[kernel] = njit(**options)(kernel.py_func)
+    return _without_threads[kernel]
+
+
+def _after_fork() -> None:
+    _state["lost"] = _state["used"]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

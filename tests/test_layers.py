@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # the floors from the ground up; a room imports itself and rooms of the floors below it
 FLOORS = (
-    ("labelsearch.errors", "labelsearch.compiled"),
+    ("labelsearch.compiled",),
+    ("labelsearch.errors",),
     ("labelsearch.market", "labelsearch.registry"),
     ("feature_space", "labelsearch.labels", "strategies", "labelsearch.engine"),
     ("labelsearch.classifiers",),
@@ -24,7 +25,7 @@ FLOORS = (
 )
 # rooms that know nothing of what lies below them, but for the base of all errors and of registries
 ALONE = ("labelsearch.market", "feature_space", "labelsearch.labels", "strategies", "labelsearch.engine")
-BASES = ("labelsearch.errors", "labelsearch.registry")
+BASES = ("labelsearch.errors", "labelsearch.registry", "labelsearch.compiled")
 # nothing of a run is known where a bundle is followed
 NOT_BELOW = {
     "labelsearch.live": {"labelsearch.engine", "labelsearch.stages", "labelsearch.studies"},

@@ -16,6 +16,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from labelsearch.classifiers.kinds import N_CLASSES, weight_files
+from labelsearch.compiled import threaded
 
 LANES = 32  # rows side by side
 ALONE = 4  # up to this many rows, each is computed by itself
@@ -87,7 +88,7 @@ class Perceptron(NamedTuple):
         if len(index) <= ALONE:
             alone_nb(features, index, self.turned, *self[2:], out)
         else:
-            forward_nb(features, index, self.flat, *self[2:], out)
+            threaded(forward_nb)(features, index, self.flat, *self[2:], out)
         return out
 
 

@@ -195,7 +195,7 @@ class Experiment:
     def load(cls, path: str | Path) -> "Experiment":
         """Read an experiment file; raises `ExperimentError` as one line."""
         try:
-            data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+            data = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
         except FileNotFoundError:
             raise ExperimentError(f"{path}: no such file") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

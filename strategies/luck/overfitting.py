@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, prange
 
+from labelsearch.compiled import threaded
 from strategies.search.score import PaperScore, Record, Score, paper_score
 from strategies.trade.equity_grid import EquityGrid
 
@@ -134,7 +135,9 @@ def cross_validate(blocks: BlockSums) -> Overfitting:
     score = blocks.score
     if score is None or type(score) is PaperScore:
         options = () if score is None else (score.target_trades, score.target_position_pct, score.position_weight)
-        splits_nb(blocks.sums, blocks.length, blocks.statistic, np.array([blocks.months, *options]), member, found)
+        threaded(splits_nb)(
+            blocks.sums, blocks.length, blocks.statistic, np.array([blocks.months, *options]), member, found
+        )
     else:
         splits(blocks, score, member, found)
     rank, inside, outside = found

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, prange
 
+from labelsearch.compiled import threaded
 from strategies.trade.rules import HALF, LOGISTIC, TradingRules
 from strategies.trade.window import TradingWindow
 
@@ -292,4 +293,4 @@ def simulate_nb(
     if params.shape[0] <= LANES or params.shape[0] * window.close.shape[0] <= SERIAL:
         simulate_serial_nb(params, state, window, rules, paths)
     else:
-        simulate_parallel_nb(params, state, window, rules, paths)
+        threaded(simulate_parallel_nb)(params, state, window, rules, paths)

@@ -127,3 +127,9 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ExperimentError, match="not TOML"):
         Experiment.load(tmp_path / "bytes.toml")
+
+
+def test_a_mark_of_the_byte_order_is_no_part_of_the_text(tmp_path):
+    path = tmp_path / "marked.toml"
+    path.write_text(preset("quick").to_toml(), encoding="utf-8-sig")
+    assert Experiment.load(path) == preset("quick")

@@ -1,4 +1,6 @@
 import itertools
+import multiprocessing
+import os
 
 import numba
 import numpy as np
@@ -307,3 +309,17 @@ def test_bad_input_is_refused(make, market):
         simulate(params, market, RULES, initial_state(3))
     with pytest.raises(ValueError, match="cash"):
         initial_state(2, 0.0)
+
+
+def equity_in_child(window: TradingWindow, params: np.ndarray) -> bytes:
+    return simulate(params, window, RULES).equity.tobytes()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_forked_process_does_not_wait_for_threads(make):
+    """After a parallel simulation here, one in a forked pool ends, with the same bits."""
+    m, params = make[0](36, 900), make[1](37, 200)
+    wanted = equity_in_child(m, params)
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        found = [pool.apply_async(equity_in_child, (m, params)) for _ in range(2)]
+        assert [each.get(timeout=240) for each in found] == [wanted] * 2
