@@ -67,7 +67,7 @@ def tiny_experiment():
             "separation": {"n_pairs": 4000, "n_values": 4, "n_restarts": 1},
             "network": {"n_neutral": 5000, "n_trials": 2, "max_epochs": 3, "batch_size": 1024, "n_seeds": 1},
             "search": {"n_strategies": 300, "island_size": 240},
-            "tiers": {"sizes": [20, 5], "n_shifts": 99},
+            "tiers": {"sizes": [20, 5]},
             "null": {"repeats": 2, "n_strategies": 40},
             "label": [
                 {"kind": "threshold", "theta": 0.003, "horizon": 5},

@@ -8,7 +8,7 @@ from strategies.luck.superior_ability import SuperiorAbility
 
 @dataclass(frozen=True)
 class RankInterval:
-    """Spearman's rho of past score and future return over n strategies, with a 95% interval over blocks of days.
+    """Spearman's rho of past score and future return over n strategies, and its range over resampled blocks of days.
 
     It has no p-value: near-duplicates hold little more evidence than one of them, so a naive one is far too small.
     """
@@ -41,11 +41,12 @@ class TierSharpe:
 
 @dataclass(frozen=True)
 class Deflated:
-    """Deflated Sharpe ratio three ways, from the strictest to the mildest.
+    """Deflated Sharpe ratio three ways.
 
     ``all``: the published formula with every try counted. ``different``: as many tries as there are different
-    strategies. ``luck``: these, and the tries' ratios as far apart as chance alone puts them, 1 / (days - 1): losses to
-    fees, which spread them further, do not count as luck.
+    strategies, and a variance of their ratios no smaller than that of chance, 1 / (days - 1): correlation lowers the
+    variance of the tries, and is paid for by their number already. ``luck``: as many, and the variance of chance alone:
+    losses to fees, which spread the ratios further, do not count as luck. It is never below ``different``.
     """
 
     all: float
@@ -64,15 +65,16 @@ class SharpeBelief:
 
     def deflated(self, n_trials: int) -> dict[int, Deflated]:
         """By tier, with ``n_trials`` tries in all; tiers with fewer than two days are left out."""
-        return {
-            size: Deflated(
-                deflated_sharpe(tier.moments, n_trials, self.variance),
-                deflated_sharpe(tier.moments, self.n_effective, self.variance),
-                deflated_sharpe(tier.moments, self.n_effective, 1.0 / (tier.moments.n - 1)),
-            )
-            for size, tier in self.tiers.items()
-            if tier.moments.n > 1
-        }
+        found = {}
+        for size, tier in self.tiers.items():
+            moments, chance = tier.moments, 1.0 / max(tier.moments.n - 1, 1)
+            if moments.n > 1:
+                found[size] = Deflated(
+                    deflated_sharpe(moments, n_trials, self.variance),
+                    deflated_sharpe(moments, self.n_effective, max(self.variance, chance)),
+                    deflated_sharpe(moments, self.n_effective, chance),
+                )
+        return found
 
 
 @dataclass(frozen=True)

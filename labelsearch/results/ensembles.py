@@ -14,6 +14,7 @@ from labelsearch.results.belief import Belief
 from labelsearch.results.codec import OnDisk
 from labelsearch.results.outputs import WINDOWS
 from labelsearch.results.record import Record, apart
+from strategies.luck.placebo import Placebo
 from strategies.tiers.metrics import Metrics
 
 MARKET = "buy and hold"
@@ -87,14 +88,6 @@ class RankOrder:
 
 
 @dataclass(frozen=True)
-class PlaceboTest:
-    """Share of circular shifts of the outputs under which a tier does as well, by size of the tier."""
-
-    n_shifts: int
-    p_value: dict[int, float]
-
-
-@dataclass(frozen=True)
 class TierCapital:
     """How capital is shared out among the members of a tier after past.
 
@@ -120,7 +113,7 @@ class Ensembles(Record):
     rows : tuple of AccountRow
         Past first.
     ranks : RankOrder
-    placebo : PlaceboTest
+    placebo : Placebo
     verdict : str
     belief : Belief
     future : DataFrame
@@ -136,7 +129,7 @@ class Ensembles(Record):
     n_strategies: int
     rows: tuple[AccountRow, ...]
     ranks: RankOrder
-    placebo: PlaceboTest
+    placebo: Placebo
     verdict: str
     belief: Belief
     future: pd.DataFrame = apart("future.parquet")

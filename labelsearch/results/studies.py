@@ -18,13 +18,17 @@ from strategies.tiers.metrics import Metrics
 
 @dataclass(frozen=True)
 class NullStatistic:
-    """One figure with the real timing, and its values on shifted outputs, sorted."""
+    """One figure with the real timing, and its values on shifted outputs, sorted.
+
+    Only a studentised figure has a p-value: shifted outputs do not know volatility either, and where the real ones do,
+    other figures have a wider spread than shifted ones show.
+    """
 
     name: str
     unit: str
     real: float
     shifted: tuple[float, ...]
-    p_value: float
+    p_value: float | None
 
 
 @dataclass(frozen=True)

@@ -231,12 +231,10 @@ class Tiers:
     sizes: tuple[int, ...] = option((100, 20, 10, 5), "strategies in each tier")
     ranking: str = option("score", f"best on past by one of {', '.join(RANKINGS)}, or your own")
     capital: str = option("equal", f"shared out by one of {', '.join(CAPITAL_RULES)}, or your own")
-    n_shifts: int = option(199, "circular shifts of the outputs behind the placebo p-value")
 
     def __post_init__(self) -> None:
         if not self.sizes or min(self.sizes) < 1 or len(set(self.sizes)) != len(self.sizes):
             raise ExperimentError("sizes must be different positive numbers")
-        _positive(n_shifts=self.n_shifts)
 
     def check_names(self) -> None:
         """Raise `ExperimentError` for a ranking or a rule that is not known."""

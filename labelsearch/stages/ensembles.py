@@ -16,7 +16,6 @@ from labelsearch.results.ensembles import (
     AccountRow,
     Curves,
     Ensembles,
-    PlaceboTest,
     RankOrder,
     TierCapital,
     tier_name,
@@ -27,7 +26,7 @@ from labelsearch.settings.sections import Tiers
 from labelsearch.stages.belief import WindowDays, judge_belief
 from labelsearch.stages.search import TradingInputs
 from labelsearch.stages.seeds import Seeds
-from strategies.luck.placebo import placebo_shift, verdict
+from strategies.luck.placebo import placebo, verdict
 from strategies.luck.resample import rank_correlation
 from strategies.search.problem import SearchProblem, evaluate_population
 from strategies.tiers import baselines
@@ -192,14 +191,7 @@ def run(inputs: EnsembleInputs, work: Work) -> Ensembles:
     future_accounts = judge.accounts("future")
     work.progress(3, 5)
     choice = judge.choice
-    placebo = placebo_shift(
-        choice.params,
-        future.window,
-        future.rules,
-        sizes=settings.descending,
-        n_shifts=settings.n_shifts,
-        seed=inputs.seeds("placebo"),
-    )
+    timing = placebo(choice.params, future.window, future.rules, settings.descending)
     work.progress(4, 5)
     days = {"past": judge.past_days, "future": WindowDays.of(future, judge.strategies.params)}
     belief = judge_belief(judge.problems, days, judge.strategies, choice.members, inputs.seeds)
@@ -211,8 +203,8 @@ def run(inputs: EnsembleInputs, work: Work) -> Ensembles:
         n_strategies=len(judge.strategies.frame),
         rows=judge.rows("past", past_accounts) + judge.rows("future", future_accounts),
         ranks=rank_order(judge.strategies.score, later["monthly_return_pct"]),
-        placebo=PlaceboTest(settings.n_shifts, dict(placebo.p_value)),
-        verdict=verdict(placebo.p_value),
+        placebo=timing,
+        verdict=verdict(timing.adjusted),
         belief=belief,
         future=pd.DataFrame(later),
         curves={

@@ -98,7 +98,6 @@ class RunValues(Mapping[str, object]):
         share = 1.0 - self.experiment.windows.validation_share
         return train.start + int((train.stop - train.start) * share)
 
-    interval_ms = property(lambda self: self.experiment.data.interval_ms)
     normalisation = property(lambda self: self.experiment.feature_space.normaliser())
     candidates = property(lambda self: self.experiment.feature_space.chosen())
     warm_up = property(lambda self: warm_up_of(self.candidates, self.normalisation))

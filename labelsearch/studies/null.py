@@ -13,7 +13,6 @@ import numpy as np
 from labelsearch.engine.files import Files
 from labelsearch.engine.looks import Stretch
 from labelsearch.engine.stage import Stage, Work
-from labelsearch.labels.spans import DAY_MS
 from labelsearch.results.codec import json_bytes, parse
 from labelsearch.results.ensembles import tier_name
 from labelsearch.results.outputs import WINDOWS
@@ -27,8 +26,8 @@ from strategies.search.islands import SearchSettings
 from strategies.search.problem import SearchProblem
 from strategies.tiers.null import Found, search_and_judge
 
-MIN_SHIFT_DAYS = 10  # where the window is long enough: outputs forget within days
 FOUND = "found.json"
+TIMING = "standard errors"
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,6 @@ class NullInputs(TradingInputs):
     n_strategies: int
     tiers: Tiers
     search_settings: SearchSettings
-    interval_ms: int
     future_stretch: Stretch
     seeds: Seeds
 
@@ -71,9 +69,7 @@ def null_unit(task: Shifts, shared: NullProblem) -> Files:
 
 def _shifts(inputs: NullInputs, window: str) -> list[int]:
     n_bars = len(inputs.outputs.value.window(window).close)
-    days = round(MIN_SHIFT_DAYS * DAY_MS / inputs.interval_ms)
-    shifts = draw_shifts(n_bars, inputs.repeats, inputs.seeds("null", window), min(days, n_bars // 3))
-    return [0, *shifts.tolist()]
+    return [0, *draw_shifts(n_bars, inputs.repeats, inputs.seeds("null", window)).tolist()]
 
 
 def run(inputs: NullInputs, work: Work) -> NullResult:
@@ -105,13 +101,14 @@ def run(inputs: NullInputs, work: Work) -> NullResult:
 def _statistics(found: list[Found], sizes: tuple[int, ...]) -> tuple[NullStatistic, ...]:
     values: Mapping[tuple[str, str], list[float]] = {
         ("best past score", "%"): [entry.best_score for entry in found],
-        **{
-            (f"{tier_name(n)} future return", "% a month"): [entry.tier_return_pct[n] for entry in found] for n in sizes
-        },
+        (f"{tier_name(min(sizes))} past timing", TIMING): [entry.past_timing for entry in found],
+        **{(f"{tier_name(n)} future timing", TIMING): [entry.tier_timing[n] for entry in found] for n in sizes},
         ("rank correlation", ""): [entry.rank_correlation for entry in found],
     }
     return tuple(
-        NullStatistic(name, unit, real, tuple(sorted(shifted)), p_value(real, np.array(shifted)))
+        NullStatistic(
+            name, unit, real, tuple(sorted(shifted)), p_value(real, np.array(shifted)) if unit == TIMING else None
+        )
         for (name, unit), (real, *shifted) in values.items()
     )
 

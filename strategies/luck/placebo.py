@@ -1,8 +1,15 @@
-"""Placebo of the timing: the same strategies on outputs shifted against the prices.
+"""Placebo of the timing: the positions of chosen tiers against the returns of other times.
 
-A circular shift keeps the outputs' values, order and dependence, and the prices; only what the outputs know of the
-prices is gone. The placebo is ours. It is valid for strategies that were not chosen on the window it is run on: run it
-on the future window. On the window they were chosen on, the choice itself makes p small.
+A circular shift of positions against prices keeps the values, order and dependence of both; every relation in time
+between them is gone, and so is knowledge of volatility. A position that is large when prices move much has a wider
+spread of returns than a shifted one, whether or not it knows their direction. So the sum of returns earned is divided
+by its own standard error (studentised), which keeps its spread at 1 with and without that knowledge. All shifts are
+used, short ones too: shifts that leave out the neighbourhood of the real timing are not exchangeable with it where
+positions remember for long.
+
+Costs stay outside: the same positions cost the same at any time. That a permutation test needs a studentised statistic
+where variances differ is Janssen 1997; its use for shifts is ours. It is valid for strategies that were not
+chosen on the window it is run on: run it on the future window.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,39 +19,21 @@ import numpy as np
 
 from strategies import StrategyError
 from strategies.trade.rules import TradingRules
-from strategies.trade.simulate import final_value, simulate
+from strategies.trade.simulate import simulate_paths
 from strategies.trade.window import TradingWindow
 
 LEVEL = 0.05
+GROUP = 32  # strategies whose paths are held in memory at once: one group of the simulator's lanes
+TIE = 1e-9  # statistics, of standard deviation 1, that differ by less count as equal: rounding of the transform
 
 
 class Placebo(NamedTuple):
-    """Ensemble log returns per tier: with the real timing, and with each shift."""
+    """Timing statistic of each tier, its own p-value, and the p-value adjusted for the number of tiers."""
 
-    shifts: np.ndarray  # (n_shifts,) bars
-    real: dict[int, float]
-    null: dict[int, np.ndarray]  # (n_shifts,) each
+    n_shifts: int  # the real timing not counted
+    statistic: dict[int, float]
     p_value: dict[int, float]
-
-
-def shift_floor(n_bars: int, least: int = 1) -> int:
-    """Shortest shift of a window, in bars, either way round: a tenth of it, or ``least`` if that is longer.
-
-    Raises
-    ------
-    StrategyError
-        If the window is too short to be shifted by so much.
-    """
-    floor = max(-(-n_bars // 10), least)
-    if 2 * floor > n_bars:
-        raise StrategyError(f"a window of {n_bars} bars cannot be shifted by {floor} or more either way")
-    return floor
-
-
-def draw_shifts(n_bars: int, n_shifts: int, seed: int, min_shift: int = 1) -> np.ndarray:
-    """Shifts (n_shifts,) in bars, drawn with replacement, no shorter than `shift_floor`; a longer list goes on."""
-    least = shift_floor(n_bars, min_shift)
-    return np.random.default_rng(seed).integers(least, n_bars - least + 1, n_shifts)
+    adjusted: dict[int, float]
 
 
 def p_value(real: float, null: np.ndarray) -> float:
@@ -52,71 +41,145 @@ def p_value(real: float, null: np.ndarray) -> float:
     return (1 + int((np.asarray(null) >= real).sum())) / (1 + len(null))
 
 
-def placebo_shift(
-    params: np.ndarray,
-    window: TradingWindow,
-    rules: TradingRules,
-    *,
-    sizes: Sequence[int],
-    n_shifts: int,
-    min_shift: int = 1,
-    seed: int,
-) -> Placebo:
-    """Shift the outputs in a circle against the prices, and trade the same strategies.
+def draw_shifts(n_bars: int, n_shifts: int, seed: int) -> np.ndarray:
+    """Shifts (n_shifts,) of 1 to ``n_bars - 1`` bars, drawn with replacement; a longer list goes on."""
+    return np.random.default_rng(seed).integers(1, n_bars, n_shifts)
 
-    The shifted outputs have the same values, order and dependence as the real ones, so the strategies want
-    the same positions as often; only what they know about the prices is gone.
+
+def timing_statistics(position: np.ndarray, returns: np.ndarray) -> np.ndarray:
+    """Studentised return of a position at every circular shift.
+
+    T_k = sum_t (a_(t-k) - mean a) r_t / sqrt(sum_t (a_(t-k) - mean a)^2 r_t^2), by fast Fourier transforms.
+
+    Parameters
+    ----------
+    position, returns : (T,) array
+        Share of equity held into each bar, and the return of the bar.
+
+    Returns
+    -------
+    (T,) array
+        By shift in bars, the real timing first; 0 where the position does not vary or nothing moves.
+    """
+    away = position - position.mean()
+    if np.ptp(position) <= 1e-12 or not returns.any():
+        return np.zeros(len(position))
+    earned = _circular(away, returns)
+    variance = _circular(away**2, returns**2)
+    # sums of squares that the transform rounds to nothing
+    floor = 1e-12 * (away @ away) * (returns @ returns) / len(returns)
+    return earned / np.sqrt(np.maximum(variance, floor))
+
+
+def _circular(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """sum_t a[t - k] b[t] for every circular shift k, (T,)."""
+    return np.fft.irfft(np.fft.rfft(b) * np.conj(np.fft.rfft(a)), len(a))
+
+
+def step_down(statistics: np.ndarray) -> np.ndarray:
+    """p-values adjusted for several tests by the joint distribution of their statistics.
+
+    From the largest statistic to the smallest, each is compared with the maximum, shift by shift, over itself and
+    the smaller ones (Westfall & Young 1993; Romano & Wolf 2005), so tests that agree hardly count as several.
+
+    Parameters
+    ----------
+    statistics : (K, n) array
+        By shift and test, the real ones in row 0.
+
+    Returns
+    -------
+    (n,) array
+        The chance of one or more p-values at or below a level is at most this level where no test has an effect.
+    """
+    order = np.argsort(-statistics[0], kind="stable")
+    adjusted, largest = np.empty(len(order)), np.full(len(statistics), -np.inf)
+    for test in order[::-1]:
+        largest = np.maximum(largest, statistics[:, test])
+        adjusted[test] = np.mean(largest >= statistics[0, test] - TIE)
+    adjusted[order] = np.maximum.accumulate(adjusted[order])
+    return adjusted
+
+
+def positions_held(params: np.ndarray, window: TradingWindow, rules: TradingRules, sizes: Sequence[int]) -> np.ndarray:
+    """Share of equity that tiers hold after the open of each bar, (T, n).
 
     Parameters
     ----------
     params : (S, K + 3) array
-        Strategies, best first: the tier of N is the first N rows.
+        Strategies, best first: the tier of N is the first N rows, with equal capital at the start.
     window, rules
         As for `strategies.trade.simulate.simulate`.
     sizes : sequence of int
-        Tiers to test; none larger than S.
-    n_shifts : int
-        Shifts drawn, without replacement.
-    min_shift : int
-        No shift is shorter than this many bars, either way round, nor than a tenth of the window.
-    seed : int
-        Of the shifts.
+        Of the n tiers.
+    """
+    held, equity = np.zeros(len(window.open)), np.zeros(len(window.open))
+    found, first = {}, 0
+    for size in sorted(set(sizes)):
+        while first < size:
+            stop = min(first + GROUP, size)
+            paths = simulate_paths(params[first:stop], window, rules)
+            value = paths.position * paths.equity
+            # what is held does not change between the open and the close
+            at_open = value * (window.open / window.close)[:, None]
+            held += at_open.sum(axis=1)
+            equity += (paths.equity - value + at_open).sum(axis=1)
+            first = stop
+        found[size] = np.divide(held, equity, out=np.zeros_like(held), where=equity > 0)
+    return np.column_stack([found[size] for size in sizes])
+
+
+def timing_of_tiers(params: np.ndarray, window: TradingWindow, rules: TradingRules, sizes: Sequence[int]) -> np.ndarray:
+    """`timing_statistics` of tiers, (T - 2, n), parameters as for `positions_held`.
+
+    The first bar after a fill is left out: the price of the fill may be a bid or an ask, and its way back to the
+    middle is a gain in a simulation only. What is known of one bar alone does not count therefore.
+
+    Raises
+    ------
+    StrategyError
+        If the window has fewer than four bars.
+    """
+    if len(window.open) < 4:
+        raise StrategyError(f"a window of {len(window.open)} bars is too short to be shifted, 4 are needed")
+    held = positions_held(params, window, rules, sizes)[:-2]
+    returns = window.open[2:] / window.open[1:-1] - 1.0
+    return np.column_stack([timing_statistics(column, returns) for column in held.T])
+
+
+def placebo(params: np.ndarray, window: TradingWindow, rules: TradingRules, sizes: Sequence[int]) -> Placebo:
+    """Test whether tiers hold more before prices rise than before they fall.
+
+    Parameters
+    ----------
+    params, window, rules, sizes
+        As for `positions_held`.
 
     Returns
     -------
     Placebo
-        With the `p_value` of each tier.
 
     Raises
     ------
     ValueError
-        If a tier is larger than S, or the window has fewer shifts than asked for.
+        If a tier is larger than S, or the window has fewer than four bars.
     """
     if not sizes or min(sizes) < 1 or max(sizes) > len(params):
         raise ValueError(f"tiers of {list(sizes)} cannot be taken from {len(params)} strategies")
-    n_bars = len(window.close)
-    least = shift_floor(n_bars, min_shift)
-    allowed = np.arange(least, n_bars - least + 1)
-    if not 1 <= n_shifts <= len(allowed):
-        raise ValueError(f"{n_shifts} shifts asked for, {len(allowed)} possible in {n_bars} bars")
-    shifts = np.random.default_rng(seed).choice(allowed, size=n_shifts, replace=False)
-    params = params[: max(sizes)]
+    table = timing_of_tiers(params, window, rules, sizes)
+    alone = [step_down(column[:, None])[0] for column in table.T]
 
-    def log_returns(shift: int) -> list[float]:
-        value = final_value(simulate(params, window.shifted(shift), rules))
-        return [float(np.log(np.maximum(value[:n].mean(), np.finfo(float).tiny))) for n in sizes]
+    def by_size(values: Sequence[float] | np.ndarray) -> dict[int, float]:
+        return dict(zip(sizes, map(float, values), strict=True))
 
-    real = dict(zip(sizes, log_returns(0), strict=True))
-    table = np.array([log_returns(int(shift)) for shift in shifts])
-    null = {n: table[:, i] for i, n in enumerate(sizes)}
-    return Placebo(shifts, real, null, {n: p_value(real[n], null[n]) for n in sizes})
+    return Placebo(len(table) - 1, by_size(table[0]), by_size(alone), by_size(step_down(table)))
 
 
-def verdict(p_values: Mapping[int, float]) -> str:
-    """``edge`` if the smallest p-value, times the number of tiers (Bonferroni), is at most 5%.
+def verdict(adjusted: Mapping[int, float]) -> str:
+    """``edge`` if the smallest p-value, adjusted for the number of tiers, is at most 5%.
 
     Otherwise ``no edge shown``. ValueError without p-values.
     """
-    if not p_values:
+    if not adjusted:
         raise ValueError("no p-values to judge")
-    return "edge" if min(p_values.values()) * len(p_values) <= LEVEL else "no edge shown"
+    return "edge" if min(adjusted.values()) <= LEVEL else "no edge shown"

@@ -32,7 +32,7 @@ def rank_interval(
     level: float = 0.95,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Interval of Spearman's rho of past score and future return, by circular blocks of future days.
+    """How far Spearman's rho of past score and future return depends on the days of the future, by circular blocks.
 
     Days are resampled, the same for all strategies. Resampling strategies would be wrong: they are
     near-duplicates that share the same market, so thousands of them hold little more than one of them does.
@@ -55,7 +55,9 @@ def rank_interval(
     Returns
     -------
     (float, float)
-        Percentiles. A resampled future has the noise of the real one on top, so the interval leans to 0.
+        Percentiles. They cover the correlation of this very future, not that of a true ranking, which the noise of
+        the future hides: a resampled future has it on top once more. Below 30 days the interval lies above 0 by luck
+        in more than 2.5% of cases.
 
     Raises
     ------

@@ -12,7 +12,9 @@ from optuna.trial import FrozenTrial
 class Hyperband(optuna.pruners.BasePruner):
     """The same decisions as ``optuna.pruners.HyperbandPruner``, which looks through the whole study for each.
 
-    It remembers what each rung has seen, so it serves one study in one process, from its first trial on.
+    It remembers what each rung has seen, so it serves one study in one process, from its first trial on. Optuna shows
+    a sampler only the trials of the bracket of the next trial if the pruner is its own; with this one a sampler that
+    reads the study (``tpe``) sees the trials of all brackets, as without a pruner.
 
     Parameters
     ----------

@@ -21,18 +21,24 @@ class RestartedCma(BaseSampler):
     """CMA-ES over a fixed box, a new start from a random point whenever it has come to rest.
 
     Trials may be asked for in any number before the first is told; a generation ends when ``population`` of them are.
-    A pruned trial counts with the last value it reported.
+    A pruned trial counts with the last value it reported; a failed one, or one that was not proposed here, does not.
+    A parameter that is fixed by others counts with the value it was given; one outside of the box is drawn at random.
 
     Parameters
     ----------
     distributions : mapping of str to FloatDistribution
-        The box; every trial is asked for all of it.
+        The box, without ``log`` or ``step``.
     seed : int
         The proposals follow from it and from the values told.
     population : int
         Trials a generation.
     spread : float
         First standard deviation, in widths of the box.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not a plain float.
     """
 
     def __init__(
@@ -45,11 +51,14 @@ class RestartedCma(BaseSampler):
         self.distributions = dict(distributions)
         self.population = population
         self.spread = spread
-        bounds = [(d.low, d.high) for d in self.distributions.values() if isinstance(d, FloatDistribution)]
-        if len(bounds) < len(self.distributions):
-            raise ValueError("CMA-ES searches float parameters only")
-        self._low, self._high = np.array(bounds).T
+        plain = [
+            d for d in self.distributions.values() if isinstance(d, FloatDistribution) and not d.log and d.step is None
+        ]
+        if len(plain) < len(self.distributions):
+            raise ValueError("CMA-ES searches float parameters without log or step only")
+        self._low, self._high = np.array([(d.low, d.high) for d in plain]).T
         self._rng = np.random.default_rng(seed)
+        self._others = RandomSampler(seed=seed)
         self._waiting: dict[int, tuple[int, np.ndarray]] = {}  # by trial number: start it belongs to, and point
         self._told: list[tuple[np.ndarray, float]] = []
         self.n_starts = 0
@@ -71,35 +80,66 @@ class RestartedCma(BaseSampler):
         )
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return self.distributions
+        return dict(self.distributions)  # callers take fixed parameters out of it
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
+        if len(study.directions) > 1:
+            raise ValueError("CMA-ES searches for one objective only")
         point = self._cma.ask()
         self._waiting[trial.number] = (self.n_starts, point)
+        values = self._values(point)
+        return {
+            name: values[name] if name in values else self.sample_independent(study, trial, name, distribution)
+            for name, distribution in search_space.items()
+        }
+
+    def _values(self, point: np.ndarray) -> dict[str, float]:
+        """Parameters at a point of the unit cube."""
         values = self._low + (self._high - self._low) * point
         return dict(zip(self.distributions, np.clip(values, self._low, self._high).tolist(), strict=True))
+
+    def _point(self, proposed: np.ndarray, params: Mapping[str, Any]) -> np.ndarray | None:
+        """Where a trial was evaluated in the unit cube; None if parameters are missing."""
+        if not params.keys() >= self.distributions.keys():
+            return None
+        point = proposed.copy()
+        for i, (name, value) in enumerate(self._values(proposed).items()):
+            if params[name] != value:  # fixed or enqueued by others
+                width = self._high[i] - self._low[i]
+                point[i] = np.clip((params[name] - self._low[i]) / width, 0.0, 1.0) if width else 0.0
+        return point
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        raise ValueError(f"CMA-ES was not told of parameter {param_name!r}")
+        if len(study.directions) > 1:
+            raise ValueError("CMA-ES searches for one objective only")
+        return self._others.sample_independent(study, trial, param_name, param_distribution)
+
+    def reseed_rng(self) -> None:
+        self._rng = np.random.default_rng()
+        self._cma.reseed_rng(int(self._rng.integers(2**31)))
+        self._others.reseed_rng()
 
     def after_trial(
         self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
-        start, point = self._waiting.pop(trial.number)
-        if values is None and trial.intermediate_values:
+        start, proposed = self._waiting.pop(trial.number, (0, np.empty(0)))
+        if values is None and state == TrialState.PRUNED and trial.intermediate_values:
             values = [trial.intermediate_values[max(trial.intermediate_values)]]
         if start != self.n_starts or values is None or not np.isfinite(values[0]):
             return
+        point = self._point(proposed, trial.params)
+        if point is None:
+            return
         sign = -1.0 if study.direction == optuna.study.StudyDirection.MAXIMIZE else 1.0
         self._told.append((point, sign * values[0]))
-        if len(self._told) == self.population:
-            self._cma.tell(self._told)
-            spread = float(np.sqrt(np.var([point for point, _ in self._told], axis=0).mean()))
-            self._told = []
+        if len(self._told) >= self.population:  # several threads may have told
+            told, self._told = self._told[: self.population], self._told[self.population :]
+            self._cma.tell(told)
+            spread = float(np.sqrt(np.var([point for point, _ in told], axis=0).mean()))
             if self._cma.should_stop() or spread < SMALLEST_SPREAD:
                 self._start()
 

@@ -1,7 +1,7 @@
-"""The null: search and tiers once more, on outputs shifted against the prices as in `strategies.luck.placebo`.
+"""The null: search and tiers once more, on outputs shifted against the prices in a circle.
 
-The placebo shifts under strategies already chosen; here the choice itself is repeated, so that the numbers are those of
-the whole procedure where outputs know nothing.
+The placebo shifts positions of strategies already chosen; here the choice itself is repeated, so that the numbers are
+those of the whole procedure where outputs know nothing, of volatility neither.
 """
 
 from collections.abc import Sequence
@@ -9,18 +9,19 @@ from typing import NamedTuple
 
 import numpy as np
 
+from strategies.luck.placebo import timing_of_tiers
 from strategies.luck.resample import rank_correlation
 from strategies.search.islands import SearchSettings, islands, merge, run_island
 from strategies.search.problem import SearchProblem, evaluate_population
-from strategies.search.score import monthly_return_pct
 from strategies.tiers.ensemble import TIER_SIZES, tiers
 
 
 class Found(NamedTuple):
-    """Results of one search; returns in percent a month."""
+    """Results of one search."""
 
     best_score: float  # on past
-    tier_return_pct: dict[int, float]  # on future
+    past_timing: float  # studentised return of the smallest tier on past, as in the placebo
+    tier_timing: dict[int, float]  # of each tier on future
     rank_correlation: float  # past score against future return; 0 where one of them is constant
 
 
@@ -31,10 +32,13 @@ def search_and_judge(
     params = merge([run_island(task, past) for task in islands(settings)]).params
     score = evaluate_population(past, params)["score"]
     later = evaluate_population(future, params)
-    growth = {n: later["value"][members].mean() for n, members in tiers(score, sizes).items()}
+    best = params[tiers(score, [max(sizes)])[max(sizes)]]
+    past_timing = timing_of_tiers(best, past.window, past.rules, [min(sizes)])[0, 0]
+    timing = timing_of_tiers(best, future.window, future.rules, sizes)[0]
     constant = np.ptp(score) == 0 or np.ptp(later["monthly_return_pct"]) == 0
     return Found(
         float(score.max()),
-        {n: float(monthly_return_pct(g, future.window.months)) for n, g in growth.items()},
+        float(past_timing),
+        dict(zip(sizes, timing.tolist(), strict=True)),
         0.0 if constant else rank_correlation(score, later["monthly_return_pct"]),
     )

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from feature_space.confirmation import confirm
 from feature_space.histograms import cross_class
@@ -68,6 +69,24 @@ def test_p_values_are_level_where_the_label_knows_nothing():
     # 19 shifts give p of 0.05, 0.10, .. 1 with equal chance: mean 0.525, standard deviation 0.288 of one
     assert abs(p.mean() - 0.525) < 3.5 * 0.288 / np.sqrt(len(p))
     assert (p <= 0.1).mean() < 0.1 + 3.5 * np.sqrt(0.09 / len(p))
+
+
+def test_p_values_are_level_where_features_and_labels_remember_long():
+    """Against shifts by a tenth of the bars or more alone, 0.14 of these p-values are at or below 0.1."""
+    n_bars, memory, run = 800, 0.995, 60
+    p = []
+    for seed in range(400):
+        rng = np.random.default_rng(1000 + seed)
+        start = int(rng.integers(run))
+        classes = np.repeat(rng.choice(3, n_bars // run + 2, p=(0.25, 0.5, 0.25)), run)[start : start + n_bars]
+        if len(np.unique(classes)) < 3:
+            continue
+        steps = np.random.default_rng(seed).normal(0, 1, (n_bars + 1000, 3))
+        states = lfilter([np.sqrt(1 - memory**2)], [1.0, -memory], steps, axis=0)[1000:]
+        matrix = np.tanh(states).astype(np.float32)
+        p.append(confirm(matrix, [], classes.astype(np.int8), n_pairs=1500, n_shifts=19, seed=seed).p_value)
+    # two standard deviations of a share of 0.1
+    assert np.mean(np.array(p) <= 0.1) < 0.1 + 2 * np.sqrt(0.09 / len(p))
 
 
 def test_a_label_that_the_features_know_is_confirmed():

@@ -15,7 +15,14 @@ from labelsearch.results.search import Strategies
 from labelsearch.settings.experiment import Experiment
 from labelsearch.stages.belief import WindowDays, judge_belief
 from labelsearch.stages.seeds import Seeds
-from strategies.luck.deflated_sharpe import SharpeMoments, deflated_sharpe, probabilistic_sharpe
+from strategies.luck.deflated_sharpe import (
+    SharpeMoments,
+    deflated_sharpe,
+    effective_trials,
+    probabilistic_sharpe,
+    sharpe_moments,
+    sharpe_ratios,
+)
 from strategies.search.islands import SearchSettings
 from strategies.search.linear import StrategySpace
 from strategies.search.problem import SearchProblem, evaluate_population
@@ -80,6 +87,25 @@ def test_deflation_counts_every_try():
     assert got.different == deflated_sharpe(moments, 12.5, 0.01)
     assert got.luck == deflated_sharpe(moments, 12.5, 1 / 119)
     assert got.all < got.different < probabilistic_sharpe(moments)
+    # correlated tries have ratios closer together than chance alone puts those of different ones
+    alike = SharpeBelief(300, 12.5, 0.001, {5: TierSharpe(moments, 0.0, 0.0)}).deflated(300)[5]
+    assert alike.different == alike.luck == deflated_sharpe(moments, 12.5, 1 / 119)
+
+
+@pytest.mark.slow
+def test_correlation_of_tries_is_paid_for_once():
+    """A reduced number of tries together with their own variance has 0.18 above 0.95 here, without an edge."""
+    above, n_reps = np.zeros(2), 120
+    for seed in range(n_reps):
+        rng = np.random.default_rng(seed)
+        returns = 0.9**0.5 * rng.standard_normal(122) + 0.1**0.5 * rng.standard_normal((500, 122))
+        ratios = sharpe_ratios(returns)
+        moments = sharpe_moments(returns[np.argmax(ratios)])
+        n, variance = effective_trials(returns, n_reps=50, seed=seed), float(ratios.var())
+        found = SharpeBelief(500, n, variance, {1: TierSharpe(moments, 0.0, None)}).deflated(500)[1]
+        above += np.array([found.different, deflated_sharpe(moments, n, variance)]) > 0.95
+    most = 0.05 + 3 * np.sqrt(0.05 * 0.95 / n_reps)
+    assert above[0] / n_reps < most < above[1] / n_reps
 
 
 def test_searches_of_other_runs_on_the_same_past_are_counted_once(tiny_run, tmp_path):

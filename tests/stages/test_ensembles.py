@@ -22,7 +22,7 @@ def ruled(tiny_run, tmp_path_factory):
     found = {"equal": tiny_run}
     for rule in RULES[1:]:
         settings = tiny_run.experiment.to_dict()
-        other = Experiment.from_dict({**settings, "tiers": {**settings["tiers"], "capital": rule, "n_shifts": 19}})
+        other = Experiment.from_dict({**settings, "tiers": {**settings["tiers"], "capital": rule}})
         runs = tmp_path_factory.mktemp(rule)
         shutil.copytree(tiny_run.folder, runs / other.run_id)
         found[rule] = Results(run_experiment(other, runs, tiny_run.store, workers=1), tiny_run.store)

@@ -24,7 +24,7 @@ SMALL = {
     "separation": {"n_pairs": 800, "n_values": 2, "n_restarts": 1, "n_shifts": 9},
     "network": {"n_neutral": 800, "n_trials": 1, "max_epochs": 2, "batch_size": 512, "n_seeds": 1},
     "search": {"n_strategies": 40, "island_size": 20},
-    "tiers": {"sizes": [8, 3], "n_shifts": 9},
+    "tiers": {"sizes": [8, 3]},
     "null": {"repeats": 0},
     "label": [{"kind": "threshold", "theta": 0.001, "horizon": 5}],
 }
@@ -79,7 +79,6 @@ CHANGES = {
     "tiers.sizes": [6, 3],
     "tiers.ranking": "return",
     "tiers.capital": "inverse_volatility",
-    "tiers.n_shifts": 19,
     "label": [{"kind": "threshold", "theta": 0.0015, "horizon": 10}],
 }
 # keys that change no stage: names, files of the user's own (their contents count), the null study, one kind of score

@@ -82,7 +82,7 @@ def test_strategies_get_two_weights_for_each_label(tiny_experiment, tmp_path, ch
         tiny_experiment, *chosen,
         separation={"n_pairs": 1000, "n_values": 2, "n_restarts": 1, "n_shifts": 9},
         network={"n_neutral": 2000, "n_trials": 1, "max_epochs": 1, "batch_size": 1024},
-        search={"n_strategies": 30, "island_size": 15}, tiers={"sizes": [5], "n_shifts": 9},
+        search={"n_strategies": 30, "island_size": 15}, tiers={"sizes": [5]},
     )  # fmt: skip
     results = Results(run_experiment(small, tmp_path / "runs", tmp_path / "store", last="search", workers=1))
     assert results.outputs.past.outputs.shape[1] == 2 * len(chosen)

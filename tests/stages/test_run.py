@@ -57,7 +57,7 @@ def test_a_second_run_skips_everything_and_looks_only_once(tiny_run):
 
 
 def test_a_changed_section_redoes_only_what_depends_on_it(tiny_run, tmp_path):
-    changed = Experiment.from_dict({**tiny_run.experiment.to_dict(), "tiers": {"sizes": [10], "n_shifts": 99}})
+    changed = Experiment.from_dict({**tiny_run.experiment.to_dict(), "tiers": {"sizes": [10]}})
     # same folder name, so that the earlier stages are found
     shutil.copytree(tiny_run.folder, tmp_path / changed.run_id)
     shutil.copy(tiny_run.folder.parent / "looks.jsonl", tmp_path)

@@ -45,7 +45,8 @@ def null_grid(found: NullResult) -> Grid:
             "yaxis": axis(nticks=4),
             "bargap": 0.05,
         }  # fmt: skip
-        figures.append(Figure(f"null-{i}", f"{entry.name}: p {entry.p_value:.3f}", "", data, layout, height=210))
+        title = entry.name if entry.p_value is None else f"{entry.name}: p {entry.p_value:.3f}"
+        figures.append(Figure(f"null-{i}", title, "", data, layout, height=210))
     caption = (
         "Grey: the whole search and choice again on outputs shifted in time, which know nothing. The line: the real "
         "outputs at the same budget. A line within the grey could be luck."

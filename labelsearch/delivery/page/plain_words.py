@@ -2,7 +2,7 @@
 
 QUESTIONS = {
     "rank": "Did strategies that scored better before earn more later? +1 always, 0 no link, "
-    "-1 the other way round. In brackets: where it may truly lie.",
+    "-1 the other way round. In brackets: how far it changes if other days of this future are drawn.",
     "rank_positive": "The same among those one would have thought of trading.",
     "rank_partial": "The same after taking away how much a strategy simply held and traded.",
     "sharpe_all": "How sure is it that the past result is not just the luckiest of all tries? Below 0.95: not sure.",
@@ -14,8 +14,8 @@ QUESTIONS = {
     "superior_past": "If nothing beat the market, how often would the best still look this "
     "good? Below 0.05 it probably beats it.",
     "superior_future": "The same on future, for the strategies that were chosen. This one counts most.",
-    "placebo": "The same trading with signals shifted in time, so that they know nothing: how often does "
-    "it do as well? Below 0.05 is good.",
+    "placebo": "The same positions shifted in time, so that they know nothing: how often do "
+    "they do as well? Below 0.05 is good.",
     "alpha": "Is anything earned beyond holding a share of the market? Above 2: probably.",
     "without_fees": "What the exchange takes is the difference.",
     "without_fortnight": "If little is left, the result was one lucky stretch.",

@@ -12,6 +12,7 @@ from strategies.luck.superior_ability import SuperiorAbility
 
 LEVEL = 0.05
 FEW_MISSING = 0.99  # share of the usual bars from which what is missing is not worth a sentence
+RANK_DAYS = 30  # below, intervals of the rank correlation lie above 0 by luck too often
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def answers(results: Results) -> list[Answer]:
     """All of them, in the order of the table."""
     found = results.ensembles.belief
     return [
-        *_rank(found.rank),
+        *_rank(found.rank, found.days["future"]),
         *_sharpe(results, found),
         *_overfitting(found.overfitting),
         *_superior(found.superior),
@@ -46,8 +47,9 @@ def belief_table(results: Results) -> Table:
     """A row per question: the figure, and what it says."""
     rows = tuple((answer.question, answer.figure, answer.words) for answer in answers(results))
     note = (
-        "Figures of several tiers are given from the lowest to the highest. Intervals are 95%, over blocks of future "
-        "days: strategies are near-duplicates, so resampling them would be wrong."
+        "Figures of several tiers are given from the lowest to the highest. Intervals hold 95% of resampled "
+        "blocks of future days: they cover the correlation of this future rather than that of a true ranking. "
+        "Strategies are near-duplicates, so resampling them would be wrong."
     )
     found, n_trials = results.ensembles.belief, results.counted_strategies
     data = {
@@ -65,7 +67,7 @@ def _span(values: Sequence[float], digits: int, sign: str = "") -> str:
     return low if low == high else f"{low} .. {high}"
 
 
-def _rank(rank: RankBelief) -> list[Answer]:
+def _rank(rank: RankBelief, days: int) -> list[Answer]:
     rows = []
     for key, found, title in (
         ("rank", rank.all, "Past score ranks future return"),
@@ -76,7 +78,9 @@ def _rank(rank: RankBelief) -> list[Answer]:
             continue
         words = "The interval contains 0: this future is compatible with no order at all."
         if found.low > 0:
-            words = "Better past scores did better later, whichever days of this future are taken."
+            words = "Better past scores did better later, on resampled days of this future too."
+            if days < RANK_DAYS:
+                words += f" On fewer than {RANK_DAYS} days luck alone often gives such an interval."
         if found.high < 0:
             words = "Better past scores did worse later."
         rows.append(Answer(key, title, f"{found.rho:+.3f} [{found.low:+.2f} {found.high:+.2f}]", words))
@@ -145,12 +149,11 @@ def _superior(found: dict[str, SuperiorAbility | None]) -> list[Answer]:
 
 def _placebo(results: Results) -> Answer:
     found = results.ensembles
-    p = list(found.placebo.p_value.values())
-    n = found.placebo.n_shifts + 1
-    low, high = (round(n * share) for share in (min(p), max(p)))
-    times = f"{low}" if low == high else f"{low} to {high}"
-    words = f"Of {n} shifts, the real timing among them, {times} did as well. Verdict: {found.verdict}."
-    return Answer("placebo", "Placebo on future, p", _span(p, 3), words)
+    words = (
+        f"Share of {found.placebo.n_shifts:,} shifts in time at which the same positions did as well, adjusted for "
+        f"{len(found.sizes)} tiers. Verdict: {found.verdict}."
+    )
+    return Answer("placebo", "Placebo on future, p", _span(list(found.placebo.adjusted.values()), 3), words)
 
 
 def _sources(future: list[TierSources]) -> list[Answer]:
@@ -207,11 +210,11 @@ def sentences(results: Results) -> list[str]:
     ranks = f"Past score against future return over {found.n_strategies:,} strategies: Spearman {found.ranks.all:+.3f}."
     if found.ranks.positive is not None:
         ranks += f" Among the {found.ranks.n_positive:,} of positive score: {found.ranks.positive:+.3f}."
-    p_values = ", ".join(f"{tier_name(n)} {p:.3f}" for n, p in found.placebo.p_value.items())
+    p_values = ", ".join(f"{tier_name(n)} {p:.3f}" for n, p in found.placebo.adjusted.items())
     return [
         ranks,
-        f"Placebo p-values, from {found.placebo.n_shifts} circular shifts of the outputs: {p_values}.",
-        f"Verdict, corrected for the number of tiers: {found.verdict}.",
+        f"Placebo p-values, adjusted for the number of tiers: {p_values}.",
+        f"Verdict: {found.verdict}.",
         _look_sentence(results),
         *_coverage(results),
         _trials(results),

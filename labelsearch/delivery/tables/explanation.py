@@ -5,9 +5,9 @@ from labelsearch.labels.base import CLASS_NAMES
 from labelsearch.results.explanation import Ablation, ByClass, ExplanationFigures
 
 EXPLAINERS = {
-    "deep": "DeepExplainer, its additivity check on",
-    "permutation": "the permutation explainer",
-    "windows": "sampled orders of whole features over the window, each with its reverse",
+    "deep": "DeepExplainer, approximate, its additivity check on",
+    "permutation": "sampled orders of the permutation explainer, approximate",
+    "windows": "sampled orders of whole features over the window, each with its reverse, approximate",
 }
 
 

@@ -178,10 +178,6 @@ def test_cma_may_be_asked_for_more_than_a_generation_before_it_is_told():
     for trial in trials:
         study.tell(trial, value(trial.params))
     assert not study.sampler._waiting
-    with pytest.raises(ValueError, match="float parameters only"):
-        RestartedCma({"x": optuna.distributions.IntDistribution(0, 3)}, 0, 8, 0.3)
-    with pytest.raises(ValueError, match="not told of"):
-        study.sampler.sample_independent(study, study.trials[0], "y", space["w00"])
 
 
 def test_evaluation_is_the_simulator_on_the_whole_window():

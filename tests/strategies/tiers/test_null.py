@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from strategies.luck.placebo import draw_shifts, p_value
+from strategies.luck.placebo import draw_shifts, p_value, placebo
 from strategies.search.islands import SearchSettings, islands, merge, run_island
 from strategies.search.linear import StrategySpace
 from strategies.search.problem import SearchProblem, evaluate_population
@@ -45,9 +45,9 @@ def p_values(n_markets: int, repeats: int, edge: float) -> dict[str, np.ndarray]
             search_and_judge(shifted(past, a), shifted(future, b), replace(SETTINGS, seed=seed), (5,))
             for a, b in zip(*shifts, strict=True)
         ]
-        table = np.array([(f.best_score, f.tier_return_pct[5], f.rank_correlation) for f in found])
+        table = np.array([(f.past_timing, f.tier_timing[5]) for f in found])
         rows.append([p_value(column[0], column[1:]) for column in table.T])
-    return dict(zip(("score", "tier", "rank"), np.array(rows).T, strict=True))
+    return dict(zip(("past", "future"), np.array(rows).T, strict=True))
 
 
 @pytest.mark.slow
@@ -67,11 +67,11 @@ def test_found_is_what_the_pieces_give():
     past, future = market(rng, 400, 0.5), market(rng, 400, 0.5)
     found = search_and_judge(past, future, SETTINGS, (10, 3))
     params = merge([run_island(t, past) for t in islands(SETTINGS)]).params
-    score, value = evaluate_population(past, params)["score"], evaluate_population(future, params)["value"]
-    best = np.argsort(-score, kind="stable")
+    score = evaluate_population(past, params)["score"]
+    best = params[np.argsort(-score, kind="stable")[:10]]
     assert found.best_score == score.max()
-    for n in (10, 3):
-        assert found.tier_return_pct[n] == pytest.approx(100 * (value[best[:n]].mean() ** 2 - 1))
+    assert found.past_timing == placebo(best, past.window, past.rules, (3,)).statistic[3]
+    assert found.tier_timing == placebo(best, future.window, future.rules, (10, 3)).statistic
     silent = np.full_like(future.window.outputs, np.nan)
     flat = replace(future, window=future.window._replace(outputs=silent))
     assert search_and_judge(past, flat, SETTINGS, (3,)).rank_correlation == 0.0
