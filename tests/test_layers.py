@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[1]
 # the floors from the ground up; a room imports itself and rooms of the floors below it
 FLOORS = (
     ("labelsearch.errors",),
-    ("labelsearch.market", "labelsearch.registry"),
+    ("labelsearch.durable", "labelsearch.registry"),
+    ("labelsearch.market",),
     ("feature_space", "labelsearch.labels", "strategies", "labelsearch.engine"),
     ("labelsearch.classifiers",),
     ("labelsearch.settings",),
@@ -22,9 +23,9 @@ FLOORS = (
     ("labelsearch.delivery",),
     ("labelsearch.commands",),
 )
-# rooms that know nothing of what lies below them, but for the base of all errors and of registries
+# rooms that know nothing of what lies below them, but for the bases of errors, files and registries
 ALONE = ("labelsearch.market", "feature_space", "labelsearch.labels", "strategies", "labelsearch.engine")
-BASES = ("labelsearch.errors", "labelsearch.registry")
+BASES = ("labelsearch.errors", "labelsearch.durable", "labelsearch.registry")
 # nothing of a run is known where a bundle is followed
 NOT_BELOW = {
     "labelsearch.live": {"labelsearch.engine", "labelsearch.stages", "labelsearch.studies"},

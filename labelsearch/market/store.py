@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from labelsearch.durable import sync_folder
 from labelsearch.market.bars import Bars
 from labelsearch.market.readers import read_parquet
 from labelsearch.market.rules import OPTIONAL, REQUIRED, BarError
@@ -88,7 +89,7 @@ class Store:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
         return path
 
     def load(self, symbol: str, interval: str = "1m", start_ms: int | None = None, stop_ms: int | None = None) -> Bars:
@@ -228,17 +229,3 @@ def _turn(folder: Path) -> Iterator[None]:
     with (folder / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed, also by a crash
         yield
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power failure, where the system can."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass
-    finally:
-        os.close(handle)
