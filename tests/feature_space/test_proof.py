@@ -173,3 +173,13 @@ def test_a_faulty_row_is_refused(change, message):
         prove_indicator(replace(indicator, **change))
     with pytest.raises(ValueError, match="dict is not a feature_space"):
         prove_indicator({})
+
+
+@pytest.mark.parametrize("error", [SystemExit(), ZeroDivisionError("division by zero")])
+def test_an_error_in_an_indicator_names_it(error):
+    def fail(close, n):
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        dataclasses.replace(BY_NAME["rsi"], kernel=fail, start=None, columns=("close",)).compute(_market(50), (7,))
+    assert caught.value.__notes__ == ["indicator rsi(7,)"]
