@@ -18,6 +18,7 @@ from labelsearch.engine.stage import Progress, Stage
 from labelsearch.errors import InputError
 from labelsearch.market.bars import Bars
 from labelsearch.settings.bars import load_bars
+from labelsearch.settings.cost import check_memory
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.own import activate, active
 from labelsearch.stages import classifiers, ensembles, features, labels, outputs, search
@@ -171,9 +172,10 @@ def open_run(
     RunError
         If another process works on the run.
     OwnFileError, ExperimentError
-        As `labelsearch.settings.experiment.Experiment.activate`.
+        If the experiment needs more memory than there is; as `labelsearch.settings.experiment.Experiment.activate`.
     """
     experiment.activate()
+    check_memory(experiment)
     folder = folder or runs / experiment.run_id
     is_new = not folder.exists()
     with locked(folder):

@@ -377,8 +377,8 @@ def test_failures_of_workers_are_one_line(finished, home):
     named, told = result.stderr.splitlines()
     assert "lost.py" in named
     wanted = (
-        r"Error: classifiers: (threshold|extrema)_[\w.]+: RuntimeError: no network in a worker \(.*lost\.py, line 11\); "
-        r"finished work is kept: the same command continues it \(LABELSEARCH_DEBUG=1 prints the traceback\)"
+        r"Error: classifiers: (threshold|extrema)_[\w.]+: RuntimeError: no network in a worker \(.*lost\.py, line 11\)"
+        r"; finished work is kept: the same command continues it \(LABELSEARCH_DEBUG=1 prints the traceback\)"
     )
     assert re.fullmatch(wanted, told), told
 

@@ -8,7 +8,7 @@ import pytest
 from feature_space.feature_set import Feature, FeatureSet, warm_up_of
 from feature_space.indicators import BY_NAME, INDICATORS, Indicator
 from feature_space.normalise import Normalisation
-from feature_space.proof import prove_indicator
+from feature_space.proof import _market, prove_indicator
 from feature_space.streaming import FeatureStream
 
 OWN = '''"""Two indicators of a user."""
@@ -181,5 +181,5 @@ def test_an_error_in_an_indicator_names_it(error):
         raise error
 
     with pytest.raises(type(error)) as caught:
-        dataclasses.replace(BY_NAME["rsi"], kernel=fail, start=None, columns=("close",)).compute(_market(50), (7,))
-    assert caught.value.__notes__ == ["indicator rsi(7,)"]
+        replace(INDICATORS[0], kernel=fail, start=None, columns=("close",)).compute(_market(50), (7,))
+    assert caught.value.__notes__ == [f"indicator {INDICATORS[0].name}(7,)"]
