@@ -121,6 +121,14 @@ class Indicator:
             error.add_note(f"indicator {self.name}{values}")
             raise
 
+    def finite(self, inputs: Inputs, values: tuple[int, ...]) -> Array:
+        """As `compute`; `FeatureError` names the first bar whose value is not a finite number."""
+        out = self.compute(inputs, values)
+        if not np.isfinite(out).all():
+            bar = int(np.flatnonzero(~np.isfinite(out))[0])
+            raise FeatureError(f"indicator {self.name}{values} is not finite at bar {bar}")
+        return out
+
 
 def _recursive(span: float, rounds: float = 1.0) -> int:
     """Bars until the start of a recursive mean of this span weighs about 1e-9."""
