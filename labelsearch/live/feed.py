@@ -19,7 +19,6 @@ from labelsearch.market.rules import REQUIRED, BarError, faults
 from labelsearch.market.times import DAY_MS, time_text, to_ms
 
 LONGEST_GAP_MS = 31 * DAY_MS
-LARGEST = 1e18  # limit of prices, volumes and their reciprocals: products and squares beyond it overflow in features
 
 
 class FeedError(BarError):
@@ -130,9 +129,6 @@ class Feed:
         numbers = {name: _number(name, raw[name]) for name in self.needed}
         for fault in faults({name: np.array([value]) for name, value in numbers.items()}):
             raise BarError(fault.rule)
-        for name, value in numbers.items():
-            if value > LARGEST or 0 < value < 1.0 / LARGEST:
-                raise BarError(f"{name} is out of range")
         return Bar(time - time % self.interval_ms, **numbers)  # type: ignore[arg-type]
 
 

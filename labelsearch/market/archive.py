@@ -26,7 +26,7 @@ from labelsearch.market.times import DAY_MS, native_times, next_month, parse_int
 
 _ARCHIVE_NAME = re.compile(r"([A-Z0-9]+)-(\d+[smhdwM]o?)-(\d{4})-(\d{2})(?:-(\d{2}))?(?![\d-])")
 _ANY_INTERVAL = re.compile(r"(?<=[-_])(\d{1,2}[smhd])(?=[-_.])")
-_LARGEST_MEMBER = 2 << 30  # far above any archive file; protects against zip bombs
+LARGEST_TEXT = 1 << 30  # bytes of CSV text, far above any archive file; protects against zip bombs
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,7 @@ def read_raw(path: str | Path, symbol: str | None = None, interval_ms: int | Non
     elif kind == ".zip":
         frame, archive = read_csv(_only_member(path), path)
     elif kind in (".csv", ".txt"):
+        _refuse_much_text(path.stat().st_size, path)
         frame, archive = read_csv(path.read_bytes(), path)
     else:
         raise BarError("not a .parquet, .csv or .zip file", path)
@@ -192,6 +193,11 @@ def parse_file_name(path: str | Path) -> FileName:
     return FileName(symbol, interval_ms, start_ms, int(next_month(start).timestamp() * 1000))
 
 
+def _refuse_much_text(size: int, path: Path) -> None:
+    if size > LARGEST_TEXT:
+        raise BarError(f"{size:,} bytes of text; at most {LARGEST_TEXT:,} can be read from one file: split it", path)
+
+
 def _only_member(path: Path) -> bytes:
     """The content of the only file in a zip; the zip library verifies its checksum."""
     try:
@@ -199,8 +205,7 @@ def _only_member(path: Path) -> bytes:
             members = [info for info in archive.infolist() if not info.is_dir()]
             if len(members) != 1:
                 raise BarError(f"the zip contains {len(members)} files instead of one", path)
-            if members[0].file_size > _LARGEST_MEMBER:
-                raise BarError(f"the unpacked file has {members[0].file_size} bytes, which is too large", path)
+            _refuse_much_text(members[0].file_size, path)  # no more is unpacked
             content = archive.read(members[0])
     except (
         zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, MemoryError, IndexError

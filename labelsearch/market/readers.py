@@ -10,13 +10,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from labelsearch.market.rules import REQUIRED, BarError
+from labelsearch.market.rules import MOST_ROWS, REQUIRED, BarError
 
 ARCHIVE_COLUMNS = (
     "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "trades",
     "taker_buy_volume", "taker_buy_quote_volume", "ignore",
 )  # fmt: skip
 
+MOST_COLUMNS = 100  # of CSV text
+LONGEST_TEXT = 100  # characters of a symbol or a time
 # other names of our columns; if a file has several, the first counts
 _ALIASES = {
     "open_time": ("timestamp", "open_timestamp", "datetime", "time", "date"),
@@ -36,17 +38,41 @@ _EXACT: dict[str, Literal["round_trip"]] = (
 def read_parquet(path: Path) -> pd.DataFrame:
     """The known columns of a Parquet file; `BarError` for other files, missing or non-numeric columns."""
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        # repeated text stays a dictionary: a small file may hold much of it
+        text = [field.name for field in pq.read_schema(path) if _is_text(field.type)]
+        with pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=text) as file:
             names = _our_names(file.schema_arrow.names)
             _require(set(names.values()), path)
+            _refuse_many_rows(file.metadata.num_rows, path)
             table = file.read(columns=list(names))
             table.validate(full=True)  # text of a damaged file may not be UTF-8
+            table = _plain_text(table, path)
             columns = {names[name]: _parquet_column(table[name], name, path) for name in names}
     except BarError:
         raise
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError) as error:
         raise BarError(f"not a readable Parquet file: {error}", path) from None
     return pd.DataFrame(columns)
+
+
+def _refuse_many_rows(n_rows: int, path: Path) -> None:
+    if n_rows > MOST_ROWS:
+        raise BarError(f"{n_rows:,} rows; at most {MOST_ROWS:,} can be read from one file: split it", path)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _plain_text(table: pa.Table, path: Path) -> pa.Table:
+    """The table without dictionaries; `BarError` for text of more than 100 bytes."""
+    for i, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
+        if pa.types.is_dictionary(column.type):
+            words = [chunk.dictionary for chunk in column.chunks]
+            if any(len(word.as_py() or "") > LONGEST_TEXT for part in words for word in part):
+                raise BarError(f"column {name} holds text of more than {LONGEST_TEXT} characters", path)
+            table = table.set_column(i, name, column.cast(column.type.value_type))
+    return table
 
 
 def _parquet_column(column: pa.ChunkedArray, name: str, path: Path) -> pd.Series:
@@ -91,6 +117,9 @@ def read_csv(content: bytes, path: Path) -> tuple[pd.DataFrame, bool]:
     first = content[:4096].lstrip(b"\xef\xbb\xbf").split(b"\n", 1)[0].decode("latin-1").strip()
     cells = [cell.strip().strip('"') for cell in first.split(",")]
     bare = _is_number(cells[0])
+    _refuse_many_rows(max(content.count(b"\n"), content.count(b"\r")), path)
+    if content[: MOST_COLUMNS * LONGEST_TEXT].split(b"\n", 1)[0].count(b",") >= MOST_COLUMNS:
+        raise BarError(f"more than {MOST_COLUMNS} columns", path)
     if not first:
         raise BarError("no rows" if not content.strip() else "the first line is empty", path)
     if bare and len(cells) != len(ARCHIVE_COLUMNS):
