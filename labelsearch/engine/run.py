@@ -145,16 +145,20 @@ class Run:
             if event:
                 self.ledger.append("stage", **{**event, "time": int(time.time())})
                 done = self.finished(stage, key)
+        unit_key = digest([stage.name, code, {n: d for n, d in handed.items() if n not in stage.extent}])
+        units = self.folder / ".units" / (f"{stage.name}-{unit_key[:12]}" if stage.study else stage.name)
         if done is None:
-            unit_key = digest([stage.name, code, {n: d for n, d in handed.items() if n not in stage.extent}])
             try:
-                done = self._run(stage, inputs, key, unit_key)
+                keep_units(units, unit_key)
+                done = self._run(stage, inputs, key, units)
             except InputError:
                 raise
             except (Exception, SystemExit) as error:
                 raise WorkError(f"{stage.name}: {describe(error)}") from error
         elif self.folder in done.folder.parents:
             self.progress(stage.name, 0, 0)
+        if not stage.extent:  # none is asked for again
+            shutil.rmtree(units, ignore_errors=True)
         if not given:
             self._done[stage.name] = done
         return done
@@ -181,9 +185,7 @@ class Run:
             later.add(event["folder"])
         return self.base.finished(stage, key) if self.base else None
 
-    def _run(self, stage: Stage[Any, R], inputs: Any, key: str, unit_key: str) -> Stored[R]:
-        units = self.folder / ".units" / (f"{stage.name}-{unit_key[:12]}" if stage.study else stage.name)
-        keep_units(units, unit_key)
+    def _run(self, stage: Stage[Any, R], inputs: Any, key: str, units: Path) -> Stored[R]:
         data = stage.looks_at(inputs)
         if data is not None:
             record_look(self.looks, key, data, self.name)
@@ -207,8 +209,6 @@ class Run:
             peak_mb=round(meter.peak_mb, 1),
             time=int(time.time()),
         )
-        if not stage.extent:
-            shutil.rmtree(units)
         return Stored(stage.result, self.folder / target, content)
 
     def _new_counts(self, result: Any, units: str, used: list[str]) -> dict[str, int]:
