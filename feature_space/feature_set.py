@@ -38,8 +38,8 @@ class Feature:
         return found
 
     def raw(self, inputs: Inputs) -> NDArray[np.float64]:
-        """Indicator values before normalisation, (T,) array of float64."""
-        return self.indicator().compute(inputs, self.parameters)
+        """Indicator values before normalisation, (T,) array of float64; `FeatureError` if one is not finite."""
+        return self.indicator().finite(inputs, self.parameters)
 
     @property
     def warm_up(self) -> int:

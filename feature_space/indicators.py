@@ -111,10 +111,22 @@ class Indicator:
     def compute(self, inputs: Inputs, values: tuple[int, ...]) -> Array:
         """Raw indicator values, (T,) array of float64."""
         columns = self.columns_of(inputs)
-        if self.start is None or columns[0].size == 0:
-            return in_chunks(lambda *parts: self.kernel(*parts, *values), columns, self.warm_up(*values))
-        out = np.empty(columns[0].size)
-        self.kernel(*columns, *values, self.new_state(columns), out)
+        try:
+            if self.start is None or columns[0].size == 0:
+                return in_chunks(lambda *parts: self.kernel(*parts, *values), columns, self.warm_up(*values))
+            out = np.empty(columns[0].size)
+            self.kernel(*columns, *values, self.new_state(columns), out)
+            return out
+        except (Exception, SystemExit) as error:  # whatever an indicator of the user's own may raise
+            error.add_note(f"indicator {self.name}{values}")
+            raise
+
+    def finite(self, inputs: Inputs, values: tuple[int, ...]) -> Array:
+        """As `compute`; `FeatureError` names the first bar whose value is not a finite number."""
+        out = self.compute(inputs, values)
+        if not np.isfinite(out).all():
+            bar = int(np.flatnonzero(~np.isfinite(out))[0])
+            raise FeatureError(f"indicator {self.name}{values} is not finite at bar {bar}")
         return out
 
 

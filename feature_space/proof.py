@@ -1,7 +1,8 @@
 """The proof of a user's own indicator before its use.
 
-It computes the indicator at both ends of its parameter intervals on a made-up market, and refuses it if a value looks
-ahead, depends on bars before the warm-up, or is not a finite number.
+It computes the indicator at both ends and in the middle of its parameter intervals on a made-up market, and refuses it
+if a value looks ahead, depends on bars before the warm-up, or is not a finite number. Features that were chosen are
+proved once more on the bars that they were chosen on.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,8 +10,13 @@ from functools import partial
 
 import numpy as np
 
+from feature_space import FeatureError
 from feature_space.chunks import first_needed
+from feature_space.feature_set import Feature
 from feature_space.indicators import BY_NAME, Array, Indicator, Inputs, make_inputs
+
+LOOKS_AHEAD = "looks ahead: a prefix of the bars gives other values"
+OTHER_IN_PARTS = "gives other values in parts than at once: see the docstrings of formulas and recursive"
 
 
 def prove_indicator(indicator: Indicator) -> None:
@@ -26,9 +32,26 @@ def prove_indicator(indicator: Indicator) -> None:
 
 def _checks(indicator: Indicator) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "", lambda: _fault_of_row(indicator)
-    for end in (0, 1):
-        values = tuple(interval[end] for interval in indicator.parameters.values())
+    intervals = indicator.parameters.values()
+    for place in (min, max, lambda interval: sum(interval) // 2):
+        values = tuple(place(interval) for interval in intervals)
         yield str(values), partial(_fault, indicator, values)
+
+
+def prove_feature(feature: Feature, inputs: Inputs) -> None:
+    """Check a feature of the user's own on the bars that it was chosen on; built-in ones are taken on trust.
+
+    Raises
+    ------
+    FeatureError
+        One line that names the feature and what is wrong.
+    """
+    indicator = feature.indicator()
+    if indicator.origin:
+        whole = indicator.finite(inputs, feature.parameters)
+        for holds, fault in ((_is_causal, LOOKS_AHEAD), (_same_in_parts, OTHER_IN_PARTS)):
+            if not holds(indicator, feature.parameters, inputs, whole):
+                raise FeatureError(f"indicator {feature.title} on the bars of this run {fault}")
 
 
 def _fault_of_row(indicator: Indicator) -> str:
@@ -53,24 +76,30 @@ def _fault(indicator: Indicator, values: tuple[int, ...]) -> str:
         return "must return one float64 per bar"
     if not np.isfinite(whole).all():
         return f"is not finite at bar {int(np.flatnonzero(~np.isfinite(whole))[0])}"
-    for stop in (1, 2, 7, n // 3, n // 2, n - 1):
-        if indicator.compute(_rows(inputs, 0, stop), values).tobytes() != whole[:stop].tobytes():
-            return "looks ahead: a prefix of the bars gives other values"
+    if not _is_causal(indicator, values, inputs, whole):
+        return LOOKS_AHEAD
     late = indicator.compute(_rows(inputs, 150, n), values)[warm_up:] - whole[150 + warm_up :]
     if np.abs(late).max() > 1e-6:
         return f"still depends on where the series starts after its warm-up of {warm_up} bars"
-    if not _same_in_parts(indicator, values, inputs, whole, warm_up):
-        return "gives other values in parts than at once: see the docstrings of formulas and recursive"
+    if not _same_in_parts(indicator, values, inputs, whole):
+        return OTHER_IN_PARTS
     if before != [column.tobytes() for column in inputs]:
         return "changes its input arrays"
     return ""
 
 
-def _same_in_parts(indicator: Indicator, values: tuple[int, ...], inputs: Inputs, whole: Array, warm_up: int) -> bool:
+def _is_causal(indicator: Indicator, values: tuple[int, ...], inputs: Inputs, whole: Array) -> bool:
+    """Whether prefixes of the bars give the same bits as all at once."""
+    n = whole.size
+    prefixes = (1, 2, 7, n // 3, n // 2, n - 1)
+    return all(indicator.compute(_rows(inputs, 0, n), values).tobytes() == whole[:n].tobytes() for n in prefixes)
+
+
+def _same_in_parts(indicator: Indicator, values: tuple[int, ...], inputs: Inputs, whole: Array) -> bool:
     """Whether parts of the bars, as `FeatureStream` computes them, give the same bits as all at once."""
-    columns = indicator.columns_of(inputs)
+    columns, warm_up = indicator.columns_of(inputs), indicator.warm_up(*values)
     if indicator.start is None:
-        for index in (whole.size - 1, whole.size - 2, whole.size - 99):
+        for index in (whole.size - 1, whole.size - 2, max(whole.size - 99, 0)):
             first = first_needed(index, warm_up)
             part = indicator.kernel(*(column[first : index + 1] for column in columns), *values)
             if part[-1] != whole[index]:

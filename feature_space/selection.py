@@ -70,7 +70,7 @@ def compute_candidates(
 
     def fill(item: tuple[int, tuple[Indicator, tuple[int, ...]]]) -> Feature:
         row, (indicator, parameters) = item
-        raw = indicator.compute(inputs, parameters)
+        raw = indicator.finite(inputs, parameters)
         scale = normalisation.fit(raw[:fit_stop])
         values[row] = normalisation.apply(raw, scale)[rows]
         return Feature(indicator.name, parameters, scale)

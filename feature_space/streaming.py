@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from feature_space import FeatureError
 from feature_space.chunks import first_needed
 from feature_space.feature_set import FeatureSet
 from feature_space.indicators import Array, Indicator, Inputs, make_inputs
@@ -137,11 +138,19 @@ class FeatureStream:
         """Take the next bar; returns its features, (F,) array of float32, of each set.
 
         ``price`` is the volume-weighted price of the bar; ``trades`` is 0 where the number of trades is unknown.
+
+        Raises
+        ------
+        FeatureError
+            If a value is not a finite number.
         """
         self._keep(price, high, low, close, volume, trades)
         t = self.n_bars
         kept = self._kept[:, : self._size]
         raw = np.array([one.last(kept, t + 1 - self._size, t) for one in self._raw])
+        if not np.isfinite(raw).all():
+            one = self._raw[int(np.flatnonzero(~np.isfinite(raw))[0])]
+            raise FeatureError(f"indicator {one.indicator.name}{one.values} is not finite at bar {t}")
         self.n_bars += 1
         gain = self.normalisation.gain
         if self.normalisation.kind == "train":

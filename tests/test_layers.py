@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     ("labelsearch.compiled",),
     ("labelsearch.errors",),
-    ("labelsearch.market", "labelsearch.registry"),
+    ("labelsearch.durable", "labelsearch.registry"),
+    ("labelsearch.market",),
     ("feature_space", "labelsearch.labels", "strategies", "labelsearch.engine"),
     ("labelsearch.classifiers",),
     ("labelsearch.settings",),
@@ -23,9 +24,9 @@ FLOORS = (
     ("labelsearch.delivery",),
     ("labelsearch.commands",),
 )
-# rooms that know nothing of what lies below them, but for the base of all errors and of registries
+# rooms that know nothing of what lies below them, but for the bases of errors, files and registries
 ALONE = ("labelsearch.market", "feature_space", "labelsearch.labels", "strategies", "labelsearch.engine")
-BASES = ("labelsearch.errors", "labelsearch.registry", "labelsearch.compiled")
+BASES = ("labelsearch.errors", "labelsearch.durable", "labelsearch.registry", "labelsearch.compiled")
 # nothing of a run is known where a bundle is followed
 NOT_BELOW = {
     "labelsearch.live": {"labelsearch.engine", "labelsearch.stages", "labelsearch.studies"},

@@ -113,6 +113,10 @@ def load_perceptron(folder: Path) -> Perceptron:
     perceptron = Perceptron.of_layers(networks, description.get("temperature", 1.0))
     if perceptron.n_features != description["n_features"]:
         raise ValueError(f"weights of {perceptron.n_features} features, but n_features is {description['n_features']}")
+    hidden, options = perceptron.sizes[1:-1].tolist(), description["options"]
+    depth, width = (options.get(name) for name in ("depth", "width"))
+    if depth not in (None, len(hidden)) or any(width not in (None, units) for units in hidden):
+        raise ValueError(f"weights of layers of {hidden} units are not those of the options of the network")
     return perceptron
 
 

@@ -3,7 +3,9 @@
 import errno
 import functools
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,12 +52,13 @@ MACHINE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE)  # not ca
 
 
 class Commands(click.Group):
-    """The commands. An unexpected error ends with one line and exit code 1, ctrl-C with exit code 130."""
+    """The commands. An unexpected error ends with one line and exit code 1, ctrl-C and SIGTERM with exit code 130."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; LABELSEARCH_DEBUG keeps the tracebacks of errors."""
         try:
-            return super().invoke(ctx)
+            with _interrupted_by_sigterm():
+                return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
             raise
         except KeyboardInterrupt:
@@ -64,9 +67,30 @@ class Commands(click.Group):
         except Exception as error:
             if os.environ.get("LABELSEARCH_DEBUG"):
                 raise
+            from labelsearch.engine.executors.base import WorkError
+
             text = " ".join(f"{type(error).__name__}: {error}".split())
+            if isinstance(error, WorkError):
+                text = f"{error}; finished work is kept: the same command continues it"
             click.echo(f"Error: {text} (LABELSEARCH_DEBUG=1 prints the traceback)", err=True)
             raise SystemExit(FAILED) from None
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends what is at work as ctrl-C does; only the main thread may say so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def refuse(error: Exception) -> NoReturn:

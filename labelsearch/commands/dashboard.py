@@ -61,7 +61,8 @@ def dashboard(
     from labelsearch.engine.run import find_run
     from labelsearch.results.run import Results
 
-    with _server(host, port, wsgi(studies(Results(find_run(run, runs), store), strategies))) as server:
+    application = _own_pages_only(wsgi(studies(Results(find_run(run, runs), store), strategies)), host)
+    with _server(host, port, application) as server:
         address = f"http://{host}:{server.server_port}/dashboard/"
         if strategies:
             click.echo(f"strategies: at most {strategies:,}, half of them the best, the rest drawn at random")
@@ -72,6 +73,35 @@ def dashboard(
             server.serve_forever()
         except KeyboardInterrupt:
             click.echo()
+
+
+def _own_pages_only(application: Any, host: str) -> Any:
+    """Refuse requests that pages of other sites send through the browser of whoever looks at the dashboard.
+
+    A site can point a name of its own at this address, so the name in ``Host`` must be ``host``, localhost or an
+    address; and it can send forms and scripts here, which then name it in ``Origin``.
+    """
+
+    def guarded(environment: dict[str, Any], start: Any) -> Any:
+        asked = environment.get("HTTP_HOST", "")
+        origin = environment.get("HTTP_ORIGIN", f"http://{asked}")
+        if _is_ours(asked, host) and origin == f"http://{asked}":
+            return application(environment, start)
+        start("403 Forbidden", [("Content-Type", "text/plain")])
+        return [b"only for pages of the dashboard itself\n"]
+
+    return guarded
+
+
+def _is_ours(asked: str, host: str) -> bool:
+    from ipaddress import ip_address
+    from urllib.parse import urlsplit
+
+    try:
+        name = urlsplit(f"http://{asked}").hostname or ""
+        return name in (host.lower(), "localhost") or bool(ip_address(name))
+    except ValueError:
+        return False
 
 
 def _server(host: str, port: int, application: Any) -> "WSGIServer":

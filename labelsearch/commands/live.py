@@ -2,7 +2,6 @@
 
 import json
 import math
-import signal as signals
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -121,7 +120,6 @@ def live(
         raise click.BadParameter(f"{capital} is not a finite amount", param_hint="'--capital'")
     if state and bundle.resolve() in (state.resolve(), *state.resolve().parents):
         raise BundleError(f"{state} lies in the bundle, which must not change: choose another folder")
-    signals.signal(signals.SIGTERM, _interrupt)
     session = Session(load_bundle(bundle, own), _start_ms(start), Journal(state) if state else None, capital)
     try:
         if session.resumed:
@@ -147,10 +145,6 @@ def _say(line: dict[str, object]) -> None:
     else:
         sys.stdout.write(json.dumps(to_plain(line), allow_nan=False) + "\n")
         sys.stdout.flush()
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _arriving(session: "Session", source: str, warm_up: Path | None) -> Iterable[Any]:

@@ -11,13 +11,13 @@ from labelsearch.commands.common import answer, experiment_argument, json_option
 @experiment_argument
 @click.option(
     "--repeats",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 100_000),
     default=100,
     show_default=True,
     help="Searches on shifted outputs; one search with the real timing is added.",
 )
 @click.option(
-    "--strategies", type=click.IntRange(min=3), default=4000, show_default=True, help="Strategies per search."
+    "--strategies", type=click.IntRange(3, 10_000_000), default=4000, show_default=True, help="Strategies per search."
 )
 @json_option
 @run_options

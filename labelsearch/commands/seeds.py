@@ -11,14 +11,14 @@ from labelsearch.commands.common import answer, experiment_argument, json_option
 @experiment_argument
 @click.option(
     "--search-seeds",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, 1000),
     default=5,
     show_default=True,
     help="Further seeds of the search alone.",
 )
 @click.option(
     "--classifier-seeds",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, 1000),
     default=3,
     show_default=True,
     help="Further seeds of the classifiers; the search is repeated for each.",

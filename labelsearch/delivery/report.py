@@ -11,6 +11,7 @@ from labelsearch.delivery.pictures.run import draw_equity, draw_histograms, draw
 from labelsearch.delivery.tables import belief, belief_details, stages
 from labelsearch.delivery.tables.null import null_table
 from labelsearch.delivery.tables.seeds import seeds_table
+from labelsearch.delivery.tables.table import literal
 from labelsearch.engine.files import write_atomically
 from labelsearch.results.codec import json_bytes, to_plain
 from labelsearch.results.run import Results
@@ -50,7 +51,7 @@ def _markdown(results: Results) -> str:
         *([null_table(results.null)] if results.null else []),
         stages.cost_table(results),
     ):
-        parts += [f"## {table.title}", table.to_markdown()]
+        parts += [f"## {literal(table.title)}", table.to_markdown()]
     pictures = {
         "Equity, drawdown and position": "equity.png",
         "Past against future, all strategies": "scores.png",

@@ -10,29 +10,66 @@ from pathlib import Path
 
 import psutil
 
+from labelsearch.durable import sync_folder
+
 Files = Mapping[str, bytes]  # by name
 SEAL = ".sha256"
 
 
-def write_atomically(folder: Path, write: Callable[[Path], None]) -> None:
-    """Fill a folder beside ``folder`` and rename it into place; what killed processes left there is removed."""
+def write_atomically(folder: Path, write: Callable[[Path], None], *, durable: bool = True) -> None:
+    """Fill a folder beside ``folder`` and rename it into place; what killed processes left there is removed.
+
+    Parameters
+    ----------
+    folder : Path
+    write : callable
+        Given an empty folder.
+    durable : bool
+        Whether the files survive a power failure once this has returned; without, they may be found damaged.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft, old = (folder.with_name(f".{folder.name}.{end}") for end in (os.getpid(), "old"))
     for path in folder.parent.iterdir():
-        name, _, process = path.name.rpartition(".")
-        if name == f".{folder.name}" and process.isdecimal() and not psutil.pid_exists(int(process)):
+        if path.name.rpartition(".")[0] == f".{folder.name}" and _is_left_over(path):
             shutil.rmtree(path, ignore_errors=True)
     try:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
         write(draft)
+        if durable:
+            _sync(draft)
         shutil.rmtree(old, ignore_errors=True)
         if folder.exists():
             folder.rename(old)
         draft.rename(folder)
+        if durable:
+            sync_folder(folder.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def remove_left_overs(folder: Path) -> None:
+    """Remove what `write_atomically` left in a folder and those in it, in processes that were killed."""
+    for path in list(folder.rglob(".*.*")):
+        if path.is_dir() and (path.suffix == ".old" or _is_left_over(path)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_left_over(draft: Path) -> bool:
+    """Whether the process whose number ends the name has ended."""
+    process = draft.name.rpartition(".")[2]
+    return process.isdecimal() and not psutil.pid_exists(int(process))
+
+
+def _sync(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        else:
+            sync_folder(path)
+    sync_folder(folder)
 
 
 def files_written_by(write: Callable[[Path], None]) -> Files:

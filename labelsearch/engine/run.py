@@ -1,6 +1,7 @@
 """Run stages: each once for the same inputs, recorded in the ledger of its run."""
 
 import fcntl
+import logging
 import shutil
 import time
 from collections import ChainMap, Counter
@@ -11,7 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from labelsearch.engine.executors.base import Executor
+from labelsearch.engine.executors.base import Executor, WorkError, describe
 from labelsearch.engine.executors.local import LocalExecutor
 from labelsearch.engine.files import digest_files, write_atomically
 from labelsearch.engine.key import Code, digest
@@ -23,6 +24,7 @@ from labelsearch.engine.stage import Progress, R, Stage, Stored, Work, keep_unit
 from labelsearch.errors import InputError
 
 LEDGER, LOOKS = "ledger.jsonl", "looks.jsonl"
+logger = logging.getLogger(__name__)
 
 
 class RunError(InputError):
@@ -127,6 +129,8 @@ class Run:
         ------
         InputError
             If the stage refuses its inputs.
+        WorkError
+            If it fails; names the stage and what it raised.
         """
         if not given and stage.name in self._done:
             return self._done[stage.name]
@@ -141,11 +145,20 @@ class Run:
             if event:
                 self.ledger.append("stage", **{**event, "time": int(time.time())})
                 done = self.finished(stage, key)
+        unit_key = digest([stage.name, code, {n: d for n, d in handed.items() if n not in stage.extent}])
+        units = self.folder / ".units" / (f"{stage.name}-{unit_key[:12]}" if stage.study else stage.name)
         if done is None:
-            unit_key = digest([stage.name, code, {n: d for n, d in handed.items() if n not in stage.extent}])
-            done = self._run(stage, inputs, key, unit_key)
+            try:
+                keep_units(units, unit_key)
+                done = self._run(stage, inputs, key, units)
+            except InputError:
+                raise
+            except (Exception, SystemExit) as error:
+                raise WorkError(f"{stage.name}: {describe(error)}") from error
         elif self.folder in done.folder.parents:
             self.progress(stage.name, 0, 0)
+        if not stage.extent:  # none is asked for again
+            shutil.rmtree(units, ignore_errors=True)
         if not given:
             self._done[stage.name] = done
         return done
@@ -159,17 +172,20 @@ class Run:
 
     def finished(self, stage: Stage[Any, R], key: str) -> Stored[R] | None:
         """The result of a key, from this run or its base, if its files are still what they were."""
+        later: set[str] = set()  # folders
         for event in reversed(self.ledger.stages()):
             if (event["stage"], event["key"]) == (stage.name, key):
                 folder = self.folder / event["folder"]
                 # a process killed before it entered its result leaves files that are of no event
-                if folder.is_dir() and digest_files(folder) == event["content"]:
+                there = folder.is_dir()
+                if there and digest_files(folder) == event["content"]:
                     return Stored(stage.result, folder, event["content"])
+                if there and event["folder"] not in later:
+                    logger.warning("%s: not the files that the ledger records; they are made again", folder)
+            later.add(event["folder"])
         return self.base.finished(stage, key) if self.base else None
 
-    def _run(self, stage: Stage[Any, R], inputs: Any, key: str, unit_key: str) -> Stored[R]:
-        units = self.folder / ".units" / (f"{stage.name}-{unit_key[:12]}" if stage.study else stage.name)
-        keep_units(units, unit_key)
+    def _run(self, stage: Stage[Any, R], inputs: Any, key: str, units: Path) -> Stored[R]:
         stretch = stage.looks_at(inputs)
         if stretch is not None:
             record_look(self.looks, key, stretch, self.name)
@@ -193,8 +209,6 @@ class Run:
             peak_mb=round(meter.peak_mb, 1),
             time=int(time.time()),
         )
-        if not stage.extent:
-            shutil.rmtree(units)
         return Stored(stage.result, self.folder / target, content)
 
     def _new_counts(self, result: Any, units: str, used: list[str]) -> dict[str, int]:
@@ -206,6 +220,20 @@ class Run:
             if name not in entered:
                 total.update(result.unit_counts(name))
         return dict(total)
+
+
+def recorded_folder(folder: Path, event: Event) -> Path:
+    """Folder of a finished stage of a run.
+
+    Raises
+    ------
+    RunError
+        If its files are not those that the ledger records.
+    """
+    path = folder / event["folder"]
+    if not path.is_dir() or digest_files(path) != event["content"]:
+        raise RunError(f"{path}: not the files that the ledger records; the command that made them makes them again")
+    return path
 
 
 def current_events(folder: Path, name: str) -> list[Event]:

@@ -25,6 +25,7 @@ __all__ = [
 KINDS: Registry[type[Any]] = Registry(
     "label kind", LabelError, (Threshold, Published, Extrema, TripleBarrier, TrendScanning)
 )
+LARGEST = 10_000_000  # of a number
 TYPE_NAMES = {int: "a whole number", float: "a finite number", str: "text"}
 
 
@@ -79,6 +80,8 @@ def build_label(cls: type[Any], options: Mapping[str, object]) -> Label:
         wanted = option_type(known[option])
         if not _fits(wanted, value):
             raise LabelError(f"option {option!r} of label kind {cls.kind} must be {TYPE_NAMES[wanted]}, not {value!r}")
+        if isinstance(value, (int, float)) and abs(value) > LARGEST:
+            raise LabelError(f"option {option!r} of label kind {cls.kind} must be at most {LARGEST:,}, not {value}")
     lacking = [name for name, f in known.items() if f.default is MISSING and name not in options]
     if lacking:
         raise LabelError(f"label kind {cls.kind} needs {', '.join(lacking)}")

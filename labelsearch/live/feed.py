@@ -21,7 +21,6 @@ from labelsearch.market.times import DAY_MS, now_ms, time_text, to_ms
 
 LONGEST_GAP_MS = 31 * DAY_MS
 CLOCK_SKEW_MS = 30_000
-LARGEST = 1e18  # limit of prices, volumes and their reciprocals: products and squares beyond it overflow in features
 
 
 class FeedError(BarError):
@@ -134,9 +133,6 @@ class Feed:
         numbers = {name: _number(name, raw[name]) for name in self.needed}
         for fault in faults({name: np.array([value]) for name, value in numbers.items()}):
             raise BarError(fault.rule)
-        for name, value in numbers.items():
-            if value > LARGEST or 0 < value < 1.0 / LARGEST:
-                raise BarError(f"{name} is out of range")
         time -= time % self.interval_ms
         if time + self.interval_ms > self.clock() + min(CLOCK_SKEW_MS, self.interval_ms // 2):
             raise BarError(f"the bar of {time_text(time)} is not closed yet")

@@ -1,6 +1,6 @@
 """Storage of a live session, which makes it survive any kill: a snapshot now and then, and the bars since.
 
-A bar is recorded before it is processed. Each line has a checksum, so that a torn last line is recognised.
+A bar is recorded before it is processed, as a line of `labelsearch.durable`.
 """
 
 import fcntl
@@ -15,6 +15,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from labelsearch.durable import checked_line, checked_texts
 from labelsearch.live.feed import Bar
 from labelsearch.live.verify import BundleError
 
@@ -58,25 +59,20 @@ class Journal:
             raise BundleError(f"{path}: damaged: {error}") from None
 
     def bars(self) -> list[Bar]:
-        """Recorded bars, oldest first; some may be older than the snapshot."""
-        try:
-            lines = (self.folder / BARS).read_bytes().splitlines(keepends=True)
-        except FileNotFoundError:
-            return []
-        found = []
-        for line in lines:
-            check, _, text = line.partition(b" ")
-            if not line.endswith(b"\n") or check != b"%08x" % zlib.crc32(text[:-1]):
-                break
-            found.append(Bar(*json.loads(text)))
-        return found
+        """Recorded bars, oldest first; some may be older than the snapshot.
+
+        Raises
+        ------
+        DamagedFileError
+            If a recorded bar has changed. A torn last line does not count.
+        """
+        return [Bar(*json.loads(text)) for text in checked_texts(self.folder / BARS)[0]]
 
     def append(self, bar: Bar) -> None:
         """Record a bar. It survives a kill of the process; a power failure may lose the bars since the snapshot."""
         if self._file is None:
             self._file = (self.folder / BARS).open("ab")
-        text = json.dumps(bar).encode()
-        self._file.write(b"%08x %s\n" % (zlib.crc32(text), text))
+        self._file.write(checked_line(json.dumps(bar).encode()))
         self._file.flush()
 
     def save(self, arrays: Mapping[str, NDArray]) -> None:

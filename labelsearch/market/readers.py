@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from labelsearch.market.names import our_names, require
-from labelsearch.market.rules import BarError
+from labelsearch.market.rules import BarError, refuse_many_rows
 from labelsearch.market.text import Table, read_text
 
 SUFFIXES = (".parquet", ".pq", ".feather", ".csv", ".txt", ".tsv", ".gz", ".zip")
-_LARGEST = 2 << 30  # bytes of unpacked text, far above any archive file; protects against zip bombs
+LARGEST_TEXT = 1 << 30  # bytes of text, far above any archive file; protects against bombs
+LONGEST_TEXT = 100  # characters of a symbol or a time
 _UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError)
 
 
@@ -35,6 +36,7 @@ def read_table(path: Path, columns: Sequence[str] = ()) -> Table:
     if kind == ".gz":
         return read_text(_unzipped(path), path, columns)
     if kind in (".csv", ".txt", ".tsv"):
+        _refuse_much_text(path.stat().st_size, path)
         return read_text(path.read_bytes(), path, columns)
     raise BarError(f"not a file of bars: its name must end in {', '.join(SUFFIXES)}", path)
 
@@ -42,9 +44,12 @@ def read_table(path: Path, columns: Sequence[str] = ()) -> Table:
 def read_parquet(path: Path) -> pd.DataFrame:
     """The known columns of a Parquet file, under the names they have; `BarError` if it cannot be read."""
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        # repeated text stays a dictionary: a small file may hold much of it
+        text = [field.name for field in pq.read_schema(path) if _is_text(field.type)]
+        with pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=text) as file:
             names = our_names(file.schema_arrow.names)
             require(set(names.values()), path)
+            refuse_many_rows(file.metadata.num_rows, path)
             return _columns(file.read(columns=[str(name) for name in names]), path)
     except BarError:
         raise
@@ -55,6 +60,10 @@ def read_parquet(path: Path) -> pd.DataFrame:
 def _read_feather(path: Path) -> pd.DataFrame:
     try:
         with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as file:
+            n_rows = 0
+            for i in range(file.num_record_batches):  # a batch is unpacked at a time
+                n_rows += file.get_batch(i).num_rows
+                refuse_many_rows(n_rows, path)
             return _columns(file.read_all(), path)
     except BarError:
         raise
@@ -62,11 +71,27 @@ def _read_feather(path: Path) -> pd.DataFrame:
         raise BarError(f"not a readable Feather file: {error}", path) from None
 
 
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _plain_text(table: pa.Table, path: Path) -> pa.Table:
+    """The table without dictionaries; `BarError` for text of more than 100 characters."""
+    for i, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
+        if pa.types.is_dictionary(column.type):
+            words = [chunk.dictionary for chunk in column.chunks]
+            if any(len(word.as_py() or "") > LONGEST_TEXT for part in words for word in part):
+                raise BarError(f"column {name} holds text of more than {LONGEST_TEXT} characters", path)
+            table = table.set_column(i, name, column.cast(column.type.value_type))
+    return table
+
+
 def _columns(table: pa.Table, path: Path) -> pd.DataFrame:
     """The known columns of an Arrow table."""
     names = our_names(table.column_names)
     table = table.select([str(name) for name in names])
     table.validate(full=True)  # text of a damaged file may not be UTF-8
+    table = _plain_text(table, path)
     return pd.DataFrame({name: _column(table[str(name)], ours, path) for name, ours in names.items()})
 
 
@@ -98,8 +123,7 @@ def _only_member(path: Path) -> bytes:
             members = [info for info in archive.infolist() if not info.is_dir()]
             if len(members) != 1:
                 raise BarError(f"the zip contains {len(members)} files instead of one", path)
-            if members[0].file_size > _LARGEST:
-                raise BarError(f"the unpacked file has {members[0].file_size} bytes, which is too large", path)
+            _refuse_much_text(members[0].file_size, path)  # no more is unpacked
             content = archive.read(members[0])
     except (
         zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, MemoryError, IndexError
@@ -116,9 +140,13 @@ def _unzipped(path: Path) -> bytes:
     """The content of a gzip file."""
     try:
         with gzip.open(path) as file:
-            content = file.read(_LARGEST + 1)
+            content = file.read(LARGEST_TEXT + 1)
     except (OSError, EOFError, zlib.error, MemoryError) as error:
         raise BarError(f"the gzip file is truncated or damaged: {error}", path) from None
-    if len(content) > _LARGEST:
-        raise BarError("the unpacked file is too large", path)
+    _refuse_much_text(len(content), path)
     return content
+
+
+def _refuse_much_text(size: int, path: Path) -> None:
+    if size > LARGEST_TEXT:
+        raise BarError(f"{size:,} bytes of text; at most {LARGEST_TEXT:,} can be read from one file: split it", path)

@@ -8,9 +8,12 @@ from numpy.typing import NDArray
 
 from labelsearch.errors import InputError
 
+MOST_ROWS = 10_000_000  # of a file, 19 years of minutes: it is counted before the file is read into memory
 PRICES = ("open", "high", "low", "close")
 REQUIRED = (*PRICES, "volume")
 OPTIONAL = ("quote_volume", "trades", "taker_buy_volume")
+# of prices and volumes, and of their reciprocals: products and squares of larger ones overflow in features
+LARGEST = 1e18
 
 Columns = Mapping[str, NDArray[np.float64]]
 
@@ -60,14 +63,23 @@ def faults(columns: Columns) -> Iterator[Fault]:
             yield fault
 
 
+OUT_OF_RANGE = f"is out of range, {1 / LARGEST:g} to {LARGEST:g}"
+
+
+def _out_of_range(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return (values > LARGEST) | ((values > 0) & (values < 1.0 / LARGEST))
+
+
 def _rules(columns: Columns) -> Iterator[Fault]:
     for name in PRICES:
         yield Fault("price", f"{name} is not a finite number", ~np.isfinite(columns[name]))
         yield Fault("price", f"{name} is not positive", columns[name] <= 0)
+        yield Fault("price", f"{name} {OUT_OF_RANGE}", _out_of_range(columns[name]))
     for name in ("volume", *OPTIONAL):
         if name in columns:
             yield Fault("volume", f"{name} is not a finite number", ~np.isfinite(columns[name]))
             yield Fault("volume", f"{name} is negative", columns[name] < 0)
+            yield Fault("volume", f"{name} {OUT_OF_RANGE}", _out_of_range(columns[name]))
     low, high = columns["low"], columns["high"]
     yield Fault("ohlc", "high is below low", high < low)
     for name in ("open", "close"):
@@ -77,3 +89,9 @@ def _rules(columns: Columns) -> Iterator[Fault]:
         # The tolerance allows for sums of rounded trades, not for a wrong column.
         above = columns["taker_buy_volume"] > columns["volume"] * (1 + 1e-9) + 1e-9
         yield Fault("volume", "taker_buy_volume is above volume", above)
+
+
+def refuse_many_rows(n_rows: int, file: object) -> None:
+    """Raise `BarError` for more rows than one file may have."""
+    if n_rows > MOST_ROWS:
+        raise BarError(f"{n_rows:,} rows; at most {MOST_ROWS:,} can be read from one file: split it", file)

@@ -14,12 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from labelsearch.durable import sync_folder
 from labelsearch.market.bars import Bars
 from labelsearch.market.readers import read_parquet
 from labelsearch.market.rules import OPTIONAL, REQUIRED, BarError
 from labelsearch.market.times import interval_name, parse_interval, time_text
 
-_SYMBOL = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+SYMBOL = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,12 @@ class Store:
         return sorted(
             (file.parent.name, file.stem)
             for file in files
-            if _SYMBOL.fullmatch(file.parent.name) and not file.name.startswith(".")
+            if SYMBOL.fullmatch(file.parent.name) and not file.name.startswith(".")
         )
 
     def path(self, symbol: str, interval: str = "1m") -> Path:
         """File of the bars of a symbol; `BarError` for an invalid symbol or interval."""
-        if not _SYMBOL.fullmatch(symbol):
+        if not SYMBOL.fullmatch(symbol):
             raise BarError(
                 f"{symbol!r} is not a valid symbol: use letters, digits, '.', '_' and '-', and no dot at the start"
             )
@@ -74,10 +75,18 @@ class Store:
         if len(bars) == 0:
             raise BarError("no bars to store")
         path = self.path(bars.symbol, interval_name(bars.interval_ms))
+        with _turn(path.parent):
+            self._save(bars, path)
+        return path
+
+    def _save(self, bars: Bars, path: Path) -> None:
+        """Write the file; the caller holds the lock of its folder."""
         names = [n for n in (*REQUIRED, *OPTIONAL) if getattr(bars, n) is not None]
         times = pa.array(bars.open_time, pa.timestamp("ms", tz="UTC"))
         table = pa.table({"open_time": times, **{name: pa.array(getattr(bars, name)) for name in names}})
         path.parent.mkdir(parents=True, exist_ok=True)
+        for left_over in path.parent.glob(f".{path.stem}.*.tmp"):  # of killed processes: nobody else writes now
+            left_over.unlink(missing_ok=True)
         # not *.parquet, so that a leftover of a crash is not taken for stored bars
         temporary = path.with_name(f".{path.stem}.{uuid4().hex}.tmp")
         try:
@@ -88,8 +97,7 @@ class Store:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-        _sync_folder(path.parent)
-        return path
+        sync_folder(path.parent)
 
     def load(self, symbol: str, interval: str = "1m", start_ms: int | None = None, stop_ms: int | None = None) -> Bars:
         """The stored bars that start in [start_ms, stop_ms); None leaves a side open.
@@ -134,7 +142,7 @@ class Store:
         interval = interval_name(bars.interval_ms)
         path = self.path(bars.symbol, interval)
         if not path.is_file():
-            self.save(bars)
+            self._save(bars, path)
             return Added(len(bars), 0, 0)
         stored = self.load(bars.symbol, interval)
         lost = set(_optional(stored)) - set(_optional(bars))
@@ -147,7 +155,7 @@ class Store:
         dropped = (lost | set(_optional(bars))) - set(_optional(merged))
         added = Added(new, same, replaced, tuple(sorted(dropped)))
         if new or replaced or lost:
-            self.save(merged)
+            self._save(merged, path)
         return added
 
 
@@ -228,17 +236,3 @@ def _turn(folder: Path) -> Iterator[None]:
     with (folder / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed, also by a crash
         yield
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power failure, where the system can."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass
-    finally:
-        os.close(handle)

@@ -11,12 +11,13 @@ from typing import Literal
 import pandas as pd
 
 from labelsearch.market.names import our_names, plain
-from labelsearch.market.rules import BarError
+from labelsearch.market.rules import BarError, refuse_many_rows
 
 _SEPARATORS = (",", ";", "\t", "|")
 _DECIMAL_COMMA = re.compile(r"-?(?:\d{1,3}(?:\.\d{3})+|\d+),\d+")
 _THOUSANDS = re.compile(r"[^\d-]?-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _MISSING = ["", "NaN", "nan", "NAN", "NULL", "null", "Null", "NA", "N/A", "n/a", "#N/A", "None", "<NA>"]
+MOST_COLUMNS = 100
 _FIRST_LINES = 10  # in which the header is looked for
 # before 3.1 the default may miss the nearest double by one bit; from 3.1 on the option itself warns
 _EXACT: dict[str, Literal["round_trip"]] = (
@@ -73,12 +74,15 @@ def read_text(content: bytes, file: object, columns: Sequence[str] = ()) -> Tabl
     content = _utf8(content, file)
     lines = content[: 1 << 16].split(b"\n", _FIRST_LINES + 6)[: _FIRST_LINES + 5]
     heads = [line.decode("utf-8", "replace").strip("\ufeff\r ") for line in lines]
+    refuse_many_rows(max(content.count(b"\n"), content.count(b"\r")), file)
     if not content.strip():
         raise BarError("no rows", file)
     row, separator = (0, _separator(heads[0])) if columns else _header(heads)
     if not heads[row]:
         raise BarError("the first line is empty", file)
     above, cells = " ".join(heads[:row]), _cells(heads[row], separator)
+    if len(cells) > MOST_COLUMNS:
+        raise BarError(f"more than {MOST_COLUMNS} columns", file)
     bare = bool(columns) or _is_data(cells[0])
     sample = [cell for line in heads[row + (not bare) :][:5] for cell in _cells(line, separator)]
     comma = separator != "," and any(_DECIMAL_COMMA.fullmatch(cell) for cell in sample)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from labelsearch.labels.base import LabelValues
 from labelsearch.results.codec import OnDisk
-from labelsearch.results.record import Record, apart
+from labelsearch.results.record import Record, apart, read_frame, write_frame
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class LabelSeries(Record):
     def save_parts(self, folder: Path) -> None:
         """Write ``<label>.parquet``."""
         for name, values in self.values.items():
-            pd.DataFrame(values._asdict()).to_parquet(folder / f"{name}.parquet", compression="zstd")
+            write_frame(pd.DataFrame(values._asdict()), folder / f"{name}.parquet")
 
     @classmethod
     def load_parts(cls, folder: Path, plain: Mapping[str, Any]) -> Mapping[str, object]:
@@ -69,5 +69,5 @@ class LabelSeries(Record):
 
 
 def _read(folder: Path, name: str) -> LabelValues:
-    frame = pd.read_parquet(folder / f"{name}.parquet")
+    frame = read_frame(folder / f"{name}.parquet")
     return LabelValues(*(frame[column].to_numpy() for column in LabelValues._fields))

@@ -20,6 +20,16 @@ def apart(file: str = "") -> Any:
     return dataclasses.field(repr=False, compare=False, metadata={"apart": file})
 
 
+def write_frame(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table as Parquet, with a checksum of every page."""
+    frame.to_parquet(path, compression="zstd", write_page_checksum=True)
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """Inverse of `write_frame`; `OSError` where a checksum does not match."""
+    return pd.read_parquet(path, page_checksum_verification=True)
+
+
 class Record:
     """A frozen dataclass that writes itself into a folder and reads itself back."""
 
@@ -31,7 +41,7 @@ class Record:
         plain = {f.name: getattr(self, f.name) for f in _in_json(type(self))}
         (folder / self.FILE).write_bytes(json_bytes(plain))
         for name, file in _frames(type(self)).items():
-            getattr(self, name).to_parquet(folder / file, compression="zstd")
+            write_frame(getattr(self, name), folder / file)
         self.save_parts(folder)
 
     def save_parts(self, folder: Path) -> None:
@@ -43,7 +53,7 @@ class Record:
         with reading(folder):
             data, hints = json.loads((folder / cls.FILE).read_bytes()), typing.get_type_hints(cls)
             plain = {f.name: from_plain(hints[f.name], data[f.name]) for f in _in_json(cls)}
-            frames = {name: pd.read_parquet(folder / file) for name, file in _frames(cls).items()}
+            frames = {name: read_frame(folder / file) for name, file in _frames(cls).items()}
             return cls(**plain, **frames, **cls.load_parts(folder, plain))
 
     @classmethod

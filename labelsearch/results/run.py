@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from labelsearch.engine.ledger import Event, Ledger
 from labelsearch.engine.looks import Look, look_number
-from labelsearch.engine.run import LEDGER, LOOKS, RunError, current_events, done_events
+from labelsearch.engine.run import LEDGER, LOOKS, RunError, current_events, done_events, recorded_folder
 from labelsearch.engine.stage import Result
 from labelsearch.market.bars import Bars
 from labelsearch.results.classifiers import Classifiers
@@ -42,7 +42,8 @@ class Results:
     Raises
     ------
     RunError
-        If there is no run in the folder; later, if a result is asked for whose stage is not done.
+        If there is no run in the folder; later, if a result is asked for whose stage is not done, or whose files are
+        not those that the ledger records.
     """
 
     def __init__(self, folder: Path, store: Path = Path("store")) -> None:
@@ -71,7 +72,7 @@ class Results:
         if stage not in self.done:
             again = f"labelsearch {stage} {self.folder}/experiment.toml"
             raise RunError(f"{self.folder} has no {stage} yet; to compute them: {again}")
-        return kind.load(self.folder / self.done[stage]["folder"])
+        return kind.load(recorded_folder(self.folder, self.done[stage]))
 
     labels = _of("labels", LabelSeries)
     features = _of("features", FeatureSets)
@@ -82,7 +83,7 @@ class Results:
 
     def _studies(self, name: str, kind: type[R]) -> list[R]:
         """All results of a study that belong to what the run holds now, oldest first."""
-        return [kind.load(self.folder / event["folder"]) for event in current_events(self.folder, name)]
+        return [kind.load(recorded_folder(self.folder, event)) for event in current_events(self.folder, name)]
 
     @cached_property
     def null(self) -> NullResult | None:

@@ -17,6 +17,7 @@ from labelsearch.settings.own import activate, file_sha256
 from labelsearch.settings.schema import (
     ExperimentError,
     Plain,
+    check_range,
     dump_line,
     dump_section,
     dump_value,
@@ -25,6 +26,7 @@ from labelsearch.settings.schema import (
     refuse_unknown,
 )
 from labelsearch.settings.sections import (
+    LARGEST_SEED,
     Data,
     FeatureSpace,
     Labels,
@@ -97,8 +99,11 @@ class Experiment:
     label: tuple[Plain, ...] = DEFAULT_LABELS
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", self.name):
-            raise ExperimentError(f"name {self.name!r} may hold letters, digits, dots, dashes and underscores only")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", self.name):
+            raise ExperimentError(
+                f"name {self.name!r} may hold at most 100 letters, digits, dots, dashes and underscores"
+            )
+        check_range("seed", self.seed, 0, LARGEST_SEED)
         if len({Path(path).name for path in self.own}) != len(self.own):
             raise ExperimentError("own: two files have the same name")
         if max(self.tiers.sizes) > self.search.n_strategies:

@@ -18,9 +18,35 @@ class ExperimentError(InputError):
     """An experiment file that cannot be used, as one line."""
 
 
-def option(default: Any, explanation: str) -> Any:
-    """Dataclass field with its default and the comment that `labelsearch init` writes beside it."""
-    return dataclasses.field(default=default, metadata={"help": explanation})
+def option(default: Any, explanation: str, low: float | None = None, high: float | None = None) -> Any:
+    """Dataclass field with its default and the comment that `labelsearch init` writes beside it.
+
+    Numbers have the range [low, high], which `Ranged` checks; each number of a list has it.
+    """
+    if low is None or high is None:
+        return dataclasses.field(default=default, metadata={"help": explanation})
+    text = f"{explanation} [{_number(low)} to {_number(high)}]"
+    return dataclasses.field(default=default, metadata={"help": text, "range": (low, high)})
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def check_range(name: str, value: Any, low: float, high: float) -> None:
+    """Raise `ExperimentError` unless a number, or each of several, is in [low, high]; NaN never is."""
+    for number in value if isinstance(value, tuple) else (value,):
+        if not low <= number <= high:
+            raise ExperimentError(f"{name} must be in {_number(low)} to {_number(high)}, not {number}")
+
+
+class Ranged:
+    """A section whose numbers have the ranges of their `option`."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            if limits := field.metadata.get("range"):
+                check_range(field.name, getattr(self, field.name), *limits)
 
 
 def _convert(kind: Any, value: Any) -> Any:

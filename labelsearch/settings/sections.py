@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 
 from feature_space.indicators import BY_NAME, Indicator
 from feature_space.normalise import Normalisation
 from labelsearch.classifiers.kinds import CALIBRATION_NAMES, LOSS_NAMES, NETWORKS
 from labelsearch.labels.spans import Span, check_order
+from labelsearch.market.store import SYMBOL
 from labelsearch.market.times import parse_interval
-from labelsearch.settings.schema import ExperimentError, option, refuse_unknown
+from labelsearch.settings.schema import ExperimentError, Ranged, option, refuse_unknown
 from strategies.search.islands import SearchSettings
 from strategies.search.linear import StrategySpace
 from strategies.tiers.ranking import RANKINGS
@@ -16,6 +18,9 @@ from strategies.trade.capital import CAPITAL_RULES
 from strategies.trade.rules import TradingRules
 
 DEFAULT_RULES = TradingRules()
+LARGEST_SEED = 2**63 - 1
+MOST_STRATEGIES = 100_000_000
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2099, 12, 31)
 INTERVALS = ("1m", "5m", "15m", "1h")
 
 
@@ -24,29 +29,26 @@ def _one_of(name: str, value: str, known: Iterable[str]) -> None:
         raise ExperimentError(f"{name} = {value!r} is unknown; known are {', '.join(known)}")
 
 
-def _positive(**values: float) -> None:
-    for name, value in values.items():
-        if not value > 0:
-            raise ExperimentError(f"{name} must be positive, not {value}")
-
-
 @dataclass(frozen=True)
-class Data:
+class Data(Ranged):
     """Where the bars come from."""
 
     source: str = option("store", "store: imported bars; synthetic: a generated market")
     symbol: str = option("BTCUSDT", "symbol in the store")
     interval: str = option("1m", "length of a bar")
-    edge: float = option(0.0, "synthetic only: per-bar Sharpe ratio of the planted drift, 0 plants none")
-    market_seed: int = option(1, "synthetic only: seed of the generated market")
+    edge: float = option(0.0, "synthetic only: per-bar Sharpe ratio of the planted drift, 0 plants none", 0, 1)
+    market_seed: int = option(1, "synthetic only: seed of the generated market", 0, LARGEST_SEED)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _one_of("source", self.source, ("store", "synthetic"))
         _one_of("interval", self.interval, INTERVALS)
         if self.source == "synthetic" and self.interval != "1m":
             raise ExperimentError("a synthetic market has an interval of 1m")
-        if not 0.0 <= self.edge < 1.0:
-            raise ExperimentError(f"edge must lie in [0, 1), not {self.edge}")
+        if self.edge == 1.0:
+            raise ExperimentError("edge must be below 1")
+        if not SYMBOL.fullmatch(self.symbol):
+            raise ExperimentError(f"symbol {self.symbol!r} is not one that a store may hold")
 
     @property
     def interval_ms(self) -> int:
@@ -62,17 +64,20 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Windows:
+class Windows(Ranged):
     """Three windows of whole UTC days, first and last day included."""
 
     train: tuple[str, str] = option(("2018-01-01", "2019-12-31"), "labels, features and classifiers are fitted here")
     past: tuple[str, str] = option(("2020-01-04", "2020-05-05"), "strategies are searched and ranked here")
     future: tuple[str, str] = option(("2020-05-09", "2020-09-19"), "for the final table alone; every look is counted")
-    validation_share: float = option(0.2, "last part of train that classifiers are validated on")
+    validation_share: float = option(0.2, "last part of train that classifiers are validated on", 0.001, 0.999)
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.validation_share < 1.0:
-            raise ExperimentError("validation_share must lie between 0 and 1")
+        super().__post_init__()
+        for name in ("train", "past", "future"):
+            for day in getattr(self, name):
+                if not FIRST_DAY <= date.fromisoformat(day) <= LAST_DAY:
+                    raise ExperimentError(f"{name} must be in {FIRST_DAY} to {LAST_DAY}, not {day}")
         check_order(self.named, 0)
 
     @property
@@ -92,16 +97,16 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class FeatureSpace:
+class FeatureSpace(Ranged):
     """Indicators and their normalisation."""
 
     indicators: tuple[str, ...] = option((), "names of indicators to use; empty: all, your own included")
     normalisation: str = option("train", "train: fixed scale fitted before validation; local: trailing window")
-    window: int = option(1440, "bars of the trailing window of a local scale")
-    gain: float = option(1.0, "factor on the scale before the arctangent")
+    window: int = option(1440, "bars of the trailing window of a local scale", 2, 1_000_000)
+    gain: float = option(1.0, "factor on the scale before the arctangent", 1e-6, 1e6)
 
     def __post_init__(self) -> None:
-        _positive(window=self.window, gain=self.gain)
+        super().__post_init__()
         self.normaliser()
 
     def check_names(self) -> None:
@@ -118,34 +123,34 @@ class FeatureSpace:
 
 
 @dataclass(frozen=True)
-class Separation:
+class Separation(Ranged):
     """Search for the feature set of each label."""
 
-    n_pairs: int = option(100_000, "cross-class pairs of bars per label")
-    n_values: int = option(8, "parameter settings per indicator")
-    n_restarts: int = option(3, "coordinate searches from random starts")
-    n_shifts: int = option(199, "circular shifts of the label behind the p-value of each set")
+    n_pairs: int = option(100_000, "cross-class pairs of bars per label", 1, 100_000_000)
+    n_values: int = option(8, "parameter settings per indicator", 1, 1000)
+    n_restarts: int = option(3, "coordinate searches from random starts", 1, 10_000)
+    n_shifts: int = option(199, "circular shifts of the label behind the p-value of each set", 1, 100_000)
     exact: bool = option(False, "also count all cross-class pairs of the chosen set: minutes on two years of minutes")
     criterion: str = option("gaussian", "near zero by gaussian or 20% quantile; contrast: cross against same class")
 
     def __post_init__(self) -> None:
-        _positive(n_pairs=self.n_pairs, n_values=self.n_values, n_restarts=self.n_restarts, n_shifts=self.n_shifts)
+        super().__post_init__()
         _one_of("criterion", self.criterion, ("gaussian", "quantile", "contrast"))
 
 
 @dataclass(frozen=True)
-class Network:
+class Network(Ranged):
     """One classifier per label."""
 
     kind: str = option("mlp", f"one of {', '.join(NETWORKS)}, or your own")
-    window: int = option(32, "bars of the trailing window that all kinds but mlp see")
+    window: int = option(32, "bars of the trailing window that all kinds but mlp see", 2, 100_000)
     loss: str = option("cross_entropy", f"{' or '.join(LOSS_NAMES)}; ensloss: a random calibrated loss in each batch")
-    n_seeds: int = option(3, "networks of the best hyper-parameters whose probabilities are averaged")
+    n_seeds: int = option(3, "networks of the best hyper-parameters whose probabilities are averaged", 1, 1000)
     calibration: str = option("none", "none, or temperature: fitted on the first half of validation")
-    n_neutral: int = option(100_000, "neutral bars sampled for training; all action bars are kept")
-    n_trials: int = option(9, "Optuna trials per label")
-    max_epochs: int = option(9, "epochs of a full trial; Hyperband stops poor ones earlier")
-    batch_size: int = option(4096, "samples per gradient step")
+    n_neutral: int = option(100_000, "neutral bars sampled for training; all action bars are kept", 1, 100_000_000)
+    n_trials: int = option(9, "Optuna trials per label", 1, 100_000)
+    max_epochs: int = option(9, "epochs of a full trial; Hyperband stops poor ones earlier", 1, 100_000)
+    batch_size: int = option(4096, "samples per gradient step", 1, 10_000_000)
     device: str = option("cpu", "Lightning accelerator: cpu, gpu or auto")
 
     def check_names(self) -> None:
@@ -153,49 +158,48 @@ class Network:
         _one_of("kind", self.kind, NETWORKS)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _one_of("loss", self.loss, LOSS_NAMES)
         _one_of("calibration", self.calibration, CALIBRATION_NAMES)
         _one_of("device", self.device, ("cpu", "gpu", "auto"))
-        _positive(n_seeds=self.n_seeds)
-        if self.window < 2:
-            raise ExperimentError(f"window must be at least 2 bars, not {self.window}")
-        _positive(
-            n_neutral=self.n_neutral, n_trials=self.n_trials, max_epochs=self.max_epochs, batch_size=self.batch_size
-        )
 
 
 @dataclass(frozen=True)
-class Search:
+class Search(Ranged):
     """Strategies and the search over their parameters."""
 
-    n_strategies: int = option(SearchSettings.n_strategies, "strategies searched, pruned ones included")
+    n_strategies: int = option(
+        SearchSettings.n_strategies, "strategies searched, pruned ones included", 1, MOST_STRATEGIES
+    )
     island_size: int = option(
-        SearchSettings.island_size, "trials of one independent Optuna study; 500 suits tpe, which slows as they grow"
+        SearchSettings.island_size,
+        "trials of one independent Optuna study; 500 suits tpe, which slows as they grow",
+        1,
+        MOST_STRATEGIES,
     )
     sampler: str = option(SearchSettings.sampler, "cmaes with restarts, tpe, qmc or random")
     random_share: float = option(
-        SearchSettings.random_share, "share of the strategies at random, to keep the full spectrum"
+        SearchSettings.random_share, "share of the strategies at random, to keep the full spectrum", 0, 1
     )
     budget: str = option(SearchSettings.budget, "Hyperband budget: blocks spread over the past window, or its prefix")
     signal_map: str = option("half", "half: clip(1/2 + w.o, 0, 1); clip: clip(w.o, 0, 1); logistic")
     side: str = option("long", "long; both: positions may be short, a signal of 1/2 wants none")
-    fee_share: float = option(DEFAULT_RULES.fee_share, "fee as a share of the traded value")
+    fee_share: float = option(DEFAULT_RULES.fee_share, "fee as a share of the traded value", 0, 0.1)
     slippage_share: float = option(
-        DEFAULT_RULES.slippage_share, "share by which a fill is worse than the open, half the spread included"
+        DEFAULT_RULES.slippage_share, "share by which a fill is worse than the open, half the spread included", 0, 0.1
     )
-    weight: tuple[float, float] = option(StrategySpace.weight, "range of the weights")
-    theta_buy: tuple[float, float] = option(StrategySpace.theta_buy, "range of the buy threshold")
-    theta_sell: tuple[float, float] = option(StrategySpace.theta_sell, "range of the sell threshold")
-    delta: tuple[float, float] = option(StrategySpace.delta, "range of the smallest change of position")
+    weight: tuple[float, float] = option(StrategySpace.weight, "range of the weights", -1e6, 1e6)
+    theta_buy: tuple[float, float] = option(StrategySpace.theta_buy, "range of the buy threshold", -2, 2)
+    theta_sell: tuple[float, float] = option(StrategySpace.theta_sell, "range of the sell threshold", -2, 2)
+    delta: tuple[float, float] = option(StrategySpace.delta, "range of the smallest change of position", 0, 2)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _one_of("side", self.side, ("long", "both"))
         for name in ("weight", "theta_buy", "theta_sell", "delta"):
             low, high = getattr(self, name)
             if not low < high:
                 raise ExperimentError(f"{name} needs a lower end below its upper end")
-        if not self.fee_share < 0.1 or not self.slippage_share < 0.1:
-            raise ExperimentError("fee_share and slippage_share must lie below 0.1")
         self.rules()
         self.settings(0)
 
@@ -225,16 +229,17 @@ class Search:
 
 
 @dataclass(frozen=True)
-class Tiers:
+class Tiers(Ranged):
     """Ensembles of the best strategies by past score."""
 
-    sizes: tuple[int, ...] = option((100, 20, 10, 5), "strategies in each tier")
+    sizes: tuple[int, ...] = option((100, 20, 10, 5), "strategies in each tier", 1, 1_000_000)
     ranking: str = option("score", f"best on past by one of {', '.join(RANKINGS)}, or your own")
     capital: str = option("equal", f"shared out by one of {', '.join(CAPITAL_RULES)}, or your own")
 
     def __post_init__(self) -> None:
-        if not self.sizes or min(self.sizes) < 1 or len(set(self.sizes)) != len(self.sizes):
-            raise ExperimentError("sizes must be different positive numbers")
+        super().__post_init__()
+        if not self.sizes or len(set(self.sizes)) != len(self.sizes):
+            raise ExperimentError("sizes must be different numbers, one or more")
 
     def check_names(self) -> None:
         """Raise `ExperimentError` for a ranking or a rule that is not known."""
@@ -248,13 +253,8 @@ class Tiers:
 
 
 @dataclass(frozen=True)
-class Null:
+class Null(Ranged):
     """Search and tiers repeated on shifted outputs at the end of a run; `labelsearch null` repeats them more often."""
 
-    repeats: int = option(19, "searches on shifted outputs; 0 for none")
-    n_strategies: int = option(1000, "strategies of each")
-
-    def __post_init__(self) -> None:
-        if self.repeats < 0:
-            raise ExperimentError("repeats must not be negative")
-        _positive(n_strategies=self.n_strategies)
+    repeats: int = option(19, "searches on shifted outputs; 0 for none", 0, 100_000)
+    n_strategies: int = option(1000, "strategies of each", 1, MOST_STRATEGIES)

@@ -18,6 +18,7 @@ from feature_space.feature_set import Feature, FeatureSet, warm_up_of
 from feature_space.histograms import cross_class
 from feature_space.indicators import Indicator, Inputs, make_inputs
 from feature_space.normalise import Normalisation
+from feature_space.proof import prove_feature
 from feature_space.selection import Candidates, Selection, compute_candidates, select
 from feature_space.separation import Pairs, histogram_nb, sample_pairs, separation_power
 from labelsearch.engine.stage import Stage, Stored, Work
@@ -175,6 +176,8 @@ def _choose(
         quantile=NEAR_QUANTILE if settings.criterion == "quantile" else None,
         contrast=entry.contrast,
     )
+    for feature in selection.features:
+        prove_feature(feature, train.inputs)
     feature_set = FeatureSet(selection.features, train.normalisation)
     matrix = feature_set.matrix(train.inputs)
     rows = entry.validation - train.boundary

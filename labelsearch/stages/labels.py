@@ -35,7 +35,11 @@ def price_of(bars: Bars, price: str) -> NDArray[np.float64]:
 
 def label_bars(label: Label, price: NDArray[np.float64], train: slice, stop: int) -> LabelValues:
     """Labels of the rows before ``stop``; the reference always comes from train."""
-    return label.values(price[:stop], label.reference(price[train]))
+    try:
+        return label.values(price[:stop], label.reference(price[train]))
+    except (Exception, SystemExit) as error:  # whatever a label of the user's own may raise
+        error.add_note(f"label {label.name}")
+        raise
 
 
 def traded_bars(bars: Bars, rows: slice, stop: int) -> NDArray[np.bool_]:

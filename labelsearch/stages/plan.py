@@ -1,5 +1,6 @@
 """The plan of a run: its stages, and where the values that they declare come from."""
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,12 +11,15 @@ from typing import Any
 from feature_space.feature_set import warm_up_of
 from labelsearch.classifiers.kinds import NETWORKS
 from labelsearch.engine.executors.local import LocalExecutor
+from labelsearch.engine.files import remove_left_overs
 from labelsearch.engine.key import Code
 from labelsearch.engine.looks import Stretch
-from labelsearch.engine.run import Run, locked, silent
+from labelsearch.engine.run import LEDGER, Run, locked, silent
 from labelsearch.engine.stage import Progress, Stage
+from labelsearch.errors import InputError
 from labelsearch.market.bars import Bars
 from labelsearch.settings.bars import load_bars
+from labelsearch.settings.cost import check_memory
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.own import activate, active
 from labelsearch.stages import classifiers, ensembles, features, labels, outputs, search
@@ -31,6 +35,9 @@ STAGES: dict[str, Stage[Any, Any]] = {
 }
 # what moves or describes results without computing them is no part of a key
 CODE = Code(("labelsearch", "feature_space", "strategies"), ("labelsearch.engine", "labelsearch.settings"))
+
+
+SCRATCH = ".scratch"  # folder of a run for what its worker processes share
 
 
 class RunValues(Mapping[str, object]):
@@ -165,12 +172,24 @@ def open_run(
     RunError
         If another process works on the run.
     OwnFileError, ExperimentError
-        As `labelsearch.settings.experiment.Experiment.activate`.
+        If the experiment needs more memory than there is; as `labelsearch.settings.experiment.Experiment.activate`.
     """
     experiment.activate()
+    check_memory(experiment)
     folder = folder or runs / experiment.run_id
+    is_new = not folder.exists()
     with locked(folder):
-        saved = experiment.save(folder)
-        saved.activate()
-        executor = LocalExecutor(workers, partial(activate, saved.own, proved=active()))
-        yield Run(folder, STAGES, RunValues(saved, store), CODE, executor, progress)
+        remove_left_overs(folder)
+        shutil.rmtree(folder / SCRATCH, ignore_errors=True)
+        try:
+            saved = experiment.save(folder)
+            saved.activate()
+            (folder / SCRATCH).mkdir()
+            executor = LocalExecutor(workers, partial(activate, saved.own, proved=active()), folder / SCRATCH)
+            yield Run(folder, STAGES, RunValues(saved, store), CODE, executor, progress)
+        except InputError:
+            if is_new and not (folder / LEDGER).exists():
+                shutil.rmtree(folder)  # refused before anything was done
+            raise
+        finally:
+            shutil.rmtree(folder / SCRATCH, ignore_errors=True)

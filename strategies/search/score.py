@@ -6,7 +6,6 @@ reconstruction.
 """
 
 import dataclasses
-import math
 from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar, NamedTuple, Protocol
@@ -91,12 +90,19 @@ class PaperScore(Score):
 
     kind: ClassVar[str] = "paper"
     target_trades: float = field(
-        default=30.0, metadata={"help": "transactions a month below which each missing one costs 1%"}
+        default=30.0,
+        metadata={"help": "transactions a month below which each missing one costs 1%", "range": (0.0, 1e6)},
     )
     target_position_pct: float = field(
-        default=20.0, metadata={"help": "mean position, in percent of equity, below which missing points cost"}
+        default=20.0,
+        metadata={
+            "help": "mean position, in percent of equity, below which missing points cost",
+            "range": (0.0, 100.0),
+        },
     )
-    position_weight: float = field(default=0.5, metadata={"help": "cost of each missing point of mean position, in %"})
+    position_weight: float = field(
+        default=0.5, metadata={"help": "cost of each missing point of mean position, in %", "range": (0.0, 1000.0)}
+    )
 
     def pieces(self, record: Record) -> dict[str, np.ndarray]:
         """``score``, ``trade_penalty_pct`` and ``position_penalty_pct``; NaN in, NaN out."""
@@ -136,13 +142,14 @@ def make_score(kind: str, **options: float) -> Score:
     PaperScore(target_trades=40.0, target_position_pct=20.0, position_weight=0.5)
     """
     made = SCORES.find(kind)
-    known = {f.name: f.default for f in dataclasses.fields(made)}  # type: ignore[arg-type]
+    known = {f.name: f for f in dataclasses.fields(made)}  # type: ignore[arg-type]
     for name, value in options.items():
         if name not in known:
             raise StrategyError(f"score {kind!r} has no option {name!r}, choose from {', '.join(known) or 'none'}")
-        number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        if isinstance(known[name], float) and not number:
-            raise StrategyError(f"{name} must be a number, not {value!r}")
+        low, high = known[name].metadata.get("range", (-1e12, 1e12))
+        number = isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
+        if isinstance(known[name].default, float) and not number:
+            raise StrategyError(f"{name} must be a number in {low:g} to {high:g}, not {value!r}")
     return made(**options)
 
 

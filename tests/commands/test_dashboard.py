@@ -1,5 +1,6 @@
 """The dashboard shows the trials of the run, on the loopback alone."""
 
+import http.client
 import json
 import signal
 import subprocess
@@ -101,3 +102,34 @@ def test_runs_without_strategies_are_refused(tmp_path):
     result = CliRunner().invoke(main, ["dashboard", "half", "--runs", str(tmp_path / "runs"), "--no-browser"])
     assert result.exit_code == 2
     assert "has no search yet" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [
+        ("GET", {}, 200),
+        ("GET", {"Host": "localhost:1"}, 200),
+        ("GET", {"Host": "[::1]:1"}, 200),
+        ("GET", {"Host": "evil.example"}, 403),
+        ("GET", {"Host": "127.0.0.1.evil.example:80"}, 403),
+        ("GET", {"Host": ""}, 403),
+        ("GET", {"Host": "["}, 403),
+        ("GET", {"Origin": "http://evil.example"}, 403),
+        ("DELETE", {"Origin": "http://evil.example"}, 403),
+        ("DELETE", {"Origin": "null"}, 403),
+        ("POST", {"Origin": "https://127.0.0.1"}, 403),
+    ],
+)
+def test_pages_of_other_sites_are_refused(served, method, headers, status):
+    connection = http.client.HTTPConnection(served.removeprefix("http://"), timeout=20)
+    connection.request(method, "/api/studies" if method == "GET" else "/api/studies/0", headers=headers)
+    assert connection.getresponse().status == status
+    connection.close()
+    assert len(fetch(f"{served}/api/studies")["study_summaries"]) == 5
+
+
+def test_its_own_pages_may_change_the_copies(served):
+    connection = http.client.HTTPConnection(served.removeprefix("http://"), timeout=20)
+    connection.request("DELETE", "/api/studies/987654", headers={"Origin": served})
+    assert connection.getresponse().status not in (200, 403)
+    connection.close()

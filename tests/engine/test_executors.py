@@ -2,16 +2,20 @@
 
 import os
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
-from labelsearch.engine.executors.base import WorkerError, execute, tell
+from labelsearch.engine.executors.base import WorkError, execute, tell
 from labelsearch.engine.executors.local import LocalExecutor, spool, unspool
-from labelsearch.engine.files import seal, write_atomically, write_files
+from labelsearch.engine.files import remove_left_overs, seal, write_atomically, write_files
 from labelsearch.engine.stage import Work, keep_units
+from labelsearch.settings.schema import ExperimentError
 
 
 def draw(task: int, shared: np.ndarray) -> dict[str, bytes]:
@@ -68,9 +72,39 @@ def test_steps_of_units_add_up(tmp_path, workers):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_failing_unit_leaves_nothing_and_raises(tmp_path, workers):
-    with pytest.raises(ArithmeticError, match="no such unit"):
+    with pytest.raises(WorkError, match=r"^bad: ArithmeticError: no such unit \(.*test_executors\.py, line \d+\)$"):
         work(tmp_path, workers).units(draw, {"good": 1, "bad": -1}, SHARED)
     assert not (tmp_path / "bad").exists()
+
+
+class Awkward(Exception):
+    """An error of a user's own that cannot be unpickled."""
+
+    def __init__(self, one, two):
+        super().__init__(f"{one}\n{two}")
+
+
+def leave(task: int, shared: None) -> dict[str, bytes]:
+    if task == 1:
+        raise SystemExit
+    if task == 2:
+        raise Awkward("a", "b")
+    if task == 3:
+        raise ExperimentError("a label that marks nothing")
+    return {}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("task", "error", "text"),
+    [(1, WorkError, "bad: SystemExit"), (2, WorkError, "bad: Awkward: a b"),
+     (3, ExperimentError, "^a label that marks nothing$")],
+)  # fmt: skip
+def test_whatever_a_unit_raises_is_one_line(workers, task, error, text, tmp_path):
+    """`SystemExit` is no silent end, and what the user can mend stays an error of that kind."""
+    with pytest.raises(error, match=text) as caught:
+        work(tmp_path, workers).units(leave, {"good": 0, "bad": task})
+    assert "\n" not in str(caught.value)
 
 
 @dataclass
@@ -83,7 +117,7 @@ class InTurn:
     def results(self, unit, tasks, shared, steps, progress):
         for name in reversed(tasks):
             self.done.append(name)
-            yield name, execute(unit, tasks[name], shared, steps[name])
+            yield name, execute(name, unit, tasks[name], shared, steps[name])
 
 
 def test_another_executor_gives_the_same_files(tmp_path):
@@ -110,7 +144,7 @@ def die(task: int, shared: np.ndarray) -> dict[str, bytes]:
 
 def test_a_worker_that_dies_is_one_line_and_the_next_run_goes_on(tmp_path):
     tasks = {"u0": 0, "u1": 1, "bad": -1, "u2": 2}
-    with pytest.raises(WorkerError, match="a worker process ended before its unit was done") as caught:
+    with pytest.raises(WorkError, match=r"a worker process ended while these were at work: .*bad") as caught:
         work(tmp_path, 2).units(die, tasks, SHARED)
     assert "\n" not in str(caught.value)
     kept = {path.name for path in tmp_path.iterdir()}
@@ -120,6 +154,43 @@ def test_a_worker_that_dies_is_one_line_and_the_next_run_goes_on(tmp_path):
     files = work(tmp_path, 2, seen).units(die, {**tasks, "bad": 7}, SHARED)
     assert seen[0] == (len(kept), 4)
     assert files == work(tmp_path / "alone").units(draw, {**tasks, "bad": 7}, SHARED)
+
+
+def linger(task: Path, shared: None) -> dict[str, bytes]:
+    (task / str(os.getpid())).touch()
+    time.sleep(600)
+    return {}
+
+
+def test_workers_end_with_the_process_that_sends_them_work(tmp_path):
+    """It alone is killed, as by the kernel when memory runs out."""
+    (tmp_path / "seen").mkdir()
+    code = (
+        "from pathlib import Path\nfrom labelsearch.engine.executors.local import LocalExecutor\n"
+        "from labelsearch.engine.stage import Work\nfrom tests.engine.test_executors import linger\n"
+        "if __name__ == '__main__':\n"
+        "    Work(LocalExecutor(2), Path('units')).units(linger, dict.fromkeys('abc', Path('seen').resolve()))\n"
+    )
+    (tmp_path / "script.py").write_text(code)
+    process = subprocess.Popen(
+        [sys.executable, "script.py"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(Path.cwd())}
+    )
+    try:
+        assert comes_true(lambda: len(list((tmp_path / "seen").iterdir())) == 2)
+        workers = [int(path.name) for path in (tmp_path / "seen").iterdir()]
+        assert all(map(psutil.pid_exists, workers))
+    finally:
+        process.kill()
+        process.wait()
+    assert comes_true(lambda: not any(map(psutil.pid_exists, workers)))
+
+
+def comes_true(condition) -> bool:
+    """Whether a condition becomes true within minutes."""
+    deadline = time.monotonic() + 240
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return condition()
 
 
 def refuse() -> None:
@@ -197,6 +268,17 @@ def test_replacing_a_folder_is_all_or_nothing(tmp_path):
     write_atomically(folder, lambda draft: (draft / "b").write_text("3"))
     assert [p.name for p in folder.iterdir()] == ["b"]
     assert [p.name for p in tmp_path.iterdir()] == ["stage"]
+
+
+def test_left_overs_of_any_name_are_removed(tmp_path):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    alive = f".report.{os.getppid()}"
+    for name in (f".features.{dead.pid}", f"studies/null/.ab12.{dead.pid}", ".search.old", alive, ".units", "features"):
+        (tmp_path / name / "inner").mkdir(parents=True)
+    remove_left_overs(tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {alive, ".units", "features", "studies"}
+    assert list((tmp_path / "studies" / "null").iterdir()) == []
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path):

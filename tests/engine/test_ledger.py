@@ -34,13 +34,6 @@ def test_cut_at_every_byte(ledger, tmp_path):
         assert [e["number"] for e in torn.events()] == [*range(committed), 99]
 
 
-def test_a_damaged_line_ends_what_counts(ledger):
-    data = bytearray(ledger.path.read_bytes())
-    data[data.index(b'"number": 2') + 10] = ord("7")
-    ledger.path.write_bytes(data)
-    assert [event["number"] for event in ledger.events()] == [0, 1]
-
-
 def test_lines_of_another_version_do_not_count(ledger):
     for event in ({"stage": "first"}, {"event": "stage", "stage": "first", "key": "k"}, [1], 3):
         text = json.dumps(event).encode()

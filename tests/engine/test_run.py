@@ -6,10 +6,20 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from labelsearch.engine.executors.base import WorkError
 from labelsearch.engine.key import Code
 from labelsearch.engine.ledger import Ledger
 from labelsearch.engine.looks import look_number
-from labelsearch.engine.run import Run, RunError, current_events, done_events, find_run, list_runs, locked
+from labelsearch.engine.run import (
+    Run,
+    RunError,
+    current_events,
+    done_events,
+    find_run,
+    list_runs,
+    locked,
+    recorded_folder,
+)
 from labelsearch.engine.stage import Stage, Work
 from tests.engine.toy import DOUBLE, FIRST, STAGES, SUM, Number
 
@@ -71,7 +81,7 @@ def _sneak(inputs: _Sneaky, work: Work) -> Number:
 
 
 def test_a_stage_cannot_read_what_it_does_not_declare(tmp_path):
-    with pytest.raises(AttributeError, match="factor"):
+    with pytest.raises(WorkError, match=r"AttributeError: .* 'factor'"):
         a_run(tmp_path / "a").do(Stage("sneaky", _Sneaky, Number, _sneak))
 
 
@@ -103,13 +113,27 @@ def test_a_kill_between_the_files_and_their_record(tmp_path, monkeypatch):
     assert a_run(tmp_path / "a", start=4).do(DOUBLE).value == Number(8)
 
 
-def test_damaged_results_are_done_again(tmp_path):
+def test_damaged_results_are_done_again(tmp_path, caplog):
     run = a_run(tmp_path / "a")
     run.do(SUM, count=2, seen="")
+    assert caplog.messages == []
     for path in (tmp_path / "a").rglob("number.txt"):
         path.write_text("7")
+        event = next(e for e in run.ledger.stages() if path.parent == run.folder / e["folder"])
+        with pytest.raises(RunError, match="not the files that the ledger records"):
+            recorded_folder(run.folder, event)
     assert a_run(tmp_path / "a").do(SUM, count=2, seen="").value == Number(6)
+    assert [text.split(":")[0].rpartition("/a/")[2].split("/")[0] for text in caplog.messages] == [
+        "first", "double", "studies"
+    ]  # fmt: skip
+    assert all("not the files that the ledger records; they are made again" in text for text in caplog.messages)
+    caplog.clear()
     assert a_run(tmp_path / "a").do(DOUBLE).value == Number(6)
+    assert recorded_folder(run.folder, run.ledger.stages()[-1]).is_dir()
+    # files that a later result has replaced are no damage
+    a_run(tmp_path / "a", start=4).do(DOUBLE)
+    a_run(tmp_path / "a").do(DOUBLE)
+    assert caplog.messages == []
 
 
 def test_a_stage_without_a_source_file_is_refused(tmp_path):
@@ -197,7 +221,7 @@ def test_a_failed_stage_leaves_its_units_and_no_record(tmp_path):
         work.units(SUM.run.__globals__["throw"], {"0": 0}, 1)
         raise ArithmeticError("halfway")
 
-    with pytest.raises(ArithmeticError):
+    with pytest.raises(WorkError, match=r"^sum: ArithmeticError: halfway \(.*test_run\.py, line \d+\)$"):
         run.do(replace(SUM, run=fail), count=1, seen="")
     assert [event["stage"] for event in run.ledger.events("stage")] == ["first", "double"]
     assert list((run.folder / ".units").glob("sum-*/0"))

@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from feature_space import FeatureError
 from feature_space.feature_set import Feature, FeatureSet, warm_up_of
 from feature_space.indicators import BY_NAME, INDICATORS, Indicator
 from feature_space.normalise import Normalisation
-from feature_space.proof import prove_indicator
+from feature_space.proof import _market, prove_feature, prove_indicator
+from feature_space.selection import compute_candidates
 from feature_space.streaming import FeatureStream
 
 OWN = '''"""Two indicators of a user."""
@@ -173,3 +175,57 @@ def test_a_faulty_row_is_refused(change, message):
         prove_indicator(replace(indicator, **change))
     with pytest.raises(ValueError, match="dict is not a feature_space"):
         prove_indicator({})
+
+
+@pytest.mark.parametrize("error", [SystemExit(), ZeroDivisionError("division by zero")])
+def test_an_error_in_an_indicator_names_it(error):
+    def fail(close, n):
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        replace(INDICATORS[0], kernel=fail, start=None, columns=("close",)).compute(_market(50), (7,))
+    assert caught.value.__notes__ == [f"indicator {INDICATORS[0].name}(7,)"]
+
+
+# faults that the made-up market does not show: at parameters between ends and middle, or on many bars only
+HIDDEN = {
+    "not finite": "return np.full(close.size, np.nan) if k == 4 else 0.0 * close",
+    "looks ahead": "return (np.append(close[1:], close[-1]) if k == 4 else close) / 1e3",
+    "many bars": "return (close - close.mean() if close.size > 1500 else 0.0 * close)",
+}
+
+
+@pytest.mark.parametrize(("fault", "message"), [("looks ahead", "looks ahead"), ("many bars", "looks ahead|in parts")])
+def test_a_chosen_feature_is_proved_on_its_own_bars(fault, message, registries):
+    (indicator,) = defined(plain(HIDDEN[fault]))
+    prove_indicator(indicator)
+    BY_NAME.register(replace(indicator, origin="a"))
+    with pytest.raises(FeatureError, match=rf"^indicator mine\(4\) on the bars of this run .*({message})"):
+        prove_feature(Feature("mine", (4,)), _market(2000))
+    if fault == "looks ahead":
+        prove_feature(Feature("mine", (5,)), _market(2000))
+
+
+def test_a_built_in_feature_is_not_proved_again(monkeypatch):
+    monkeypatch.setattr(Indicator, "compute", None)
+    prove_feature(Feature("macd", (5, 25)), _market(20))
+
+
+def test_a_value_that_is_not_finite_is_refused_wherever_it_appears(registries):
+    (indicator,) = defined(plain(HIDDEN["not finite"]))
+    prove_indicator(indicator)
+    BY_NAME.register(replace(indicator, origin="a"))
+    inputs, chosen = _market(2000), FeatureSet((Feature("mine", (4,)),), Normalisation("train", 240, 1.0))
+    stream = FeatureStream([chosen])
+    attempts = (
+        lambda: prove_feature(chosen.features[0], inputs),
+        lambda: chosen.fit(inputs, 100),
+        lambda: chosen.matrix(inputs),
+        lambda: stream.update(1.0, 1.0, 1.0, 1.0, 1.0),
+        lambda: compute_candidates(
+            [BY_NAME["mine"]], inputs, np.arange(9), chosen.normalisation, n_values=8, fit_stop=5
+        ),
+    )
+    for attempt in attempts:
+        with pytest.raises(FeatureError, match=r"^indicator mine\(4,\) is not finite at bar 0$"):
+            attempt()

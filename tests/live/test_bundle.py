@@ -166,6 +166,8 @@ def first_label(folder):
         ("feature_sets/{}.json", lambda d: d["normalisation"].update(gain=2.5), "normalisations differ"),
         ("classifiers/{}/network.json", lambda d: d["options"].update(depth=10**9), "greater than the maximum"),
         ("classifiers/{}/network.json", lambda d: d.update(n_networks=10**9), "greater than the maximum"),
+        ("classifiers/{}/network.json", lambda d: d["options"].update(width=100_000), "not those of the options"),
+        ("classifiers/{}/network.json", lambda d: d["options"].update(depth=100), "not those of the options"),
         ("classifiers/{}/network.json", lambda d: d.update(kind="lstm"), "options of the network: "),
         (
             "classifiers/{}/network.json",

@@ -3,11 +3,13 @@
 import itertools
 import math
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelsearch.live.feed import Bar, Counts, Feed, FeedError, bars_in
+from labelsearch.market.bars import BarError, Bars
 
 T0 = 1_577_836_800_000  # 2020-01-01
 GOOD = {"open_time": T0, "open": 10.0, "high": 12.0, "low": 9.0, "close": 11.0, "volume": 5.0}
@@ -179,3 +181,16 @@ def test_any_object_is_a_bar_or_counted_as_refused(raw):
     feed = Feed(60_000, ("trades",))
     bars = feed.take(raw)
     assert (len(bars), feed.counts.refused) in ((1, 0), (0, 1))
+
+
+@pytest.mark.parametrize("name", ["open", "high", "low", "close", "volume", "quote_volume", "trades"])
+@pytest.mark.parametrize("value", [1e308, 1.1e18, 1e-19, 5e-324, -1.0, math.nan, math.inf])
+def test_files_and_live_bars_follow_one_rule(name, value):
+    """What `data import` accepts, `live` accepts: the same fault in the same words."""
+    bar = {"open_time": T0, "open": 10.0, "high": 11.0, "low": 9.0, "close": 10.5, "volume": 3.0, "quote_volume": 30.0,
+           "trades": 2.0, name: value}  # fmt: skip
+    feed = Feed(60_000, ("quote_volume", "trades"))
+    assert feed.take(bar) == []
+    with pytest.raises(BarError) as caught:
+        Bars.from_frame(pd.DataFrame([bar]), "TEST")
+    assert feed.notice == f"refused: {caught.value.rule}"

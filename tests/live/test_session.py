@@ -12,6 +12,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
+from labelsearch.durable import DamagedFileError
 from labelsearch.live.bundle import load_bundle
 from labelsearch.live.feed import Bar, FeedError, bars_in
 from labelsearch.live.journal import BARS, SNAPSHOT, Journal
@@ -200,7 +201,10 @@ def test_a_torn_journal_loses_the_torn_line_only(bundle, history, tmp_path):
         path.write_bytes(whole[:size])
         assert [bar.open_time for bar in kept(tmp_path)] == [bar.open_time for bar in bars[:2]]
     path.write_bytes(whole.replace(b"1", b"2", 1))
-    assert kept(tmp_path) == []
+    journal = Journal(tmp_path)
+    with pytest.raises(DamagedFileError, match=r"bars\.jsonl: line 1"):  # not a session without these bars
+        Session(bundle, 0, journal)
+    journal.close()
     path.write_bytes(whole[:-4])
     again = Session(bundle, 0, Journal(tmp_path))
     assert again.last_ms == bars[1].open_time

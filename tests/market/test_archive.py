@@ -325,3 +325,44 @@ def test_several_files_in_any_order(lines: list[str], bars: Bars, write_zip: Wri
     with pytest.raises(BarError, match=r"00:05: open 104.6 conflicts with 104.5 in .*2020-01.zip") as caught:
         read_all([first, second], "TEST")
     assert (caught.value.file, caught.value.row) == (str(second), 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [(b"\n" * 11_000_000, "11,000,000 rows; at most 10,000,000"), (b"1\r" * 11_000_000, "11,000,000 rows"),
+     (b"1," * 200 + b"1\n", "more than 100 columns")],
+)  # fmt: skip
+def test_a_small_zip_of_much_text_is_refused_before_it_is_parsed(content, rule, tmp_path, monkeypatch):
+    def parse(*arguments, **options):
+        raise AssertionError("it was parsed")
+
+    path = tmp_path / "TEST-1m-2020-01.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", content)
+    monkeypatch.setattr(pd, "read_csv", parse)
+    with pytest.raises(BarError, match=rule):
+        read(path)
+
+
+def test_text_of_many_bytes_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("labelsearch.market.readers.LARGEST_TEXT", 1000)
+    for name in ("TEST-1m-2020-01.zip", "TEST-1m-2020-01.csv"):
+        path = tmp_path / name
+        path.write_bytes(b"1" * 1001)
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("a.csv", b"1" * 1001)
+        with pytest.raises(BarError, match=r"1,001 bytes of text; at most 1,000 can be read"):
+            read(path)
+
+
+def test_a_small_parquet_file_of_many_rows_or_much_text_is_refused(frame, tmp_path, monkeypatch):
+    path = tmp_path / "TEST-1m.parquet"
+    frame.assign(symbol="x" * 101).to_parquet(path)
+    with pytest.raises(BarError, match="column symbol holds text of more than 100 characters"):
+        read(path)
+    frame.assign(symbol="TEST").to_parquet(path)
+    assert len(read(path, "TEST")) == 10
+    monkeypatch.setattr("labelsearch.market.rules.MOST_ROWS", 9)
+    with pytest.raises(BarError, match="10 rows; at most 9 can be read from one file: split it"):
+        read(path, "TEST")

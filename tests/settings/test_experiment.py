@@ -1,10 +1,15 @@
 """The experiment file: what is refused, and what comes back."""
 
+import dataclasses
+import math
+import re
 import tomllib
+import typing
 from dataclasses import fields
 
 import pytest
 
+from labelsearch.settings.cost import check_memory, memory_needed
 from labelsearch.settings.experiment import SCORE_COMMON, SECTIONS, Experiment
 from labelsearch.settings.presets import PRESETS, preset
 from labelsearch.settings.schema import ExperimentError
@@ -133,3 +138,69 @@ def test_a_mark_of_the_byte_order_is_no_part_of_the_text(tmp_path):
     path = tmp_path / "marked.toml"
     path.write_text(preset("quick").to_toml(), encoding="utf-8-sig")
     assert Experiment.load(path) == preset("quick")
+
+
+def numeric_fields():
+    for name, section in SECTIONS.items():
+        hints = typing.get_type_hints(section)
+        for field in dataclasses.fields(section):
+            kind = hints[field.name]
+            kind = (typing.get_args(kind) or (kind,))[0]
+            if kind in (int, float):
+                yield pytest.param(name, field, kind, typing.get_origin(hints[field.name]), id=f"{name}.{field.name}")
+
+
+@pytest.mark.parametrize(("section", "field", "kind", "origin"), numeric_fields())
+def test_every_number_has_a_finite_range_and_says_it(section, field, kind, origin):
+    low, high = field.metadata["range"]
+    assert math.isfinite(low)
+    assert math.isfinite(high)
+    assert field.metadata["help"].endswith("]")
+    outside = [low - 1, high + 1] if kind is int else [math.nan, -math.inf, math.inf, low - 0.001, high * 1.001, 1e300]
+    for value in outside:
+        given = [value, value] if origin is tuple else value
+        with pytest.raises(ExperimentError, match=rf"\[{section}\]: {field.name} must be in .* to ") as caught:
+            Experiment.from_dict({section: {field.name: given}})
+        assert str(caught.value).endswith(f"not {float(value) if kind is float else value}")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"score": {"target_trades": math.nan}}, "target_trades must be a number in 0 to 1e"),
+        ({"score": {"target_position_pct": 101.0}}, "target_position_pct must be a number in 0 to 100"),
+        ({"seed": 2**63}, "seed must be in 0 to"),
+        ({"seed": -1}, "seed must be in 0 to"),
+        ({"name": "a" * 101}, "at most 100 letters"),
+        ({"data": {"symbol": "../x"}}, "is not one that a store may hold"),
+        ({"windows": {"future": ["2020-05-09", "9999-12-31"]}}, "future must be in 1900-01-01 to 2099-12-31"),
+        ({"windows": {"train": ["0001-01-01", "2019-12-31"]}}, "train must be in 1900-01-01 to 2099-12-31"),
+        ({"windows": {"train": ["x", "2019-12-31"]}}, "x"),
+        ({"label": [{"kind": []}]}, "expected a table with a kind"),
+        ({"label": [{"kind": "threshold", "theta": 1e300, "horizon": 5}]}, "must be at most 10,000,000"),
+        ({"label": [{"kind": "threshold", "theta": 0.01, "horizon": 10**12}]}, "must be at most 10,000,000"),
+        ({"label": [{"kind": "x" * 100_000}]}, "unknown label kind"),
+        ({"x" * 100_000: 1}, "unknown key"),
+        ({"network": {"kind": "y" * 100_000}}, "is unknown"),
+        ({"network": {"kind": list(range(100_000))}}, "must be text"),
+    ],
+)
+def test_hostile_values_are_refused_in_one_short_line(data, message):
+    with pytest.raises(ExperimentError, match=re.escape(message)) as caught:
+        Experiment.from_dict(data)
+    assert len(str(caught.value)) <= 1100
+    assert "\n" not in str(caught.value)
+
+
+def test_memory_is_estimated_before_it_is_spent(tiny_experiment):
+    needed = memory_needed(tiny_experiment)
+    assert max(needed.values()) < 100e6
+    check_memory(tiny_experiment, max(needed.values()))
+    with pytest.raises(ExperimentError, match=r"would need 0\.0 GB of memory or more; this machine has 0\.0 GB"):
+        check_memory(tiny_experiment, 1000)
+    for section, name in (("separation", "n_pairs"), ("search", "n_strategies")):
+        old = getattr(tiny_experiment, section)
+        grown = dataclasses.replace(tiny_experiment, **{section: dataclasses.replace(old, **{name: 100_000_000})})
+        assert max(memory_needed(grown).values()) > 30e9
+        with pytest.raises(ExperimentError, match=name):
+            check_memory(grown, 30_000_000_000)

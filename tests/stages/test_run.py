@@ -10,17 +10,20 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from feature_space.indicators import Inputs
 from labelsearch.classifiers.files import network_from_files
 from labelsearch.classifiers.prediction import predict
+from labelsearch.delivery.export import export_bundle
 from labelsearch.engine.ledger import Ledger
 from labelsearch.engine.run import RunError, done_events, locked
 from labelsearch.labels.base import NEUTRAL
 from labelsearch.market.store import Store
 from labelsearch.market.synthetic import synthetic_bars
 from labelsearch.results.outputs import WINDOWS
+from labelsearch.results.record import read_frame
 from labelsearch.results.run import STAGE_NAMES, Results
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.schema import ExperimentError
@@ -210,6 +213,47 @@ def test_a_store_that_is_too_short_is_refused(tiny_experiment, tmp_path):
     Store(tmp_path / "store").save(synthetic_bars(10_000, 1, symbol="SHORT"))
     with pytest.raises(ExperimentError, match="need bars from 2018-01-01 to 2018-02-05"):
         run_experiment(experiment, tmp_path / "runs", tmp_path / "store")
+    assert list((tmp_path / "runs").iterdir()) == []  # no folder of a run that was never begun
+
+
+def flip_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_damaged_results_are_refused_by_readers_and_made_again_by_a_run(tiny_run, tmp_path, caplog):
+    """A bit of a weight and an empty table: neither is exported or reported, and the next run has the same bytes."""
+    folder = tmp_path / tiny_run.folder.name
+    shutil.copytree(tiny_run.folder, folder)
+    shutil.copy(tiny_run.folder.parent / "looks.jsonl", tmp_path)
+    weights = next(folder.glob("classifiers/*/weights*.safetensors"))
+    whole = weights.read_bytes()
+    flip_bit(weights)
+    results = Results(folder, tiny_run.store)
+    with pytest.raises(RunError, match=r"/classifiers: not the files that the ledger records; the command that"):
+        export_bundle(results, None, tmp_path / "winners")
+    assert {path.name for path in tmp_path.iterdir()} == {folder.name, "looks.jsonl"}
+    (folder / "search" / "strategies.parquet").write_bytes(b"")
+    with pytest.raises(RunError, match=r"/search: not the files"):
+        _ = Results(folder, tiny_run.store).strategies
+    caplog.clear()
+    run_experiment(tiny_run.experiment, tmp_path, tiny_run.store, workers=1)
+    assert [text.partition(": ")[0].rpartition("/")[2] for text in caplog.messages] == ["classifiers", "search"]
+    assert contents(folder) == contents(tiny_run.folder)
+    assert weights.read_bytes() == whole
+    assert Results(folder, tiny_run.store).look == (1, 1)
+
+
+def test_every_page_of_a_table_has_a_checksum(tiny_run, tmp_path):
+    """A flipped bit anywhere in the pages of a table is seen, whoever reads the file."""
+    source = tiny_run.folder / "search" / "strategies.parquet"
+    whole, path = source.read_bytes(), tmp_path / "strategies.parquet"
+    column = pq.ParquetFile(source).metadata.row_group(0).column(0)
+    for i in np.linspace(column.dictionary_page_offset + 60, column.data_page_offset - 1, 30).astype(int):
+        path.write_bytes(whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :])
+        with pytest.raises(OSError, match="page integrity"):
+            read_frame(path)
 
 
 def test_a_label_without_action_bars_is_refused_by_name(tiny_experiment, tmp_path):

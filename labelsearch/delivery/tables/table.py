@@ -24,12 +24,21 @@ class Table:
     data: object = None
 
     def to_markdown(self) -> str:
-        """The table as Markdown, numbers aligned right."""
+        """The table as Markdown, numbers aligned right; text is shown as it is, whatever names a user has given."""
         rule = ["---" if i < self.n_text else "---:" for i in range(len(self.columns))]
         if self.prose:
             rule[-1] = "---"
-        lines = ["| " + " | ".join(row) + " |" for row in (self.columns, tuple(rule), *self.rows)]
-        return "\n".join([*lines, "", self.note] if self.note else lines)
+        text = [tuple(map(literal, row)) for row in (self.columns, *self.rows)]
+        lines = ["| " + " | ".join(row) + " |" for row in (text[0], tuple(rule), *text[1:])]
+        return "\n".join([*lines, "", literal(self.note)] if self.note else lines)
+
+
+_MARKUP = str.maketrans({character: f"&#{ord(character)};" for character in "&<>|`*[]"} | {"\n": " ", "\r": " "})
+
+
+def literal(text: str) -> str:
+    """Text as one line of Markdown in which nothing is markup."""
+    return text.translate(_MARKUP)
 
 
 def document(tables: Iterable[Table]) -> dict[str, object]:

@@ -1,17 +1,19 @@
 """What the engine asks of a place that executes units of work."""
 
+import sysconfig
+import traceback
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, Protocol
 
 from labelsearch.engine.files import Files
-from labelsearch.errors import LabelsearchError
+from labelsearch.errors import InputError, LabelsearchError
 
 Unit = Callable[[Any, Any], Files]
 """A pure function of a task and of what all tasks share, importable by name. It may report steps with `tell`."""
 
 
-class WorkerError(LabelsearchError):
-    """A process that executes units has ended, as one line."""
+class WorkError(LabelsearchError):
+    """A unit or a stage has failed, or a process that executes units has ended; one line that says where."""
 
 
 class Executor(Protocol):
@@ -63,9 +65,31 @@ def tell(steps: int) -> None:
     TELLER.add(steps)
 
 
-def execute(unit: Unit, task: Any, shared: Any, steps: int) -> Files:
-    """Run one unit in this process; steps that it has not reported count when it ends."""
+def execute(name: str, unit: Unit, task: Any, shared: Any, steps: int) -> Files:
+    """Run one unit in this process; steps that it has not reported count when it ends.
+
+    Raises
+    ------
+    WorkError
+        Names the unit and what it raised, `SystemExit` too. Errors that the user can mend are raised as they are.
+    """
     TELLER.left = steps
-    files = unit(task, shared)
+    try:
+        files = unit(task, shared)
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise WorkError(f"{name}: {describe(error)}") from error
     tell(TELLER.left)
     return files
+
+
+def describe(error: BaseException) -> str:
+    """An error as one line: its notes, what it is, and the last line outside of installed packages that raised it."""
+    if isinstance(error, LabelsearchError):
+        return " ".join(str(error).split())
+    installed = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib"))
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(installed)]
+    where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return " ".join(": ".join([*getattr(error, "__notes__", ()), text]).split())[:500] + where

@@ -2,9 +2,12 @@
 
 import mmap
 import multiprocessing
+import multiprocessing.connection
+import os
 import pickle
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -13,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from labelsearch.engine.executors.base import TELLER, Unit, WorkerError, execute
+from labelsearch.engine.executors.base import TELLER, Unit, WorkError, execute
 from labelsearch.engine.files import Files
 
 POLL_SECONDS = 0.5  # between looks at the steps of units at work
@@ -33,10 +36,14 @@ class LocalExecutor:
     workers : int
     prepare : callable
         Picklable; called in each worker process before anything else is unpickled there.
+    scratch : Path, optional
+        Folder for what the units share while they are at work; by default that of the system. A kill of all
+        processes leaves files there.
     """
 
     workers: int = 1
     prepare: Callable[[], None] = nothing
+    scratch: Path | None = None
 
     def results(
         self,
@@ -56,7 +63,7 @@ class LocalExecutor:
         workers = min(self.workers, len(tasks))
         queue = iter(tasks.items())
         with (
-            tempfile.TemporaryDirectory() as folder,
+            tempfile.TemporaryDirectory(dir=self.scratch) as folder,
             ProcessPoolExecutor(workers, context, _start, (count, self.prepare, Path(folder))) as pool,
         ):
             spool(shared, Path(folder))
@@ -64,22 +71,24 @@ class LocalExecutor:
             try:
                 while True:
                     for name, task in islice(queue, IN_FLIGHT * workers - len(waiting)):
-                        waiting[pool.submit(_run, unit, task, steps[name])] = name
+                        waiting[pool.submit(_run, name, unit, task, steps[name])] = name
                     if not waiting:
                         break
                     finished, _ = wait(waiting, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
                     # what is done is kept before an error is raised
                     for future in sorted(finished, key=lambda future: future.exception() is not None):
-                        yield waiting.pop(future), future.result()
+                        files = future.result()
+                        yield waiting.pop(future), files
                     progress(count.value)
             except BaseException as error:
                 pool.shutdown(wait=False, cancel_futures=True)
                 for worker in set(multiprocessing.active_children()) - others:
                     worker.terminate()  # its unit is done again next time
                 if isinstance(error, BrokenProcessPool):
-                    raise WorkerError(
-                        "a worker process ended before its unit was done, perhaps for lack of memory; finished units "
-                        "are kept: run it again, with fewer workers if need be"
+                    at_work = ", ".join(islice(waiting.values(), workers))
+                    raise WorkError(
+                        f"a worker process ended while these were at work: {at_work}; perhaps memory ran out: fewer "
+                        "workers need less"
                     ) from error
                 raise
 
@@ -99,7 +108,7 @@ def _here(
     for name, task in tasks.items():
         TELLER.add = add
         try:
-            files = execute(unit, task, shared, steps[name])
+            files = execute(name, unit, task, shared, steps[name])
         finally:
             TELLER.add = before
         yield name, files
@@ -117,6 +126,7 @@ def _start(count: Any, prepare: Callable[[], None], folder: Path) -> None:
         with count.get_lock():
             count.value += steps
 
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     numba.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ctrl-C ends a worker without a traceback
     TELLER.add = add
@@ -127,10 +137,18 @@ def _start(count: Any, prepare: Callable[[], None], folder: Path) -> None:
         _fault = error
 
 
-def _run(unit: Unit, task: Any, steps: int) -> Files:
+def _end_with_parent() -> None:
+    """A worker waits for tasks for ever if the process that sends them is killed alone."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)
+
+
+def _run(name: str, unit: Unit, task: Any, steps: int) -> Files:
     if _fault is not None:
         raise _fault
-    return execute(unit, task, _shared, steps)
+    return execute(name, unit, task, _shared, steps)
 
 
 def spool(value: Any, folder: Path) -> None:

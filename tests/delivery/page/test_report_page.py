@@ -18,6 +18,7 @@ from labelsearch.delivery.page.strategy_figures import N_POINTS as N_DOTS
 from labelsearch.delivery.page.strategy_figures import scatter_figure
 from labelsearch.delivery.tables import stages
 from labelsearch.delivery.tables.walk_forward import walk_forward_table
+from labelsearch.engine.files import digest_files
 from labelsearch.engine.ledger import Ledger
 from labelsearch.engine.run import done_events
 from labelsearch.results.ensembles import MARKET, Curves
@@ -111,7 +112,9 @@ def test_what_was_done_later_is_shown(tiny_run, tmp_path):
         assert f'id="{name}"' in page
     ledger = Ledger(folder / "ledger.jsonl")
     later = done_events(ledger)["search"]
-    ledger.append("stage", **{**later, "content": "0" * 64})
+    with (folder / "search" / "search.json").open("a") as file:
+        file.write("\n")
+    ledger.append("stage", **{**later, "content": digest_files(folder / "search")})
     assert 'id="walk-0"' not in report_page(opened(tiny_run, folder))  # it was of a search that is no more
 
 

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 
 from labelsearch.delivery.tables import belief, belief_details
+from labelsearch.engine.files import digest_files
 from labelsearch.results.run import Results
 
 
@@ -28,6 +29,8 @@ def rewritten(tiny_run, tmp_path, change):
     found = json.loads(path.read_text())
     change(found["belief"])
     path.write_text(json.dumps(found))
+    event = {**results.done["ensembles"], "content": digest_files(path.parent)}
+    results.ledger.append("stage", **event)
     return results
 
 

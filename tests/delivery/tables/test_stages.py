@@ -1,7 +1,10 @@
 """Tables of a run, held against its files."""
 
+import html
+
 from labelsearch.commands.common import show
 from labelsearch.delivery.tables import stages
+from labelsearch.delivery.tables.table import Table
 
 
 def test_markdown_has_a_row_per_row_and_aligns_numbers(tiny_run):
@@ -32,3 +35,13 @@ def test_parameters_are_those_of_the_feature_sets(tiny_run):
     table = stages.parameter_table(tiny_run)
     assert len(table.rows) == 28
     assert table.columns[1:] == tuple(label.name for label in tiny_run.experiment.label_kinds())
+
+
+def test_names_of_a_user_are_no_markup():
+    name = "<img src=x onerror=alert(1)>|`*b*` [a](http://x)\n# title & more"
+    table = Table(name, ("label", name), ((name, "1"),), note=name)
+    text = table.to_markdown()
+    assert len(text.splitlines()) == 5
+    assert [line.count("|") for line in text.splitlines()] == [3, 3, 3, 0, 0]
+    assert not set("<>`*[]") & set(text)
+    assert html.unescape(text.splitlines()[-1]) == name.replace("\n", " ")
