@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 # Two processes, a file of tests each: more would want more memory than a laptop has.
 PARALLEL := -n 2 --dist loadfile
 
-.PHONY: setup demo test test-slow test-lowest lint bench clean
+.PHONY: setup demo test test-slow test-lowest lint lock audit bench clean
 
 setup: $(STAMP)
 
@@ -35,6 +35,17 @@ test-lowest:
 	.venv-lowest/bin/python -m pip install --quiet -c .venv-lowest/lowest.txt -e . hypothesis pytest pytest-xdist
 	.venv-lowest/bin/python -m pytest -q $(PARALLEL) tests/engine tests/settings tests/results tests/labels tests/strategies tests/feature_space tests/classifiers
 
+# The tested versions with the hashes of their files.
+lock: $(STAMP)
+	$(BIN)/python -m pip install --quiet --dry-run --ignore-installed --report .venv/lock.json -c constraints.txt .
+	$(BIN)/python tests/locked_versions.py .venv/lock.json requirements-linux-py311.txt
+
+# Known vulnerabilities of what users install; asks a database on the internet.
+audit:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet pip-audit
+	.venv-audit/bin/pip-audit --require-hashes --disable-pip -r requirements-linux-py311.txt
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -44,4 +55,4 @@ bench: $(STAMP)
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
 clean:
-	rm -rf .venv .venv-lowest build dist
+	rm -rf .venv .venv-audit .venv-lowest build dist

@@ -1,9 +1,11 @@
 """The wheel ships three packages and nothing else, and its command runs in a clean environment."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
@@ -60,3 +62,71 @@ def test_a_read_only_install_without_a_home(tmp_path):
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, **without})
     assert result.stdout.split() == ["2.0"], result.stderr
     assert result.stderr.splitlines() == ["compiled kernels are not kept: set NUMBA_CACHE_DIR to a folder for them"]
+
+
+def test_locked_requirements_are_the_tested_versions():
+    """Every package that the core needs, directly or not, at the version of constraints.txt and with a hash."""
+    text = (ROOT / "requirements-linux-py311.txt").read_text()
+    entries = re.findall(r"^(\S+)==(\S+) \\\n    --hash=sha256:[0-9a-f]{64}$", text, re.M)
+    assert len(entries) == text.count("--hash=") == text.count("==")
+    tested = dict(re.findall(r"^(\S+)==(\S+)$", (ROOT / "constraints.txt").read_text().lower(), re.M))
+    plain = {re.sub(r"[-_.]+", "-", name): version for name, version in tested.items()}
+    for name, version in entries:
+        assert plain.get(re.sub(r"[-_.]+", "-", name), version) == version.split("+")[0], name
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = {re.split(r"[<>=]", each.lower())[0] for each in project["dependencies"]}
+    assert needed <= {name for name, _ in entries}
+
+
+EXPERIMENT = """
+name = "wheel"
+[data]
+source = "synthetic"
+symbol = "SYNTH"
+[windows]
+train = ["2018-01-01", "2018-01-20"]
+past = ["2018-01-22", "2018-01-28"]
+future = ["2018-01-30", "2018-02-05"]
+[separation]
+n_pairs = 4000
+n_values = 4
+n_restarts = 1
+[network]
+n_neutral = 5000
+n_trials = 2
+max_epochs = 2
+n_seeds = 1
+[search]
+n_strategies = 300
+island_size = 240
+[tiers]
+sizes = [20, 5]
+[null]
+repeats = 2
+n_strategies = 40
+[[label]]
+kind = "threshold"
+theta = 0.003
+horizon = 5
+"""
+
+
+def test_the_wheel_runs_an_experiment(wheel, tmp_path):
+    """From an empty folder, in an environment with the dependencies and the wheel, and no trace of this checkout."""
+    venv.create(tmp_path / "env", with_pip=True)
+    python = tmp_path / "env" / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", wheel], check=True)
+    site = next((tmp_path / "env").glob("lib/python*/site-packages"))
+    # the path alone: what makes this checkout importable there is not executed
+    (site / "dependencies.pth").write_text(f"{Path(click.__file__).parents[1]}\n")
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "experiment.toml").write_text(EXPERIMENT)
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LABELSEARCH"))}
+    command = [tmp_path / "env" / "bin" / "labelsearch", "run", "experiment.toml", "--workers", "2"]
+    result = subprocess.run(command, cwd=home, capture_output=True, text=True, env=clean)
+    assert result.returncode == 0, result.stderr
+    assert "Top-20" in result.stdout
+    where = "import labelsearch, feature_space; print(labelsearch.__file__, feature_space.__file__)"
+    found = subprocess.run([python, "-c", where], cwd=home, capture_output=True, text=True, env=clean).stdout.split()
+    assert all(Path(path).is_relative_to(site) for path in found)
