@@ -64,7 +64,7 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted. Finished work is kept: run the same command again to continue.", err=True)
             raise SystemExit(INTERRUPTED) from None
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # commands end by `click.exceptions.Exit`; a user's file may exit
             if os.environ.get("LABELSEARCH_DEBUG"):
                 raise
             from labelsearch.engine.executors.base import WorkError
@@ -90,19 +90,19 @@ def _interrupted_by_sigterm() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def refuse(error: Exception) -> NoReturn:
     """Print one line and exit with code 2."""
     click.echo("Error: " + " ".join(str(error).split()), err=True)
-    raise SystemExit(BAD_INPUT)
+    raise click.exceptions.Exit(BAD_INPUT)
 
 
 def fail(text: str) -> NoReturn:
     """Print one line and exit with code 1: the input was valid, but something else failed."""
     click.echo("Error: " + " ".join(text.split()), err=True)
-    raise SystemExit(FAILED)
+    raise click.exceptions.Exit(FAILED)
 
 
 def one_line_errors(command: Command) -> Command:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labelsearch.commands.common import Command, answer, json_option, one_line_errors, store_option
+from labelsearch.commands.common import BAD_INPUT, Command, answer, json_option, one_line_errors, store_option
 from labelsearch.commands.fetch import fetch
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def check_(names: tuple[str, ...], symbol: str | None, as_json: bool, store: Pat
     for refusal in refusals:
         click.echo(f"Error: {refusal}", err=True)
     if refusals:
-        raise SystemExit(2)
+        raise click.exceptions.Exit(BAD_INPUT)
 
 
 @data.command("list")

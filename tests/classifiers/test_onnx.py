@@ -3,13 +3,14 @@
 import builtins
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from labelsearch.classifiers.kinds import NETWORKS
 from labelsearch.classifiers.networks import Ensemble, build_network
 from labelsearch.classifiers.onnx_file import write_onnx
 from labelsearch.classifiers.prediction import predict
+
+onnxruntime = pytest.importorskip("onnxruntime")
 
 
 @pytest.mark.parametrize(("name", "several"), [("mlp", True), pytest.param("gru", False, marks=pytest.mark.slow)])

@@ -336,6 +336,10 @@ def test_exit_codes(finished, home, monkeypatch):
     assert result.stderr == "Error: KeyError: 'lost\\nand found' (LABELSEARCH_DEBUG=1 prints the traceback)\n"
     assert fail(OSError(errno.ENOSPC, "No space left on device")).exit_code == 1
     assert fail(FileNotFoundError(errno.ENOENT, "nothing there")).exit_code == 2
+    for code in (None, 0, "bye"):  # raised by a user's file: no silent end
+        result = fail(SystemExit(code))
+        assert result.exit_code == 1
+        assert result.stderr.startswith("Error: SystemExit: ")
     result = fail(KeyboardInterrupt())
     assert result.exit_code == 130
     assert result.stderr.count("\n") == 1

@@ -10,6 +10,8 @@ import jsonschema
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from feature_space.indicators import BY_NAME
@@ -309,3 +311,49 @@ def test_networks_of_your_own_may_have_other_hyper_parameters():
     for options in ({"rank": 10**9}, {"squash": "a" * 1000}, {"rank": [1]}, {"width": 0}):
         with pytest.raises(ValueError, match="options"):
             check({**network, "options": options}, kind, "x")
+
+
+odd = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | st.text(max_size=6)
+    | st.just([])
+    | st.just({})
+)
+
+
+def changed(data, draw):
+    """Data with one part, somewhere inside, replaced or removed."""
+    if not isinstance(data, (dict, list)) or not data or draw(st.integers(0, 3)) == 0:
+        return draw(odd)
+    place = draw(st.sampled_from(sorted(data) if isinstance(data, dict) else range(len(data))))
+    copy = data.copy()
+    if draw(st.integers(0, 5)) == 0:
+        del copy[place]
+    else:
+        copy[place] = changed(data[place], draw)
+    return copy
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_change_of_a_bundle_is_read_or_refused_in_one_line(bundle, data):
+    """Signed anew, so that schema and shapes alone stand in the way."""
+    names = sorted(path.relative_to(bundle).as_posix() for path in bundle.rglob("*.json") if path.name != "schema.json")
+    path = bundle / data.draw(st.sampled_from(names))
+    whole = path.read_bytes()
+    try:
+        path.write_text(json.dumps(changed(json.loads(whole), data.draw)))
+        if path.name != "manifest.json":
+            sign(bundle)
+        load_bundle(bundle)
+    except BundleError as error:
+        message = str(error)
+    else:
+        message = ""
+    finally:
+        path.write_bytes(whole)
+        sign(bundle)
+    assert len(message.splitlines()) <= 1

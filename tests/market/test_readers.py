@@ -1,6 +1,7 @@
 """Random files: bars or a `BarError`, and never another error."""
 
 import io
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -101,6 +102,19 @@ def test_a_damaged_parquet_file_is_bars_or_refused(tmp_path, frame, data):
         content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     (tmp_path / "x.parquet").write_bytes(content)
     regular(outcome(lambda: read(tmp_path / "x.parquet", "X", 60_000)))
+
+
+@quick
+@given(tables(), st.data())
+def test_a_damaged_zip_is_bars_or_refused(tmp_path, frame, data):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.csv", frame.to_csv(index=False))
+    content = bytearray(file.getvalue())
+    for _ in range(data.draw(st.integers(0, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    (tmp_path / "x.zip").write_bytes(content)
+    regular(outcome(lambda: read(tmp_path / "x.zip", "X", 60_000)))
 
 
 @quick

@@ -148,8 +148,11 @@ def test_adding_at_once_loses_nothing(store: Store, bars: Bars) -> None:
 def test_leftovers_of_a_crash_are_not_bars(store: Store, bars: Bars) -> None:
     path = store.save(bars)
     path.with_name(".1m.0123.tmp").write_bytes(b"PAR1 half")
+    path.with_name(".5m.0123.tmp").write_bytes(b"PAR1 half")
     assert store.contents() == [("TEST", "1m")]
     assert len(store.load("TEST")) == 10
+    store.save(bars)  # whoever writes next holds the lock: nobody else is writing this file
+    assert sorted(p.name for p in path.parent.iterdir()) == [".5m.0123.tmp", ".lock", "1m.parquet"]
 
 
 def test_a_damaged_file_is_refused(store: Store, bars: Bars) -> None:

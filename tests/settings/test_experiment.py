@@ -1,5 +1,6 @@
 """The experiment file: what is refused, and what comes back."""
 
+import contextlib
 import dataclasses
 import math
 import re
@@ -8,6 +9,8 @@ import typing
 from dataclasses import fields
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from labelsearch.settings.cost import check_memory, memory_needed
 from labelsearch.settings.experiment import SCORE_COMMON, SECTIONS, Experiment
@@ -204,3 +207,52 @@ def test_memory_is_estimated_before_it_is_spent(tiny_experiment):
         assert max(memory_needed(grown).values()) > 30e9
         with pytest.raises(ExperimentError, match=name):
             check_memory(grown, 30_000_000_000)
+
+
+keys = st.text(max_size=8) | st.sampled_from(
+    sorted(
+        {"name", "seed", "own", "score", "label", *SECTIONS, *(f.name for s in SECTIONS.values() for f in fields(s))}
+    )
+)
+scalars = (
+    st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["paper", "mlp", "2020-01-04", "9999-12-31", "threshold", "x" * 5000])
+)
+values = st.recursive(scalars, lambda v: st.lists(v, max_size=3) | st.dictionaries(keys, v, max_size=3), max_leaves=6)
+sections = st.one_of(
+    *(
+        st.fixed_dictionaries(
+            {name: st.dictionaries(st.sampled_from([f.name for f in fields(kind)]), values, max_size=2)}
+        )
+        for name, kind in SECTIONS.items()
+    )
+)
+quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@quick
+@given(st.dictionaries(keys, values, max_size=3) | sections)
+def test_any_data_is_an_experiment_or_refused_in_one_line(data):
+    try:
+        experiment = Experiment.from_dict(data)
+    except ExperimentError as error:
+        message = str(error)
+    else:
+        assert Experiment.from_dict(tomllib.loads(experiment.to_toml())).to_toml() == experiment.to_toml()
+        message = ""
+    assert len(message) <= 1000
+    assert len(message.splitlines()) <= 1
+
+
+@quick
+@given(st.binary(max_size=100) | st.text(max_size=100).map(str.encode), st.integers(0, 3000), st.integers(1, 255))
+def test_any_file_is_an_experiment_or_refused(tmp_path, content, at, change):
+    mutated = bytearray(preset("quick").to_toml().encode())
+    mutated[at % len(mutated)] ^= change
+    for text in (content, bytes(mutated)):
+        (tmp_path / "x.toml").write_bytes(text)
+        with contextlib.suppress(ExperimentError):
+            Experiment.load(tmp_path / "x.toml").activate()

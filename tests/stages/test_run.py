@@ -216,6 +216,20 @@ def test_a_store_that_is_too_short_is_refused(tiny_experiment, tmp_path):
     assert list((tmp_path / "runs").iterdir()) == []  # no folder of a run that was never begun
 
 
+def test_what_killed_processes_left_in_a_run_is_removed(tiny_run, tmp_path):
+    folder = tmp_path / tiny_run.folder.name
+    shutil.copytree(tiny_run.folder, folder)
+    before = {path.relative_to(folder) for path in folder.rglob("*")}
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    for name in (f".features.{dead.pid}", ".report.old", f"studies/null/.0123.{dead.pid}", ".scratch/tmp0123"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "part").write_bytes(b"half")
+    with open_run(tiny_run.experiment, tmp_path, tiny_run.store, workers=1):
+        assert list((folder / ".scratch").iterdir()) == []
+    assert {path.relative_to(folder) for path in folder.rglob("*")} - before <= {Path("studies"), Path("studies/null")}
+
+
 def flip_bit(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1

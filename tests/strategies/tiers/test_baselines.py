@@ -25,8 +25,6 @@ def test_momentum_by_hand():
     np.testing.assert_allclose(account.position, [0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0], atol=1e-12)
     assert account.fills == 2
     assert account.equity[-1] == pytest.approx(1 / 1.01 * (20 / 12) * 0.99)
-    with pytest.raises(ValueError, match="baseline 'hold' is unknown"):
-        baseline_account("hold", window, TradingRules())
     with pytest.raises(ValueError, match="lookback"):
         momentum_outputs(window, lookback=0)
 
