@@ -8,8 +8,11 @@ checksum was committed and has changed since: the file is refused and left as it
 
 import os
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from labelsearch.errors import InputError
 
@@ -58,6 +61,34 @@ def _damaged(path: Path, number: int, byte: int) -> DamagedFileError:
         f"{path}: line {number}, which starts at byte {byte}, has changed since it was written; restore the file from "
         "a copy, or remove the line to give up what it records"
     )
+
+
+@contextmanager
+def held(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a lock file, which a process that ends in any way releases.
+
+    Parameters
+    ----------
+    path : Path
+        The lock file; its folder is created.
+    wait : bool
+        Wait until another process releases it.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process holds it, without waiting.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, timeout=-1 if wait else 0, thread_local=False)
+    try:
+        lock.acquire(poll_interval=0.01)
+    except Timeout:
+        raise BlockingIOError(f"{path} is held by another process") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def sync_folder(folder: Path) -> None:

@@ -89,7 +89,7 @@ def import_(
     before anything is written.
 
     \b
-    Examples:
+    Example:
       labelsearch data import BTCUSDT-1m-2020-*.zip --symbol BTCUSDT
       labelsearch data import XBTUSD_1440.csv --symbol XBTUSD --interval 1d
     """

@@ -1,12 +1,11 @@
 """An append-only record that survives a kill at any byte: one line of JSON per event, in `labelsearch.durable`."""
 
-import fcntl
 import json
 import os
 from pathlib import Path
 from typing import Any
 
-from labelsearch.durable import checked_line, checked_texts, sync_folder
+from labelsearch.durable import checked_line, checked_texts, held, sync_folder
 
 Event = dict[str, Any]
 STAGE_FIELDS = {"stage", "key", "content", "folder", "needs", "counts", "units", "seconds", "peak_mb"}
@@ -33,10 +32,8 @@ class Ledger:
 
     def append(self, kind: str, **data: Any) -> None:
         """Commit one event: when this returns, it is on disk."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"event": kind, **data}, sort_keys=True).encode()
-        with self.path.open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with held(self.path.with_name(f".{self.path.name}.lock")), self.path.open("ab") as file:
             _, length = checked_texts(self.path)
             if file.tell() > length:
                 file.truncate(length)  # a torn line

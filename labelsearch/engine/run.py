@@ -1,17 +1,17 @@
 """Run stages: each once for the same inputs, recorded in the ledger of its run."""
 
-import fcntl
 import logging
 import shutil
 import time
 from collections import ChainMap, Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from labelsearch.durable import held
 from labelsearch.engine.executors.base import Executor, WorkError, describe
 from labelsearch.engine.executors.local import LocalExecutor
 from labelsearch.engine.files import digest_files, write_atomically
@@ -49,10 +49,9 @@ def locked(folder: Path) -> Iterator[None]:
     RunError
         If another process does.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(held(folder / ".lock", wait=False))
         except BlockingIOError:
             raise RunError(f"{folder} is in use by another process") from None
         yield

@@ -3,19 +3,19 @@
 A bar is recorded before it is processed, as a line of `labelsearch.durable`.
 """
 
-import fcntl
 import json
 import os
 import zipfile
 import zlib
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labelsearch.durable import checked_line, checked_texts
+from labelsearch.durable import checked_line, checked_texts, held
 from labelsearch.live.feed import Bar
 from labelsearch.live.verify import BundleError
 
@@ -39,11 +39,10 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = (folder / ".lock").open("w")  # held until the process ends or `close`
+        self._lock = ExitStack()  # held until the process ends or `close`
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock.enter_context(held(folder / ".lock", wait=False))
         except BlockingIOError:
-            self._lock.close()
             raise BundleError(f"{folder}: another session is using this folder") from None
         self._file: BinaryIO | None = None
 

@@ -2,8 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_fields
 from pathlib import Path
@@ -14,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from labelsearch.durable import sync_folder
+from labelsearch.durable import held, sync_folder
 from labelsearch.market.bars import Bars
 from labelsearch.market.readers import read_parquet
 from labelsearch.market.rules import OPTIONAL, REQUIRED, BarError
@@ -37,7 +36,7 @@ class Store:
     """Bars on disk, one file per symbol and interval.
 
     Files are written completely and then renamed, so that readers and crashes only ever meet the old or the new file.
-    Concurrent calls of `add` for one symbol wait for each other on systems with file locks.
+    Concurrent calls of `add` for one symbol wait for each other.
 
     Parameters
     ----------
@@ -75,7 +74,7 @@ class Store:
         if len(bars) == 0:
             raise BarError("no bars to store")
         path = self.path(bars.symbol, interval_name(bars.interval_ms))
-        with _turn(path.parent):
+        with held(path.parent / ".lock"):
             self._save(bars, path)
         return path
 
@@ -135,7 +134,8 @@ class Store:
         bars = bars.present()
         if len(bars) == 0:
             raise BarError("no bars to store")
-        with _turn(self.path(bars.symbol, interval_name(bars.interval_ms)).parent):
+        # no other process may read or write between our reading and writing
+        with held(self.path(bars.symbol, interval_name(bars.interval_ms)).parent / ".lock"):
             return self._add(bars, replace)
 
     def _add(self, bars: Bars, replace: bool) -> Added:
@@ -222,17 +222,3 @@ def _conflict(
 
 def _optional(bars: Bars) -> list[str]:
     return [name for name in OPTIONAL if getattr(bars, name) is not None]
-
-
-@contextmanager
-def _turn(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder, so that no other process reads or writes between our reading and writing."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed, also by a crash
-        yield

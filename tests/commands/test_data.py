@@ -47,10 +47,14 @@ def test_import_in_any_order_then_again(folder: Path) -> None:
     late, early = write_csv(bars.rows(100, 300), "late.csv"), write_csv(bars.rows(0, 150), "early.csv")
     result = run("import", late, early, "--symbol", "SYNTH")
     assert result.exit_code == 0
-    assert result.output == "SYNTH 1m: 300 bars added, 0 already there, 0 replaced\n"
+    assert result.output.splitlines() == [
+        "late.csv: read as table",
+        "early.csv: read as table",
+        "SYNTH 1m: 300 bars added, 0 already there, 0 replaced",
+    ]
     assert Store(folder / "store").load("SYNTH").digest() == bars.digest()
     result = run("import", early, "--symbol", "SYNTH")
-    assert result.output == "SYNTH 1m: 0 bars added, 150 already there, 0 replaced\n"
+    assert result.output == "early.csv: read as table\nSYNTH 1m: 0 bars added, 150 already there, 0 replaced\n"
 
 
 def test_the_store_comes_from_option_or_environment(folder: Path) -> None:
@@ -82,7 +86,7 @@ def test_conflicts_need_replace(folder: Path) -> None:
     assert_refused(run("import", other, "--symbol", "S"), "conflicts with")
     assert Path("store/S/1m.parquet").read_bytes() == before
     result = run("import", other, "--symbol", "S", "--replace")
-    assert result.output == "S 1m: 0 bars added, 0 already there, 50 replaced\n"
+    assert result.output == "b.csv: read as table\nS 1m: 0 bars added, 0 already there, 50 replaced\n"
 
 
 @pytest.mark.parametrize("command", ["import", "check"])
@@ -169,7 +173,7 @@ def test_figures_as_json(folder: Path) -> None:
     found = json.loads(run("check", "AAA", "--json").stdout)["checked"]["AAA 1m"]
     assert (found["rows"], found["gaps"], found["refusal"]) == (1500, [], None)
     broken = Path(write_csv(bars, "b.csv")).read_text().splitlines()
-    Path("b.csv").write_text("\n".join([*broken, broken[-1]]))
+    Path("b.csv").write_text("\n".join([*broken, broken[-1] + "1"]))
     result = run("check", "b.csv", "--json")
     assert result.exit_code == 2
     assert json.loads(result.stdout)["checked"]["b.csv"]["duplicates"] == 1
@@ -209,8 +213,8 @@ def test_fetch_for_machines(server: ArchiveServer) -> None:
     assert result.stderr == ""
     assert json.loads(result.stdout) == {
         "symbol": "MINE", "interval": "1h", "source": "archive TESTUSDT", "start": "2024-01-01 00:00",
-        "stop": "2024-01-04 00:00", "files": 2, "added": 48, "present": 0, "differing": 0, "refused": [], "holes": 1,
-        "missing": 24,
+        "stop": "2024-01-04 00:00", "files": 2, "added": 48, "present": 0, "differing": 0, "broken": 0, "refused": [],
+        "holes": 1, "missing": 24,
         "longest_holes": [{"first": "2024-01-03 00:00", "last": "2024-01-03 23:00", "bars": 24}],
     }  # fmt: skip
     assert Store("other").symbols() == ["MINE"]
@@ -239,7 +243,7 @@ def test_fetch_ends_with_1_where_a_file_is_refused(server: ArchiveServer) -> Non
     [
         (("TESTUSDC", "--start", "2024-01-01", "--end", "2024-01-02"), "no 1m bars of TESTUSDC in 2024-01-01 .. "),
         (("TESTUSDT", "--start", "2024-01-02", "--end", "2024-01-01"), "--end 2024-01-01 lies before --start"),
-        (("TESTUSDT", "--start", "2024-13-01"), "cannot be read"),
+        (("TESTUSDT", "--start", "2024-13-01"), "does not exist"),
         (("TESTUSDT", "--start", "2024-01-01 12:00"), "--start and --end must be days"),
         (("TESTUSDT", "--start", "2999-01-01"), "is outside 1900-01-01..tomorrow"),
         (("TESTUSDT", "--start", "2024-01-01", "--interval", "7m"), "'7m' is not an interval"),
