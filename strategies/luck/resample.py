@@ -56,8 +56,8 @@ def rank_interval(
     -------
     (float, float)
         Percentiles. They cover the correlation of this very future, not that of a true ranking, which the noise of
-        the future hides: a resampled future has it on top once more. Below 30 days the interval lies above 0 by luck
-        in more than 2.5% of cases.
+        the future hides: a resampled future has it on top once more. Without an order the interval
+        lies above 0 in 5 to 13% of futures of 7 to 134 days (simulated), where 2.5% would be right.
 
     Raises
     ------

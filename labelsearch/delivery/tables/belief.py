@@ -12,7 +12,6 @@ from strategies.luck.superior_ability import SuperiorAbility
 
 LEVEL = 0.05
 FEW_MISSING = 0.99  # share of the usual bars from which what is missing is not worth a sentence
-RANK_DAYS = 30  # below, intervals of the rank correlation lie above 0 by luck too often
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ def answers(results: Results) -> list[Answer]:
     """All of them, in the order of the table."""
     found = results.ensembles.belief
     return [
-        *_rank(found.rank, found.days["future"]),
+        *_rank(found.rank),
         *_sharpe(results, found),
         *_overfitting(found.overfitting),
         *_superior(found.superior),
@@ -67,7 +66,7 @@ def _span(values: Sequence[float], digits: int, sign: str = "") -> str:
     return low if low == high else f"{low} .. {high}"
 
 
-def _rank(rank: RankBelief, days: int) -> list[Answer]:
+def _rank(rank: RankBelief) -> list[Answer]:
     rows = []
     for key, found, title in (
         ("rank", rank.all, "Past score ranks future return"),
@@ -78,9 +77,10 @@ def _rank(rank: RankBelief, days: int) -> list[Answer]:
             continue
         words = "The interval contains 0: this future is compatible with no order at all."
         if found.low > 0:
-            words = "Better past scores did better later, on resampled days of this future too."
-            if days < RANK_DAYS:
-                words += f" On fewer than {RANK_DAYS} days luck alone often gives such an interval."
+            words = (
+                "Better past scores did better later, on resampled days of this future too. Luck alone gives such an "
+                "interval in about one future of ten."
+            )
         if found.high < 0:
             words = "Better past scores did worse later."
         rows.append(Answer(key, title, f"{found.rho:+.3f} [{found.low:+.2f} {found.high:+.2f}]", words))

@@ -52,7 +52,7 @@ def test_figures_come_with_words_that_fit_them(tiny_run, tmp_path):
     rows = cells(belief.belief_table(rewritten(tiny_run, tmp_path, change)))
     assert rows["Past score ranks future return"][0] == "+0.310 [+0.10 +0.50]"
     assert "did better" in rows["Past score ranks future return"][1]
-    assert "fewer than 30 days luck alone" in rows["Past score ranks future return"][1]
+    assert "Luck alone" in rows["Past score ranks future return"][1]
     assert "did worse" in rows["- among positive scores"][1]
     assert "less than half" in rows["- given position and trades"][1]
     assert rows["Best of all beats buy and hold, past p"][0] == "0.020 [0.010 0.030]"
