@@ -12,6 +12,7 @@ from labelsearch.classifiers.loss_scaling import loss_factors
 from labelsearch.commands import main
 from labelsearch.delivery.tables import stages
 from labelsearch.delivery.tables.networks import network_table
+from labelsearch.engine.executors.base import WorkError
 from labelsearch.results.codec import to_plain
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.schema import ExperimentError
@@ -85,7 +86,7 @@ def test_trained_once_and_counted_once(found, run, label, monkeypatch):
     events = [event for event in run.ledger.events("stage") if event["stage"] == "comparison"]
     assert [event["counts"] for event in events] == [{"network_trials": 4}, {}]
     assert "10 networks" in stages.tier_table(fresh(run)).note  # six of the stage and four here
-    with pytest.raises(AssertionError, match="trained again"):
+    with pytest.raises(WorkError, match="trained again"):
         compare(run, label, ("mlp",), window=9)
 
 

@@ -13,6 +13,7 @@ from labelsearch.classifiers import files
 from labelsearch.classifiers.networks import Ensemble, build_network
 from labelsearch.commands import main
 from labelsearch.delivery.tables.explanation import how_explained
+from labelsearch.engine.executors.base import WorkError
 from labelsearch.engine.executors.local import LocalExecutor
 from labelsearch.engine.run import RunError, locked
 from labelsearch.engine.stage import Work
@@ -99,7 +100,7 @@ def test_computed_once_and_the_same_again(found, inputs, run, label, tmp_path, m
 
     monkeypatch.setattr(explanation, "_ablate", no_work)
     assert_equal(explain(run, label).value, found)
-    with pytest.raises(AssertionError, match="computed again"):
+    with pytest.raises(WorkError, match="computed again"):
         explain(run, label, N_ROWS + 1)
 
 
