@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from labelsearch.labels.spans import DAY_MS, coverage
+from labelsearch.market import resample
 from labelsearch.market.bars import Bars
 from labelsearch.market.store import Store
 from labelsearch.market.synthetic import synthetic_bars
@@ -24,11 +25,12 @@ def load_bars(experiment: Experiment, store: Path) -> Bars:
     data, windows = experiment.data, experiment.windows.named
     start, stop = windows["train"].start_ms, windows["future"].stop_ms
     if data.source == "synthetic":
-        n_bars = (stop - start) // data.interval_ms
-        return synthetic_bars(
-            n_bars, data.market_seed, edge=data.edge, start=experiment.windows.train[0], symbol=data.symbol
+        n_minutes = (stop - start) // 60_000
+        minutes = synthetic_bars(
+            n_minutes, data.market_seed, edge=data.edge, start=experiment.windows.train[0], symbol=data.symbol
         )
-    bars = Store(store).load(data.symbol, data.interval, start, stop)
+        return resample.resample(minutes, data.interval_ms)
+    bars = resample.load_bars(Store(store), data.symbol, data.interval, start, stop)
     if len(bars) == 0 or bars.open_time[0] >= start + DAY_MS or bars.open_time[-1] < stop - DAY_MS:
         have = f"{bars.index[0]:%Y-%m-%d} to {bars.index[-1]:%Y-%m-%d}" if len(bars) else "none"
         raise ExperimentError(

@@ -11,8 +11,9 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from labelsearch.labels.kinds import KINDS, Label, make_label
+from labelsearch.labels.kinds import KINDS, Label, make_label, option_type
 from labelsearch.labels.spans import check_order
+from labelsearch.market.times import interval_name, parse_span
 from labelsearch.settings.own import activate, file_sha256
 from labelsearch.settings.schema import (
     ExperimentError,
@@ -146,7 +147,8 @@ class Experiment:
 
     def label_kinds(self) -> tuple[Label, ...]:
         """The labels, in order; strategies have a buy and a sell weight for each."""
-        return tuple(_make_label(data, f"[[label]] {i + 1}") for i, data in enumerate(self.label))
+        step = self.data.interval_ms
+        return tuple(_make_label(data, f"[[label]] {i + 1}", step) for i, data in enumerate(self.label))
 
     def make_score(self) -> Score:
         """The score, not yet paced by volatility."""
@@ -258,10 +260,23 @@ def _with_defaults(score: Plain) -> Plain:
     return {"kind": known["kind"], "rate": known["rate"], **defaults, **score}
 
 
-def _make_label(data: object, where: str) -> Label:
+def _make_label(data: object, where: str, interval_ms: int) -> Label:
+    """Label of a table; numbers of bars may be lengths of time, such as 60m."""
     if not isinstance(data, dict) or not isinstance(data.get("kind"), str):
         raise ExperimentError(f"{where}: expected a table with a kind")
     try:
-        return make_label(data["kind"], **{k: v for k, v in data.items() if k != "kind"})
+        known = {option.name: option_type(option) for option in dataclasses.fields(KINDS.find(data["kind"]))}
+        options = {name: value for name, value in data.items() if name != "kind"}
+        for name, value in options.items():
+            if known.get(name) is int and isinstance(value, str):
+                options[name] = _in_bars(name, value, interval_ms)
+        return make_label(data["kind"], **options)
     except ValueError as error:
         raise ExperimentError(f"{where}: {error}") from error
+
+
+def _in_bars(name: str, text: str, interval_ms: int) -> int:
+    span = parse_span(text)
+    if span % interval_ms:
+        raise ExperimentError(f"{name} {text} is not a whole number of bars of {interval_name(interval_ms)}")
+    return span // interval_ms

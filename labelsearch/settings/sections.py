@@ -21,7 +21,7 @@ DEFAULT_RULES = TradingRules()
 LARGEST_SEED = 2**63 - 1
 MOST_STRATEGIES = 100_000_000
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2099, 12, 31)
-INTERVALS = ("1m", "5m", "15m", "1h")
+SHORTEST_MS = 60_000  # of a bar
 
 
 def _one_of(name: str, value: str, known: Iterable[str]) -> None:
@@ -35,16 +35,19 @@ class Data(Ranged):
 
     source: str = option("store", "store: imported bars; synthetic: a generated market")
     symbol: str = option("BTCUSDT", "symbol in the store")
-    interval: str = option("1m", "length of a bar")
-    edge: float = option(0.0, "synthetic only: per-bar Sharpe ratio of the planted drift, 0 plants none", 0, 1)
+    interval: str = option("1m", "length of a bar, 1m to 1d; made of the shortest stored bars if there are none")
+    edge: float = option(0.0, "synthetic only: Sharpe ratio a minute of the planted drift, 0 plants none", 0, 1)
     market_seed: int = option(1, "synthetic only: seed of the generated market", 0, LARGEST_SEED)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _one_of("source", self.source, ("store", "synthetic"))
-        _one_of("interval", self.interval, INTERVALS)
-        if self.source == "synthetic" and self.interval != "1m":
-            raise ExperimentError("a synthetic market has an interval of 1m")
+        try:
+            too_short = parse_interval(self.interval) < SHORTEST_MS
+        except ValueError as error:
+            raise ExperimentError(f"interval: {error}") from error
+        if too_short:
+            raise ExperimentError(f"interval must be 1m or longer, not {self.interval}")
         if self.edge == 1.0:
             raise ExperimentError("edge must be below 1")
         if not SYMBOL.fullmatch(self.symbol):

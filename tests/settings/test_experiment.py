@@ -16,6 +16,7 @@ from labelsearch.settings.cost import check_memory, memory_needed
 from labelsearch.settings.experiment import SCORE_COMMON, SECTIONS, Experiment
 from labelsearch.settings.presets import PRESETS, preset
 from labelsearch.settings.schema import ExperimentError
+from labelsearch.settings.sections import Data
 from strategies.search.score import PaperScore
 
 
@@ -51,7 +52,7 @@ def refused(text: str) -> str:
         ("[search]\nweight = [1.0]\n", ["weight", "list"]),
         ("[search]\nweight = [1.0, -1.0]\n", ["weight"]),
         ("search = 3\n", ["[search]", "table"]),
-        ("[data]\nsource = 'synthetic'\ninterval = '5m'\n", ["[data]", "1m"]),
+        ("[data]\nsource = 'synthetic'\ninterval = '7m'\n", ["[data]", "interval"]),
         ("seed = 'x'\n", ["seed", "whole number"]),
         ("name = '../etc'\n", ["name"]),
         ("[tiers]\nsizes = [30000]\n", ["[tiers]"]),
@@ -256,3 +257,24 @@ def test_any_file_is_an_experiment_or_refused(tmp_path, content, at, change):
         (tmp_path / "x.toml").write_bytes(text)
         with contextlib.suppress(ExperimentError):
             Experiment.load(tmp_path / "x.toml").activate()
+
+
+def test_numbers_of_bars_may_be_lengths_of_time():
+    label = {"kind": "threshold", "theta": 0.012, "horizon": "60m"}
+    for interval, bars in (("1m", 60), ("5m", 12), ("1h", 1)):
+        (made,) = Experiment.from_dict({"data": {"interval": interval}, "label": [label]}).label_kinds()
+        assert made.horizon == bars
+    for interval, text, message in (
+        ("1h", "90m", "horizon 90m is not a whole number of bars of 1h"),
+        ("1m", "soon", "'soon' is not a length of time: use 2h, 90m or 30s"),
+    ):
+        with pytest.raises(ExperimentError, match=re.escape(message)):
+            Experiment.from_dict({"data": {"interval": interval}, "label": [{**label, "horizon": text}]})
+
+
+def test_any_interval_that_divides_a_day():
+    for interval in ("1m", "30m", "90m", "2h", "4h", "1d"):
+        assert Data(interval=interval).interval == interval
+    for interval in ("7m", "30s", "2d", "x"):
+        with pytest.raises(ExperimentError, match="interval"):
+            Data(interval=interval)
