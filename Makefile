@@ -1,4 +1,5 @@
 # Every target makes its own environment first, so `make demo` or `make test` may be the first command after checkout.
+# Bytecode of what is imported is made then: compiling all packages takes longer than installing them.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -12,7 +13,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "labelsearch needs Python 3.11 or newer")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e '.[dev]'
 	touch $(STAMP)
 
 demo: $(STAMP)
@@ -32,7 +33,7 @@ test-slow: $(STAMP)
 test-lowest:
 	$(PYTHON) -m venv .venv-lowest
 	$(PYTHON) tests/lowest_versions.py > .venv-lowest/lowest.txt
-	.venv-lowest/bin/python -m pip install --quiet -c .venv-lowest/lowest.txt -e . hypothesis pytest pytest-xdist
+	.venv-lowest/bin/python -m pip install --quiet --no-compile -c .venv-lowest/lowest.txt -e . hypothesis pytest pytest-xdist
 	.venv-lowest/bin/python -m pytest -q $(PARALLEL) tests/engine tests/settings tests/results tests/labels tests/strategies tests/feature_space tests/classifiers
 
 # The tested versions with the hashes of their files.

@@ -111,7 +111,10 @@ horizon = 5
 """
 
 
-def test_the_wheel_runs_an_experiment(wheel, tmp_path):
+@pytest.mark.parametrize(
+    ("stage", "printed"), [("labels", "threshold_0.3_5"), pytest.param("run", "Top-20", marks=pytest.mark.slow)]
+)
+def test_the_wheel_runs_an_experiment(wheel, tmp_path, stage, printed):
     """From an empty folder, in an environment with the dependencies and the wheel, and no trace of this checkout."""
     venv.create(tmp_path / "env", with_pip=True)
     python = tmp_path / "env" / "bin" / "python"
@@ -123,10 +126,10 @@ def test_the_wheel_runs_an_experiment(wheel, tmp_path):
     home.mkdir()
     (home / "experiment.toml").write_text(EXPERIMENT)
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LABELSEARCH"))}
-    command = [tmp_path / "env" / "bin" / "labelsearch", "run", "experiment.toml", "--workers", "2"]
+    command = [tmp_path / "env" / "bin" / "labelsearch", stage, "experiment.toml", "--workers", "2"]
     result = subprocess.run(command, cwd=home, capture_output=True, text=True, env=clean)
     assert result.returncode == 0, result.stderr
-    assert "Top-20" in result.stdout
+    assert printed in result.stdout
     where = "import labelsearch, feature_space; print(labelsearch.__file__, feature_space.__file__)"
     found = subprocess.run([python, "-c", where], cwd=home, capture_output=True, text=True, env=clean).stdout.split()
     assert all(Path(path).is_relative_to(site) for path in found)

@@ -192,6 +192,7 @@ def test_unfinished_runs_are_told(home):
     assert not Path("x").exists()
 
 
+@pytest.mark.slow
 def test_seeds_prints_the_spread(finished, home):
     import shutil
 

@@ -29,6 +29,8 @@ KEYED = {
     "members",
     "shares",
     "p_value",
+    "adjusted",
+    "statistic",
     "logit",
     "shap",
 }  # hold a figure by class, tier, ..

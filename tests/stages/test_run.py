@@ -124,9 +124,8 @@ def _spawn(tiny_run, root):
     return subprocess.Popen(command, cwd=root, start_new_session=True, stdout=subprocess.DEVNULL)
 
 
-@pytest.mark.parametrize(
-    "moment", [pytest.param(".units/classifiers/*/figures.json", marks=pytest.mark.slow), ".units/search/*/trials.npz"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", [".units/classifiers/*/figures.json", ".units/search/*/trials.npz"])
 def test_killed_and_resumed_ends_with_the_same_bits(tiny_run, tmp_path, moment):
     process = _spawn(tiny_run, tmp_path)
     folder = tmp_path / "runs" / tiny_run.experiment.run_id
