@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 from strategies.search.linear import StrategySpace
-from strategies.trade.backtest import portfolio
+from strategies.trade.backtest import portfolio, starting_cash
 from strategies.trade.rules import TradingRules
 from strategies.trade.simulate import final_value, simulate, simulate_paths
 from strategies.trade.window import TradingWindow
@@ -56,7 +56,7 @@ def main() -> None:
         return final_value(simulate(params, window, RULES))
 
     def peer() -> np.ndarray:
-        return np.asarray(portfolio(orders, window, RULES).final_value())
+        return np.asarray(portfolio(orders, window, RULES).final_value()) / starting_cash(window)
 
     few = window.rows(slice(0, 500))
     simulate(params, few, RULES)  # compile both

@@ -1,6 +1,8 @@
 """The store: what goes in comes out, merges are exact, nothing half-written."""
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from labelsearch.market.bars import BarError, Bars
 from labelsearch.market.store import Store, merge
+from labelsearch.market.synthetic import synthetic_bars
 
 START = 1_577_836_800_000
 
@@ -143,6 +146,23 @@ def test_adding_at_once_loses_nothing(store: Store, bars: Bars) -> None:
         done = list(pool.map(lambda i: store.add(bars.rows(2 * i, 2 * i + 2)).new, range(5)))
     assert done == [2] * 5
     assert store.load("TEST").digest() == bars.digest()
+
+
+ADDER = """
+import sys
+from labelsearch.market.store import Store
+from labelsearch.market.synthetic import synthetic_bars
+bars = synthetic_bars(80, 1)
+for i in range(int(sys.argv[2]), 80, 2):
+    Store(sys.argv[1]).add(bars.rows(i, i + 1))
+"""
+
+
+def test_two_processes_add_to_one_store(tmp_path: Path) -> None:
+    commands = [[sys.executable, "-c", ADDER, str(tmp_path / "store"), str(i)] for i in range(2)]
+    running = [subprocess.Popen(command) for command in commands]
+    assert [process.wait() for process in running] == [0, 0]
+    assert Store(tmp_path / "store").load("SYNTH").digest() == synthetic_bars(80, 1).digest()
 
 
 def test_leftovers_of_a_crash_are_not_bars(store: Store, bars: Bars) -> None:
