@@ -165,7 +165,7 @@ def convert(table: Table, options: ReadOptions, file: object) -> Converted:
     ms = to_ms(frame["open_time"], file, options.spelling._replace(mixed_units=chosen.mixed_units))
     frame = frame.assign(open_time=ms, **{n: numbers_of(frame[n]) for n in frame if n not in ("open_time", "filled")})
     if "price" in frame:
-        frame = trades_to_bars(frame, options.interval_ms, file, notes)
+        frame = trades_to_bars(frame, options.interval_ms, file, notes, skip_broken=options.skip_broken)
     if "volume" not in frame:
         notes.append("there is no volume: 1 is stored for every bar, so that indicators of volume say nothing")
         frame = frame.assign(volume=_UNKNOWN_VOLUME)
