@@ -145,13 +145,13 @@ def convert(table: Table, options: ReadOptions, file: object) -> Converted:
         If no format fits, or not the one asked for; for missing columns, empty rows, unreadable times or symbols.
     """
     chosen, frame = _named(table, options, file)
-    notes: list[str] = []
+    notes = ["commas are taken for decimal points"] if table.decimal_comma else []
     names = our_names(list(frame.columns))
     require(set(names.values()), file)
     frame = frame[list(names)].rename(columns=names)
     frame = pick_symbol(frame, options.symbol, file)
     if "clock" in frame:
-        both = frame["open_time"].astype("str").str.strip() + " " + frame.pop("clock").astype("str").str.strip()
+        both = frame["open_time"].astype("str").str.strip() + " " + _clock(frame.pop("clock"))
         frame = frame.assign(open_time=both.where(frame["open_time"].notna(), None))
     frame = _without_empty(frame, options, file, notes)
     if not len(frame):
@@ -163,13 +163,24 @@ def convert(table: Table, options: ReadOptions, file: object) -> Converted:
     if offsets and options.spelling.zone == "UTC" and chosen.name.startswith("metatrader"):
         notes.append("times are taken as UTC; brokers use other zones, which --zone states")
     ms = to_ms(frame["open_time"], file, options.spelling._replace(mixed_units=chosen.mixed_units))
-    frame = frame.assign(open_time=ms, **{n: numbers_of(frame[n]) for n in frame if n not in ("open_time", "filled")})
+    numbers = {n: numbers_of(frame[n]) for n in frame if n not in ("open_time", "filled")}
+    if any(cleaned for _, cleaned in numbers.values()):
+        notes.append("signs of currencies, and commas between thousands, are left out")
+    frame = frame.assign(open_time=ms, **{n: values for n, (values, _) in numbers.items()})
     if "price" in frame:
         frame = trades_to_bars(frame, options.interval_ms, file, notes, skip_broken=options.skip_broken)
     if "volume" not in frame:
         notes.append("there is no volume: 1 is stored for every bar, so that indicators of volume say nothing")
         frame = frame.assign(volume=_UNKNOWN_VOLUME)
     return Converted(frame, name, notes)
+
+
+def _clock(values: pd.Series) -> pd.Series:
+    """Times of day as text; numbers such as 500 or 93000 get the zeros back that they lost at their start."""
+    texts = values.astype("str").str.strip().str.replace(r"\.0$", "", regex=True)
+    if not texts.str.fullmatch(r"\d{1,6}").all():
+        return texts
+    return texts.str.zfill(6 if texts.str.len().max() > 4 else 4)
 
 
 def pick_symbol(frame: pd.DataFrame, symbol: str | None, file: object) -> pd.DataFrame:
