@@ -126,6 +126,15 @@ class RawBars:
             self.notes.append(f"times are shifted {span_text(self.options.anchor_ms)} earlier")
         rest = time % step
         off = rest != 0
+        early = off & (2 * rest > step)
+        if self.options.anchor_ms is not None and early.any():
+            i = int(early.argmax())
+            rule = (
+                f"{int(early.sum())} times are before the grid of {interval_name(step)} after the shift, the first by "
+                f"{span_text(int(step - rest[i]))}, and would fall into the bar before: the shift is not the same all "
+                "year. State the --zone, or round down (--anchor floor)"
+            )
+            raise BarError(rule, self.file, row_of(frame, i))
         # a bar may begin late in its interval, as the first after a pause: the next one is where it would be anyway
         late = off & (np.r_[time[1:], 0] == time - rest + step)
         share = float((off & ~late).mean())

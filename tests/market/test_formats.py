@@ -72,6 +72,18 @@ CASES = {
         lines(PLAIN, "1577836800000000000,4,6,3,5,2", "1577836860000000000,5,7,4,6,2"),
         "2020-01-01 00:00", [5, 6], "read as table",
     ),
+    "twelve digits": (
+        lines(PLAIN, "202001010000,4,6,3,5,2", "202001020000,5,7,4,6,2"), "2020-01-01 00:00", [5, 6], "read as table",
+    ),
+    "fourteen digits": (
+        lines(PLAIN.replace(",", ";"), "20200101100000;4;6;3;5;2,5", "20200101110000;5;7;4;6;2"),
+        "2020-01-01 10:00", [5, 6], "commas are taken for decimal points",
+    ),
+    "named offsets": (
+        lines("Local time," + PLAIN[5:], "13.01.2020 01:00:00.000 GMT+0100,4,6,3,5,2",
+              "13.01.2020 02:00:00.000 GMT+0100,5,7,4,6,2"),
+        "2020-01-13 00:00", [5, 6], "read as table",
+    ),
     "unnamed": (
         lines(",open,high,low,close,volume", "2020-01-01 00:00,4,6,3,5,2", "2020-01-01 00:01,5,7,4,6,2"),
         "2020-01-01 00:00", [5, 6], "read as table",
@@ -276,71 +288,3 @@ def test_genuine_files(market_data):
     with pytest.raises(BarError, match="row 100: open is not positive"):
         read_raw(broken).bars("X")
     assert len(read_raw(broken, ReadOptions(skip_broken=True)).bars("X")) == 99
-
-
-STOOQ_TIMES = "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>"
-
-
-@pytest.mark.parametrize(
-    ("clocks", "minutes"),
-    [
-        (["000000", "000500", "001000"], [0, 5, 10]),
-        (["000500", "001000", "001500"], [5, 10, 15]),
-        (["0000", "0005", "0010"], [0, 5, 10]),
-        (["500", "1000", "10000"], [5, 10, 60]),  # a table that lost its zeros, but has a time of five digits
-    ],
-)
-def test_times_of_day_keep_their_zeros(clocks, minutes, tmp_path):
-    path = tmp_path / "x.txt"
-    path.write_text(lines(STOOQ_TIMES, *(f"EURUSD,5,20200102,{clock},4,6,3,5,2,0" for clock in clocks)))
-    bars = read_all([path], "EURUSD", ReadOptions(interval_ms=300_000))[0]
-    assert ((bars.open_time - bars.open_time[0]) // 60_000).tolist() == [m - minutes[0] for m in minutes]
-    assert bars.open_time[0] % 86_400_000 == minutes[0] * 60_000
-
-
-def test_times_of_day_as_numbers_of_parquet(tmp_path):
-    frame = pd.DataFrame(
-        {"date": 20200102, "time": [0, 500, 100000], "open": 4.0, "high": 6.0, "low": 3.0, "close": 5.0}
-    )
-    frame.assign(volume=2.0).to_parquet(tmp_path / "x.parquet")
-    bars = read_all([tmp_path / "x.parquet"], "X", ReadOptions(interval_ms=300_000))[0]
-    assert [time_text(int(t))[-5:] for t in bars.open_time] == ["00:00", "00:05", "10:00"]
-
-
-# cells of open, high, low, close and volume of a row after 20 rows of whole numbers, and what they are
-NUMBERS = {
-    "comma late": (";", "100,125;101,125;99,125;100,5;2", [100.125, 100.5, 2]),
-    "dots of thousands": (";", "1.085,5;1.090,2;1.080,0;1.086,0;12.345", [1085.5, 1086, 12345]),
-    "dots of decimals": (";", "1085,5;1090,2;1080,0;1086,0;12.34", [1085.5, 1086, 12.34]),
-    "commas of thousands": (";", "1,085.5;1,090;1,080;1,086;12,345", [1085.5, 1086, 12345]),
-    "more commas of thousands": (";", "1,085;1,090;1,080;1,086;12,345,678", [1085, 1086, 12345678]),
-    "dollars": (",", '"$1,085.5","$1,090",$999,"$1,086",2', [1085.5, 1086, 2]),
-    "quoted decimal commas": (",", '"0,512","0,612","0,412","0,552",2', None),
-}
-
-
-@pytest.mark.parametrize("case", NUMBERS)
-def test_commas_and_dots_of_numbers(case, tmp_path):
-    separator, row, wanted = NUMBERS[case]
-    days = pd.date_range("2020-01-01", periods=21).strftime("%Y-%m-%d")
-    above = [separator.join([day, "100", "101", "99", "100", "2"]) for day in days[:-1]]
-    path = tmp_path / "x.csv"
-    path.write_text(lines(PLAIN.replace(",", separator), *above, days[-1] + separator + row))
-    if wanted is None:
-        with pytest.raises(BarError, match="row 21: open is not a finite number"):
-            read_all([path], "X")
-        return
-    bars, notes = read_all([path], "X")
-    assert [bars.open[-1], bars.close[-1], bars.volume[-1]] == wanted
-    assert any("comma" in note for note in notes)
-
-
-def test_headings_with_spaces_are_the_same(tmp_path):
-    """A ticker keeps its zeros, and an empty cell is missing, whatever stands around the heading."""
-    path = tmp_path / "x.csv"
-    row = "2020-01-0{},{},4,6,3,{},2"
-    rows = [row.format(i, ticker, close) for ticker, close in (("000001", 5), ("1", 4)) for i in (1, 2, 3)]
-    path.write_text(lines(" date , ticker , open,high , low ,close , volume ", *rows))
-    assert read_all([path], "000001")[0].close.tolist() == [5, 5, 5]
-    path.write_text(lines(" date , open,high , low ,close , volume ", "2020-01-01,4,6,3,5,2", ",,,,,"))
-    assert len(read_all([path], "X", ReadOptions(interval_ms=86_400_000, skip_broken=True))[0]) == 1
