@@ -75,7 +75,8 @@ class RawBars:
 
     def bars(self, symbol: str) -> Bars:
         """The file as bars; `BarError` names the first row that breaks a rule. What is left out is noted."""
-        if self.format == "klines":
+        said = self.options
+        if self.format == "klines" and said.anchor_ms is None and not (said.floor or said.skip_broken):
             bars = self._closed(Bars.from_frame(self.frame, symbol, self.interval_ms, self.file))
             check_interval(bars.open_time, self.interval_ms, self.file)
             self._check_close_times()

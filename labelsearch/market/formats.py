@@ -16,6 +16,7 @@ from labelsearch.market.trades import trades_to_bars
 AUTO = "auto"
 _TRADINGVIEW_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T|\d{9,10}$")
 _DOTTED_DAY = re.compile(r"\d{4}\.\d{2}\.\d{2}")
+_TRUE = ("true", "t", "yes", "1")
 _UNKNOWN_VOLUME = 1.0  # of every bar: 0 would say that nothing was traded at its price
 
 
@@ -154,6 +155,8 @@ def convert(table: Table, options: ReadOptions, file: object) -> Converted:
     if "clock" in frame:
         both = frame["open_time"].astype("str").str.strip() + " " + _clock(frame.pop("clock"))
         frame = frame.assign(open_time=both.where(frame["open_time"].notna(), None))
+    if "filled" in frame and not pd.api.types.is_numeric_dtype(frame["filled"].dtype):  # any text would be true
+        frame = frame.assign(filled=frame["filled"].astype("str").str.strip().str.lower().isin(_TRUE))
     frame = _without_empty(frame, options, file, notes)
     if not len(frame):
         raise BarError("no rows", file)

@@ -139,3 +139,24 @@ def test_a_shift_takes_no_bar_into_the_one_before(tmp_path):
         read_all([path], "X", ReadOptions(spelling=zone, anchor_ms=5 * 3_600_000))
     bars = read_all([path], "X", ReadOptions(spelling=zone, floor=True))[0]
     assert bars.index.strftime("%Y-%m-%d").tolist() == days.tolist()
+
+
+@pytest.mark.parametrize(("separator", "words"), [(",", ("no", "yes")), (";", ("False", "True")), (",", ("0", "1"))])
+def test_only_true_words_mark_a_filled_bar(separator, words, tmp_path):
+    path = tmp_path / "x.csv"
+    rows = [f"2020-01-0{i + 1},4,6,3,5,2,{words[i == 1]}".replace(",", separator) for i in range(3)]
+    text = lines((PLAIN + ",filled").replace(",", separator), *rows)
+    path.write_text(text.replace("4;6", "4,5;6"))
+    assert read_all([path], "X", ReadOptions(interval_ms=86_400_000))[0].filled.tolist() == [False, True, False]
+
+
+def test_options_hold_for_klines_too(tmp_path):
+    path = tmp_path / "x.csv"
+    start = 1_577_836_800_000
+    rows = [f"{start + 60_000 * i},4,6,3,{(5, -5)[i == 1]},2,{start + 60_000 * i + 59_999},9,3,1,5,0" for i in range(4)]
+    path.write_text(lines(*rows))
+    with pytest.raises(BarError, match="row 2: close is not positive"):
+        read_all([path], "X")
+    bars, notes = read_all([path], "X", ReadOptions(skip_broken=True, anchor_ms=60_000, interval_ms=60_000))
+    assert ((bars.open_time - start) // 60_000).tolist() == [-1, 1, 2]
+    assert any("1 rows that break a rule are left out" in note for note in notes)
