@@ -47,12 +47,16 @@ def record_look(ledger: Ledger, key: str, at: Stretch, run: str) -> None:
 
 
 def look_number(ledger: Ledger, key: str) -> Look | None:
-    """The number of an evaluation among the looks at its stretch or a part of it; None if it was never recorded."""
-    looks = {}  # two runs may record the same evaluation at once
+    """The number of an evaluation among the looks at its stretch or a part of it; None if it was never recorded.
+
+    A look of an older version, which recorded no stretch, may have been at any.
+    """
+    looks: dict[str, Stretch | None] = {}  # two runs may record the same evaluation at once
     for event in ledger.events("look"):
-        if event.keys() >= {"key", *Stretch._fields}:
-            looks[event["key"]] = Stretch(*(event[name] for name in Stretch._fields))
-    if key not in looks:
+        known = event.keys() >= {"key", *Stretch._fields}
+        looks[str(event.get("key"))] = Stretch(*(event[name] for name in Stretch._fields)) if known else None
+    at = looks.get(key)
+    if at is None:
         return None
-    same = [other for other, stretch in looks.items() if stretch.overlaps(looks[key])]
+    same = [other for other, stretch in looks.items() if stretch is None or stretch.overlaps(at)]
     return Look(same.index(key) + 1, len(same))

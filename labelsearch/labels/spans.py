@@ -104,8 +104,9 @@ def purged_split(
 def coverage(open_time: NDArray[np.int64], windows: Mapping[str, Span]) -> dict[str, float]:
     """Share of the expected bars that is present in each window, at most 1.
 
-    Expected are, for each weekday, as many as on the median of such days of the first window, so that a market that is
-    closed at night or at weekends, or that often has no trade, lacks nothing.
+    Expected are, for each weekday, as many as on the median of such days of the first window that have bars, so that a
+    market that is closed at night, or that often has no trade, lacks nothing. The market counts as closed on weekdays
+    that have bars less than half as often as the busiest one, as at weekends.
 
     Parameters
     ----------
@@ -121,8 +122,11 @@ def coverage(open_time: NDArray[np.int64], windows: Mapping[str, Span]) -> dict[
         weekday[name] = (edges[:-1] // DAY_MS) % 7
     standard = next(iter(windows))
     known = np.unique(weekday[standard])
-    medians = [np.median(n_bars[standard][weekday[standard] == day]) for day in known]
+    days = [n_bars[standard][weekday[standard] == day] for day in known]
+    open_share = np.array([np.mean(n > 0) for n in days])
+    is_open = (open_share > 0) & (open_share >= open_share.max() / 2)
+    medians = [float(np.median(n[n > 0])) if is_open[i] else 0.0 for i, n in enumerate(days)]
     usual = np.full(7, max(medians))  # of days that a first window of less than a week has not
     usual[known] = medians
-    expected = {name: max(float(usual[days].sum()), 1.0) for name, days in weekday.items()}
+    expected = {name: max(float(usual[which].sum()), 1.0) for name, which in weekday.items()}
     return {name: min(float(n.sum()) / expected[name], 1.0) for name, n in n_bars.items()}

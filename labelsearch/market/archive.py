@@ -75,7 +75,8 @@ class RawBars:
 
     def bars(self, symbol: str) -> Bars:
         """The file as bars; `BarError` names the first row that breaks a rule. What is left out is noted."""
-        if self.format == "klines":
+        said = self.options
+        if self.format == "klines" and said.anchor_ms is None and not (said.floor or said.skip_broken):
             bars = self._closed(Bars.from_frame(self.frame, symbol, self.interval_ms, self.file))
             check_interval(bars.open_time, self.interval_ms, self.file)
             self._check_close_times()
@@ -83,7 +84,8 @@ class RawBars:
             return bars
         frame = self._on_grid(self._whole(self._in_order()))
         bars = Bars.from_frame(frame, symbol, self.interval_ms, self.file)
-        check_interval(bars.open_time, self.interval_ms, self.file)
+        if self.format != "trades":  # their bars are of the interval asked for, however few trades there are
+            check_interval(bars.open_time, self.interval_ms, self.file)
         return self._closed(bars)
 
     def _in_order(self) -> pd.DataFrame:
@@ -125,6 +127,15 @@ class RawBars:
             self.notes.append(f"times are shifted {span_text(self.options.anchor_ms)} earlier")
         rest = time % step
         off = rest != 0
+        early = off & (2 * rest > step)
+        if self.options.anchor_ms is not None and early.any():
+            i = int(early.argmax())
+            rule = (
+                f"{int(early.sum())} times are before the grid of {interval_name(step)} after the shift, the first by "
+                f"{span_text(int(step - rest[i]))}, and would fall into the bar before: the shift is not the same all "
+                "year. State the --zone, or round down (--anchor floor)"
+            )
+            raise BarError(rule, self.file, row_of(frame, i))
         # a bar may begin late in its interval, as the first after a pause: the next one is where it would be anyway
         late = off & (np.r_[time[1:], 0] == time - rest + step)
         share = float((off & ~late).mean())

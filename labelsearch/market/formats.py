@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from labelsearch.market.names import ARCHIVE_COLUMNS, our_names, require
+from labelsearch.market.names import ARCHIVE_COLUMNS, by_currency, our_names, require
 from labelsearch.market.rules import PRICES, BarError
 from labelsearch.market.text import Table, numbers_of
 from labelsearch.market.times import PLAIN, Spelling, to_ms
 from labelsearch.market.trades import trades_to_bars
 
 AUTO = "auto"
+_TRADINGVIEW_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T|\d{9,10}$")
 _DOTTED_DAY = re.compile(r"\d{4}\.\d{2}\.\d{2}")
+_TRUE = ("true", "t", "yes", "1")
 _UNKNOWN_VOLUME = 1.0  # of every bar: 0 would say that nothing was traded at its price
 
 
@@ -110,7 +112,7 @@ FORMATS: dict[str, Format] = {
         Format(
             "tradingview", "TradingView: time, prices, indicators",
             lambda t: "time" in t.headings and "date" not in t.headings and "volume" not in our_names(
-                list(t.frame.columns)).values() and bool(re.match(r"\d{4}-\d{2}-\d{2}T|\d{9,10}$", t.first[0])),
+                list(t.frame.columns)).values() and bool(_TRADINGVIEW_TIME.match("".join(t.first[:1]))),
         ),
         Format(
             "trades", "trades, of which bars are made",
@@ -145,14 +147,16 @@ def convert(table: Table, options: ReadOptions, file: object) -> Converted:
         If no format fits, or not the one asked for; for missing columns, empty rows, unreadable times or symbols.
     """
     chosen, frame = _named(table, options, file)
-    notes: list[str] = []
+    notes = ["commas are taken for decimal points"] if table.decimal_comma else []
     names = our_names(list(frame.columns))
     require(set(names.values()), file)
     frame = frame[list(names)].rename(columns=names)
-    frame = pick_symbol(frame, options.symbol, file)
+    frame = pick_symbol(frame, options.symbol, file, notes)
     if "clock" in frame:
-        both = frame["open_time"].astype("str").str.strip() + " " + frame.pop("clock").astype("str").str.strip()
+        both = frame["open_time"].astype("str").str.strip() + " " + _clock(frame.pop("clock"))
         frame = frame.assign(open_time=both.where(frame["open_time"].notna(), None))
+    if "filled" in frame and not pd.api.types.is_numeric_dtype(frame["filled"].dtype):  # any text would be true
+        frame = frame.assign(filled=frame["filled"].astype("str").str.strip().str.lower().isin(_TRUE))
     frame = _without_empty(frame, options, file, notes)
     if not len(frame):
         raise BarError("no rows", file)
@@ -163,25 +167,55 @@ def convert(table: Table, options: ReadOptions, file: object) -> Converted:
     if offsets and options.spelling.zone == "UTC" and chosen.name.startswith("metatrader"):
         notes.append("times are taken as UTC; brokers use other zones, which --zone states")
     ms = to_ms(frame["open_time"], file, options.spelling._replace(mixed_units=chosen.mixed_units))
-    frame = frame.assign(open_time=ms, **{n: numbers_of(frame[n]) for n in frame if n not in ("open_time", "filled")})
+    numbers = {n: numbers_of(frame[n]) for n in frame if n not in ("open_time", "filled")}
+    if any(cleaned for _, cleaned in numbers.values()):
+        notes.append("signs of currencies, and commas between thousands, are left out")
+    frame = frame.assign(open_time=ms, **{n: values for n, (values, _) in numbers.items()})
     if "price" in frame:
-        frame = trades_to_bars(frame, options.interval_ms, file, notes)
+        frame = trades_to_bars(frame, options.interval_ms, file, notes, skip_broken=options.skip_broken)
+    if by_currency(names):
+        frame = _volumes_in_order(frame, notes)
     if "volume" not in frame:
         notes.append("there is no volume: 1 is stored for every bar, so that indicators of volume say nothing")
         frame = frame.assign(volume=_UNKNOWN_VOLUME)
     return Converted(frame, name, notes)
 
 
-def pick_symbol(frame: pd.DataFrame, symbol: str | None, file: object) -> pd.DataFrame:
+def _clock(values: pd.Series) -> pd.Series:
+    """Times of day as text; numbers such as 500 or 93000 get the zeros back that they lost at their start."""
+    texts = values.astype("str").str.strip().str.replace(r"\.0$", "", regex=True)
+    if not texts.str.fullmatch(r"\d{1,6}").all():
+        return texts
+    return texts.str.zfill(6 if texts.str.len().max() > 4 else 4)
+
+
+def _volumes_in_order(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """The bars with volume and quote volume exchanged if that makes their ratio the price, which it is not now."""
+    close, base, quote = (
+        pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        for name in ("close", "volume", "quote_volume")
+    )
+    known = (close > 0) & (base > 0) & (quote > 0)
+    ratio, price = np.log(quote[known] / base[known]), np.log(close[known])
+    if not known.any() or np.median(np.abs(ratio - price)) <= np.median(np.abs(-ratio - price)):
+        return frame
+    notes.append("the volume in the quote currency comes first")
+    return frame.rename(columns={"volume": "quote_volume", "quote_volume": "volume"})
+
+
+def pick_symbol(frame: pd.DataFrame, symbol: str | None, file: object, notes: list[str]) -> pd.DataFrame:
     """The rows of one symbol of a file that contains several, with their row numbers as index; else the whole table.
 
-    A symbol may be spelled without what separates its currencies: BTCUSDT for BTC/USDT.
+    A symbol may be spelled without what separates its currencies: BTCUSDT for BTC/USDT. A file of one symbol is taken
+    as a whole, whatever it calls it, and that is noted.
     """
     if "symbol" not in frame:
         return frame
     texts = frame["symbol"].astype("str")
     held = sorted(texts.dropna().unique())
     if len(held) == 1:
+        if symbol is not None and re.sub(r"\W", "", symbol) != re.sub(r"\W", "", held[0]):
+            notes.append(f"the symbol in the file is {held[0]}, not {symbol}")
         return frame.drop(columns="symbol")
     joined = {name for name in held if re.sub(r"\W", "", name) == re.sub(r"\W", "", symbol or "")}
     found = symbol if symbol in held else joined.pop() if len(joined) == 1 else None
@@ -214,6 +248,8 @@ def _is_of(layout: tuple[str, ...], cells: tuple[str, ...]) -> bool:
     for heading, cell in zip(layout, cells, strict=True):
         number = _number(cell)
         if heading in (*_OHLC, "price") and number is None:
+            return False
+        if heading == "trades" and (number is None or number % 1 != 0):  # such as a turnover
             return False
         if heading in ("unix", "open_time", "time") and layout[0] != "date" and (number is None or number < 1e8):
             return False

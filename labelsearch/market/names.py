@@ -15,7 +15,7 @@ TRADE_COLUMNS = ("open_time", "price", "amount", "buyer_maker", "side", "trade_i
 _ALIASES = {
     "open_time": (
         "unix", "unix_timestamp", "timestamp", "open_timestamp", "datetime", "transact_time", "time", "date", "data",
-        "gmt_time", "__index_level_0__", "unnamed:_0",
+        "gmt_time", "local_time", "__index_level_0__", "unnamed:_0", "index",
     ),
     "open": ("otwarcie",),
     "high": ("najwyzszy", "najwyższy"),
@@ -31,6 +31,9 @@ _ALIASES = {
     "buyer_maker": ("is_buyer_maker", "isbuyermaker"),
     "trade_id": ("agg_trade_id", "id"),
 }  # fmt: skip
+
+
+_VOLUME_OF = re.compile(r"volume_\(?[a-z0-9]{2,10}\)?")  # volume_btc, volume_(btc)
 
 
 def plain(name: object) -> str:
@@ -56,9 +59,15 @@ def our_names(given: Sequence[object]) -> dict[object, str]:
 
 def _volumes(given: Sequence[object], names: dict[object, str]) -> dict[object, str]:
     """Volumes named by their currency, as ``Volume BTC`` and ``Volume USDT``: that of the base comes first."""
-    found = [name for name in given if re.fullmatch(r"volume_[a-z0-9]{2,10}", plain(name)) and name not in names]
+    found = [name for name in given if _VOLUME_OF.fullmatch(plain(name)) and name not in names]
     wanted = [our for our in ("volume", "quote_volume") if our not in names.values()]
     return dict(zip(found, wanted, strict=False)) if len(found) <= 2 else {}
+
+
+def by_currency(names: dict[object, str]) -> bool:
+    """Whether volume and quote volume are told apart by the names of currencies alone, that is by their order."""
+    volumes = [name for name, our in names.items() if our in ("volume", "quote_volume")]
+    return len(volumes) == 2 and all(_VOLUME_OF.fullmatch(plain(name)) for name in volumes)
 
 
 def require(names: set[str], file: object) -> None:

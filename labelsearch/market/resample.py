@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from labelsearch.market.bars import Bars
 from labelsearch.market.rules import BarError
 from labelsearch.market.store import Store
-from labelsearch.market.times import interval_name, parse_interval
+from labelsearch.market.times import interval_name, parse_interval, time_text
 
 _SUMS = ("volume", "quote_volume", "trades", "taker_buy_volume")
 
@@ -65,7 +65,8 @@ def load_bars(
 ) -> Bars:
     """Stored bars that start in [start_ms, stop_ms), or bars made of the shortest ones that fit.
 
-    They are made only if the store has none of the interval.
+    They are made only if the store has none of the interval, of all that is stored: a market that closes in the
+    evening has no shorter bar at the end of its last day, but one after it shows that the day is over.
 
     Raises
     ------
@@ -77,4 +78,9 @@ def load_bars(
     fitting = [each for each in stored if each < wanted and wanted % each == 0]
     if wanted in stored or not fitting:
         return store.load(symbol, interval, start_ms, stop_ms)
-    return resample(store.load(symbol, interval_name(min(fitting)), start_ms, stop_ms), wanted)
+    stored_bars = store.load(symbol, interval_name(min(fitting)))
+    made = resample(stored_bars, wanted).between(start_ms, stop_ms)
+    if not len(made):
+        first, last = time_text(int(stored_bars.open_time[0])), time_text(int(stored_bars.open_time[-1]))
+        raise BarError(f"no bars of {interval} of {symbol} can be made in that range; stored are {first} .. {last}")
+    return made

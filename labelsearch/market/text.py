@@ -15,7 +15,10 @@ from labelsearch.market.rules import BarError, refuse_many_rows
 
 _SEPARATORS = (",", ";", "\t", "|")
 _DECIMAL_COMMA = re.compile(r"-?(?:\d{1,3}(?:\.\d{3})+|\d+),\d+")
-_THOUSANDS = re.compile(r"[^\d-]?-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+# 0,125 is no number with thousands, 1,234.5 and 1,234,567 are no numbers with a decimal comma
+_THOUSANDS = re.compile(r"[$€£¥₹₽₩₿]?-?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|[$€£¥₹₽₩₿]-?\d+(?:\.\d+)?")
+_SURELY_THOUSANDS = re.compile(r"[$€£¥₹₽₩₿]?-?\d{1,3}(?:(?:,\d{3})+\.\d+|(?:,\d{3}){2,})")
+_DOTTED_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(?:\.\d{3})+")
 _MISSING = ["", "NaN", "nan", "NAN", "NULL", "null", "Null", "NA", "N/A", "n/a", "#N/A", "None", "<NA>"]
 MOST_COLUMNS = 100
 _FIRST_LINES = 10  # in which the header is looked for
@@ -40,6 +43,8 @@ class Table:
         What stands above the header.
     separator : str
         Between cells, empty for files that are not text.
+    decimal_comma : bool
+        Whether commas were taken for decimal points.
     """
 
     frame: pd.DataFrame
@@ -47,6 +52,7 @@ class Table:
     first: tuple[str, ...] = ()
     above: str = ""
     separator: str = ""
+    decimal_comma: bool = False
 
     @property
     def headings(self) -> set[str]:
@@ -72,7 +78,7 @@ def read_text(content: bytes, file: object, columns: Sequence[str] = ()) -> Tabl
         For bytes that are not text, rows of different lengths, or no rows.
     """
     content = _utf8(content, file)
-    lines = content[: 1 << 16].split(b"\n", _FIRST_LINES + 6)[: _FIRST_LINES + 5]
+    lines = re.split(rb"\r\n|\r|\n", content[: 1 << 16], maxsplit=_FIRST_LINES + 6)[: _FIRST_LINES + 5]
     heads = [line.decode("utf-8", "replace").strip("\ufeff\r ") for line in lines]
     refuse_many_rows(max(content.count(b"\n"), content.count(b"\r")), file)
     if not content.strip():
@@ -84,22 +90,35 @@ def read_text(content: bytes, file: object, columns: Sequence[str] = ()) -> Tabl
     if len(cells) > MOST_COLUMNS:
         raise BarError(f"more than {MOST_COLUMNS} columns", file)
     bare = bool(columns) or _is_data(cells[0])
-    sample = [cell for line in heads[row + (not bare) :][:5] for cell in _cells(line, separator)]
-    comma = separator != "," and any(_DECIMAL_COMMA.fullmatch(cell) for cell in sample)
-    headings = list(columns) if columns else list(range(len(cells))) if bare else cells
-    # a ticker may look like a number, or like a missing one
+    headings = list(columns) if columns else list(range(len(cells))) if bare else _different(cells)
+    skipped = row if bare else row + 1
+    frame = _parse(content, separator, skipped, headings, file)
+    comma = separator != "," and _has_decimal_comma(frame)
+    if comma:
+        frame = _parse(content, separator, skipped, headings, file, as_text=True).apply(_without_decimal_comma)
+    first = cells if bare else _cells(heads[row + 1], separator) if len(heads) > row + 1 else []
+    return Table(frame, bool(columns) or not bare, tuple(first), above, separator, comma)
+
+
+def _parse(
+    content: bytes, separator: str, skipped: int, headings: Sequence[object], file: object, *, as_text: bool = False
+) -> pd.DataFrame:
+    """The rows below the skipped lines, under these headings."""
+    names = our_names(headings)
+    # a ticker may look like a number, or like a missing one; a time of day has zeros at its start
     tickers = [name for name in headings if our_names([name]).get(name) == "symbol"]
+    clocks = [name for name, ours in names.items() if ours == "clock"]
     try:
         with warnings.catch_warnings():
             # rows longer than the header would lose their last cells
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(
+            return pd.read_csv(
                 io.BytesIO(content),
                 sep=separator,
-                skiprows=row,
-                header=None if bare else 0,
-                names=headings if bare else None,
-                dtype=str if comma else dict.fromkeys(tickers, str),
+                skiprows=skipped,
+                header=None,
+                names=headings,
+                dtype=str if as_text else dict.fromkeys((*tickers, *clocks), str),
                 keep_default_na=False,
                 na_values={name: _MISSING for name in headings if name not in tickers},
                 encoding="utf-8-sig",
@@ -108,21 +127,33 @@ def read_text(content: bytes, file: object, columns: Sequence[str] = ()) -> Tabl
                 low_memory=False,
                 **_EXACT,
             )
+    except pd.errors.EmptyDataError:
+        raise BarError("no rows", file) from None
     except (ValueError, OSError, OverflowError, MemoryError, pd.errors.ParserWarning) as error:
         raise BarError(f"not readable CSV text: {error}", file) from None
-    if comma:
-        frame = frame.apply(_without_decimal_comma)
-    first = cells if bare else _cells(heads[row + 1], separator) if len(heads) > row + 1 else []
-    return Table(frame, bool(columns) or not bare, tuple(first), above, separator)
 
 
-def numbers_of(values: pd.Series) -> pd.Series:
-    """Numbers of a column of text, with a currency sign or commas between thousands; others stay as they are."""
+def _different(cells: Sequence[str]) -> list[str]:
+    """Headings that stand there once: the second ``close`` becomes ``close.1``."""
+    names: list[str] = []
+    for i, cell in enumerate(cells):
+        name, n = cell or f"Unnamed: {i}", 0
+        while name in names:
+            n += 1
+            name = f"{cell}.{n}"
+        names.append(name)
+    return names
+
+
+def numbers_of(values: pd.Series) -> tuple[pd.Series, bool]:
+    """Numbers of a column of text, and whether some had a currency sign or commas between thousands, which go."""
     if pd.api.types.is_numeric_dtype(values.dtype) or not len(values):
-        return values
+        return values, False
     texts = values.astype("str").str.strip()
     grouped = texts.str.fullmatch(_THOUSANDS).fillna(False)
-    return values.where(~grouped, texts.str.replace(r"[^\d.-]", "", regex=True)) if grouped.any() else values
+    if not grouped.any():
+        return values, False
+    return values.where(~grouped, texts.str.replace(r"[^\d.-]", "", regex=True)), True
 
 
 def _utf8(content: bytes, file: object) -> bytes:
@@ -170,9 +201,27 @@ def _is_data(cell: str) -> bool:
     return bool(re.match(r"-?\d", cell))
 
 
+def _has_decimal_comma(frame: pd.DataFrame) -> bool:
+    """Whether some cells have a comma before their decimals, and none has commas between thousands for sure."""
+    found = False
+    for name in frame.columns:
+        if pd.api.types.is_numeric_dtype(frame[name].dtype):
+            continue
+        texts = frame[name].astype("str").str.strip()
+        texts = texts[texts.str.contains(",", regex=False).fillna(False).astype(bool)]
+        if texts.str.fullmatch(_SURELY_THOUSANDS).any():
+            return False
+        found = found or bool(texts.str.fullmatch(_DECIMAL_COMMA).any())
+    return found
+
+
 def _without_decimal_comma(values: pd.Series) -> pd.Series:
-    numbers = values.astype("str").str.fullmatch(r"-?[\d.]+(?:,\d+)?").fillna(False)
+    """A column of a file with decimal commas, whose dots stand between thousands, with decimal points."""
+    texts = values.astype("str")
+    numbers = texts.str.fullmatch(r"-?[\d.]+(?:,\d+)?").fillna(False)
     swapped = values.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
     # dates with dots are no numbers
     whole = values.str.contains(",", regex=False).fillna(False).any()
+    dotted = texts[texts.str.contains(".", regex=False).fillna(False).astype(bool)]
+    whole = whole or (len(dotted) and dotted.str.fullmatch(_DOTTED_THOUSANDS).all())
     return values.where(~numbers, swapped) if whole else values

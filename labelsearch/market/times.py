@@ -27,7 +27,7 @@ _ANY_TIME = re.compile(
     r"|(?P<one>\d{1,2})(?P<t>[-./])(?P<two>\d{1,2})(?P=t)(?P<late>\d{4})|(?P<digits>\d{8}))"
     r"(?:[T ]+(?P<hour>\d{1,2})(?:(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<part>\d{1,9}))?)?"
     r"|(?P<packed>\d{2}(?:\d{2})?))(?:\s*(?P<half>[ap]m))?|[- ]*(?P<only>[ap]m))"
-    r"\s*(?P<zone>z|utc|gmt|[+-]\d{2}(?::?\d{2})?)?)?",
+    r"\s*(?P<zone>z|(?:utc|gmt)?[+-]\d{2}(?::?\d{2})?|utc|gmt)?)?",
     re.I,
 )
 # Units that numbers may be in. From 1973 to now no number fits two of them: smaller ones are not taken for times.
@@ -119,7 +119,7 @@ def to_ms(values: pd.Series, file: object = None, spelling: Spelling = PLAIN) ->
     ----------
     values : pandas.Series of length T
         Numbers in seconds, milliseconds, microseconds or nanoseconds, which their size tells apart; datetimes; or text:
-        ISO 8601, dates with dots or slashes, eight digits, twelve hours with am and pm. Offsets count.
+        ISO 8601, dates with dots or slashes, twelve hours with am and pm; dates of 8, 12 or 14 digits. Offsets count.
     file : optional
         Named in errors.
     spelling : Spelling
@@ -137,7 +137,7 @@ def to_ms(values: pd.Series, file: object = None, spelling: Spelling = PLAIN) ->
     elif pd.api.types.is_bool_dtype(values.dtype):
         raise BarError("times are neither numbers nor dates", file)
     elif pd.api.types.is_numeric_dtype(values.dtype) and not _are_digits(values):
-        ms = native_times(values, file, spelling.mixed_units)[0]
+        ms = _from_numbers(values, file, spelling)
     else:
         try:
             ms = _from_strings(values, file, spelling)
@@ -213,6 +213,24 @@ def _are_digits(values: pd.Series) -> bool:
     return bool(len(numbers)) and bool(((numbers >= 19000101) & (numbers <= 22001231)).all())
 
 
+def _from_numbers(values: pd.Series, file: object, spelling: Spelling) -> NDArray[np.int64]:
+    text = _written_out(values)
+    return native_times(values, file, spelling.mixed_units)[0] if text is None else _from_strings(text, file, spelling)
+
+
+def _written_out(values: pd.Series) -> pd.Series | None:
+    """Dates with times of day, as 20200131 1530, of numbers that all are such, of 12 or 14 digits; else None."""
+    # milliseconds of 1976 have 12 digits too, but not long those of dates
+    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    for minute in (numbers, numbers // 100):
+        month, day, hour = minute // 1e6 % 100, minute // 1e4 % 100, minute // 100 % 100
+        dates = (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31) & (hour < 24) & (minute % 100 < 60)
+        if len(dates) and (dates & (minute >= 190001010000) & (minute <= 220012312359) & (numbers % 1 == 0)).all():
+            digits = pd.Series(numbers.astype(np.int64), index=values.index).astype("str")
+            return digits.str[:8] + " " + digits.str[8:]
+    return None
+
+
 def _from_datetimes(values: pd.Series, file: object) -> NDArray[np.int64]:
     missing = values.isna().to_numpy()
     if missing.any():
@@ -252,7 +270,7 @@ def _from_strings(values: pd.Series, file: object, spelling: Spelling) -> NDArra
         if stray.any():
             i = int(stray.argmax())
             raise BarError(f"time {texts.iloc[i]!r} cannot be read", file, row_of(values, i))
-        return native_times(numbers, file, spelling.mixed_units)[0]
+        return _from_numbers(numbers, file, spelling)
     # nearly all files are of a spelling that pandas reads, but for an offset of zero and the dots of a date
     zoned = texts.str.fullmatch(_WITH_ZERO_OFFSET)
     without = texts
@@ -307,7 +325,8 @@ def _from_any(texts: pd.Series, file: object, spelling: Spelling) -> tuple[NDArr
         raise BarError(f"time {texts.iloc[i]!r} does not exist", file, row_of(texts, i))
     part = parts["part"].fillna("0").str.ljust(3, "0").str[:3].astype(np.int64).to_numpy()
     ms = _from_datetimes(days, file) + ((hour * 60 + minute) * 60 + second) * 1000 + part
-    offset = parts["zone"].fillna("").str.lower().replace(["z", "utc", "gmt"], "+00").str.replace(":", "")
+    offset = parts["zone"].fillna("").str.lower().str.replace(r"^(?:utc|gmt)(?=.)|:", "", regex=True)
+    offset = offset.replace(["z", "utc", "gmt"], "+00")
     minutes = pd.to_numeric(offset.str[1:3]).fillna(0) * 60 + pd.to_numeric(offset.str[3:5]).fillna(0)
     sign = np.where(offset.str[:1] == "-", -1, 1)
     return ms - (sign * minutes.to_numpy(dtype=np.int64)) * 60_000, (offset == "").to_numpy()

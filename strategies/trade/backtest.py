@@ -73,10 +73,13 @@ def backtest(
         If equity differs by more than the tolerance, or a number of fills differs: one of the two is wrong.
     """
     parts = []
+    # in a power of two of the currency, which changes no digit: vectorbt takes prices and cash of 1e-12 for nothing
+    unit = starting_cash(window)
+    near_one = window._replace(open=window.open / unit, close=window.close / unit)
     for first in range(0, len(params), columns):
         chunk = params[first : first + columns]
         paths = simulate_paths(chunk, window, rules)
-        parts.append(_compare(paths, portfolio(paths.orders, window, rules)))
+        parts.append(_compare(paths, portfolio(paths.orders, near_one, rules)))
     result = Backtest(
         equity=np.concatenate([p.equity for p in parts], axis=1),
         position=np.concatenate([p.position for p in parts], axis=1),
@@ -133,7 +136,9 @@ def _compare(paths: Paths, result: vbt.Portfolio) -> Backtest:
     alive = paths.equity > 0
     equity: np.ndarray = np.asarray(result.value()).reshape(alive.shape) / result.init_cash.max()
     records = result.orders.values
-    records = records[alive[records["idx"], records["col"]]]
+    # what fills at an open may be ruined by the close of the same bar; at an open where it is worth nothing, none fills
+    alive_before = np.vstack([np.ones_like(alive[:1]), alive[:-1]])
+    records = records[alive_before[records["idx"], records["col"]]]
     gap = np.abs(equity - paths.equity)[alive] / paths.equity[alive]
     return Backtest(
         equity=np.where(alive, equity, 0.0),

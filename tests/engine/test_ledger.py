@@ -52,6 +52,15 @@ def test_an_evaluation_that_two_runs_record_at_once_is_one_look(tmp_path):
     assert look_number(looks, "b") == (2, 2)
 
 
+def test_looks_of_an_older_version_still_count(tmp_path):
+    """They recorded a hash of the data, so what they looked at may be the same stretch."""
+    looks = Ledger(tmp_path / "looks.jsonl")
+    looks.append("look", key="old", data="0123", run="run")
+    record_look(looks, "new", Stretch("x", 0, 9), "run")
+    assert look_number(looks, "new") == (2, 2)
+    assert look_number(looks, "old") is None
+
+
 def test_looks_count_once_per_evaluation(tmp_path):
     looks = Ledger(tmp_path / "looks.jsonl")
     for key, of in (("a", "x"), ("a", "x"), ("b", "x"), ("c", "y")):

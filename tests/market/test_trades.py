@@ -71,6 +71,53 @@ def test_bad_trades_are_refused(tmp_path):
             read_raw(path, MINUTE)
 
 
+def test_trades_may_come_newest_first(tmp_path):
+    """Trades of one time stand in the opposite order too."""
+    frame = trades(2, 500).assign(timestamp=lambda f: f["timestamp"] // 1000).drop(columns="id")
+    made = []
+    for name, rows in (("oldest.csv", frame), ("newest.csv", frame.iloc[::-1])):
+        rows.to_csv(tmp_path / name, index=False)
+        made.append(read_raw(tmp_path / name, ReadOptions(interval_ms=1_000)).bars("X"))
+    assert made[0].digest() == made[1].digest()
+
+
+def test_no_trade_is_lost_for_its_id(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text(f"time,price,qty,id\n{T0},3,1,\n{T0 + 1},4,1,\n{T0 + 2},5,1,8\n{T0 + 2},5,1,8\n")
+    assert read_raw(path, MINUTE).bars("X").volume.tolist() == [3.0]
+    path.write_text(f"time,price,qty,id\n{T0},3,1,7\n{T0 + 1},4,1,7\n")
+    with pytest.raises(BarError, match="row 2: 7 is the id of two different trades"):
+        read_raw(path, MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("heading", "cells", "bought"),
+    [
+        ("side", ["BUY", "s", "Sell"], 1.0),
+        ("side", ["1", "-1", "1"], None),
+        ("side", ["bid", "ask", "bid"], None),
+        ("is_buyer_maker", ["0.0", "1.0", "0"], 5.0),
+        ("is_buyer_maker", ["False", "", "True"], None),
+    ],
+)
+def test_the_side_of_takers_is_not_guessed(heading, cells, bought, tmp_path):
+    path = tmp_path / "x.csv"
+    rows = [f"{T0 + i},3,{2.0**i},{cell}\n" for i, cell in enumerate(cells)]
+    path.write_text(f"time,price,qty,{heading}\n" + "".join(rows))
+    raw = read_raw(path, MINUTE)
+    volume = raw.bars("X").taker_buy_volume
+    assert (None if volume is None else volume[0]) == bought
+    assert (bought is None) == any("no taker_buy_volume is made" in note for note in raw.notes)
+
+
+def test_broken_trades_may_be_left_out(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text(f"time,price,qty\n{T0},3,1\n{T0 + 1},0,0\n{T0 + 2},5,1\n")
+    raw = read_raw(path, ReadOptions(interval_ms=60_000, skip_broken=True))
+    assert raw.bars("X").trades.tolist() == [2.0]
+    assert any("1 trades without a price or an amount above 0" in note for note in raw.notes)
+
+
 @pytest.mark.real_data
 def test_genuine_trades_make_the_exchange_s_bars(market_data):
     folder = market_data / "format_samples" / "ticks"

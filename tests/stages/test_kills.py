@@ -38,7 +38,7 @@ def outcome(root: Path) -> set[tuple[str, ...]]:
         for path in root.rglob("ledger.jsonl")
         for event in Ledger(path).stages()
     }
-    return found | {("look", e["key"], e["data"]) for e in Ledger(root / "runs" / "looks.jsonl").events()}
+    return found | {("look", e["key"], e["of"], e["start_ms"]) for e in Ledger(root / "runs" / "looks.jsonl").events()}
 
 
 def workers_of(process: subprocess.Popen) -> list[psutil.Process]:

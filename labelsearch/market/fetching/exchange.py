@@ -25,6 +25,7 @@ _TIMEOUT_MS = 30_000
 _PAGE_BARS = 20_000
 _LATE_MS = DAY_MS  # an exchange may still add bars of the last day
 _PAGE = 500  # if ccxt does not know the page size of an exchange
+_SKIP = 100  # bars passed over then where an answer is empty: it may be about so many only
 
 
 class Exchange:
@@ -79,7 +80,8 @@ class Exchange:
             raise BarError(f"{name} has no symbol {symbol!r}" + (f"; did you mean {near[0]}?" if near else ""))
         market = markets[symbol]
         self._kline_id = market["id"] if isinstance(self._ccxt, ccxt.binance) and market["spot"] else None
-        self._page = self._ccxt.feature_value(symbol, "fetchOHLCV", "limit", _PAGE) or _PAGE
+        limit = self._ccxt.feature_value(symbol, "fetchOHLCV", "limit")
+        self._page, self._skip = limit or _PAGE, limit or _SKIP
 
     def clock_ms(self) -> int:
         """Clock of the exchange, ms since the epoch; of this machine if the exchange has none."""
@@ -106,7 +108,7 @@ class Exchange:
             rows |= page  # of two candles for one time, that of the later request
             times = sorted(time for time in page if time >= since)
             if not times:  # no trades in this range, or the exchange does not go back so far
-                since += self._page * step
+                since += self._skip * step
                 continue
             resume = times[-1] - times[-1] % step + step
             before = times[-2] - times[-2] % step + step if len(times) > 1 else since

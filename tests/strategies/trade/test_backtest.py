@@ -94,10 +94,22 @@ def test_shorts_agree_with_vectorbt_up_to_ruin(bt, make, market):
     assert result.fills[ruined].min() > 0
 
 
-@pytest.mark.parametrize("unit", [1e-9, 1e9])
-def test_vectorbt_agrees_at_any_price(bt, make, market, unit):
-    market = market._replace(open=market.open * unit, close=market.close * unit)
-    assert bt.backtest(eager(27, 20), market, TradingRules()).difference < 1e-9
+@pytest.mark.parametrize("unit", [1e-17, 1e-9, 1e9, 1e12])
+@pytest.mark.parametrize("fee", [0.0005, 0.02])
+def test_vectorbt_agrees_at_any_price(bt, make, market, unit, fee):
+    market = market._replace(open=market.open * unit, close=market.close * unit).rows(slice(0, 1000))
+    assert bt.backtest(eager(27, 20), market, TradingRules(fee)).difference < 1e-9
+
+
+def test_a_fill_on_the_bar_of_ruin_counts_in_both(bt, market):
+    """Sold short at an open, ruined by the close of the same bar, where prices double."""
+    doubled = np.r_[1.0, 1.0, 2.1, 2.1]
+    window = market.rows(slice(0, 4))._replace(open=np.r_[1.0, 1.0, 1.0, 2.1], close=doubled)
+    params = np.r_[np.zeros(window.outputs.shape[1]), 0.0, 1.0, 0.0][None]
+    rules = TradingRules.of(fee_share=0.0, short=True, signal_map="clip")
+    result = bt.backtest(params, window.rows(slice(1, 4)), rules)
+    assert result.equity[:, 0].tolist() == [1.0, 0.0, 0.0]
+    assert (result.fills[0], result.simulated[0]) == (1, 1)
 
 
 @pytest.mark.parametrize("interval_ms", [pytest.param(60_000, marks=pytest.mark.slow), 3_600_000, DAY_MS])
