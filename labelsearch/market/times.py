@@ -225,7 +225,7 @@ def _written_out(values: pd.Series) -> pd.Series | None:
     for minute in (numbers, numbers // 100):
         month, day, hour = minute // 1e6 % 100, minute // 1e4 % 100, minute // 100 % 100
         dates = (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31) & (hour < 24) & (minute % 100 < 60)
-        if len(dates) and (dates & (minute >= 190001010000) & (minute <= 220012312359) & (numbers % 1 == 0)).all():
+        if len(dates) and (dates & (minute >= 190001010000) & (minute <= 209912312359) & (numbers % 1 == 0)).all():
             digits = pd.Series(numbers.astype(np.int64), index=values.index).astype("str")
             return digits.str[:8] + " " + digits.str[8:]
     return None
