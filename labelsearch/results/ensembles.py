@@ -14,7 +14,7 @@ from labelsearch.results.belief import Belief
 from labelsearch.results.codec import OnDisk
 from labelsearch.results.outputs import WINDOWS
 from labelsearch.results.record import Record, apart
-from strategies.luck.placebo import Placebo
+from strategies.luck.timing import Timing
 from strategies.tiers.metrics import Metrics
 
 MARKET = "buy and hold"
@@ -113,7 +113,7 @@ class Ensembles(Record):
     rows : tuple of AccountRow
         Past first.
     ranks : RankOrder
-    placebo : Placebo
+    timing : Timing
     verdict : str
     belief : Belief
     future : DataFrame
@@ -129,7 +129,7 @@ class Ensembles(Record):
     n_strategies: int
     rows: tuple[AccountRow, ...]
     ranks: RankOrder
-    placebo: Placebo
+    timing: Timing
     verdict: str
     belief: Belief
     future: pd.DataFrame = apart("future.parquet")

@@ -26,8 +26,8 @@ from labelsearch.settings.sections import Tiers
 from labelsearch.stages.belief import WindowDays, judge_belief
 from labelsearch.stages.search import TradingInputs
 from labelsearch.stages.seeds import Seeds
-from strategies.luck.placebo import placebo, verdict
 from strategies.luck.resample import rank_correlation
+from strategies.luck.timing import judge_timing, verdict
 from strategies.search.problem import SearchProblem, evaluate_population
 from strategies.tiers import baselines
 from strategies.tiers.baselines import baseline_account, market
@@ -191,7 +191,7 @@ def run(inputs: EnsembleInputs, work: Work) -> Ensembles:
     future_accounts = judge.accounts("future")
     work.progress(3, 5)
     choice = judge.choice
-    timing = placebo(choice.params, future.window, future.rules, settings.descending)
+    timing = judge_timing(choice.params, future.window, future.rules, settings.descending)
     work.progress(4, 5)
     days = {"past": judge.past_days, "future": WindowDays.of(future, judge.strategies.params)}
     belief = judge_belief(judge.problems, days, judge.strategies, choice.members, inputs.seeds)
@@ -203,7 +203,7 @@ def run(inputs: EnsembleInputs, work: Work) -> Ensembles:
         n_strategies=len(judge.strategies.frame),
         rows=judge.rows("past", past_accounts) + judge.rows("future", future_accounts),
         ranks=rank_order(judge.strategies.score, later["monthly_return_pct"]),
-        placebo=timing,
+        timing=timing,
         verdict=verdict(timing.adjusted),
         belief=belief,
         future=pd.DataFrame(later),

@@ -21,10 +21,9 @@ from labelsearch.settings.schema import ExperimentError
 from labelsearch.settings.sections import Tiers
 from labelsearch.stages.search import TradingInputs
 from labelsearch.stages.seeds import Seeds
-from strategies.luck.placebo import draw_shifts, p_value
 from strategies.search.islands import SearchSettings
 from strategies.search.problem import SearchProblem
-from strategies.tiers.null import Found, search_and_judge
+from strategies.tiers.null import Found, draw_shifts, p_value, search_and_judge
 
 FOUND = "found.json"
 TIMING = "standard errors"

@@ -57,7 +57,7 @@ def test_no_p_value_of_a_rank_correlation_is_stored(tiny_run):
 
 
 def test_slippage_reaches_every_figure(tiny_run, tmp_path):
-    """Tiers by vectorbt, by the simulator and the placebo's real timing agree, and fall short of those without."""
+    """Tiers by vectorbt, by the simulator and the timing test agree, and fall short of those without."""
     settings = tiny_run.experiment.to_dict()
     settings["search"] = {**settings["search"], "slippage_share": 5e-4}
     costly = Experiment.from_dict(settings)

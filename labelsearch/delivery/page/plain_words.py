@@ -14,8 +14,8 @@ QUESTIONS = {
     "superior_past": "If nothing beat the market, how often would the best still look this "
     "good? Below 0.05 it probably beats it.",
     "superior_future": "The same on future, for the strategies that were chosen. This one counts most.",
-    "placebo": "The same positions shifted in time, so that they know nothing: how often do "
-    "they do as well? Below 0.05 is good.",
+    "timing": "If the positions knew nothing of where prices go, how often would they still earn "
+    "this much? Below 0.05 is good.",
     "alpha": "Is anything earned beyond holding a share of the market? Above 2: probably.",
     "without_fees": "What the exchange takes is the difference.",
     "without_fortnight": "If little is left, the result was one lucky stretch.",

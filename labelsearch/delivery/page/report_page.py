@@ -66,7 +66,7 @@ def tiers_section(results: Results) -> Section:
     largest = found.sizes[0]
     tier, market = (found.row("future", size).figures for size in (largest, None))
     entries = [
-        ("Verdict of the placebo test", found.verdict, verdict_words(found.verdict)),
+        ("Verdict of the timing test", found.verdict, verdict_words(found.verdict)),
         (
             f"{tier_name(largest)} on future",
             f"{tier.total_return_pct:+.1f}%",
@@ -88,7 +88,7 @@ def tiers_section(results: Results) -> Section:
 
 
 def verdict_words(verdict: str) -> str:
-    """What a verdict of the placebo test says."""
+    """What a verdict of the timing test says."""
     if verdict == "edge":
         return "earned more than the same trading without knowledge; read on before believing it"
     return "earned no more than the same trading could without knowledge"

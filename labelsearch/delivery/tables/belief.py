@@ -11,6 +11,7 @@ from labelsearch.results.run import Results
 from strategies.luck.superior_ability import SuperiorAbility
 
 LEVEL = 0.05
+LEAST_P = 0.001  # smaller p-values are all alike to a reader
 FEW_MISSING = 0.99  # share of the usual bars from which what is missing is not worth a sentence
 
 
@@ -35,7 +36,7 @@ def answers(results: Results) -> list[Answer]:
         *_sharpe(results, found),
         *_overfitting(found.overfitting),
         *_superior(found.superior),
-        _placebo(results),
+        _timing(results),
         *_sources([tier for tier in found.tiers if tier.window == "future"]),
         _seeds(results),
         _looks(results),
@@ -147,13 +148,19 @@ def _superior(found: dict[str, SuperiorAbility | None]) -> list[Answer]:
     return rows
 
 
-def _placebo(results: Results) -> Answer:
+def _timing(results: Results) -> Answer:
     found = results.ensembles
     words = (
-        f"Share of {found.placebo.n_shifts:,} shifts in time at which the same positions did as well, adjusted for "
+        f"Chance that positions without knowledge of direction earn as much for their risk, adjusted for "
         f"{len(found.sizes)} tiers. Verdict: {found.verdict}."
     )
-    return Answer("placebo", "Placebo on future, p", _span(list(found.placebo.adjusted.values()), 3), words)
+    texts = [_p_text(p) for p in sorted(found.timing.adjusted.values())]
+    shown = texts[0] if texts[0] == texts[-1] else f"{texts[0]} .. {texts[-1]}"
+    return Answer("timing", "Timing on future, p", shown, words)
+
+
+def _p_text(p: float) -> str:
+    return f"<{LEAST_P:g}" if p < LEAST_P else f"{p:.3f}"
 
 
 def _sources(future: list[TierSources]) -> list[Answer]:
@@ -210,10 +217,10 @@ def sentences(results: Results) -> list[str]:
     ranks = f"Past score against future return over {found.n_strategies:,} strategies: Spearman {found.ranks.all:+.3f}."
     if found.ranks.positive is not None:
         ranks += f" Among the {found.ranks.n_positive:,} of positive score: {found.ranks.positive:+.3f}."
-    p_values = ", ".join(f"{tier_name(n)} {p:.3f}" for n, p in found.placebo.adjusted.items())
+    p_values = ", ".join(f"{tier_name(n)} {_p_text(p)}" for n, p in found.timing.adjusted.items())
     return [
         ranks,
-        f"Placebo p-values, adjusted for the number of tiers: {p_values}.",
+        f"Timing p-values, adjusted for the number of tiers: {p_values}.",
         f"Verdict: {found.verdict}.",
         _look_sentence(results),
         *_coverage(results),

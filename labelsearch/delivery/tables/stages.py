@@ -134,7 +134,7 @@ def search_table(results: Results) -> Table:
     return Table("Strategies on past, each column by itself", columns, tuple(rows), note=note, key="search", data=data)
 
 
-TIER_DATA = ("members", "capital", "n_strategies", "ranks", "placebo", "verdict")
+TIER_DATA = ("members", "capital", "n_strategies", "ranks", "timing", "verdict")
 # title, figure, format: what the terminal shows, and what only the report does
 Figures = tuple[tuple[str, str, str], ...]
 TIER_FIGURES: Figures = (
@@ -166,7 +166,7 @@ def tier_table(results: Results) -> Table:
     rows = tuple((*_tier_row(row), *cells) for row, cells in zip(found.rows, spreads, strict=True))
     words = sentences(results)
     if found.capital != "equal":
-        words.append(f"Capital: {found.capital}; placebo and belief judge the same members at equal capital.")
+        words.append(f"Capital: {found.capital}; the timing test and belief judge the same members at equal capital.")
     data = {
         "table": [row.flat() for row in found.rows],
         **{name: getattr(found, name) for name in TIER_DATA},

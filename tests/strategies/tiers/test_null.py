@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from strategies.luck.placebo import draw_shifts, p_value, placebo
+from strategies.luck.timing import judge_timing
 from strategies.search.islands import SearchSettings, islands, merge, run_island
 from strategies.search.linear import StrategySpace
 from strategies.search.problem import SearchProblem, evaluate_population
 from strategies.search.score import PaperScore
-from strategies.tiers.null import search_and_judge
+from strategies.tiers.null import draw_shifts, p_value, search_and_judge
 from strategies.trade.rules import TradingRules
 from strategies.trade.window import TradingWindow
 
@@ -70,8 +70,8 @@ def test_found_is_what_the_pieces_give():
     score = evaluate_population(past, params)["score"]
     best = params[np.argsort(-score, kind="stable")[:10]]
     assert found.best_score == score.max()
-    assert found.past_timing == placebo(best, past.window, past.rules, (3,)).statistic[3]
-    assert found.tier_timing == placebo(best, future.window, future.rules, (10, 3)).statistic
+    assert found.past_timing == judge_timing(best, past.window, past.rules, (3,)).statistic[3]
+    assert found.tier_timing == judge_timing(best, future.window, future.rules, (10, 3)).statistic
     silent = np.full_like(future.window.outputs, np.nan)
     flat = replace(future, window=future.window._replace(outputs=silent))
     assert search_and_judge(past, flat, SETTINGS, (3,)).rank_correlation == 0.0

@@ -1,9 +1,9 @@
-"""How often do p-values of the placebo and of the null fall below their level on markets without an edge?
+"""How often do p-values of the test of timing fall below their level on markets without an edge?
 
 Each row is a kind of simulated market: its days, how long positions remember, whether they are larger when prices move
 more, bounce between bid and ask, drift. Without an edge, a share of 0.05 of the p-values should be 0.05 or less. With
 one, the share is the power. `plain`: the mean return of a tier against those of 199 shifts by a tenth of the window or
-more, and Bonferroni's correction. `placebo`: `strategies.luck.placebo`, with its adjustment for tiers.
+more, and Bonferroni's correction. `timing`: `strategies.luck.timing`, with its adjustment for tiers.
 """
 
 import argparse
@@ -15,7 +15,8 @@ import numpy as np
 from scipy.signal import lfilter
 
 from labelsearch.market.synthetic import SyntheticMarket
-from strategies.luck.placebo import Placebo, p_value, placebo, positions_held
+from strategies.luck.timing import Timing, judge_timing, p_of, positions_held, timing_statistic
+from strategies.tiers.null import p_value
 from strategies.trade.rules import TradingRules
 from strategies.trade.window import TradingWindow
 
@@ -53,7 +54,7 @@ class Found(NamedTuple):
     """p-values of one market."""
 
     plain: list[float]  # by tier
-    timing: Placebo
+    timing: Timing
 
 
 def window_of(market: Market, seed: int) -> TradingWindow:
@@ -98,7 +99,7 @@ def plain_p(window: TradingWindow, params: np.ndarray, seed: int) -> list[float]
 def judge(market: Market, seed: int) -> Found:
     """p-values of one market of the kind."""
     window, params = window_of(market, seed), strategies_of(seed)
-    return Found(plain_p(window, params, seed), placebo(params, window, RULES, SIZES))
+    return Found(plain_p(window, params, seed), judge_timing(params, window, RULES, SIZES))
 
 
 def shares(found: list[Found]) -> dict[str, float]:
@@ -109,10 +110,31 @@ def shares(found: list[Found]) -> dict[str, float]:
     table = {"markets": float(len(found))}
     for level in LEVELS:
         table[f"plain {level}"] = float((plain <= level).mean())
-        table[f"placebo {level}"] = float((alone <= level).mean())
+        table[f"timing {level}"] = float((alone <= level).mean())
     table["plain any 0.05"] = float((plain.min(axis=1) * len(SIZES) <= 0.05).mean())
-    table["placebo any 0.05"] = float((adjusted <= 0.05).mean())
+    table["timing any 0.05"] = float((adjusted <= 0.05).mean())
     return table
+
+
+def walk(seed: int, memory_share: float, sign: float, n_bars: int = 3000, drift: float = 0.0) -> float:
+    """p-value of a position with or against the return over the last share of a random walk."""
+    returns = np.random.default_rng([seed, 4]).standard_normal(n_bars) + drift
+    level, bar = np.r_[0.0, np.cumsum(returns)], np.arange(n_bars)
+    position = sign * np.sign(level[bar] - level[np.maximum(bar - int(memory_share * n_bars), 0)])
+    return p_of(timing_statistic(position, returns))
+
+
+def walks(n_walks: int) -> dict[str, float]:
+    """How often p-values of positions that are made of past returns are at or below 0.05."""
+    found = {}
+    for share in (0.01, 0.05, 0.1, 0.25, 1.0):
+        for name, sign in (("against", -1.0), ("with", 1.0)):
+            for drift in (0.0, 0.03):
+                values = [walk(seed, share, sign, drift=drift) for seed in range(n_walks)]
+                key = f"{name} the last {100 * share:g}%" + (", drift" if drift else "")
+                found[key] = float(np.mean(np.array(values) <= 0.05))
+                print(f"| {key} | {found[key]:.3f} |", flush=True)
+    return found
 
 
 def main() -> None:
@@ -128,7 +150,12 @@ def main() -> None:
             print("| market | " + " | ".join(table[name]) + " |\n| --- |" + " ---: |" * len(table[name]))
         cells = (f"{value:.3f}" if key != "markets" else f"{value:.0f}" for key, value in table[name].items())
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
-    print(json.dumps({name: {**asdict(MARKETS[name]), **found} for name, found in table.items()}))
+    past = walks(4 * args.markets)
+    print(
+        json.dumps(
+            {"markets": {name: {**asdict(MARKETS[name]), **found} for name, found in table.items()}, "walks": past}
+        )
+    )
 
 
 if __name__ == "__main__":

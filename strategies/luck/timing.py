@@ -1,0 +1,216 @@
+"""Test of timing: whether chosen tiers hold more before prices rise than before they fall.
+
+The sum over bars of (position - mean position) x return is divided by its standard error, the root of the sum of the
+squares of these products. Without knowledge of direction the products are martingale differences, and the ratio is
+close to normal whatever the position knows of volatility and however long it remembers (Hall & Heyde 1980). One thing
+has to be taken out: the mean position of the window knows later positions, which follow or oppose earlier returns.
+What that adds on average is estimated from the returns before each position and removed, as Stambaugh (1999) does for
+predictive regressions; without it a position against the trend would seem to know, and one with the trend to be wrong.
+
+Costs stay outside: the same positions cost the same at any time. The test is valid for strategies that were not chosen
+on the window it is run on: run it on the future window.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from strategies import StrategyError
+from strategies.trade.rules import TradingRules
+from strategies.trade.simulate import simulate_paths
+from strategies.trade.window import TradingWindow
+
+LEVEL = 0.05
+GROUP = 32  # strategies whose paths are held in memory at once: one group of the simulator's lanes
+MEMORY_SHARE = 0.25  # of the window: returns this far back may have made a position
+DRAWS = 100_000  # of the joint distribution of tiers: the standard error of 0.05 is 0.0007
+
+
+class Timing(NamedTuple):
+    """Statistic of each tier, its own p-value, and the p-value adjusted for the number of tiers."""
+
+    statistic: dict[int, float]
+    p_value: dict[int, float]
+    adjusted: dict[int, float]
+
+
+def timing_statistic(position: np.ndarray, returns: np.ndarray) -> float:
+    """Studentised return of a position, close to standard normal without knowledge of direction.
+
+    Parameters
+    ----------
+    position, returns : (T,) array
+        Share of equity held into each bar, and the return of the bar.
+
+    Returns
+    -------
+    float
+        0 where the position does not vary or nothing moves.
+    """
+    if np.ptp(position) <= 1e-12 or np.ptp(returns) == 0.0:
+        return 0.0
+    away = position - position.mean()
+    error = math.sqrt(float(np.sum((away * returns) ** 2)))
+    if error == 0.0:
+        return 0.0
+    # the returns that a position may have been made from, less their mean
+    before = np.r_[0.0, np.cumsum(returns - returns.mean())]
+    bar = np.arange(len(position))
+    first = np.maximum(bar - int(MEMORY_SHARE * len(position)), 0)
+    of_the_mean = float(np.sum(away * (before[bar] - before[first]))) / len(position)
+    return (float(np.sum(away * returns)) + of_the_mean) / error
+
+
+def correlation_of(positions: np.ndarray, returns: np.ndarray) -> np.ndarray:
+    """Correlation (n, n) of the statistics of positions (T, n) without knowledge of direction."""
+    products = (positions - positions.mean(axis=0)) * returns[:, None]
+    n = products.shape[1]
+    # sums one by one: a product of matrices may depend on the number of threads
+    found = np.array([[np.sum(products[:, i] * products[:, j]) for j in range(n)] for i in range(n)])
+    scale = np.sqrt(np.diag(found))
+    unit = np.divide(1.0, scale, out=np.zeros(n), where=scale > 0)
+    found = found * unit[:, None] * unit[None, :]
+    np.fill_diagonal(found, 1.0)
+    return found
+
+
+def p_of(statistic: float) -> float:
+    """Chance that a standard normal number is as large or larger."""
+    return 0.5 * math.erfc(statistic / math.sqrt(2.0))
+
+
+def _root(correlation: np.ndarray) -> np.ndarray:
+    """Lower triangle L with L L' = correlation, by Cholesky; tests that repeat others get no part of their own.
+
+    Written out, because libraries may give other bits on other machines.
+    """
+    n = len(correlation)
+    root = np.zeros((n, n))
+    for i in range(n):
+        for j in range(i):
+            rest = correlation[i, j] - sum(root[i, k] * root[j, k] for k in range(j))
+            root[i, j] = rest / root[j, j] if root[j, j] > 1e-6 else 0.0
+        root[i, i] = math.sqrt(max(correlation[i, i] - sum(x * x for x in root[i, :i]), 0.0))
+    return root
+
+
+def step_down(statistic: np.ndarray, correlation: np.ndarray) -> np.ndarray:
+    """p-values adjusted for several tests by the joint distribution of their statistics.
+
+    From the largest statistic to the smallest, each is compared with the maximum over itself and the smaller ones
+    of normal numbers of this correlation (Westfall & Young 1993; Romano & Wolf 2005), so tests that agree hardly
+    count as several.
+
+    Parameters
+    ----------
+    statistic : (n,) array
+    correlation : (n, n) array
+
+    Returns
+    -------
+    (n,) array
+        The chance of one or more p-values at or below a level is at most this level where no test has an effect.
+    """
+    normal = np.random.default_rng(0).standard_normal((len(statistic), DRAWS))
+    drawn = [sum(x * weight for x, weight in zip(normal, row, strict=True)) for row in _root(correlation)]
+    order = np.argsort(-statistic, kind="stable")
+    adjusted, largest = np.empty(len(order)), np.full(DRAWS, -np.inf)
+    for test in order[::-1]:
+        largest = np.maximum(largest, drawn[test])
+        adjusted[test] = max((1 + int((largest >= statistic[test]).sum())) / (1 + DRAWS), p_of(statistic[test]))
+    adjusted[order] = np.maximum.accumulate(adjusted[order])
+    return adjusted
+
+
+def positions_held(params: np.ndarray, window: TradingWindow, rules: TradingRules, sizes: Sequence[int]) -> np.ndarray:
+    """Share of equity that tiers hold after the open of each bar, (T, n).
+
+    Parameters
+    ----------
+    params : (S, K + 3) array
+        Strategies, best first: the tier of N is the first N rows, with equal capital at the start.
+    window, rules
+        As for `strategies.trade.simulate.simulate`.
+    sizes : sequence of int
+        Of the n tiers.
+    """
+    held, equity = np.zeros(len(window.open)), np.zeros(len(window.open))
+    found, first = {}, 0
+    for size in sorted(set(sizes)):
+        while first < size:
+            stop = min(first + GROUP, size)
+            paths = simulate_paths(params[first:stop], window, rules)
+            value = paths.position * paths.equity
+            # what is held does not change between the open and the close
+            at_open = value * (window.open / window.close)[:, None]
+            held += at_open.sum(axis=1)
+            equity += (paths.equity - value + at_open).sum(axis=1)
+            first = stop
+        found[size] = np.divide(held, equity, out=np.zeros_like(held), where=equity > 0)
+    return np.column_stack([found[size] for size in sizes])
+
+
+def held_and_returns(
+    params: np.ndarray, window: TradingWindow, rules: TradingRules, sizes: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of tiers (T - 2, n) and the returns (T - 2,) that count; parameters as for `positions_held`.
+
+    The first bar after a fill is left out: the price of the fill may be a bid or an ask, and its way back to the
+    middle is a gain in a simulation only. What is known of one bar alone does not count therefore.
+
+    Raises
+    ------
+    StrategyError
+        If the window has fewer than four bars.
+    """
+    if len(window.open) < 4:
+        raise StrategyError(f"a window of {len(window.open)} bars is too short to judge timing on, 4 are needed")
+    held = positions_held(params, window, rules, sizes)[:-2]
+    return held, window.open[2:] / window.open[1:-1] - 1.0
+
+
+def timing_of_tiers(params: np.ndarray, window: TradingWindow, rules: TradingRules, sizes: Sequence[int]) -> np.ndarray:
+    """`timing_statistic` of tiers, (n,); parameters and errors as for `held_and_returns`."""
+    held, returns = held_and_returns(params, window, rules, sizes)
+    return np.array([timing_statistic(column, returns) for column in held.T])
+
+
+def judge_timing(params: np.ndarray, window: TradingWindow, rules: TradingRules, sizes: Sequence[int]) -> Timing:
+    """Test whether tiers hold more before prices rise than before they fall.
+
+    Parameters
+    ----------
+    params, window, rules, sizes
+        As for `positions_held`.
+
+    Returns
+    -------
+    Timing
+
+    Raises
+    ------
+    ValueError
+        If a tier is larger than S, or the window has fewer than four bars.
+    """
+    if not sizes or min(sizes) < 1 or max(sizes) > len(params):
+        raise ValueError(f"tiers of {list(sizes)} cannot be taken from {len(params)} strategies")
+    held, returns = held_and_returns(params, window, rules, sizes)
+    statistic = np.array([timing_statistic(column, returns) for column in held.T])
+
+    def by_size(values: Sequence[float] | np.ndarray) -> dict[int, float]:
+        return dict(zip(sizes, map(float, values), strict=True))
+
+    adjusted = step_down(statistic, correlation_of(held, returns))
+    return Timing(by_size(statistic), by_size([p_of(float(x)) for x in statistic]), by_size(adjusted))
+
+
+def verdict(adjusted: Mapping[int, float]) -> str:
+    """``edge`` if the smallest p-value, adjusted for the number of tiers, is at most 5%.
+
+    Otherwise ``no edge shown``. ValueError without p-values.
+    """
+    if not adjusted:
+        raise ValueError("no p-values to judge")
+    return "edge" if min(adjusted.values()) <= LEVEL else "no edge shown"
