@@ -211,6 +211,7 @@ def check_other(words: list[str]) -> None:
         assert words == [".", ".venv/bin/activate"], f"neither run nor known: {shlex.join(words)}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_run(page, home, tiny_experiment):
     for block in blocks(page):

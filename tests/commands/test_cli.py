@@ -370,6 +370,7 @@ def own_network(found: re.Match[str]) -> str:
     return 'own = ["lost.py"]' if found[0].startswith("own") else 'kind = "lost"'
 
 
+@pytest.mark.slow
 def test_failures_of_workers_are_one_line(finished, home):
     shutil.copytree(finished.folder, Path("runs") / finished.folder.name)
     Path("lost.py").write_text(FAILS_IN_WORKERS)

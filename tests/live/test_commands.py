@@ -180,6 +180,7 @@ def test_an_exchange_warms_up_and_goes_on(bundle_folder, bundle, history, monkey
     assert lines == [f"2018-01-22T01:{40 + k}:00Z" for k in range(4)]
 
 
+@pytest.mark.slow
 def test_export_with_onnx(tiny_run, tmp_path):
     folder = export_bundle(tiny_run, 5, tmp_path / "five", onnx=True)
     bundle = load_bundle(folder)

