@@ -64,27 +64,23 @@ def _damaged(path: Path, number: int, byte: int) -> DamagedFileError:
 
 
 @contextmanager
-def held(path: Path, *, wait: bool = True) -> Iterator[None]:
+def held(path: Path, *, busy: Exception | None = None) -> Iterator[None]:
     """Hold a lock file, which a process that ends in any way releases.
 
     Parameters
     ----------
     path : Path
         The lock file; its folder is created.
-    wait : bool
-        Wait until another process releases it.
-
-    Raises
-    ------
-    BlockingIOError
-        If another process holds it, without waiting.
+    busy : Exception, optional
+        Raised if another process holds it; by default, wait until that process releases it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, timeout=-1 if wait else 0, thread_local=False)
+    lock = FileLock(path, timeout=-1 if busy is None else 0, thread_local=False)
     try:
         lock.acquire(poll_interval=0.01)
     except Timeout:
-        raise BlockingIOError(f"{path} is held by another process") from None
+        assert busy is not None
+        raise busy from None
     try:
         yield
     finally:

@@ -94,10 +94,11 @@ def import_(
       labelsearch data import XBTUSD_1440.csv --symbol XBTUSD --interval 1d
     """
     from labelsearch.market.archive import read_all
+    from labelsearch.market.fetching.exchange import stored_name
     from labelsearch.market.store import Store
     from labelsearch.market.times import interval_name
 
-    name = name or symbol.replace("/", "").replace(":", "_")
+    name = name or stored_name(symbol)
     Store(store).path(name)  # a name that cannot be stored is refused before anything is read
     bars, notes = read_all(files, symbol, _options(symbol, **file))  # type: ignore[arg-type]
     added = Store(store).add(dataclasses.replace(bars, symbol=name), replace=replace)

@@ -5,7 +5,7 @@ import shutil
 import time
 from collections import ChainMap, Counter
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -49,11 +49,7 @@ def locked(folder: Path) -> Iterator[None]:
     RunError
         If another process does.
     """
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(held(folder / ".lock", wait=False))
-        except BlockingIOError:
-            raise RunError(f"{folder} is in use by another process") from None
+    with held(folder / ".lock", busy=RunError(f"{folder} is in use by another process")):
         yield
 
 

@@ -40,10 +40,8 @@ class Journal:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = ExitStack()  # held until the process ends or `close`
-        try:
-            self._lock.enter_context(held(folder / ".lock", wait=False))
-        except BlockingIOError:
-            raise BundleError(f"{folder}: another session is using this folder") from None
+        busy = BundleError(f"{folder}: another session is using this folder")
+        self._lock.enter_context(held(folder / ".lock", busy=busy))
         self._file: BinaryIO | None = None
 
     def snapshot(self) -> dict[str, NDArray] | None:

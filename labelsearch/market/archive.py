@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from labelsearch.market.bars import Bars, number_columns, time_column, without_rounding
+from labelsearch.market.bars import Bars, broken_rows, number_columns, time_column
 from labelsearch.market.checks import Report, check, check_interval, common_step
 from labelsearch.market.formats import Converted, ReadOptions, convert
 from labelsearch.market.readers import read_table
-from labelsearch.market.rules import OPTIONAL, BarError, faults
+from labelsearch.market.rules import OPTIONAL, BarError
 from labelsearch.market.store import merge
 from labelsearch.market.times import (
     DAY_MS,
@@ -110,12 +110,9 @@ class RawBars:
             frame = frame.drop(columns=lacking)
         if not self.options.skip_broken:
             return frame
-        broken = np.zeros(len(frame), dtype=np.bool_)
-        for fault in faults(without_rounding(number_columns(frame))):
-            if not broken.any():
-                first = f"the first is row {row_of(frame, int(fault.rows.argmax()))}: {fault.rule}"
-            broken |= fault.rows
-        if broken.any():
+        broken, fault = broken_rows(frame)
+        if fault is not None:
+            first = f"the first is row {row_of(frame, int(fault.rows.argmax()))}: {fault.rule}"
             self.notes.append(f"{int(broken.sum())} rows that break a rule are left out, {first}")
         return frame[~broken]
 

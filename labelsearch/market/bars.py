@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from labelsearch.market.rules import OPTIONAL, PRICES, REQUIRED, BarError, faults
+from labelsearch.market.rules import OPTIONAL, PRICES, REQUIRED, BarError, Fault, faults
 from labelsearch.market.times import interval_name, row_of, time_text, to_ms
 
 __all__ = ["BarError", "Bars"]
@@ -217,6 +217,15 @@ def without_rounding(columns: dict[str, Floats]) -> dict[str, Floats]:
         few = np.isfinite(end) & (missed > 0.0) & (missed <= ROUNDING * np.abs(end))
         columns[name][few] = end[few]
     return columns
+
+
+def broken_rows(frame: pd.DataFrame) -> tuple[NDArray[np.bool_], Fault | None]:
+    """Rows (T,) of a table that break a rule, and the first fault."""
+    found = list(faults(without_rounding(number_columns(frame))))
+    broken = np.zeros(len(frame), dtype=np.bool_)
+    for fault in found:
+        broken |= fault.rows
+    return broken, found[0] if found else None
 
 
 def _numbers(values: pd.Series) -> Floats:

@@ -84,7 +84,7 @@ FORMATS: dict[str, Format] = {
     for row in (
         Format(
             "klines", "Binance's kline archive, 12 columns",
-            lambda t: bool(t.separator) and tuple(our_names(list(t.frame.columns)).get(c) for c in t.frame.columns)
+            lambda t: bool(t.separator) and tuple(t.names.get(c) for c in t.frame.columns)
             == ARCHIVE_COLUMNS,
             (ARCHIVE_COLUMNS,),
         ),
@@ -111,12 +111,12 @@ FORMATS: dict[str, Format] = {
         ),
         Format(
             "tradingview", "TradingView: time, prices, indicators",
-            lambda t: "time" in t.headings and "date" not in t.headings and "volume" not in our_names(
-                list(t.frame.columns)).values() and bool(_TRADINGVIEW_TIME.match("".join(t.first[:1]))),
+            lambda t: "time" in t.headings and "date" not in t.headings and "volume" not in t.names.values()
+            and bool(_TRADINGVIEW_TIME.match("".join(t.first[:1]))),
         ),
         Format(
             "trades", "trades, of which bars are made",
-            lambda t: "price" in our_names(list(t.frame.columns)).values(),
+            lambda t: "price" in t.names.values(),
             ((*_ARCHIVE_TRADES, "best"), _ARCHIVE_TRADES, (*_AGGREGATED, "best"), _AGGREGATED,
              ("time", "price", "amount")),
         ),

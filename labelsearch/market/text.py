@@ -55,6 +55,11 @@ class Table:
     decimal_comma: bool = False
 
     @property
+    def names(self) -> dict[object, str]:
+        """Our names of its known columns, by theirs."""
+        return our_names(list(self.frame.columns))
+
+    @property
     def headings(self) -> set[str]:
         """Headings in plain form; none without a header."""
         return {plain(name) for name in self.frame.columns} if self.header else set()

@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-import numpy as np
 import pandas as pd
 
-from labelsearch.market.bars import Bars, number_columns, without_rounding
+from labelsearch.market.bars import Bars, broken_rows
 from labelsearch.market.fetching.download import TRIES, FetchError, backoff
 from labelsearch.market.fetching.inflow import Fetched, Inflow, Progress, find_holes, no_bars
 from labelsearch.market.names import ARCHIVE_COLUMNS
-from labelsearch.market.rules import OPTIONAL, REQUIRED, BarError, faults
+from labelsearch.market.rules import OPTIONAL, REQUIRED, BarError
 from labelsearch.market.store import Store
 from labelsearch.market.times import DAY_MS, interval_name, time_text
 
@@ -148,9 +147,7 @@ class Exchange:
         frame = pd.DataFrame(rows, columns=list(_KLINE_COLUMNS[: len(rows[0])])).sort_values("open_time", kind="stable")
         floored = frame["open_time"] // self.interval_ms
         frame = frame[~floored.duplicated()].reset_index(drop=True)
-        broken = np.zeros(len(frame), dtype=np.bool_)
-        for fault in faults(without_rounding(number_columns(frame))):
-            broken |= fault.rows
+        broken, _ = broken_rows(frame)
         self.broken += int(broken.sum())
         if broken.all():
             return no_bars(self.symbol, self.interval_ms)
