@@ -29,10 +29,16 @@ class Confirmation(NamedTuple):
     p_value: float  # (1 + shifts with at least this power)/(1 + shifts)
 
 
+class LaterBars(NamedTuple):
+    """Later, purged bars of one market, in time order."""
+
+    matrix: NDArray[np.float32]  # (N, F) chosen features
+    random_matrices: Sequence[NDArray[np.float32]]  # (N, F) each, random sets
+    classes: NDArray[np.int8]  # (N,)
+
+
 def confirm(
-    matrix: NDArray[np.float32],
-    random_matrices: Sequence[NDArray[np.float32]],
-    classes: NDArray[np.int8],
+    markets: Sequence[LaterBars],
     *,
     n_pairs: int,
     n_shifts: int,
@@ -41,16 +47,15 @@ def confirm(
 ) -> Confirmation:
     """Measure a chosen set on bars that it was not chosen on.
 
+    Pairs are drawn within each market, as many in each; the labels of all are shifted by the same number of bars, so
+    that what markets have in common stays.
+
     Parameters
     ----------
-    matrix : (N, F) array of float32
-        Chosen features of later, purged bars, in time order.
-    random_matrices : sequence of (N, F) arrays of float32
-        Random sets on the same bars.
-    classes : (N,) array of int8
-        Their label classes.
+    markets : sequence of LaterBars
+        One or more, with as many random sets each.
     n_pairs : int
-        Cross-class pairs drawn for each measurement.
+        Cross-class pairs drawn for each measurement, in all.
     n_shifts : int
         Circular shifts, short ones too: with long memory the real timing is not exchangeable with long ones alone.
     seed : int
@@ -61,22 +66,26 @@ def confirm(
     Raises
     ------
     ValueError
-        If a class is missing among the bars.
+        If a class is missing among the bars of a market.
     """
     rng = np.random.default_rng(seed)
-    n_bars, n_features = matrix.shape
+    n_features = markets[0].matrix.shape[1]
     if weights is None:
         weights = near_zero_weights(n_features)
-    rows = np.arange(n_bars)
+    each = max(n_pairs // len(markets), 1)
+    matrices, classes = [market.matrix for market in markets], [market.classes for market in markets]
 
-    def measure(features: NDArray[np.float32], of: NDArray[np.int8]) -> MassEstimate:
-        pairs = sample_pairs(of, rows, n_pairs, rng, cross=True)
-        return estimate_mass(distances_nb(features, pairs.left, pairs.right), weights, n_features)
+    def measure(features: Sequence[NDArray[np.float32]], of: Sequence[NDArray[np.int8]]) -> MassEstimate:
+        distances = []
+        for matrix, its_classes in zip(features, of, strict=True):
+            pairs = sample_pairs(its_classes, np.arange(len(matrix)), each, rng, cross=True)
+            distances.append(distances_nb(matrix, pairs.left, pairs.right))
+        return estimate_mass(np.concatenate(distances), weights, n_features)
 
-    real = measure(matrix, classes)
-    others = [measure(features, classes).mass for features in random_matrices]
-    shifts = rng.integers(1, n_bars, n_shifts)
-    null = np.array([measure(matrix, np.roll(classes, shift)).mass for shift in shifts])
+    real = measure(matrices, classes)
+    others = [measure(s, classes).mass for s in zip(*(market.random_matrices for market in markets), strict=True)]
+    shifts = rng.integers(1, min(len(matrix) for matrix in matrices), n_shifts)
+    null = np.array([measure(matrices, [np.roll(c, shift) for c in classes]).mass for shift in shifts])
     return Confirmation(
         estimate=real,
         power=separation_power(real.mass),

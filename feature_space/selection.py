@@ -83,6 +83,19 @@ def compute_candidates(
     return Candidates(grouped, offsets, values, position)
 
 
+def joined(parts: Sequence[Candidates]) -> Candidates:
+    """Candidates of several markets as of one; bar ``t`` of a later market is ``t`` plus the bars of those before it.
+
+    The features bear the scales of the first market.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    columns = np.cumsum([0] + [part.values.shape[1] for part in parts])
+    moved = [np.where(part.position < 0, -1, part.position + n) for part, n in zip(parts, columns, strict=False)]
+    first = parts[0]
+    return Candidates(first.features, first.offsets, np.hstack([p.values for p in parts]), np.concatenate(moved))
+
+
 @njit(cache=True, nogil=True)
 def pair_terms_nb(values, left, right):
     """|value_left - value_right| of every candidate and pair, (n_candidates, M) array of float32."""

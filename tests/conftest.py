@@ -1,6 +1,7 @@
 """Fixtures shared by all tests."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -80,10 +81,15 @@ def tiny_experiment():
 
 @pytest.fixture(scope="session")
 def tiny_run(tiny_experiment, tmp_path_factory):
-    """Results of the tiny experiment, run to the end in this process."""
+    """Results of the tiny experiment, run to the end once for all test processes; each has a copy of its own."""
+    from labelsearch.durable import held
     from labelsearch.results.run import Results
     from tests.running import run_experiment
 
-    root = tmp_path_factory.mktemp("tiny")
-    store = root / "store"
-    return Results(run_experiment(tiny_experiment, root / "runs", store, workers=1), store)
+    own = tmp_path_factory.mktemp("tiny")
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    with held(shared / ".lock"):
+        folder = run_experiment(tiny_experiment, shared / "runs", shared / "store", workers=1)
+        shutil.copytree(shared / "runs", own / "runs")
+    return Results(own / "runs" / folder.name, own / "store")

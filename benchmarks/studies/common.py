@@ -25,7 +25,7 @@ from labelsearch.labels.spans import purged_split
 from labelsearch.market.archive import read
 from labelsearch.market.store import Store
 from labelsearch.settings.presets import preset
-from labelsearch.stages.classifiers import MarketPart
+from labelsearch.stages.training import MarketPart
 from labelsearch.stages.features import usable_bars
 from labelsearch.stages.labels import label_bars
 from labelsearch.stages.plan import RunValues

@@ -1,6 +1,6 @@
 """Training rows: all action bars, and a sample of the neutral ones with importance weights."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -110,6 +110,29 @@ def make_samples(
         torch.from_numpy(label.classes[kept].astype(np.int64)),
         torch.from_numpy((weights / rows.size * kept.size).astype(np.float32)),
     )
+
+
+def joined_samples(parts: Sequence[Samples]) -> Samples:
+    """Samples of several markets as one; each market has the same sum of weights, and their mean stays 1."""
+    if len(parts) == 1:
+        return parts[0]
+    total = sum(len(part.classes) for part in parts)
+    weights = [part.weights * (total / len(parts) / float(part.weights.sum())) for part in parts]
+    return Samples(
+        _joined_features([part.features for part in parts]),
+        torch.cat([part.classes for part in parts]),
+        torch.cat(weights),
+    )
+
+
+def _joined_features(parts: Sequence[Any]) -> Any:
+    if not isinstance(parts[0], Windows):
+        return torch.cat(list(parts))
+    # copies of a market's first row before it, as windows would see without the markets before
+    padded = [torch.cat([part.matrix[:1].repeat(part.window - 1, 1), part.matrix]) for part in parts]
+    ends = np.cumsum([0] + [len(matrix) for matrix in padded])
+    rows = [part.rows + int(n) + part.window - 1 for part, n in zip(parts, ends, strict=False)]
+    return Windows(torch.cat(padded), torch.cat(rows), parts[0].window)
 
 
 class Batches:

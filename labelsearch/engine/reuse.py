@@ -1,4 +1,4 @@
-"""A stage that another run of the same folder has done from the same inputs is copied, not done again."""
+"""A stage that another run has done from the same inputs is copied, not done again."""
 
 import shutil
 from functools import partial
@@ -8,8 +8,8 @@ from labelsearch.engine.files import digest_files, write_atomically
 from labelsearch.engine.ledger import Event, Ledger
 
 
-def take_over(stage: str, key: str, folder: Path) -> Event | None:
-    """Copy a finished stage of a run beside this one.
+def take_over(stage: str, key: str, folder: Path, root: Path, pattern: str) -> Event | None:
+    """Copy a finished stage of another run.
 
     Parameters
     ----------
@@ -17,6 +17,8 @@ def take_over(stage: str, key: str, folder: Path) -> Event | None:
         Name of the stage, and the hash of everything that it depends on.
     folder : Path
         Of this run; its ledger is not touched.
+    root, pattern : Path, str
+        The folder below which other runs lie, and the pattern of their paths in it.
 
     Returns
     -------
@@ -24,7 +26,7 @@ def take_over(stage: str, key: str, folder: Path) -> Event | None:
         The other run's record of the stage, without its event name, and ``run``, which one it was; None where no run
         has the stage with this key, or only one whose files are no longer what its ledger says.
     """
-    for path in sorted(folder.parent.glob("*/ledger.jsonl")):
+    for path in sorted(root.glob(f"{pattern}/ledger.jsonl")):
         other = path.parent
         if other == folder:
             continue

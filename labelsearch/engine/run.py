@@ -1,6 +1,7 @@
 """Run stages: each once for the same inputs, recorded in the ledger of its run."""
 
 import logging
+import os
 import shutil
 import time
 from collections import ChainMap, Counter
@@ -71,6 +72,9 @@ class Run:
         Told the stage, its steps done and its steps in all; (0, 0) for one that was done before.
     base : Run, optional
         A run whose results with equal keys are used in place.
+    kin : tuple of (Path, str), optional
+        A folder and a pattern of runs below it, whose results with equal keys are copied; by default, those of the
+        runs beside this one, and of none if it has a base.
     """
 
     folder: Path
@@ -80,6 +84,7 @@ class Run:
     executor: Executor = field(default_factory=LocalExecutor)
     progress: Progress = silent
     base: "Run | None" = None
+    kin: tuple[Path, str] | None = None
 
     @cached_property
     def _done(self) -> dict[str, Stored[Any]]:
@@ -109,7 +114,7 @@ class Run:
             self.progress(f"{folder.name} {stage}", done, total)
 
         both: Mapping[str, object] = ChainMap(values, self.values)  # type: ignore[arg-type]  # only read
-        return replace(self, folder=folder, values=both, progress=progress, base=self)
+        return replace(self, folder=folder, values=both, progress=progress, base=self, kin=None)
 
     def do(self, stage: Stage[Any, R], **given: object) -> Stored[R]:
         """The result of a stage; it and the stages it needs are run where they are not done yet for the same inputs.
@@ -135,8 +140,8 @@ class Run:
         code = self.code.digest_of(stage.run.__module__)
         key = digest([stage.name, code, handed])
         done = self.finished(stage, key)
-        if done is None and not stage.study and not self.base:
-            event = take_over(stage.name, key, self.folder)
+        if done is None and not stage.study and (self.kin or not self.base):
+            event = take_over(stage.name, key, self.folder, *(self.kin or (self.folder.parent, "*")))
             if event:
                 self.ledger.append("stage", **{**event, "time": int(time.time())})
                 done = self.finished(stage, key)
@@ -157,6 +162,26 @@ class Run:
         if not given:
             self._done[stage.name] = done
         return done
+
+    def adopt(self, stage: Stage[Any, R], result: Stored[R]) -> None:
+        """Let a result of another run serve as that of a stage; it stays where it is."""
+        folder = Path(os.path.relpath(result.folder, self.folder)).as_posix()
+        latest = done_events(self.ledger).get(stage.name)
+        if latest is None or (latest["content"], latest["folder"]) != (result.content, folder):
+            self.ledger.append(
+                "stage",
+                stage=stage.name,
+                key=digest(["adopted", result.content]),
+                content=result.content,
+                folder=folder,
+                needs={},
+                counts={},  # those of the run that made it
+                units=None,
+                seconds=0.0,
+                peak_mb=0.0,
+                time=int(time.time()),
+            )
+        self._done[stage.name] = result
 
     def _value(self, stage: Stage[Any, Any], name: str) -> object:
         if name in self.stages:
@@ -215,6 +240,20 @@ class Run:
             if name not in entered:
                 total.update(result.unit_counts(name))
         return dict(total)
+
+
+def recorded(folder: Path, stage: Stage[Any, R]) -> Stored[R]:
+    """The latest result of a stage of a run.
+
+    Raises
+    ------
+    RunError
+        If there is none, or its files are not those that the ledger records.
+    """
+    event = done_events(Ledger(folder / LEDGER)).get(stage.name)
+    if event is None:
+        raise RunError(f"{folder} has no {stage.name} yet")
+    return Stored(stage.result, recorded_folder(folder, event), event["content"])
 
 
 def recorded_folder(folder: Path, event: Event) -> Path:

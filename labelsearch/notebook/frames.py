@@ -27,8 +27,9 @@ from labelsearch.notebook.frame_checks import (
     values_of,
 )
 from labelsearch.settings.sections import FeatureSpace, Network, Separation
-from labelsearch.stages import classifiers
-from labelsearch.stages.features import TrainPart, choose_sets, inputs_of, usable_bars
+from labelsearch.stages import training
+from labelsearch.stages.feature_choice import TrainPart, choose_sets
+from labelsearch.stages.features import inputs_of, usable_bars
 from labelsearch.stages.seeds import Seeds
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def choose_features(
     usable = usable_bars(grid.filled, warm_up_of(candidates, normalisation))
     parts = (inputs_of(grid), usable, boundary, candidates, normalisation, separation or Separation())
     values, _ = values_of(labels, grid.index)
-    found = choose_sets(TrainPart(*parts, Seeds(seed)), {label.name: values}).of(label.name)
+    found = choose_sets([TrainPart(*parts, Seeds(seed))], [{label.name: values}])[0].of(label.name)
     later = found.confirmation
     row = {
         **{name: getattr(found, name) for name in ("power", "power_random", "cross_class_mass", "same_class_mass")},
@@ -227,12 +228,12 @@ def train_classifier(
     boundary = int(len(matrix) * (1.0 - validation_share))
     space = space or FeatureSpace()
     usable = usable_bars(~traded, warm_up_of(space.chosen(), space.normaliser()))
-    problem = classifiers.make_problem(label, values, usable, boundary, FeatureSet((), space.normaliser()), matrix)
+    problem = training.make_problem(label, values, usable, boundary, FeatureSet((), space.normaliser()), matrix)
     if not problem.validation.size:
         raise InputError(f"label {label.name} leaves no bars to validate on: give more of train")
     seeds = Seeds(seed)
     rng = np.random.default_rng(seeds("samples", label.name))
-    trained, calibration = classifiers.train(problem, network or Network(), seeds, rng)
+    trained, calibration = training.train([problem], network or Network(), seeds, rng)
     rows = problem.validation
     block = problem.block(round(DAY_MS / interval_of(milliseconds(features.index))))
     evaluation = evaluate(probabilities(trained.network, matrix, rows), values.classes[rows], blocks=(rows, block))

@@ -67,7 +67,8 @@ def search_strategies(
         )
     past = _problem(outputs, bars, days, settings, score)
     tasks = islands((settings or Search()).settings(Seeds(seed)("search")))
-    return search.to_frame(past, merge([run_island(task, past) for task in tasks]))
+    population = merge([run_island(task, past) for task in tasks])
+    return search.to_frame(past, population.params, population._asdict())
 
 
 def _problem(

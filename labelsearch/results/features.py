@@ -57,3 +57,16 @@ class FeatureSets(Record):
     def trial_counts(self) -> dict[str, int]:  # type: ignore[override]
         """Feature sets that were scored."""
         return {"feature_sets_scored": sum(entry.n_evaluations for entry in self.chosen)}
+
+
+@dataclass(frozen=True)
+class PooledFeatures(Record):
+    """Feature sets chosen for all markets together, with each market's own scales."""
+
+    FILE = "features.json"
+    markets: dict[str, FeatureSets]
+
+    @property
+    def trial_counts(self) -> dict[str, int]:  # type: ignore[override]
+        """Feature sets that were scored, once for all."""
+        return next(iter(self.markets.values())).trial_counts

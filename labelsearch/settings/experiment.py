@@ -15,6 +15,7 @@ from labelsearch.labels.kinds import KINDS, Label, make_label, option_type
 from labelsearch.labels.spans import check_order
 from labelsearch.market.times import interval_name, parse_span
 from labelsearch.settings.own import activate, file_sha256
+from labelsearch.settings.roll import Pool, Roll
 from labelsearch.settings.schema import (
     ExperimentError,
     Plain,
@@ -54,6 +55,8 @@ DEFAULT_LABELS: tuple[Plain, ...] = (
 SECTIONS = {
     "data": Data,
     "windows": Windows,
+    "roll": Roll,
+    "pool": Pool,
     "labels": Labels,
     "feature_space": FeatureSpace,
     "separation": Separation,
@@ -89,6 +92,8 @@ class Experiment:
     own: tuple[str, ...] = ()
     data: Data = Data()
     windows: Windows = Windows()
+    roll: Roll = Roll()
+    pool: Pool = Pool()
     labels: Labels = Labels()
     feature_space: FeatureSpace = FeatureSpace()
     separation: Separation = Separation()
@@ -111,6 +116,16 @@ class Experiment:
             raise ExperimentError("[tiers]: the largest tier has more strategies than [search] searches")
         if self.null.repeats and max(self.tiers.sizes) > self.null.n_strategies:
             raise ExperimentError("[null]: n_strategies is smaller than the largest tier")
+        if len(self.data.symbols) == 1:  # as if it were the symbol
+            object.__setattr__(self, "data", self.data.of(self.data.symbols[0]))
+        try:
+            splits = self.splits
+        except ValueError as error:
+            raise ExperimentError(f"[roll]: {error}") from error
+        if self.pool != Pool() and not self.is_panel:
+            raise ExperimentError("[pool]: there is one market alone")
+        if len(splits) == 1 and self.roll.refit != "everything":
+            raise ExperimentError("[roll]: refit says what later splits make anew, and there is one split alone")
         object.__setattr__(self, "score", _with_defaults(self.score))
         if self.score["rate"] not in RATES:
             raise ExperimentError(f"[score]: rate = {self.score['rate']!r} is unknown; known are {', '.join(RATES)}")
@@ -131,7 +146,8 @@ class Experiment:
             raise ExperimentError("[[label]]: at least one label is needed, and no two alike")
         longest = max((label.lookahead or 0) for label in labels)
         try:
-            check_order(self.windows.named, longest * self.data.interval_ms)
+            for windows in self.splits:
+                check_order(windows.named, longest * self.data.interval_ms)
         except ValueError as error:
             raise ExperimentError(f"[windows]: {error}") from error
 
@@ -144,6 +160,16 @@ class Experiment:
         """
         activate(self.own)
         self.check_names()
+
+    @property
+    def splits(self) -> tuple[Windows, ...]:
+        """Windows of every split."""
+        return self.roll.windows(self.windows)
+
+    @property
+    def is_panel(self) -> bool:
+        """Whether there are several markets or splits."""
+        return len(self.data.markets) > 1 or bool(self.roll.step)
 
     def label_kinds(self) -> tuple[Label, ...]:
         """The labels, in order; strategies have a buy and a sell weight for each."""
@@ -207,8 +233,11 @@ class Experiment:
             raise ExperimentError(f"{path}: no such file") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ExperimentError(f"{path}: not TOML: {error}") from None
+        folder = Path(path).resolve().parent
+        section = data.get("data")
+        if isinstance(section, dict) and isinstance(section.get("symbols"), str):
+            section["symbols"] = _listed(folder / section["symbols"])
         if isinstance(data.get("own"), list):
-            folder = Path(path).resolve().parent
             data["own"] = [str(folder / own) if isinstance(own, str) else own for own in data["own"]]
         return cls.from_dict(data, str(path))
 
@@ -246,6 +275,18 @@ class Experiment:
         lines = (dump_line(name, value, texts.get(name, "")) for name, value in self.score.items())
         doc = (kind.__doc__ or "").splitlines()[0] if kind else "A score of your own."
         return f"# {doc}\n[score]\n" + "\n".join(lines)
+
+
+def _listed(path: Path) -> list[str]:
+    """Symbols of a file, one on each line; what follows a # is a comment."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ExperimentError(f"symbols: {path} cannot be read: {error}") from None
+    symbols = [symbol for line in lines if (symbol := line.partition("#")[0].strip())]
+    if not symbols:
+        raise ExperimentError(f"symbols: {path} names none")
+    return symbols
 
 
 def _with_defaults(score: Plain) -> Plain:

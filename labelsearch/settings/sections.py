@@ -1,7 +1,7 @@
 """Sections of an experiment: every default and every range, written once."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from feature_space.indicators import BY_NAME, Indicator
@@ -24,9 +24,20 @@ FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2099, 12, 31)
 SHORTEST_MS = 60_000  # of a bar
 
 
-def _one_of(name: str, value: str, known: Iterable[str]) -> None:
+def one_of(name: str, value: str, known: Iterable[str]) -> None:
+    """Raise `ExperimentError` for a name that is not known."""
     if value not in list(known):
         raise ExperimentError(f"{name} = {value!r} is unknown; known are {', '.join(known)}")
+
+
+def check_day(name: str, day: str) -> None:
+    """Raise `ExperimentError` for what is no day, or one that no market has."""
+    try:
+        known = FIRST_DAY <= date.fromisoformat(day) <= LAST_DAY
+    except ValueError:
+        raise ExperimentError(f"{name} must be a day as 2020-12-31, not {day!r}") from None
+    if not known:
+        raise ExperimentError(f"{name} must be in {FIRST_DAY} to {LAST_DAY}, not {day}")
 
 
 @dataclass(frozen=True)
@@ -35,28 +46,45 @@ class Data(Ranged):
 
     source: str = option("store", "store: imported bars; synthetic: a generated market")
     symbol: str = option("BTCUSDT", "symbol in the store")
+    symbols: tuple[str, ...] = option((), "several symbols, or a file with one on each line; empty: the one above")
     interval: str = option("1m", "length of a bar, 1m to 1d; made of the shortest stored bars if there are none")
     edge: float = option(0.0, "synthetic only: Sharpe ratio a minute of the planted drift, 0 plants none", 0, 1)
     market_seed: int = option(1, "synthetic only: seed of the generated market", 0, LARGEST_SEED)
+    market_start: str = option("", "synthetic only: first day of the market; empty: that of train")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _one_of("source", self.source, ("store", "synthetic"))
+        one_of("source", self.source, ("store", "synthetic"))
         try:
             too_short = parse_interval(self.interval) < SHORTEST_MS
         except ValueError as error:
             raise ExperimentError(f"interval: {error}") from error
         if too_short:
             raise ExperimentError(f"interval must be 1m or longer, not {self.interval}")
+        if self.market_start:
+            check_day("market_start", self.market_start)
         if self.edge == 1.0:
             raise ExperimentError("edge must be below 1")
-        if not SYMBOL.fullmatch(self.symbol):
-            raise ExperimentError(f"symbol {self.symbol!r} is not one that a store may hold")
+        for symbol in self.markets:
+            if not SYMBOL.fullmatch(symbol):
+                raise ExperimentError(f"symbol {symbol!r} is not one that a store may hold")
+        if len(set(self.symbols)) != len(self.symbols):
+            raise ExperimentError("symbols: the same one twice")
 
     @property
     def interval_ms(self) -> int:
         """Length of a bar in milliseconds."""
         return parse_interval(self.interval)
+
+    @property
+    def markets(self) -> tuple[str, ...]:
+        """Symbols of all markets."""
+        return self.symbols or (self.symbol,)
+
+    def of(self, symbol: str) -> "Data":
+        """Where the bars of one market come from; each generated market has a seed of its own."""
+        seed = min(self.market_seed + self.markets.index(symbol), LARGEST_SEED)
+        return replace(self, symbol=symbol, symbols=(), market_seed=seed)
 
     @property
     def market(self) -> str:
@@ -79,8 +107,7 @@ class Windows(Ranged):
         super().__post_init__()
         for name in ("train", "past", "future"):
             for day in getattr(self, name):
-                if not FIRST_DAY <= date.fromisoformat(day) <= LAST_DAY:
-                    raise ExperimentError(f"{name} must be in {FIRST_DAY} to {LAST_DAY}, not {day}")
+                check_day(name, day)
         check_order(self.named, 0)
 
     @property
@@ -96,7 +123,7 @@ class Labels:
     price: str = option("close", "price that labels read: close or vwap")
 
     def __post_init__(self) -> None:
-        _one_of("price", self.price, ("close", "vwap"))
+        one_of("price", self.price, ("close", "vwap"))
 
 
 @dataclass(frozen=True)
@@ -138,7 +165,7 @@ class Separation(Ranged):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _one_of("criterion", self.criterion, ("gaussian", "quantile", "contrast"))
+        one_of("criterion", self.criterion, ("gaussian", "quantile", "contrast"))
 
 
 @dataclass(frozen=True)
@@ -158,13 +185,13 @@ class Network(Ranged):
 
     def check_names(self) -> None:
         """Raise `ExperimentError` for a kind that is not known."""
-        _one_of("kind", self.kind, NETWORKS)
+        one_of("kind", self.kind, NETWORKS)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _one_of("loss", self.loss, LOSS_NAMES)
-        _one_of("calibration", self.calibration, CALIBRATION_NAMES)
-        _one_of("device", self.device, ("cpu", "gpu", "auto"))
+        one_of("loss", self.loss, LOSS_NAMES)
+        one_of("calibration", self.calibration, CALIBRATION_NAMES)
+        one_of("device", self.device, ("cpu", "gpu", "auto"))
 
 
 @dataclass(frozen=True)
@@ -198,7 +225,7 @@ class Search(Ranged):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _one_of("side", self.side, ("long", "both"))
+        one_of("side", self.side, ("long", "both"))
         for name in ("weight", "theta_buy", "theta_sell", "delta"):
             low, high = getattr(self, name)
             if not low < high:
@@ -246,8 +273,8 @@ class Tiers(Ranged):
 
     def check_names(self) -> None:
         """Raise `ExperimentError` for a ranking or a rule that is not known."""
-        _one_of("ranking", self.ranking, RANKINGS)
-        _one_of("capital", self.capital, CAPITAL_RULES)
+        one_of("ranking", self.ranking, RANKINGS)
+        one_of("capital", self.capital, CAPITAL_RULES)
 
     @property
     def descending(self) -> tuple[int, ...]:

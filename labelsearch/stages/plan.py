@@ -22,6 +22,7 @@ from labelsearch.settings.bars import load_bars
 from labelsearch.settings.cost import check_memory
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.own import activate, active
+from labelsearch.settings.schema import ExperimentError
 from labelsearch.stages import classifiers, ensembles, features, labels, outputs, search
 from labelsearch.stages.search import spread
 from labelsearch.stages.seeds import Seeds
@@ -144,6 +145,38 @@ _NAMES = (
 
 
 @contextmanager
+def opened(experiment: Experiment, folder: Path, workers: int) -> Iterator[tuple[Experiment, LocalExecutor]]:
+    """The experiment as it lies in a folder, which is locked, and how its units are executed.
+
+    The user's own files are executed. A folder that is new and refused is removed.
+
+    Raises
+    ------
+    RunError
+        If another process works on the folder.
+    OwnFileError, ExperimentError
+        If the experiment needs more memory than there is; as `labelsearch.settings.experiment.Experiment.activate`.
+    """
+    experiment.activate()
+    check_memory(experiment)
+    is_new = not folder.exists()
+    with locked(folder):
+        remove_left_overs(folder)
+        shutil.rmtree(folder / SCRATCH, ignore_errors=True)
+        try:
+            saved = experiment.save(folder)
+            saved.activate()
+            (folder / SCRATCH).mkdir()
+            yield saved, LocalExecutor(workers, partial(activate, saved.own, proved=active()), folder / SCRATCH)
+        except InputError:
+            if is_new and not any(folder.rglob(LEDGER)):
+                shutil.rmtree(folder)  # refused before anything was done
+            raise
+        finally:
+            shutil.rmtree(folder / SCRATCH, ignore_errors=True)
+
+
+@contextmanager
 def open_run(
     experiment: Experiment,
     runs: Path,
@@ -152,8 +185,10 @@ def open_run(
     workers: int = 2,
     progress: Progress = silent,
     folder: Path | None = None,
+    base: Run | None = None,
+    kin: tuple[Path, str] | None = None,
 ) -> Iterator[Run]:
-    """The run of an experiment, locked; the user's own files are executed.
+    """The run of an experiment of one market and one split, locked.
 
     Parameters
     ----------
@@ -166,30 +201,21 @@ def open_run(
         Called with the stage, its steps done and its steps in all; (0, 0) for one that was done before.
     folder : Path, optional
         Of a run that lies elsewhere than in ``runs`` under its own id.
+    base, kin : optional
+        See `labelsearch.engine.run.Run`.
 
     Raises
     ------
     RunError
         If another process works on the run.
     OwnFileError, ExperimentError
-        If the experiment needs more memory than there is; as `labelsearch.settings.experiment.Experiment.activate`.
+        As `opened`, and if there are several markets or splits.
     """
-    experiment.activate()
-    check_memory(experiment)
+    if experiment.is_panel:
+        raise ExperimentError(
+            f"{experiment.name} has several markets or splits: `labelsearch run` runs them, and each cell lies in a "
+            "folder of its own"
+        )
     folder = folder or runs / experiment.run_id
-    is_new = not folder.exists()
-    with locked(folder):
-        remove_left_overs(folder)
-        shutil.rmtree(folder / SCRATCH, ignore_errors=True)
-        try:
-            saved = experiment.save(folder)
-            saved.activate()
-            (folder / SCRATCH).mkdir()
-            executor = LocalExecutor(workers, partial(activate, saved.own, proved=active()), folder / SCRATCH)
-            yield Run(folder, STAGES, RunValues(saved, store), CODE, executor, progress)
-        except InputError:
-            if is_new and not (folder / LEDGER).exists():
-                shutil.rmtree(folder)  # refused before anything was done
-            raise
-        finally:
-            shutil.rmtree(folder / SCRATCH, ignore_errors=True)
+    with opened(experiment, folder, workers) as (saved, executor):
+        yield Run(folder, STAGES, RunValues(saved, store), CODE, executor, progress, base, kin)

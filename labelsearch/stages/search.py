@@ -1,7 +1,9 @@
 """Stage: search strategies on the past window, island by island, then simulate every one of them in full."""
 
 import io
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +14,9 @@ from labelsearch.engine.files import Files
 from labelsearch.engine.stage import Stage, Stored, Work
 from labelsearch.results.outputs import Outputs
 from labelsearch.results.search import Strategies
-from strategies.search.islands import IslandResult, IslandTask, Population, SearchSettings, islands, merge, run_island
+from strategies.search.islands import IslandResult, IslandTask, SearchSettings, islands, merge, run_island
 from strategies.search.linear import StrategySpace
-from strategies.search.problem import SearchProblem, evaluate_population
+from strategies.search.problem import PooledProblem, SearchProblem, evaluate_population
 from strategies.search.score import Score
 from strategies.trade.rules import TradingRules
 
@@ -47,7 +49,7 @@ def spread(close: NDArray[np.float64]) -> float:
     return float(np.diff(np.log(close)).std())
 
 
-def island_unit(task: IslandTask, shared: SearchProblem) -> Files:
+def island_unit(task: IslandTask, shared: SearchProblem | PooledProblem) -> Files:
     """Search one island: its trials."""
     file = io.BytesIO()
     np.savez(file, **run_island(task, shared, tell)._asdict())
@@ -61,24 +63,72 @@ def _island(files: Files) -> IslandResult:
     return IslandResult(**fields)
 
 
-def to_frame(past: SearchProblem, population: Population) -> pd.DataFrame:
+ORIGIN = ("island", "trial", "random", "blocks", "complete", "rung_score")  # columns that say where one comes from
+
+
+def to_frame(
+    past: SearchProblem | PooledProblem, params: NDArray[np.float64], origin: Mapping[str, Any]
+) -> pd.DataFrame:
     """A row for each strategy: parameters, where it comes from, and its figures on the whole of past."""
-    frame = pd.DataFrame(population.params, columns=list(past.space.names))
-    for column in ("island", "trial", "random", "blocks", "complete", "rung_score"):
-        frame[column] = getattr(population, column)
-    for column, values in evaluate_population(past, population.params).items():
+    frame = pd.DataFrame(params, columns=list(past.space.names))
+    for column in ORIGIN:
+        frame[column] = np.asarray(origin[column])
+    for column, values in evaluate_population(past, params).items():
         frame[column] = values
     return frame
 
 
 def run(inputs: SearchInputs, work: Work) -> Strategies:
     """Search all islands and evaluate their strategies."""
-    past = inputs.problem("past")
-    tasks = {f"island-{task.index:03d}": task for task in islands(inputs.search_settings)}
+    return _search(inputs.problem("past"), inputs.search_settings, work)
+
+
+def _search(past: SearchProblem | PooledProblem, settings: SearchSettings, work: Work) -> Strategies:
+    tasks = {f"island-{task.index:03d}": task for task in islands(settings)}
     steps = {name: task.n_trials for name, task in tasks.items()}
     done = work.units(island_unit, tasks, past, steps=steps)
     population = merge([_island(files) for files in done.values()])
-    return Strategies(inputs.search_settings, past.space.names, to_frame(past, population))
+    return Strategies(settings, past.space.names, to_frame(past, population.params, population._asdict()))
 
 
 STAGE = Stage("search", SearchInputs, Strategies, run)
+
+
+@dataclass(frozen=True)
+class JudgeInputs(TradingInputs):
+    """All that the stage may know where strategies were searched elsewhere.
+
+    ``keep_score``: whether their score there stays that by which they are ranked.
+    """
+
+    tried: Stored[Strategies]
+    keep_score: bool
+
+
+def judge(inputs: JudgeInputs, work: Work) -> Strategies:
+    """Evaluate strategies that were searched elsewhere on this past."""
+    tried = inputs.tried.value
+    frame = to_frame(inputs.problem("past"), tried.params, dict(tried.frame.items()))
+    if inputs.keep_score:
+        frame["own_score"], frame["score"] = frame["score"], tried.frame["score"]
+    return replace(tried, frame=frame)
+
+
+JUDGED = Stage("search", JudgeInputs, Strategies, judge)
+
+
+@dataclass(frozen=True)
+class PooledSearchInputs:
+    """All that the stage may know where strategies are searched for all markets."""
+
+    markets: tuple[TradingInputs, ...]
+    search_settings: SearchSettings
+
+
+def run_pooled(inputs: PooledSearchInputs, work: Work) -> Strategies:
+    """Search strategies by the mean of their scores, and evaluate them; figures are means over markets."""
+    past = PooledProblem(tuple(market.problem("past") for market in inputs.markets))
+    return _search(past, inputs.search_settings, work)
+
+
+POOLED = Stage("pooled search", PooledSearchInputs, Strategies, run_pooled)

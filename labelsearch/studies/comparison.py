@@ -20,8 +20,9 @@ from labelsearch.results.codec import json_bytes, parse
 from labelsearch.results.studies import NetworkComparison, NetworkEntry, NetworkTraining
 from labelsearch.settings.schema import ExperimentError
 from labelsearch.settings.sections import Network
-from labelsearch.stages.classifiers import LabelTask, MarketInputs, Training, TrainingProblem, epochs_of, train
+from labelsearch.stages.classifiers import MarketInputs
 from labelsearch.stages.seeds import Seeds
+from labelsearch.stages.training import LabelTask, Training, TrainingProblem, epochs_of, train
 
 FIGURES, VALIDATION = "figures.json", "validation.npy"
 
@@ -50,11 +51,11 @@ def compare_unit(task: str, shared: Compared) -> Files:
     from labelsearch.classifiers.prediction import predict
     from labelsearch.classifiers.timing import microseconds_per_bar, parameter_count
 
-    market, settings, seeds = shared.training
+    (market,), settings, seeds = shared.training
     problem = market.problem(*shared.label)
     start = time.perf_counter()
     rng = np.random.default_rng(seeds("samples", problem.label.name))
-    trained, calibration = train(problem, replace(settings, kind=task), seeds, rng)
+    trained, calibration = train([problem], replace(settings, kind=task), seeds, rng)
     seconds = time.perf_counter() - start
     times = microseconds_per_bar(trained.network, problem.matrix)
     figures = NetworkTraining(
@@ -108,7 +109,7 @@ def run(inputs: ComparisonInputs, work: Work) -> NetworkComparison:
     # units outlast a change of the networks: what stands for one of the user's own is its file too
     names = {f"{kind.name}-{kind.origin[:12]}".rstrip("-"): kind.name for kind in inputs.networks}
     steps = dict.fromkeys(names, epochs_of(inputs.network_budget))
-    shared = Compared(Training(market, inputs.network_budget, inputs.seeds), label)
+    shared = Compared(Training((market,), inputs.network_budget, inputs.seeds), label)
     done = work.units(compare_unit, names, shared, steps)
     return _judge(market.problem(*label), market.day, list(done.values()))
 

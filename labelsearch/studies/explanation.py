@@ -25,8 +25,9 @@ from labelsearch.results.explanation import (
     FamilyEffect,
     FeatureEffect,
 )
-from labelsearch.stages.classifiers import MarketInputs, TrainingProblem
+from labelsearch.stages.classifiers import MarketInputs
 from labelsearch.stages.seeds import Seeds
+from labelsearch.stages.training import TrainingProblem
 from labelsearch.studies.comparison import check_label
 
 N_ROWS = 300  # explained rows by default

@@ -8,7 +8,7 @@ first few of them over the whole window. A prefix would judge all strategies by 
 import numpy as np
 
 from strategies import StrategyError
-from strategies.search.problem import SearchProblem, record_of
+from strategies.search.problem import PooledProblem, SearchProblem, record_of
 from strategies.trade.simulate import flatten, initial_state, simulate, take
 
 BUDGETS = ("blocks", "prefix")
@@ -50,10 +50,14 @@ class Spending:
     ``prefix`` the state goes on, and all blocks together are the whole window.
     """
 
-    def __init__(self, problem: SearchProblem, params: np.ndarray, n_blocks: int, base: int, budget: str) -> None:
+    def __init__(
+        self, problem: SearchProblem, params: np.ndarray, n_blocks: int, base: int, budget: str, first: int = 0
+    ) -> None:
         self.problem = problem
         self.params = params
         self.order = block_order(n_blocks, base, budget)
+        if budget == "blocks":
+            self.order = (self.order + first) % n_blocks
         self.edges = np.linspace(0, len(problem.window.close), n_blocks + 1).astype(np.int64)
         self.restart = budget == "blocks"
         self.state = initial_state(len(params))
@@ -74,3 +78,36 @@ class Spending:
         """Go on with the strategies in ``index`` only."""
         self.params = self.params[index]
         self.state = take(self.state, index)
+
+
+class PooledSpending:
+    """Strategies that are simulated rung by rung in several markets; methods as those of `Spending`.
+
+    Each rung takes as large a part of every market. With ``blocks`` the markets begin with different blocks, so that a
+    part is spread over markets and over time.
+    """
+
+    def __init__(self, problem: PooledProblem, params: np.ndarray, n_blocks: int, base: int, budget: str) -> None:
+        n = len(problem.markets)
+        self.parts = [
+            Spending(market, params, n_blocks, base, budget, first=i * n_blocks // n)
+            for i, market in enumerate(problem.markets)
+        ]
+
+    def up_to(self, n_blocks: int) -> np.ndarray:
+        """Go on to ``n_blocks`` blocks of every market; the mean score (S,) over them."""
+        return np.mean([part.up_to(n_blocks) for part in self.parts], axis=0)
+
+    def keep(self, index: np.ndarray) -> None:
+        """Go on with the strategies in ``index`` only."""
+        for part in self.parts:
+            part.keep(index)
+
+
+def spending(
+    problem: SearchProblem | PooledProblem, params: np.ndarray, n_blocks: int, base: int, budget: str
+) -> Spending | PooledSpending:
+    """How the blocks of a problem are spent."""
+    if isinstance(problem, PooledProblem):
+        return PooledSpending(problem, params, n_blocks, base, budget)
+    return Spending(problem, params, n_blocks, base, budget)

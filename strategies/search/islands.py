@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from strategies import StrategyError
-from strategies.search.budget import BUDGETS, Spending, rungs
-from strategies.search.problem import SearchProblem
+from strategies.search.budget import BUDGETS, PooledSpending, Spending, rungs, spending
+from strategies.search.problem import PooledProblem, SearchProblem
 
 if TYPE_CHECKING:
     import optuna
@@ -165,7 +165,7 @@ def islands(settings: SearchSettings) -> tuple[IslandTask, ...]:
 
 
 def run_island(
-    task: IslandTask, problem: SearchProblem, told: Callable[[int], None] = lambda trials: None
+    task: IslandTask, problem: SearchProblem | PooledProblem, told: Callable[[int], None] = lambda trials: None
 ) -> IslandResult:
     """Search one island; the result follows from the arguments, bit by bit, in any process and order.
 
@@ -173,8 +173,8 @@ def run_island(
     ----------
     task : IslandTask
         From `islands`.
-    problem : SearchProblem
-        The window to search on.
+    problem : SearchProblem or PooledProblem
+        The window to search on, of one market or of several.
     told : callable
         Called with the number of trials of each batch when it is done.
 
@@ -194,8 +194,8 @@ def run_island(
             rows = slice(start, min(start + settings.batch, task.n_trials))
             trials = [study.ask(distributions) for _ in range(rows.start, rows.stop)]
             params[rows] = [problem.space.from_optuna(trial.params) for trial in trials]
-            spending = Spending(problem, params[rows], settings.n_blocks, settings.eta, settings.budget)
-            rung_score[rows], blocks[rows] = _race(study, trials, spending, settings)
+            spent = spending(problem, params[rows], settings.n_blocks, settings.eta, settings.budget)
+            rung_score[rows], blocks[rows] = _race(study, trials, spent, settings)
             told(rows.stop - rows.start)
     complete = blocks == settings.n_blocks
     return IslandResult(task.index, task.sampler, params, rung_score, blocks, complete, np.arange(task.n_trials))
@@ -223,7 +223,7 @@ def merge(results: Sequence[IslandResult]) -> Population:
 
 
 def _race(
-    study: "optuna.Study", trials: list[Any], spending: Spending, settings: SearchSettings
+    study: "optuna.Study", trials: list[Any], spent: Spending | PooledSpending, settings: SearchSettings
 ) -> tuple[np.ndarray, np.ndarray]:
     """Run a batch through the rungs; (last score, blocks reached), (n,) each. All trials are told."""
     from optuna.trial import TrialState
@@ -232,7 +232,7 @@ def _race(
     last = np.full(len(trials), np.nan)
     alive = np.arange(len(trials))
     for n_blocks in rungs(settings.n_blocks, settings.min_blocks, settings.eta):
-        values = spending.up_to(n_blocks)
+        values = spent.up_to(n_blocks)
         last[alive], reached[alive] = values, n_blocks
         for i, value in zip(alive, values, strict=True):
             trials[i].report(float(value), n_blocks)
@@ -244,7 +244,7 @@ def _race(
         alive = alive[kept]
         if not len(alive):
             return last, reached
-        spending.keep(np.flatnonzero(kept))
+        spent.keep(np.flatnonzero(kept))
     for i in alive:
         study.tell(trials[i], float(last[i]))
     return last, reached

@@ -25,18 +25,34 @@ class SearchProblem:
             raise ValueError(f"outputs {self.window.outputs.shape} do not fit {self.space.n_outputs} outputs")
 
 
+@dataclass(frozen=True, eq=False)
+class PooledProblem:
+    """Several markets to search on at once; a strategy's score is the mean of its scores. ValueError without any."""
+
+    markets: tuple[SearchProblem, ...]
+
+    def __post_init__(self) -> None:
+        if not self.markets:
+            raise ValueError("a search needs a market")
+
+    @property
+    def space(self) -> StrategySpace:
+        """Space of strategies, the same for all."""
+        return self.markets[0].space
+
+
 def record_of(state: State, months: float) -> Record:
     """Record of strategies that started with cash 1, over ``months`` calendar months."""
     return Record(final_value(state), state.fills, mean_position(state), months)
 
 
-def evaluate_population(problem: SearchProblem, params: np.ndarray) -> dict[str, np.ndarray]:
+def evaluate_population(problem: SearchProblem | PooledProblem, params: np.ndarray) -> dict[str, np.ndarray]:
     """Simulate every strategy in full on the whole window, without blocks.
 
     Parameters
     ----------
-    problem : SearchProblem
-        The window, and how strategies are judged.
+    problem : SearchProblem or PooledProblem
+        The window, and how strategies are judged; of several markets every figure is the mean.
     params : (S, P) array
         The strategies.
 
@@ -47,6 +63,9 @@ def evaluate_population(problem: SearchProblem, params: np.ndarray) -> dict[str,
         ``max_drawdown_share`` (of the peak), ``score``, ``monthly_return_pct``, ``trades_per_month``,
         ``mean_position_pct`` (of equity), and the other pieces of the problem's score.
     """
+    if isinstance(problem, PooledProblem):
+        found = [evaluate_population(market, params) for market in problem.markets]
+        return {name: np.mean([figures[name] for figures in found], axis=0) for name in found[0]}
     state = simulate(params, problem.window, problem.rules)
     record = record_of(state, problem.window.months)
     pieces = problem.score.pieces(record)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from feature_space.confirmation import confirm
+from feature_space.confirmation import LaterBars, confirm
 from feature_space.histograms import cross_class
 from feature_space.separation import (
     N_BINS,
@@ -62,7 +62,7 @@ def test_power_interval_by_hand():
 def test_p_values_are_level_where_the_label_knows_nothing():
     p = np.array(
         [
-            confirm(walk(800, 3, s), [], blocks(800, 1000 + s), n_pairs=1500, n_shifts=19, seed=s).p_value
+            confirm([LaterBars(walk(800, 3, s), [], blocks(800, 1000 + s))], n_pairs=1500, n_shifts=19, seed=s).p_value
             for s in range(120)
         ]
     )
@@ -84,7 +84,7 @@ def test_p_values_are_level_where_features_and_labels_remember_long():
         steps = np.random.default_rng(seed).normal(0, 1, (n_bars + 1000, 3))
         states = lfilter([np.sqrt(1 - memory**2)], [1.0, -memory], steps, axis=0)[1000:]
         matrix = np.tanh(states).astype(np.float32)
-        p.append(confirm(matrix, [], classes.astype(np.int8), n_pairs=1500, n_shifts=19, seed=seed).p_value)
+        p.append(confirm([LaterBars(matrix, [], classes.astype(np.int8))], n_pairs=1500, n_shifts=19, seed=seed).p_value)
     # two standard deviations of a share of 0.1
     assert np.mean(np.array(p) <= 0.1) < 0.1 + 2 * np.sqrt(0.09 / len(p))
 
@@ -93,12 +93,12 @@ def test_a_label_that_the_features_know_is_confirmed():
     matrix = walk(2000, 3, 5)
     classes = np.where(matrix[:, 0] > 0.5, 0, np.where(matrix[:, 0] < -0.5, 2, 1)).astype(np.int8)
     noise = [walk(2000, 3, 50 + i) for i in range(3)]
-    found = confirm(matrix, noise, classes, n_pairs=4000, n_shifts=99, seed=1)
+    found = confirm([LaterBars(matrix, noise, classes)], n_pairs=4000, n_shifts=99, seed=1)
     assert found.p_value == 0.01
     assert found.power > found.power_random
-    assert confirm(matrix, noise, classes, n_pairs=4000, n_shifts=99, seed=1) == found
+    assert confirm([LaterBars(matrix, noise, classes)], n_pairs=4000, n_shifts=99, seed=1) == found
 
 
 def test_a_missing_class_is_refused():
     with pytest.raises(ValueError, match="only one class"):
-        confirm(walk(100, 2, 1), [], np.ones(100, dtype=np.int8), n_pairs=10, n_shifts=3, seed=1)
+        confirm([LaterBars(walk(100, 2, 1), [], np.ones(100, dtype=np.int8))], n_pairs=10, n_shifts=3, seed=1)

@@ -1,0 +1,126 @@
+"""Run the cells of a panel. A cell is a run of its own, so it resumes, and is read, as any other run.
+
+Cells are units of the panel's executor, and each runs within one process: a small cell would spend longer on starting
+processes than on its work. Where there are fewer cells than workers, the units of each cell are spread instead. No
+result depends on which it is.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from labelsearch.engine.executors.base import Executor
+from labelsearch.engine.files import Files
+from labelsearch.engine.run import Run, recorded, silent
+from labelsearch.engine.stage import Progress, Stored
+from labelsearch.errors import InputError
+from labelsearch.results.search import Strategies
+from labelsearch.settings.cells import Cell
+from labelsearch.settings.schema import ExperimentError
+from labelsearch.stages.plan import CODE, STAGES, open_run
+from labelsearch.stages.search import JUDGED
+from labelsearch.studies.seeds import repeat_with_other_seeds
+
+CELLS = "cells"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the cells of a panel lie, and the imported bars."""
+
+    panel: Path
+    store: Path
+
+    def folder(self, cell: Cell) -> Path:
+        """Folder of a cell."""
+        return self.panel / CELLS / cell.name
+
+    def recorded(self, cell: Cell, stage: str) -> Stored[Any]:
+        """The latest result of a stage of a cell."""
+        return recorded(self.folder(cell), STAGES[stage])
+
+
+class CellTask(NamedTuple):
+    """A cell, and what was made for it elsewhere.
+
+    ``adopted``: results by the name of their stage. ``judged``: strategies that are evaluated instead of searched, and
+    whether they keep their score. ``last``: the stage to end with. ``classifier_seeds``: repetitions of all of it with
+    other seeds of the classifiers.
+    """
+
+    cell: Cell
+    adopted: dict[str, Stored[Any]]
+    judged: tuple[Stored[Strategies], bool] | None = None
+    last: str = "ensembles"
+    classifier_seeds: int = 0
+
+
+@contextmanager
+def open_cell(
+    cell: Cell, place: Place, adopted: dict[str, Stored[Any]], workers: int = 1, progress: Progress = silent
+) -> Iterator[Run]:
+    """The run of a cell; errors that the user can mend name it.
+
+    It may copy results of the same market from other panels of the folder of runs, and its looks are counted there.
+    """
+    runs = place.panel.parent
+    try:
+        with open_run(
+            cell.experiment,
+            runs,
+            place.store,
+            workers=workers,
+            progress=progress,
+            folder=place.folder(cell),
+            base=Run(place.panel, STAGES, {}, CODE),
+            kin=(runs, f"*/{CELLS}/{cell.market}/*"),
+        ) as run:
+            for name, result in adopted.items():
+                run.adopt(STAGES[name], result)
+            yield run
+    except InputError as error:
+        raise ExperimentError(f"{cell.market}, split {cell.split}: {error}") from error
+
+
+def run_cell(task: CellTask, place: Place, workers: int = 1, progress: Progress = silent) -> None:
+    """Run a cell up to a stage."""
+    cell = task.cell
+    with open_cell(cell, place, task.adopted, workers, progress) as run:
+        if task.judged is not None:
+            tried, keep_score = task.judged
+            run.adopt(STAGES["search"], run.do(JUDGED, tried=tried, keep_score=keep_score))
+        run.do(STAGES[task.last])
+        if task.classifier_seeds:
+            seed, search = cell.experiment.seed, cell.experiment.search
+            repeat_with_other_seeds(run, seed, search, search=0, classifier=task.classifier_seeds)
+
+
+def cell_unit(task: CellTask, shared: Place) -> Files:
+    """Run a cell within this process; its results lie in its folder."""
+    run_cell(task, shared)
+    return {}
+
+
+def run_cells(tasks: Sequence[CellTask], place: Place, executor: Executor, progress: Callable[[int], None]) -> None:
+    """Run some cells.
+
+    Parameters
+    ----------
+    tasks : sequence of CellTask
+    place : Place
+    executor : Executor
+    progress : callable
+        Called with the number of cells that are done.
+    """
+    if len(tasks) < executor.workers:
+        for number, task in enumerate(tasks, 1):
+            run_cell(task, place, executor.workers)
+            progress(number)
+        return
+    named = {task.cell.name: task for task in tasks}
+    results = executor.results(cell_unit, named, place, dict.fromkeys(named, 1), progress)
+    with closing(results):
+        for _ in results:
+            pass

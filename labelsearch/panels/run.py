@@ -1,0 +1,111 @@
+"""Run a panel: all of its cells, then the verdict on them together."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from labelsearch.engine.executors.base import Executor
+from labelsearch.engine.run import Run, silent
+from labelsearch.engine.stage import Progress
+from labelsearch.panels.cells import CellTask, Place, run_cells
+from labelsearch.panels.pooling import Pooling
+from labelsearch.panels.verdict import VERDICT, verdict_inputs
+from labelsearch.settings.cells import Cell, Cells, cells_of
+from labelsearch.settings.experiment import Experiment
+from labelsearch.settings.schema import ExperimentError
+from labelsearch.stages.plan import CODE, opened
+
+# stages whose results later splits keep from the first one of their market
+KEPT: dict[str, tuple[str, ...]] = {
+    "everything": (),
+    "classifiers": ("features",),
+    "search": ("features", "classifiers"),
+    "tiers": ("features", "classifiers", "search"),
+}
+
+
+@contextmanager
+def open_panel(
+    experiment: Experiment, runs: Path, store: Path, *, workers: int = 2, progress: Progress = silent
+) -> Iterator["PanelRun"]:
+    """The run of an experiment with many markets or splits, locked.
+
+    Raises
+    ------
+    RunError
+        If another process works on the run.
+    ExperimentError
+        As `labelsearch.settings.cells.cells_of` and `labelsearch.stages.plan.opened`.
+    """
+    folder = runs / experiment.run_id
+    with opened(experiment, folder, workers) as (saved, executor):
+        yield PanelRun(saved, cells_of(saved, store), Place(folder, store), executor, progress)
+
+
+class PanelRun:
+    """Cells and verdict of a panel in its folder."""
+
+    def __init__(
+        self, experiment: Experiment, cells: Cells, place: Place, executor: Executor, progress: Progress
+    ) -> None:
+        self.experiment, self.cells, self.place = experiment, cells, place
+        self.executor, self.progress = executor, progress
+
+    @property
+    def folder(self) -> Path:
+        """Of the run."""
+        return self.place.panel
+
+    def do(self, *, classifier_seeds: int = 0) -> None:
+        """Run everything that is not done yet.
+
+        Parameters
+        ----------
+        classifier_seeds : int
+            Repetitions of every cell with other seeds of its classifiers.
+        """
+        roll, pool = self.experiment.roll, self.experiment.pool
+        pooled = pool.classifiers or pool.strategies
+        if classifier_seeds and (pooled or roll.refit != "everything"):
+            raise ExperimentError("other seeds of the classifiers need cells that share nothing: no [pool], no refit")
+        pooling = Pooling(self.experiment, self.cells, self.place, self.executor, self.progress)
+        pooling.check()
+        tasks = {cell.name: CellTask(cell, {}, classifier_seeds=classifier_seeds) for cell in self.cells.cells}
+        kept = [name for name in KEPT[roll.refit] if not (name in ("features", "classifiers") and pool.classifiers)]
+        first = {cell.market: cell for cell in reversed(self.cells.cells)}
+        done = 0
+        for cells in self._waves(kept, first, pooled=pooled):
+            wave = [self._task(tasks[cell.name], first[cell.market], kept) for cell in cells]
+            if pooled:
+                wave = pooling.tasks(wave)
+            self._run(wave, done, len(tasks))
+            done += len(wave)
+        run = Run(self.folder, {}, {}, CODE, self.executor, self.progress)
+        run.do(VERDICT, **verdict_inputs(self.experiment, self.cells, self.place, classifier_seeds))
+
+    def _waves(self, kept: Sequence[str], first: Mapping[str, Cell], *, pooled: bool) -> Iterator[list[Cell]]:
+        """Cells that may be at work at once.
+
+        Those of one split where markets share something; the first ones of their markets before those that keep some
+        of their results.
+        """
+        if pooled:
+            yield from (self.cells.of(number) for number in range(1, len(self.cells.splits) + 1))
+        elif kept:
+            yield [cell for cell in self.cells.cells if cell is first[cell.market]]
+            yield [cell for cell in self.cells.cells if cell is not first[cell.market]]
+        else:
+            yield list(self.cells.cells)
+
+    def _task(self, task: CellTask, first: Cell, kept: Sequence[str]) -> CellTask:
+        """The task of a cell that keeps results of the first one of its market."""
+        if task.cell is first:
+            return task
+        results = {name: self.place.recorded(first, name) for name in kept}
+        tried = results.pop("search", None)
+        return task._replace(adopted=results, judged=None if tried is None else (tried, False))
+
+    def _run(self, tasks: Sequence[CellTask], done: int, total: int) -> None:
+        if tasks:
+            self.progress("cells", done, total)
+            run_cells(tasks, self.place, self.executor, lambda count: self.progress("cells", done + count, total))

@@ -1,0 +1,151 @@
+"""Cells of an experiment: every market in every split, each an experiment of its own."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelsearch.labels.spans import DAY_MS, Span
+from labelsearch.settings.bars import EDGE_MS, bars_of, check_coverage
+from labelsearch.settings.experiment import Experiment
+from labelsearch.settings.roll import Pool, Roll
+from labelsearch.settings.schema import ExperimentError
+from labelsearch.settings.sections import Data, Windows
+
+
+class Cell(NamedTuple):
+    """One market in one split.
+
+    ``experiment`` is that cell alone, and makes the same numbers elsewhere. ``delisted``: whether the bars of the
+    market end within the future, which then is cut there.
+    """
+
+    market: str
+    split: int  # from 1
+    experiment: Experiment
+    delisted: bool
+
+    @property
+    def name(self) -> str:
+        """Folder of the cell below that of the cells."""
+        return f"{self.market}/split-{self.split}"
+
+
+class Absent(NamedTuple):
+    """A market that a split does without, and why."""
+
+    market: str
+    split: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Cells:
+    """All cells, by split and market."""
+
+    splits: tuple[Windows, ...]
+    cells: tuple[Cell, ...]
+    absent: tuple[Absent, ...]
+
+    def of(self, split: int) -> list[Cell]:
+        """Cells of one split, numbered from 1."""
+        return [cell for cell in self.cells if cell.split == split]
+
+
+def cells_of(experiment: Experiment, store: Path) -> Cells:
+    """The cells of an experiment, by the bars that there are.
+
+    A market is in a split if it has bars of all of train and past; one whose bars end within the future is in it up to
+    its last bar. With an expanding train a market that was listed later begins with its first bar, once its train is
+    as long as the first one.
+
+    Raises
+    ------
+    ExperimentError
+        If a market has no bars or a hole in a window, is in no split, or a split has no market or ends after all bars.
+    BarError
+        If a symbol is unknown.
+    """
+    splits = experiment.splits
+    days = splits[0].train[0], splits[-1].future[1]
+    data = {market: _whole(experiment, market) for market in experiment.data.markets}
+    # one after the other: the bars of many markets do not fit into memory together
+    times = {market: bars_of(its, store, *days).open_time.copy() for market, its in data.items()}
+    last = max(int(found[-1]) for found in times.values())
+    if last < Span.of_days(days[1], days[1]).stop_ms - EDGE_MS:
+        raise ExperimentError(
+            f"the last future ends on {days[1]}, but all bars end on {_day(last)}: name an earlier last day"
+        )
+    cells, absent = [], []
+    for number, windows in enumerate(splits, 1):
+        for market, open_time in times.items():
+            own = _membership(experiment, open_time, windows)
+            if isinstance(own, str):
+                absent.append(Absent(market, number, own))
+                continue
+            try:
+                check_coverage(market, open_time, own.named, "choose other days, or leave the market out")
+            except ExperimentError as error:
+                raise ExperimentError(f"split {number}: {error}") from None
+            alone = replace(
+                experiment,
+                data=data[market],
+                windows=own,
+                roll=Roll(),
+                pool=Pool(),
+                seed=_seed(experiment.seed, market, number),
+            )
+            cells.append(Cell(market, number, alone, own.future != windows.future))
+    found = Cells(splits, tuple(cells), tuple(absent))
+    _check_all_used(found, experiment.data.markets)
+    return found
+
+
+def _whole(experiment: Experiment, market: str) -> Data:
+    """Where the bars of a market come from; a generated one begins on the same day in all splits."""
+    data = experiment.data.of(market)
+    start = data.market_start or experiment.windows.train[0]
+    return replace(data, market_start=start) if data.source == "synthetic" else data
+
+
+def _check_all_used(found: Cells, markets: Sequence[str]) -> None:
+    for number, windows in enumerate(found.splits, 1):
+        if not found.of(number):
+            raise ExperimentError(f"split {number}: no market has bars from {windows.train[0]} on")
+    for market in markets:
+        if all(cell.market != market for cell in found.cells):
+            reason = next(entry.reason for entry in found.absent if entry.market == market)
+            raise ExperimentError(f"{market} is in no split: {reason}")
+
+
+def _membership(experiment: Experiment, open_time: NDArray[np.int64], windows: Windows) -> Windows | str:
+    """Windows of a market in a split, or why it is not in it."""
+    first, last = int(open_time[0]), int(open_time[-1])
+    spans = windows.named
+    if first >= spans["train"].start_ms + EDGE_MS:
+        start = date.fromisoformat(_day(first - 1)) + timedelta(days=1)  # its first whole day
+        as_long = Span.of_days(*experiment.windows.train).days
+        end = date.fromisoformat(windows.train[1])
+        if experiment.roll.train != "expanding" or (end - start).days + 1 < as_long:
+            return f"its bars begin on {_day(first)}"
+        windows = replace(windows, train=(str(start), windows.train[1]))
+    if last < spans["future"].start_ms + DAY_MS:
+        return f"its bars end on {_day(last)}"
+    if last < spans["future"].stop_ms - EDGE_MS:
+        windows = replace(windows, future=(windows.future[0], _day(last)))
+    return windows
+
+
+def _day(time_ms: int) -> str:
+    return str(datetime.fromtimestamp(time_ms / 1000, UTC).date())
+
+
+def _seed(seed: int, market: str, split: int) -> int:
+    """Seed of a cell: that of the experiment and the names of the cell decide it, not the other cells."""
+    content = hashlib.sha256(f"{seed}/cell/{market}/{split}".encode()).digest()
+    return int.from_bytes(content[:4], "little") >> 1

@@ -1,0 +1,200 @@
+"""What the network of one label is trained on, in one market or in several, and how it is trained."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_space.feature_set import FeatureSet
+from feature_space.indicators import Inputs
+from labelsearch.classifiers.figures import Calibration
+from labelsearch.engine.executors.base import tell
+from labelsearch.labels.base import NEUTRAL, Label, LabelValues
+from labelsearch.labels.spans import purged_split
+from labelsearch.settings.sections import Network
+from labelsearch.stages.features import usable_bars
+from labelsearch.stages.seeds import Seeds
+
+if TYPE_CHECKING:
+    from labelsearch.classifiers.dataset import Samples
+    from labelsearch.classifiers.training import Trained
+
+
+class TrainingProblem(NamedTuple):
+    """What the network of one label is trained on and judged by. Rows are grid rows."""
+
+    label: Label
+    values: LabelValues
+    fit: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    balance: float  # of the loss, on the fitted rows
+    feature_set: FeatureSet
+    matrix: NDArray[np.float32]  # (T, F)
+
+    def block(self, day: int) -> int:
+        """Rows of a block for resampling in time; ``day`` is the number of bars in one."""
+        from labelsearch.classifiers.intervals import block_length
+
+        overlap = float((self.values.last_used[self.validation] - self.validation + 1).mean())
+        return block_length(overlap, day, int(self.validation[-1] - self.validation[0]) + 1)
+
+
+class MarketPart(NamedTuple):
+    """What all labels share: columns of the grid rows before future, and which of them are train."""
+
+    inputs: Inputs  # (T,) each
+    filled: NDArray[np.bool_]  # (T,)
+    price: NDArray[np.float64]  # (T,) that labels read
+    train: slice
+    past: slice
+    boundary: int
+    warm_up: int
+    day: int  # bars of a day
+    first_bar: int  # number of the first row, by which rows of several markets are of the same time
+
+    def problem(self, label: Label, values: LabelValues, feature_set: FeatureSet) -> TrainingProblem:
+        """A label's problem on train."""
+        usable = usable_bars(self.filled[: self.train.stop], self.warm_up)
+        return make_problem(label, values, usable, self.boundary, feature_set, feature_set.matrix(self.inputs))
+
+    def has_actions(self, task: "LabelTask") -> bool:
+        """Whether rows that a label is fitted on, and those it is validated on, are there and hold a buy or a sell."""
+        usable = usable_bars(self.filled[: self.train.stop], self.warm_up)
+        split = purged_split(task.values.last_used, usable, self.boundary, usable.size)
+        return all((task.values.classes[rows] != NEUTRAL).any() for rows in split)
+
+
+class LabelTask(NamedTuple):
+    """One label in one market, as it is known before past, and its features."""
+
+    label: Label
+    values: LabelValues
+    feature_set: FeatureSet
+
+
+class Training(NamedTuple):
+    """How networks are trained, and the markets they serve."""
+
+    markets: tuple[MarketPart, ...]
+    settings: Network
+    seeds: Seeds
+
+
+def make_problem(
+    label: Label,
+    values: LabelValues,
+    usable: NDArray[np.bool_],
+    boundary: int,
+    feature_set: FeatureSet,
+    matrix: NDArray[np.float32],
+) -> TrainingProblem:
+    """A label's problem on train, whose rows are those of ``usable`` (T,); ``boundary`` is its first validation row."""
+    from labelsearch.classifiers.loss_scaling import balance
+
+    fit, validation = purged_split(values.last_used, usable, boundary, usable.size)
+    a = balance(values.value[fit], values.classes[fit])
+    return TrainingProblem(label, values, fit, validation, a, feature_set, matrix)
+
+
+def train(
+    problems: Sequence[TrainingProblem], settings: Network, seeds: Callable[..., int], rng: np.random.Generator
+) -> tuple["Trained", Calibration | None]:
+    """Search, train and calibrate a network.
+
+    Samples and seeds depend on the label alone, so that all kinds of network are given the same.
+
+    Parameters
+    ----------
+    problems : sequence of TrainingProblem
+        One label, in one market or in several; each weighs the same.
+    settings : Network
+    seeds : callable
+        Seed of a unit by its names.
+    rng : numpy.random.Generator
+        Draws the neutral bars.
+    """
+    from labelsearch.classifiers.kinds import NETWORKS
+    from labelsearch.classifiers.training import TrainingSettings, train_network
+
+    window = settings.window if NETWORKS.find(settings.kind).windowed else 1
+    fitted = _samples(problems, [problem.fit for problem in problems], settings, rng, window)
+    validation = _samples(problems, [problem.validation for problem in problems], settings, rng, window)
+    label = problems[0].label.name
+    trained = train_network(
+        fitted,
+        validation,
+        TrainingSettings(
+            network=settings.kind,
+            n_trials=settings.n_trials,
+            max_epochs=settings.max_epochs,
+            batch_size=settings.batch_size,
+            seed=seeds("network", label),
+            device=settings.device,
+            window=settings.window,
+            loss=settings.loss,
+            n_seeds=settings.n_seeds,
+        ),
+        tell,
+    )
+    if settings.calibration == "none":
+        return trained, None
+    return trained, _calibrate(problems, settings, seeds("calibration", label), trained, validation, window)
+
+
+def _samples(
+    problems: Sequence[TrainingProblem],
+    rows: Sequence[NDArray[np.int64]],
+    settings: Network,
+    rng: np.random.Generator,
+    window: int,
+) -> "Samples":
+    """Samples of some rows of each market."""
+    from labelsearch.classifiers.dataset import joined_samples, make_samples
+
+    n_neutral = max(settings.n_neutral // len(problems), 1)
+    return joined_samples(
+        [
+            make_samples(problem.matrix, problem.values, part, n_neutral, rng, problem.balance, window)
+            for problem, part in zip(problems, rows, strict=True)
+        ]
+    )
+
+
+def epochs_of(settings: Network) -> int:
+    """Epochs that a network takes if no trial is pruned."""
+    return (settings.n_trials + settings.n_seeds - 1) * settings.max_epochs
+
+
+def _calibrate(
+    problems: Sequence[TrainingProblem],
+    settings: Network,
+    seed: int,
+    trained: "Trained",
+    validation: "Samples",
+    window: int,
+) -> Calibration:
+    """Set the temperature from the first half of validation, purged of the second, which says whether it helped.
+
+    It stays 1 where no row of the first half survives the purge.
+    """
+    from labelsearch.classifiers.calibration import fit_temperature
+    from labelsearch.classifiers.networks import Ensemble
+    from labelsearch.classifiers.training import weighted_loss
+
+    rng = np.random.default_rng(seed)
+    firsts, lasts = [], []
+    for problem in problems:
+        rows = problem.validation
+        middle = int(rows[rows.size // 2])
+        firsts.append(rows[problem.values.last_used[rows] < middle])
+        lasts.append(rows[rows >= middle])
+    if not all(rows.size for rows in firsts):
+        return Calibration(1.0, 0, None, None)
+    early, late = (_samples(problems, halves, settings, rng, window) for halves in (firsts, lasts))
+    before = weighted_loss(trained.network, late)
+    temperature = fit_temperature(trained.network, early)
+    members = trained.network.members if isinstance(trained.network, Ensemble) else [trained.network]
+    trained.network = Ensemble(list(members), temperature).eval()
+    trained.validation_loss = weighted_loss(trained.network, validation)
+    return Calibration(temperature, len(early.classes), before, weighted_loss(trained.network, late))
