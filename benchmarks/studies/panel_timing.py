@@ -4,7 +4,7 @@ Markets share most of their moves and their volatility, positions know the volat
 all markets; bars are hours, four hours, hours of weekdays, and days that close at two different hours; a market joins
 late and one is delisted. Without an edge a share of 0.05 of p-values should be 0.05 or less; with one it is the power.
 `panel`: `strategies.luck.panel_timing`. `independent`: the same products as if markets were independent. `one market`:
-the first alone. Then the t of alpha, pooled regression and the intervals of a book, `strategies.luck.panel`.
+the first alone.
 """
 
 import argparse

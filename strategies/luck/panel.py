@@ -77,8 +77,8 @@ def driscoll_kraay(returns: np.ndarray, market: np.ndarray, n_lags: int | None =
     Returns
     -------
     HacFit or None
-        None below four days, or if the market did not move. Days without any market are left out. t is 0 where the
-        error is 0.
+        None below four days, or if the market did not move. Days without any market are left out. t is 0 where
+        nothing is left unexplained.
 
     Raises
     ------
@@ -108,7 +108,9 @@ def driscoll_kraay(returns: np.ndarray, market: np.ndarray, n_lags: int | None =
     alpha_error = max(of_mean - 2.0 * mean_x * of_both + mean_x**2 * of_slope, 0.0) ** 0.5
     beta_error = max(of_slope, 0.0) ** 0.5
     alpha = mean_y - beta * mean_x
-    alpha_t, beta_t = (c / e if e > 0 else 0.0 for c, e in ((alpha, alpha_error), (beta, beta_error)))
+    # a book that is a multiple of the market leaves nothing but rounding
+    rest = float(np.sum(residual * residual)) > 1e-24 * float(np.sum(y * y))
+    alpha_t, beta_t = (c / e if rest and e > 0 else 0.0 for c, e in ((alpha, alpha_error), (beta, beta_error)))
     p = fixed_b_p(alpha_t, n_days, n_lags)
     return HacFit(alpha, beta, alpha_error, beta_error, alpha_t, beta_t, p, n_lags, n_days, n)
 
@@ -253,5 +255,5 @@ def pooled_rank(rho: Mapping[tuple[str, int], float]) -> PooledRank | None:
         return PooledRank(mean, None, None, None, n, n_cells)
     error = float(means.std(ddof=1)) / n**0.5
     far = float(student.ppf(0.975, n - 1)) * error
-    p = float(student.sf(mean / error, n - 1)) if error > 0 else None
+    p = float(student.sf(mean / error, n - 1)) if error > 1e-12 else None
     return PooledRank(mean, error, (mean - far, mean + far), p, n, n_cells)
