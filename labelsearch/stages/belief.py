@@ -20,9 +20,10 @@ from labelsearch.results.belief import (
 )
 from labelsearch.results.search import Strategies
 from labelsearch.stages.seeds import Seeds
-from strategies.luck.attribution import market_fit, mean_correlation, partial_rank_correlation, without_best_days
+from strategies.luck.attribution import mean_correlation, partial_rank_correlation, without_best_days
 from strategies.luck.deflated_sharpe import effective_trials, probabilistic_sharpe, sharpe_moments, sharpe_ratios
 from strategies.luck.overfitting import BlockSums, cross_validate, n_blocks_for, return_sums, score_sums
+from strategies.luck.panel import hac_fit
 from strategies.luck.resample import rank_correlation, rank_interval
 from strategies.luck.superior_ability import SuperiorAbility, superior_ability
 from strategies.search.problem import SearchProblem
@@ -174,7 +175,7 @@ def _sources(
     rows = []
     for n, index in members.items():
         returns = _tier_returns(found, index)
-        fit = market_fit(returns, found.market)
+        fit = hac_fit(returns, found.market)
         growth = float(found.grid.equity[index, -1].mean())
         # equity of a tier that is gone stays gone
         rest = without_best_days(np.log(np.maximum(1.0 + returns, 1e-300)), FORTNIGHT)

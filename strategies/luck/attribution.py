@@ -1,55 +1,10 @@
-"""Where a result comes from: the market, a lucky fortnight, or one idea held many times over."""
+"""Where a result comes from: a lucky fortnight, or one idea held many times over. From the market: `panel.hac_fit`."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from strategies.trade.correlation import unit_rows
-
-
-class MarketFit(NamedTuple):
-    """Returns explained by the market's: alpha a period, beta, and their t-values."""
-
-    alpha: float
-    beta: float
-    alpha_t: float
-    beta_t: float
-    n_lags: int
-
-
-def market_fit(returns: np.ndarray, market: np.ndarray, n_lags: int | None = None) -> MarketFit | None:
-    """Least squares of returns (D,) on the market's (D,), with errors by Newey & West 1987.
-
-    Parameters
-    ----------
-    returns, market : (D,) array
-        Returns of the same periods.
-    n_lags : int, optional
-        Lags with Bartlett weights; by default floor(4 (D / 100)^(2/9)), Newey & West 1994.
-
-    Returns
-    -------
-    MarketFit or None
-        None below four periods, or if the market did not move. t is 0 where the error is 0.
-    """
-    n = len(returns)
-    if n < 4 or np.ptp(market) == 0.0:
-        return None
-    if n_lags is None:
-        n_lags = int(4 * (n / 100) ** (2 / 9))
-    n_lags = min(n_lags, n - 1)
-    design = np.column_stack([np.ones(n), market])
-    inverse = np.linalg.inv(design.T @ design)
-    coefficients = inverse @ design.T @ returns
-    scores = design * (returns - design @ coefficients)[:, None]
-    meat = scores.T @ scores
-    for lag in range(1, n_lags + 1):
-        product = scores[lag:].T @ scores[:-lag]
-        meat += (1.0 - lag / (n_lags + 1)) * (product + product.T)
-    error = np.sqrt(np.maximum(np.diag(inverse @ meat @ inverse), 0.0))
-    t = np.divide(coefficients, error, out=np.zeros(2), where=error > 0)
-    (alpha, beta), (alpha_t, beta_t) = coefficients.tolist(), t.tolist()
-    return MarketFit(alpha, beta, alpha_t, beta_t, n_lags)
 
 
 class WithoutBest(NamedTuple):

@@ -36,6 +36,32 @@ class Timing(NamedTuple):
     adjusted: dict[int, float]
 
 
+def timing_products(position: np.ndarray, returns: np.ndarray) -> tuple[np.ndarray, float]:
+    """Martingale products of a position, and what its mean, which knows later positions, took from their sum.
+
+    Parameters
+    ----------
+    position, returns : (T,) array
+        Share of equity held into each bar, and the return of the bar.
+
+    Returns
+    -------
+    (T,) array
+        (position - mean position) x return; 0 where the position does not vary or nothing moves.
+    float
+        To be added to their sum (Stambaugh 1999).
+    """
+    if np.ptp(position) <= 1e-12 or np.ptp(returns) == 0.0:
+        return np.zeros(len(position)), 0.0
+    away = position - position.mean()
+    # the returns that a position may have been made from, less their mean
+    before = np.r_[0.0, np.cumsum(returns - returns.mean())]
+    bar = np.arange(len(position))
+    first = np.maximum(bar - int(MEMORY_SHARE * len(position)), 0)
+    of_the_mean = float(np.sum(away * (before[bar] - before[first]))) / len(position)
+    return away * returns, of_the_mean
+
+
 def timing_statistic(position: np.ndarray, returns: np.ndarray) -> float:
     """Studentised return of a position, close to standard normal without knowledge of direction.
 
@@ -49,31 +75,30 @@ def timing_statistic(position: np.ndarray, returns: np.ndarray) -> float:
     float
         0 where the position does not vary or nothing moves.
     """
-    if np.ptp(position) <= 1e-12 or np.ptp(returns) == 0.0:
-        return 0.0
-    away = position - position.mean()
-    error = math.sqrt(float(np.sum((away * returns) ** 2)))
-    if error == 0.0:
-        return 0.0
-    # the returns that a position may have been made from, less their mean
-    before = np.r_[0.0, np.cumsum(returns - returns.mean())]
-    bar = np.arange(len(position))
-    first = np.maximum(bar - int(MEMORY_SHARE * len(position)), 0)
-    of_the_mean = float(np.sum(away * (before[bar] - before[first]))) / len(position)
-    return (float(np.sum(away * returns)) + of_the_mean) / error
+    products, of_the_mean = timing_products(position, returns)
+    error = math.sqrt(float(np.sum(products**2)))
+    return (float(np.sum(products)) + of_the_mean) / error if error > 0.0 else 0.0
+
+
+def cross_products(products: np.ndarray) -> np.ndarray:
+    """Sums (n, n) of the products of each two columns of (T, n)."""
+    n = products.shape[1]
+    # sums one by one: a product of matrices may depend on the number of threads
+    return np.array([[np.sum(products[:, i] * products[:, j]) for j in range(n)] for i in range(n)])
+
+
+def as_correlation(found: np.ndarray) -> np.ndarray:
+    """Correlation (n, n) of a covariance (n, n); a column without variance correlates with none."""
+    scale = np.sqrt(np.diag(found))
+    unit = np.divide(1.0, scale, out=np.zeros(len(scale)), where=scale > 0)
+    found = found * unit[:, None] * unit[None, :]
+    np.fill_diagonal(found, 1.0)
+    return found
 
 
 def correlation_of(positions: np.ndarray, returns: np.ndarray) -> np.ndarray:
     """Correlation (n, n) of the statistics of positions (T, n) without knowledge of direction."""
-    products = (positions - positions.mean(axis=0)) * returns[:, None]
-    n = products.shape[1]
-    # sums one by one: a product of matrices may depend on the number of threads
-    found = np.array([[np.sum(products[:, i] * products[:, j]) for j in range(n)] for i in range(n)])
-    scale = np.sqrt(np.diag(found))
-    unit = np.divide(1.0, scale, out=np.zeros(n), where=scale > 0)
-    found = found * unit[:, None] * unit[None, :]
-    np.fill_diagonal(found, 1.0)
-    return found
+    return as_correlation(cross_products((positions - positions.mean(axis=0)) * returns[:, None]))
 
 
 def p_of(statistic: float) -> float:

@@ -2,30 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from strategies.luck.attribution import market_fit, mean_correlation, partial_rank_correlation, without_best_days
-
-
-@pytest.mark.parametrize("n_lags", [0, 5, None])
-def test_market_fit_as_statsmodels(n_lags):
-    sm = pytest.importorskip("statsmodels.api")
-    rng = np.random.default_rng(1)
-    noise = rng.normal(0, 0.01, 134)
-    market = rng.normal(0.001, 0.03, 134) + np.r_[0, noise[:-1]]
-    returns = 0.002 + 0.6 * market + np.convolve(noise, np.ones(4), "same")
-    got = market_fit(returns, market, n_lags)
-    lags = 4 if n_lags is None else n_lags
-    assert got.n_lags == lags
-    options = {"maxlags": lags, "use_correction": False}
-    expected = sm.OLS(returns, sm.add_constant(market)).fit(cov_type="HAC", cov_kwds=options)
-    np.testing.assert_allclose((got.alpha, got.beta), expected.params, rtol=1e-9)
-    np.testing.assert_allclose((got.alpha_t, got.beta_t), expected.tvalues, rtol=1e-9)
-
-
-def test_market_fit_of_little():
-    assert market_fit(np.ones(3), np.arange(3.0)) is None
-    assert market_fit(np.arange(9.0), np.ones(9)) is None
-    idle = market_fit(np.zeros(9), np.arange(9.0))
-    assert idle[:4] == (0.0, 0.0, 0.0, 0.0)
+from strategies.luck.attribution import mean_correlation, partial_rank_correlation, without_best_days
 
 
 def test_without_best_days():
