@@ -20,6 +20,7 @@ FLOORS = (
     ("labelsearch.results",),
     ("labelsearch.stages",),
     ("labelsearch.studies",),
+    ("labelsearch.panels",),
     ("labelsearch.notebook", "labelsearch.live"),
     ("labelsearch.delivery",),
     ("labelsearch.commands",),
@@ -30,7 +31,7 @@ BASES = ("labelsearch.errors", "labelsearch.durable", "labelsearch.registry", "l
 # nothing of a run is known where a bundle is followed
 NOT_BELOW = {
     "labelsearch.live": {"labelsearch.engine", "labelsearch.stages", "labelsearch.studies"},
-    "labelsearch.delivery": {"labelsearch.stages", "labelsearch.studies", "labelsearch.notebook"},
+    "labelsearch.delivery": {"labelsearch.stages", "labelsearch.studies", "labelsearch.panels", "labelsearch.notebook"},
     "labelsearch.results": {"labelsearch.stages", "labelsearch.studies"},
 }
 OURS = ("labelsearch", "feature_space", "strategies")

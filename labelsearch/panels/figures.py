@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from labelsearch.results.ensembles import tier_name
 from labelsearch.results.panel import BASKET, AlphaFigures, Power, TierRow, compound_pct
 from labelsearch.stages.seeds import Seeds
-from strategies.luck.panel import HacFit, block_interval, driscoll_kraay, hac_fit
+from strategies.luck.panel import HacFit, alpha_of_tiers, block_interval, driscoll_kraay, hac_fit
 from strategies.luck.power import detectable_sharpe, effective_markets, market_correlation, years_needed
-from strategies.luck.timing import adjusted_p
 from strategies.tiers.metrics import days_a_year, max_drawdown, sharpe, volatility
 from strategies.tiers.stitch import Stitched
 
@@ -19,8 +18,7 @@ def tier_rows(book: Stitched, sizes: Sequence[int], seeds: Seeds) -> tuple[TierR
     """Figures of every tier, the largest first, and of the basket."""
     year = days_a_year(book.days)
     basket, returns = book.basket_returns, book.book_returns
-    fits = [hac_fit(returns[:, i], basket) for i in range(len(sizes))]
-    adjusted = _adjusted(returns, basket, fits)
+    fits, adjusted = alpha_of_tiers(returns, basket)
     rows = []
     for i, size in enumerate(sizes):
         interval = block_interval(returns[:, i], basket, year=year, seed=seeds("panel", "blocks"))
@@ -76,21 +74,6 @@ def _percent(interval: tuple[float, float]) -> tuple[float, float]:
 
 def _alpha(fit: HacFit | None, year: int) -> AlphaFigures | None:
     return fit and AlphaFigures(100.0 * year * fit.alpha, fit.alpha_t, fit.alpha_p)
-
-
-def _adjusted(
-    returns: NDArray[np.float64], basket: NDArray[np.float64], fits: Sequence[HacFit | None]
-) -> list[float | None]:
-    """p-values of alpha, adjusted by the correlation of what the basket does not explain of tiers (D, n)."""
-    there = [i for i, fit in enumerate(fits) if fit is not None]
-    if not there:
-        return [None] * len(fits)
-    rests = [returns[:, i] - fit.beta * basket for i, fit in enumerate(fits) if fit is not None]
-    p = adjusted_p([fit.alpha_p for fit in fits if fit is not None], np.corrcoef(np.array(rests)).reshape(len(there), -1))
-    found: list[float | None] = [None] * len(fits)
-    for i, value in zip(there, p, strict=True):
-        found[i] = value
-    return found
 
 
 def without_beta(returns: NDArray[np.float64], market: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from labelsearch.engine.run import recorded
 from labelsearch.engine.stage import Stage, Stored, Work
 from labelsearch.panels.cells import Place
 from labelsearch.panels.figures import power_of_panel, tier_rows
@@ -108,8 +110,9 @@ class _Trader:
     def stitched(self, number: int) -> Stitched:
         """The book of a repetition."""
         windows = self.inputs.splits
-        follows = [False, *(abut(a, b) for a, b in zip(windows, windows[1:], strict=False))]
-        return stitch([Split(l, f) for l, f in zip(self.legs[number], follows, strict=True)], self.inputs.rules)
+        follows = [False, *(abut(a, b) for a, b in pairwise(windows))]
+        splits = [Split(legs, follow) for legs, follow in zip(self.legs[number], follows, strict=True)]
+        return stitch(splits, self.inputs.rules)
 
 
 def accounts_of(curves: Curves, names: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -135,7 +138,6 @@ def run(inputs: VerdictInputs, work: Work) -> Panel:
     """Stitch the cells and judge the whole."""
     trader = _Trader(inputs)
     total = len(inputs.cells) + 2
-    rows: list[CellRow] = []
     for done, cell in enumerate(inputs.cells):
         work.progress(done, total)
         trader.read(cell)
@@ -146,15 +148,16 @@ def run(inputs: VerdictInputs, work: Work) -> Panel:
     books = [trader.stitched(number) for number in trader.legs]
     tiers = tier_rows(books[0], trader.sizes, inputs.seeds)
     rho = {(row.market, row.split): row.rank for row in rows if row.rank is not None}
+    splits = _split_rows(inputs, books[0], timing, trader.sizes)
     found = Panel(
-        splits=_split_rows(inputs, books[0], timing, trader.sizes),
+        splits=splits,
         cells=tuple(rows),
         markets=_market_rows(rows, books[0], timing, trader.sizes),
         absent=tuple(AbsentRow(*entry) for entry in inputs.absent),
         tiers=tiers,
         timing=timing,
         rank=pooled_rank(rho),
-        power=power_of_panel(books[0], tiers, [sum(c.split == k for c in rows) for k in range(1, len(inputs.splits) + 1)]),
+        power=power_of_panel(books[0], tiers, [row.markets for row in splits]),
         seeds=_spread(books, trader.sizes),
         strategies=sum(row.strategies for row in rows),
         verdict=verdict(

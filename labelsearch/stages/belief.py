@@ -23,7 +23,7 @@ from labelsearch.stages.seeds import Seeds
 from strategies.luck.attribution import mean_correlation, partial_rank_correlation, without_best_days
 from strategies.luck.deflated_sharpe import effective_trials, probabilistic_sharpe, sharpe_moments, sharpe_ratios
 from strategies.luck.overfitting import BlockSums, cross_validate, n_blocks_for, return_sums, score_sums
-from strategies.luck.panel import hac_fit
+from strategies.luck.panel import alpha_of_tiers
 from strategies.luck.resample import rank_correlation, rank_interval
 from strategies.luck.superior_ability import SuperiorAbility, superior_ability
 from strategies.search.problem import SearchProblem
@@ -173,9 +173,10 @@ def _sources(
     best = members[max(members)]
     free = simulate(params[best], problem.window, problem.rules.without_fee())
     rows = []
-    for n, index in members.items():
-        returns = _tier_returns(found, index)
-        fit = hac_fit(returns, found.market)
+    of_tiers = {n: _tier_returns(found, index) for n, index in members.items()}
+    fits, adjusted = alpha_of_tiers(np.column_stack(list(of_tiers.values())), found.market)
+    for (n, index), fit, p in zip(members.items(), fits, adjusted, strict=True):
+        returns = of_tiers[n]
         growth = float(found.grid.equity[index, -1].mean())
         # equity of a tier that is gone stays gone
         rest = without_best_days(np.log(np.maximum(1.0 + returns, 1e-300)), FORTNIGHT)
@@ -185,6 +186,7 @@ def _sources(
                 window=window,
                 alpha_pct_a_year=None if fit is None else 100.0 * days_a_year(found.first) * fit.alpha,
                 alpha_t=None if fit is None else fit.alpha_t,
+                alpha_p=p,
                 beta=None if fit is None else fit.beta,
                 beta_t=None if fit is None else fit.beta_t,
                 total_return_pct=100.0 * (growth - 1.0),

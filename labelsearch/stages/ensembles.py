@@ -27,7 +27,8 @@ from labelsearch.stages.belief import WindowDays, judge_belief
 from labelsearch.stages.search import TradingInputs
 from labelsearch.stages.seeds import Seeds
 from strategies.luck.resample import rank_correlation
-from strategies.luck.timing import judge_timing, verdict
+from strategies.luck.timing import judge_timing
+from strategies.luck.verdict import verdict
 from strategies.search.problem import SearchProblem, evaluate_population
 from strategies.tiers import baselines
 from strategies.tiers.baselines import baseline_account, market
@@ -204,7 +205,7 @@ def run(inputs: EnsembleInputs, work: Work) -> Ensembles:
         rows=judge.rows("past", past_accounts) + judge.rows("future", future_accounts),
         ranks=rank_order(judge.strategies.score, later["monthly_return_pct"]),
         timing=timing,
-        verdict=verdict(timing.adjusted),
+        verdict=verdict(timing.adjusted, belief.alpha_p("future")),
         belief=belief,
         future=pd.DataFrame(later),
         curves={

@@ -50,6 +50,11 @@ def run(inputs: SeedsInputs, work: Work) -> SeedsResult:
 STAGE = Stage("seeds", SeedsInputs, SeedsResult, run, study=True)
 
 
+def branch_name(kind: str, number: int) -> str:
+    """Folder of a repetition, within the run."""
+    return f"seeds/{kind}-{number}"
+
+
 def repeat_with_other_seeds(run: Run, seed: int, settings: Search, *, search: int, classifier: int) -> SeedsResult:
     """Repeat a run with other seeds; repetitions done before are not done again, and stay in the result.
 
@@ -70,7 +75,7 @@ def repeat_with_other_seeds(run: Run, seed: int, settings: Search, *, search: in
             seeds = Seeds(seed, ((kind, number),))
             other: dict[str, object] = {"search_settings": settings.settings(seeds("search"))}
             branch = run.branch(
-                f"seeds/{kind}-{number}", **(other if kind == "search" else {"classifier_seeds": seeds})
+                branch_name(kind, number), **(other if kind == "search" else {"classifier_seeds": seeds})
             )
             tables[kind].append(branch.do(TIERS))
     found = run.do(STAGE, search_tables=tuple(tables["search"]), classifier_tables=tuple(tables["classifier"]))

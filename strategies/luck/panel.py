@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from strategies.luck.resample import block_weights
+from strategies.luck.timing import adjusted_p
 
 LEAST_DAYS = 10  # of an interval
 LEAST_SPLITS = 3
@@ -113,6 +114,22 @@ def driscoll_kraay(returns: np.ndarray, market: np.ndarray, n_lags: int | None =
     alpha_t, beta_t = (c / e if rest and e > 0 else 0.0 for c, e in ((alpha, alpha_error), (beta, beta_error)))
     p = fixed_b_p(alpha_t, n_days, n_lags)
     return HacFit(alpha, beta, alpha_error, beta_error, alpha_t, beta_t, p, n_lags, n_days, n)
+
+
+def alpha_of_tiers(returns: np.ndarray, market: np.ndarray) -> tuple[list[HacFit | None], list[float | None]]:
+    """Fits of several accounts (D, n) on the market (D,), and p-values of their alphas adjusted for their number.
+
+    What the market does not explain of accounts says how far their tests agree. None where there is no fit.
+    """
+    fits = [hac_fit(column, market) for column in returns.T]
+    there = [(i, fit) for i, fit in enumerate(fits) if fit is not None]
+    adjusted: list[float | None] = [None] * len(fits)
+    if there:
+        rests = [returns[:, i] - fit.beta * market for i, fit in there]
+        products = np.column_stack([rest - rest.mean() for rest in rests])
+        for (i, _), p in zip(there, adjusted_p([fit.alpha_p for _, fit in there], products), strict=True):
+            adjusted[i] = p
+    return fits, adjusted
 
 
 def long_run_covariance(scores: np.ndarray, n_lags: int) -> np.ndarray:

@@ -12,7 +12,7 @@ on the window it is run on: run it on the future window.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +22,6 @@ from strategies.trade.rules import TradingRules
 from strategies.trade.simulate import simulate_paths
 from strategies.trade.window import TradingWindow
 
-LEVEL = 0.05
 GROUP = 32  # strategies whose paths are held in memory at once: one group of the simulator's lanes
 MEMORY_SHARE = 0.25  # of the window: returns this far back may have made a position
 DRAWS = 100_000  # of the joint distribution of tiers: the standard error of 0.05 is 0.0007
@@ -149,6 +148,22 @@ def step_down(statistic: np.ndarray, correlation: np.ndarray) -> np.ndarray:
     return adjusted
 
 
+def adjusted_p(p_values: Sequence[float], products: np.ndarray) -> list[float]:
+    """p-values of n tests adjusted by `step_down`.
+
+    Parameters
+    ----------
+    p_values : sequence of float
+        One-sided, of the single tests.
+    products : (T, n) array
+        What the tests sum, of mean 0 without an effect; its correlation is that of the tests.
+    """
+    from scipy.stats import norm
+
+    statistic = norm.isf(np.clip(p_values, 1e-300, 1.0 - 1e-16))
+    return [float(p) for p in step_down(statistic, as_correlation(cross_products(products)))]
+
+
 def positions_held(params: np.ndarray, window: TradingWindow, rules: TradingRules, sizes: Sequence[int]) -> np.ndarray:
     """Share of equity that tiers hold after the open of each bar, (T, n).
 
@@ -229,13 +244,3 @@ def judge_timing(params: np.ndarray, window: TradingWindow, rules: TradingRules,
 
     adjusted = step_down(statistic, correlation_of(held, returns))
     return Timing(by_size(statistic), by_size([p_of(float(x)) for x in statistic]), by_size(adjusted))
-
-
-def verdict(adjusted: Mapping[int, float]) -> str:
-    """``edge`` if the smallest p-value, adjusted for the number of tiers, is at most 5%.
-
-    Otherwise ``no edge shown``. ValueError without p-values.
-    """
-    if not adjusted:
-        raise ValueError("no p-values to judge")
-    return "edge" if min(adjusted.values()) <= LEVEL else "no edge shown"

@@ -84,7 +84,9 @@ def test_p_values_are_level_where_features_and_labels_remember_long():
         steps = np.random.default_rng(seed).normal(0, 1, (n_bars + 1000, 3))
         states = lfilter([np.sqrt(1 - memory**2)], [1.0, -memory], steps, axis=0)[1000:]
         matrix = np.tanh(states).astype(np.float32)
-        p.append(confirm([LaterBars(matrix, [], classes.astype(np.int8))], n_pairs=1500, n_shifts=19, seed=seed).p_value)
+        p.append(
+            confirm([LaterBars(matrix, [], classes.astype(np.int8))], n_pairs=1500, n_shifts=19, seed=seed).p_value
+        )
     # two standard deviations of a share of 0.1
     assert np.mean(np.array(p) <= 0.1) < 0.1 + 2 * np.sqrt(0.09 / len(p))
 

@@ -104,13 +104,14 @@ def _here(
         if more:
             progress(done)
 
-    before = TELLER.add
+    # a unit may run units of its own
+    before = TELLER.add, TELLER.left
     for name, task in tasks.items():
         TELLER.add = add
         try:
             files = execute(name, unit, task, shared, steps[name])
         finally:
-            TELLER.add = before
+            TELLER.add, TELLER.left = before
         yield name, files
 
 

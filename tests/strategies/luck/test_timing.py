@@ -15,7 +15,6 @@ from strategies.luck.timing import (
     positions_held,
     step_down,
     timing_statistic,
-    verdict,
 )
 from strategies.search.linear import StrategySpace
 from strategies.tiers.null import draw_shifts, p_value
@@ -137,7 +136,7 @@ def test_p_is_tiny_where_an_output_knows_what_comes_after_the_next_return():
         found = judge_timing(strategies(rng, knows=True), window(rng, knows=1.0), FREE, (8, 2))
         assert max(found.p_value.values()) < 1e-4
         assert max(found.adjusted.values()) < 2e-4
-        assert verdict(found.adjusted) == "edge"
+        assert min(found.adjusted.values()) <= 0.05
 
 
 def test_a_bounce_between_bid_and_ask_is_no_edge():
@@ -211,13 +210,6 @@ def test_bad_requests_are_refused():
             judge_timing(params, traded, FREE, sizes)
     with pytest.raises(StrategyError, match="3 bars is too short"):
         judge_timing(params, traded.rows(slice(0, 3)), FREE, (3,))
-
-
-def test_verdict_is_of_adjusted_p_values():
-    assert verdict({100: 0.05, 20: 0.5, 10: 0.5, 5: 0.5}) == "edge"
-    assert verdict({100: 0.051, 20: 0.5}) == "no edge shown"
-    with pytest.raises(ValueError, match="no p-values"):
-        verdict({})
 
 
 def test_shifts_are_of_any_length_and_a_longer_list_begins_with_a_shorter():
