@@ -16,6 +16,7 @@ from labelsearch.commands.common import (
     runs_option,
     workers_option,
     working_on,
+    working_on_panel,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +34,35 @@ def _run(experiment: "Experiment", last: str, store: Path, runs: Path, workers: 
 
 
 def _run_whole(experiment: "Experiment", store: Path, runs: Path, workers: int, as_json: bool) -> None:
-    """Run all stages and the null, write the report and print the tiers."""
+    """Run everything, write the report and print the tiers."""
+    if experiment.is_panel:
+        _run_panel(experiment, store, runs, workers, as_json)
+    else:
+        _run_alone(experiment, store, runs, workers, as_json)
+
+
+def _run_panel(experiment: "Experiment", store: Path, runs: Path, workers: int, as_json: bool) -> None:
+    """Run all cells, judge them together, write the report and print the verdict."""
+    from labelsearch.delivery.report import write_panel_report
+    from labelsearch.delivery.tables import panel
+    from labelsearch.results.panel_run import PanelResults
+
+    with working_on_panel(experiment, runs, store, workers) as run:
+        run.do()
+    results = PanelResults(run.folder, store)
+    report = write_panel_report(results)
+    tables = [panel.stitched_table(results), panel.split_table(results), panel.market_table(results)]
+    answer(
+        as_json,
+        tables,
+        run=results.name,
+        lines=panel.panel_sentences(results),
+        named=report_files(report),
+    )
+
+
+def _run_alone(experiment: "Experiment", store: Path, runs: Path, workers: int, as_json: bool) -> None:
+    """Run all stages and the null of one market and one split, write the report and print the tiers."""
     from labelsearch.delivery.report import write_report
     from labelsearch.delivery.tables.belief import belief_table
     from labelsearch.delivery.tables.null import null_table

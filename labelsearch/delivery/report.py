@@ -3,17 +3,20 @@
 import csv
 import json
 import platform
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from labelsearch.delivery.page.panel_page import panel_page
 from labelsearch.delivery.page.report_page import PACKAGES, report_page
 from labelsearch.delivery.pictures.run import draw_equity, draw_histograms, draw_scores
-from labelsearch.delivery.tables import belief, belief_details, stages
+from labelsearch.delivery.tables import belief, belief_details, panel, stages
 from labelsearch.delivery.tables.null import null_table
 from labelsearch.delivery.tables.seeds import seeds_table
 from labelsearch.delivery.tables.table import literal
 from labelsearch.engine.files import write_atomically
 from labelsearch.results.codec import json_bytes, to_plain
+from labelsearch.results.panel_run import PanelResults
 from labelsearch.results.run import Results
 
 
@@ -62,6 +65,41 @@ def _markdown(results: Results) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _panel_markdown(results: PanelResults) -> str:
+    parts = [f"# Run {results.name}", "## What it shows", *map(literal, panel.panel_sentences(results))]
+    tables = (
+        panel.stitched_table(results),
+        panel.split_table(results),
+        panel.market_table(results, longest=None),
+        panel.cell_table(results),
+        panel.absent_table(results),
+    )
+    for table in tables:
+        parts += [f"## {literal(table.title)}", table.to_markdown()]
+    return "\n\n".join(parts) + "\n"
+
+
+def write_panel_report(results: PanelResults) -> Path:
+    """Write ``report/`` of a finished panel: a page, Markdown, all figures as JSON and cells as CSV."""
+
+    def write(folder: Path) -> None:
+        found = results.panel
+        (folder / "report.html").write_text(panel_page(results), encoding="utf-8")
+        (folder / "report.md").write_text(_panel_markdown(results))
+        (folder / "panel.json").write_bytes(json_bytes({"tiers": found.tiers, "verdict": found.verdict}))
+        _write_csv(folder / "cells.csv", panel.cell_records(results))
+
+    write_atomically(results.folder / "report", write)
+    return results.folder / "report"
+
+
+def _write_csv(path: Path, records: Sequence[Mapping[str, object]]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, records[0])
+        writer.writeheader()
+        writer.writerows(records)
+
+
 def write_report(results: Results) -> Path:
     """Write ``report/`` of a finished run: a page, Markdown, tiers and belief as CSV and JSON, and four pictures."""
 
@@ -71,11 +109,7 @@ def write_report(results: Results) -> Path:
         (folder / "report.md").write_text(_markdown(results))
         (folder / "tiers.json").write_bytes(json_bytes(stages.tier_table(results).data))
         (folder / "belief.json").write_bytes(json_bytes(found.belief))
-        records = [row.flat() for row in found.rows]
-        with (folder / "tiers.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, records[0])
-            writer.writeheader()
-            writer.writerows(records)
+        _write_csv(folder / "tiers.csv", [row.flat() for row in found.rows])
         draw_equity(results, folder / "equity.png")
         draw_scores(results, folder / "scores.png")
         draw_histograms(results, folder / "histograms.png", "linear")

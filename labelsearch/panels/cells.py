@@ -16,14 +16,13 @@ from labelsearch.engine.files import Files
 from labelsearch.engine.run import Run, recorded, silent
 from labelsearch.engine.stage import Progress, Stored
 from labelsearch.errors import InputError
+from labelsearch.results.run import CELLS
 from labelsearch.results.search import Strategies
 from labelsearch.settings.cells import Cell
 from labelsearch.settings.schema import ExperimentError
 from labelsearch.stages.plan import CODE, STAGES, open_run
 from labelsearch.stages.search import JUDGED
 from labelsearch.studies.seeds import repeat_with_other_seeds
-
-CELLS = "cells"
 
 
 @dataclass(frozen=True)

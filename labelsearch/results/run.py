@@ -22,6 +22,7 @@ from labelsearch.settings.bars import load_bars
 from labelsearch.settings.experiment import Experiment
 
 R = TypeVar("R", bound=Result)
+CELLS = "cells"  # folder of a panel; below it a cell is a run in a folder <market>/split-<number>
 STAGE_NAMES = ("labels", "features", "classifiers", "outputs", "search", "ensembles")
 
 
@@ -50,6 +51,8 @@ class Results:
         if not (folder / "experiment.toml").is_file():
             raise RunError(f"{folder} holds no run")
         self.folder, self.store = folder, store
+        # of the runs that this one counts looks and tries with
+        self.runs = folder.parents[3] if folder.parent.parent.name == CELLS else folder.parent
         self.ledger = Ledger(folder / LEDGER)
 
     @property
@@ -118,7 +121,7 @@ class Results:
     def look(self) -> Look | None:
         """Which look at its future window the ensembles were; None where that is not on record."""
         event = self.done.get("ensembles")
-        return look_number(Ledger(self.folder.parent / LOOKS), event["key"]) if event else None
+        return look_number(Ledger(self.runs / LOOKS), event["key"]) if event else None
 
     @property
     def trial_counts(self) -> dict[str, int]:
@@ -137,9 +140,9 @@ class Results:
         """
         own = _past_of(self.folder)
         counts = {}
-        root = self.folder.parent
-        for path in (*root.glob(f"*/{LEDGER}"), *root.glob(f"*/seeds/*/{LEDGER}")):
-            run = path.parent if path.parent.parent == root else path.parents[2]
+        patterns = ("*", "*/seeds/*", f"*/{CELLS}/*/*", f"*/{CELLS}/*/*/seeds/*")
+        for path in (path for pattern in patterns for path in self.runs.glob(f"{pattern}/{LEDGER}")):
+            run = path.parents[2] if path.parents[1].name == "seeds" else path.parent
             if _past_of(run) == own:
                 for event in Ledger(path).stages():
                     if event["stage"] == "search":

@@ -1,0 +1,82 @@
+"""The results of a panel, read when they are asked for."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+from labelsearch.engine.ledger import Ledger
+from labelsearch.engine.looks import Look
+from labelsearch.engine.run import LEDGER, RunError, done_events, recorded_folder
+from labelsearch.results.panel import CellRow, Panel
+from labelsearch.results.run import CELLS, Results
+from labelsearch.settings.experiment import Experiment
+
+STAGE = "panel"
+
+
+def is_panel(folder: Path) -> bool:
+    """Whether a folder holds the run of a panel."""
+    return (folder / "experiment.toml").is_file() and (folder / CELLS).is_dir()
+
+
+class PanelResults:
+    """What the run of a panel holds.
+
+    Parameters
+    ----------
+    folder : Path
+    store : Path
+        Folder of imported bars.
+
+    Raises
+    ------
+    RunError
+        If there is no panel in the folder; later, if the verdict is asked for and not there.
+    """
+
+    def __init__(self, folder: Path, store: Path = Path("store")) -> None:
+        if not is_panel(folder):
+            raise RunError(f"{folder} holds no run of many markets or splits")
+        self.folder, self.store = folder, store
+
+    @property
+    def name(self) -> str:
+        """Name of the folder."""
+        return self.folder.name
+
+    @cached_property
+    def experiment(self) -> Experiment:
+        """The settings."""
+        return Experiment.load(self.folder / "experiment.toml")
+
+    @cached_property
+    def panel(self) -> Panel:
+        """The verdict and all behind it."""
+        event = done_events(Ledger(self.folder / LEDGER)).get(STAGE)
+        if event is None:
+            raise RunError(f"{self.folder} is not done; to go on: labelsearch run {self.folder}/experiment.toml")
+        return Panel.load(recorded_folder(self.folder, event))
+
+    def cell(self, market: str, split: int) -> Results:
+        """Results of one market in one split, numbered from 1; `RunError` where the split does not have the market."""
+        folder = self.folder / CELLS / market / f"split-{split}"
+        if not (folder / "experiment.toml").is_file():
+            markets = ", ".join(sorted({row.market for row in self.panel.cells if row.split == split})) or "no market"
+            raise RunError(f"{self.folder}: split {split} has no {market}; it has {markets}")
+        return Results(folder, self.store)
+
+    def last_cell(self, market: str) -> Results:
+        """Results of a market in its last split, whose winners are those to trade."""
+        splits = [row.split for row in self.panel.cells if row.market == market]
+        if not splits:
+            known = ", ".join(row.market for row in self.panel.markets)
+            raise RunError(f"{self.folder} has no market {market}; it has {known}")
+        return self.cell(market, max(splits))
+
+    @cached_property
+    def looks(self) -> Mapping[tuple[str, int], Look | None]:
+        """Which look at its future each cell was, by market and split."""
+        return {(row.market, row.split): self._look(row) for row in self.panel.cells}
+
+    def _look(self, row: CellRow) -> Look | None:
+        return self.cell(row.market, row.split).look
