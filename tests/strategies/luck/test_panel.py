@@ -140,8 +140,15 @@ def test_intervals_by_plain_resampling():
         sharpe.append(y.mean() / y.std(ddof=1) * 365**0.5)
         alpha.append(365 * stats.linregress(x, y).intercept)
     got = block_interval(book, basket, n_reps=60, level=0.8, seed=9)
-    np.testing.assert_allclose(got.sharpe, np.quantile(sharpe, [0.1, 0.9]), rtol=1e-9)
-    np.testing.assert_allclose(got.alpha_a_year, np.quantile(alpha, [0.1, 0.9]), rtol=1e-9)
+    b = 7 / 40
+    wider = stats.t.ppf(0.9, 1.5 / b) / stats.norm.ppf(0.9) / ((1 - b + b * b / 3) * 38 / 40) ** 0.5
+    assert 1.1 < wider < 1.3
+    for resampled, found, interval in (
+        (sharpe, book.mean() / book.std(ddof=1) * 365**0.5, got.sharpe),
+        (alpha, 365 * stats.linregress(basket, book).intercept, got.alpha_a_year),
+    ):
+        expected = found + wider * (np.quantile(resampled, [0.1, 0.9]) - found)
+        np.testing.assert_allclose(interval, expected, rtol=1e-9)
     assert got.block == 7
     assert block_interval(np.r_[book, book], np.r_[basket, basket], block=500, n_reps=9).block == 26
 
