@@ -13,7 +13,7 @@ def run_experiment(
     runs: Path,
     store: Path,
     *,
-    last: str = "ensembles",
+    last: str = "belief",
     workers: int = 2,
     progress: Progress = silent,
 ) -> Path:

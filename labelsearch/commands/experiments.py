@@ -73,7 +73,7 @@ def _run_alone(experiment: "Experiment", store: Path, runs: Path, workers: int, 
 
     settings = experiment.null
     with working_on(experiment, runs, store, workers) as run:
-        run.do(STAGES["ensembles"])
+        run.do(STAGES["belief"])
         if settings.repeats:
             run.do(null.STAGE, repeats=settings.repeats, n_strategies=settings.n_strategies)
     results = Results(run.folder, store)
@@ -167,7 +167,7 @@ STAGE_HELP = {
     "classifiers": "Train one classifier per label of EXPERIMENT and print losses, AUC, precision and recall.",
     "outputs": "Compute the buy and sell probabilities of EXPERIMENT on past and future.",
     "search": "Search the strategies of EXPERIMENT on past and print the distribution of their scores.",
-    "ensembles": "Form the ensemble tiers of EXPERIMENT and evaluate them on past and future.",
+    "ensembles": "Form the ensemble tiers of EXPERIMENT and judge them on past and future.",
 }
 
 
@@ -176,7 +176,8 @@ def _stage_command(name: str, text: str) -> click.Command:
         from labelsearch.delivery.tables import belief, stages
         from labelsearch.settings.experiment import Experiment
 
-        results = _run(Experiment.load(experiment), name, store, runs, workers)
+        last = "belief" if name == "ensembles" else name  # the tiers, and what they are worth
+        results = _run(Experiment.load(experiment), last, store, runs, workers)
         makers = {
             "labels": (stages.label_table, stages.overlap_table),
             "features": (stages.feature_table,),

@@ -168,7 +168,7 @@ def _finished(run: str, runs: Path, store: Path) -> "Results":
     from labelsearch.engine.run import RunError
 
     results = _results(run, runs, store)
-    if "ensembles" not in results.done:
+    if "belief" not in results.done:
         again = f"labelsearch run {results.folder}/experiment.toml"
         raise RunError(f"{results.folder} has no ensembles yet; to finish the run: {again}")
     return results

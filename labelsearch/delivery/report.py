@@ -108,7 +108,7 @@ def write_report(results: Results) -> Path:
         (folder / "report.html").write_text(report_page(results), encoding="utf-8")
         (folder / "report.md").write_text(_markdown(results))
         (folder / "tiers.json").write_bytes(json_bytes(stages.tier_table(results).data))
-        (folder / "belief.json").write_bytes(json_bytes(found.belief))
+        (folder / "belief.json").write_bytes(json_bytes(results.belief))
         _write_csv(folder / "tiers.csv", [row.flat() for row in found.rows])
         draw_equity(results, folder / "equity.png")
         draw_scores(results, folder / "scores.png")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from labelsearch.results.record import Record
 from strategies.luck.deflated_sharpe import SharpeMoments, deflated_sharpe
 from strategies.luck.superior_ability import SuperiorAbility
 
@@ -109,9 +110,11 @@ class TierSources:
 
 
 @dataclass(frozen=True)
-class Belief:
-    """All of it. By window: ``past`` or ``future``."""
+class Belief(Record):
+    """All of it, and the verdict. By window: ``past`` or ``future``."""
 
+    FILE = "belief.json"
+    verdict: str
     days: dict[str, int]
     rank: RankBelief
     sharpe: SharpeBelief

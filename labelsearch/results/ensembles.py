@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from labelsearch.results.belief import Belief
 from labelsearch.results.codec import OnDisk
 from labelsearch.results.outputs import WINDOWS
 from labelsearch.results.record import Record, apart
@@ -114,8 +113,6 @@ class Ensembles(Record):
         Past first.
     ranks : RankOrder
     timing : Timing
-    verdict : str
-    belief : Belief
     future : DataFrame
         Figures of every strategy on future, in the order of the search.
     curves : mapping of str to Curves
@@ -130,8 +127,6 @@ class Ensembles(Record):
     rows: tuple[AccountRow, ...]
     ranks: RankOrder
     timing: Timing
-    verdict: str
-    belief: Belief
     future: pd.DataFrame = apart("future.parquet")
     curves: Mapping[str, Curves] = apart()
 

@@ -10,6 +10,7 @@ from labelsearch.engine.looks import Look, look_number
 from labelsearch.engine.run import LEDGER, LOOKS, RunError, current_events, done_events, recorded_folder
 from labelsearch.engine.stage import Result
 from labelsearch.market.bars import Bars
+from labelsearch.results.belief import Belief
 from labelsearch.results.classifiers import Classifiers
 from labelsearch.results.ensembles import Ensembles
 from labelsearch.results.explanation import Explanation
@@ -23,7 +24,7 @@ from labelsearch.settings.experiment import Experiment
 
 R = TypeVar("R", bound=Result)
 CELLS = "cells"  # folder of a panel; below it a cell is a run in a folder <market>/split-<number>
-STAGE_NAMES = ("labels", "features", "classifiers", "outputs", "search", "ensembles")
+STAGE_NAMES = ("labels", "features", "classifiers", "outputs", "search", "ensembles", "belief")
 
 
 def _of(stage: str, kind: type[R]) -> "cached_property[R]":
@@ -83,6 +84,7 @@ class Results:
     outputs = _of("outputs", Outputs)
     strategies = _of("search", Strategies)
     ensembles = _of("ensembles", Ensembles)
+    belief = _of("belief", Belief)
 
     def _studies(self, name: str, kind: type[R]) -> list[R]:
         """All results of a study that belong to what the run holds now, oldest first."""
@@ -147,7 +149,7 @@ class Results:
                 for event in Ledger(path).stages():
                     if event["stage"] == "search":
                         counts[event["key"]] = event["counts"]["strategy_trials"]
-        return max(sum(counts.values()), self.ensembles.belief.sharpe.n_trials)
+        return max(sum(counts.values()), self.belief.sharpe.n_trials)
 
 
 def _past_of(folder: Path) -> tuple[object, ...] | None:

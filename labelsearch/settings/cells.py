@@ -1,7 +1,6 @@
 """Cells of an experiment: every market in every split, each an experiment of its own."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -67,9 +66,9 @@ def cells_of(experiment: Experiment, store: Path) -> Cells:
     Raises
     ------
     ExperimentError
-        If a market has no bars or a hole in a window, is in no split, or a split has no market or ends after all bars.
+        If a market has a hole in a window, a split has no market, or the last one ends after all bars.
     BarError
-        If a symbol is unknown.
+        If a symbol is unknown, or has no bars in any split.
     """
     splits = experiment.splits
     days = splits[0].train[0], splits[-1].future[1]
@@ -102,7 +101,9 @@ def cells_of(experiment: Experiment, store: Path) -> Cells:
             )
             cells.append(Cell(market, number, alone, own.future != windows.future))
     found = Cells(splits, tuple(cells), tuple(absent))
-    _check_all_used(found, experiment.data.markets)
+    for number, windows in enumerate(splits, 1):
+        if not found.of(number):
+            raise ExperimentError(f"split {number}: no market has bars from {windows.train[0]} on")
     return found
 
 
@@ -111,16 +112,6 @@ def _whole(experiment: Experiment, market: str) -> Data:
     data = experiment.data.of(market)
     start = data.market_start or experiment.windows.train[0]
     return replace(data, market_start=start) if data.source == "synthetic" else data
-
-
-def _check_all_used(found: Cells, markets: Sequence[str]) -> None:
-    for number, windows in enumerate(found.splits, 1):
-        if not found.of(number):
-            raise ExperimentError(f"split {number}: no market has bars from {windows.train[0]} on")
-    for market in markets:
-        if all(cell.market != market for cell in found.cells):
-            reason = next(entry.reason for entry in found.absent if entry.market == market)
-            raise ExperimentError(f"{market} is in no split: {reason}")
 
 
 def _membership(experiment: Experiment, open_time: NDArray[np.int64], windows: Windows) -> Windows | str:

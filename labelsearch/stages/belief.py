@@ -1,14 +1,16 @@
-"""How far a ranking can be believed: computed with every ensemble. Everything here is deterministic for a run.
+"""Stage: how far a ranking can be believed. Everything here is deterministic for a run.
 
 Tries that other runs made on the same past window are counted when the figures are shown, since they may come later.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from labelsearch.engine.stage import Stage, Stored, Work
 from labelsearch.results.belief import (
     Belief,
     RankBelief,
@@ -18,7 +20,10 @@ from labelsearch.results.belief import (
     TierSharpe,
     TierSources,
 )
+from labelsearch.results.ensembles import Ensembles
+from labelsearch.results.outputs import WINDOWS
 from labelsearch.results.search import Strategies
+from labelsearch.stages.search import TradingInputs
 from labelsearch.stages.seeds import Seeds
 from strategies.luck.attribution import mean_correlation, partial_rank_correlation, without_best_days
 from strategies.luck.deflated_sharpe import effective_trials, probabilistic_sharpe, sharpe_moments, sharpe_ratios
@@ -26,6 +31,7 @@ from strategies.luck.overfitting import BlockSums, cross_validate, n_blocks_for,
 from strategies.luck.panel import alpha_of_tiers
 from strategies.luck.resample import rank_correlation, rank_interval
 from strategies.luck.superior_ability import SuperiorAbility, superior_ability
+from strategies.luck.verdict import verdict
 from strategies.search.problem import SearchProblem
 from strategies.tiers.baselines import market
 from strategies.tiers.metrics import days_a_year
@@ -40,6 +46,15 @@ SUPERIOR_SAMPLE = 2000  # strategies of the past test beside the tiers: memory g
 FORTNIGHT = 14
 LOGIT_QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 Members = Mapping[int, NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class BeliefInputs(TradingInputs):
+    """All that the stage may know. It looks at the same future as the ensembles, whose look is counted."""
+
+    search: Stored[Strategies]
+    ensembles: Stored[Ensembles]
+    seeds: Seeds
 
 
 class WindowDays(NamedTuple):
@@ -65,6 +80,7 @@ def judge_belief(
     days: Mapping[str, WindowDays],
     strategies: Strategies,
     members: Members,
+    timing: Mapping[int, float],
     seeds: Seeds,
 ) -> Belief:
     """All figures of belief.
@@ -77,6 +93,8 @@ def judge_belief(
         All that were tried.
     members : mapping of int to array
         Rows of each tier, best first.
+    timing : mapping of int to float
+        Adjusted p-value of each tier's timing on future.
     seeds : Seeds
     """
     params = strategies.params
@@ -84,7 +102,12 @@ def judge_belief(
     best = members[max(members)]
     rng = np.random.default_rng(seeds("belief", "sample"))
     sample = rng.choice(len(params), size=min(SUPERIOR_SAMPLE, len(params)), replace=False)
+    rows = tuple(
+        row for window, found in days.items() for row in _sources(window, found, problems[window], params, members)
+    )
+    alpha = {row.tier: row.alpha_p for row in rows if row.window == "future" and row.alpha_p is not None}
     return Belief(
+        verdict=verdict(timing, alpha),
         days={window: len(found.first) for window, found in days.items()},
         rank=_rank(strategies, log_returns_of(future.grid.equity), seeds),
         sharpe=_sharpe(past, members, seeds),
@@ -93,9 +116,7 @@ def judge_belief(
             "past": _superior(past, np.union1d(sample, best), seeds),
             "future": _superior(future, best, seeds),
         },
-        tiers=tuple(
-            row for window, found in days.items() for row in _sources(window, found, problems[window], params, members)
-        ),
+        tiers=rows,
     )
 
 
@@ -198,3 +219,19 @@ def _sources(
             )
         )
     return rows
+
+
+def run(inputs: BeliefInputs, work: Work) -> Belief:
+    """Judge how far the tiers can be believed."""
+    strategies, ensembles = inputs.search.value, inputs.ensembles.value
+    problems = {window: inputs.problem(window) for window in WINDOWS}
+    work.progress(0, 2)
+    days = {window: WindowDays.of(problem, strategies.params) for window, problem in problems.items()}
+    work.progress(1, 2)
+    members = {size: np.array(rows) for size, rows in ensembles.members.items()}
+    belief = judge_belief(problems, days, strategies, members, ensembles.timing.adjusted, inputs.seeds)
+    work.progress(2, 2)
+    return belief
+
+
+STAGE = Stage("belief", BeliefInputs, Belief, run)

@@ -23,12 +23,9 @@ from labelsearch.results.ensembles import (
 from labelsearch.results.outputs import WINDOWS
 from labelsearch.results.search import Strategies
 from labelsearch.settings.sections import Tiers
-from labelsearch.stages.belief import WindowDays, judge_belief
 from labelsearch.stages.search import TradingInputs
-from labelsearch.stages.seeds import Seeds
 from strategies.luck.resample import rank_correlation
 from strategies.luck.timing import judge_timing
-from strategies.luck.verdict import verdict
 from strategies.search.problem import SearchProblem, evaluate_population
 from strategies.tiers import baselines
 from strategies.tiers.baselines import baseline_account, market
@@ -36,7 +33,7 @@ from strategies.tiers.ensemble import tiers
 from strategies.tiers.metrics import measure
 from strategies.tiers.ranking import PastRecord, Ranking, criterion
 from strategies.trade.capital import CAPITAL_RULES, CapitalRule, gradient_rate, invest, shares
-from strategies.trade.equity_grid import returns_of
+from strategies.trade.equity_grid import equity_grid, returns_of
 from strategies.trade.pool import Account, Pool, from_start
 from strategies.trade.rules import TradingRules
 from strategies.trade.window import TradingWindow
@@ -44,20 +41,13 @@ from strategies.trade.window import TradingWindow
 
 @dataclass(frozen=True)
 class TierInputs(TradingInputs):
-    """What the tiers of a run depend on."""
+    """All that the stage may know."""
 
     tiers: Tiers
     ranking: Ranking
     capital_rule: CapitalRule
     future_stretch: Stretch
     search: Stored[Strategies]
-
-
-@dataclass(frozen=True)
-class EnsembleInputs(TierInputs):
-    """All that the stage may know."""
-
-    seeds: Seeds
 
 
 class Choice(NamedTuple):
@@ -88,21 +78,18 @@ class Judge:
         return cls({window: inputs.problem(window) for window in WINDOWS}, inputs.search.value, inputs.tiers)
 
     @cached_property
-    def past_days(self) -> WindowDays:
-        """All strategies on past, by days."""
-        return WindowDays.of(self.problems["past"], self.strategies.params)
-
-    @cached_property
     def choice(self) -> Choice:
         """Tiers by the ranking of the settings."""
-        past, grid = self.problems["past"], self.past_days.grid
+        past, params = self.problems["past"], self.strategies.params
         values = self.strategies.score
         if self.settings.ranking != "score":
-            record = PastRecord(grid, self.past_days.edges, past.window.months, past.score)
-            values = criterion(self.settings.ranking, record)
+            grid = equity_grid(params, past.window, past.rules)
+            values = criterion(
+                self.settings.ranking, PastRecord(grid, past.window.day_edges, past.window.months, past.score)
+            )
         members = tiers(values, self.settings.descending)
-        best = members[self.settings.descending[0]]
-        return Choice(members, self.strategies.params[best], returns_of(grid.equity[best]).T)
+        best = params[members[self.settings.descending[0]]]
+        return Choice(members, best, returns_of(equity_grid(best, past.window, past.rules).equity).T)
 
     def accounts(self, window: str) -> dict[str, Account]:
         """Accounts of all tiers and baselines in a window, by name."""
@@ -180,23 +167,20 @@ def rank_order(score: NDArray[np.float64], later: NDArray[np.float64]) -> RankOr
     return RankOrder(rank_correlation(score, later), among, int(positive.sum()))
 
 
-def run(inputs: EnsembleInputs, work: Work) -> Ensembles:
-    """Form the tiers, judge them, and judge how far that can be believed."""
+def run(inputs: TierInputs, work: Work) -> Ensembles:
+    """Form the tiers and judge them."""
     judge, settings = Judge.of(inputs), inputs.tiers
     future = judge.problems["future"]
-    work.progress(0, 5)
+    work.progress(0, 4)
     past_accounts = judge.accounts("past")
-    work.progress(1, 5)
+    work.progress(1, 4)
     later = evaluate_population(future, judge.strategies.params)
-    work.progress(2, 5)
+    work.progress(2, 4)
     future_accounts = judge.accounts("future")
-    work.progress(3, 5)
+    work.progress(3, 4)
     choice = judge.choice
     timing = judge_timing(choice.params, future.window, future.rules, settings.descending)
-    work.progress(4, 5)
-    days = {"past": judge.past_days, "future": WindowDays.of(future, judge.strategies.params)}
-    belief = judge_belief(judge.problems, days, judge.strategies, choice.members, inputs.seeds)
-    work.progress(5, 5)
+    work.progress(4, 4)
     return Ensembles(
         members={n: tuple(index.tolist()) for n, index in choice.members.items()},
         capital=settings.capital,
@@ -205,8 +189,6 @@ def run(inputs: EnsembleInputs, work: Work) -> Ensembles:
         rows=judge.rows("past", past_accounts) + judge.rows("future", future_accounts),
         ranks=rank_order(judge.strategies.score, later["monthly_return_pct"]),
         timing=timing,
-        verdict=verdict(timing.adjusted, belief.alpha_p("future")),
-        belief=belief,
         future=pd.DataFrame(later),
         curves={
             "past": to_curves(past_accounts, judge.problems["past"].window),
@@ -215,4 +197,4 @@ def run(inputs: EnsembleInputs, work: Work) -> Ensembles:
     )
 
 
-STAGE = Stage("ensembles", EnsembleInputs, Ensembles, run, looks_at=lambda inputs: inputs.future_stretch)
+STAGE = Stage("ensembles", TierInputs, Ensembles, run, looks_at=lambda inputs: inputs.future_stretch)

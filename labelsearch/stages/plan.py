@@ -23,7 +23,7 @@ from labelsearch.settings.cost import check_memory
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.own import activate, active
 from labelsearch.settings.schema import ExperimentError
-from labelsearch.stages import classifiers, ensembles, features, labels, outputs, search
+from labelsearch.stages import belief, classifiers, ensembles, features, labels, outputs, search
 from labelsearch.stages.search import spread
 from labelsearch.stages.seeds import Seeds
 from strategies.search.score import Score
@@ -32,7 +32,15 @@ from strategies.trade.capital import CAPITAL_RULES
 
 STAGES: dict[str, Stage[Any, Any]] = {
     stage.name: stage
-    for stage in (labels.STAGE, features.STAGE, classifiers.STAGE, outputs.STAGE, search.STAGE, ensembles.STAGE)
+    for stage in (
+        labels.STAGE,
+        features.STAGE,
+        classifiers.STAGE,
+        outputs.STAGE,
+        search.STAGE,
+        ensembles.STAGE,
+        belief.STAGE,
+    )
 }
 # what moves or describes results without computing them is no part of a key
 CODE = Code(("labelsearch", "feature_space", "strategies"), ("labelsearch.engine", "labelsearch.settings"))

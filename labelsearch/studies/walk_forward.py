@@ -17,7 +17,8 @@ from labelsearch.results.ensembles import tier_name
 from labelsearch.results.outputs import WINDOWS, Outputs
 from labelsearch.results.studies import Gain, Pick, WalkForward, WalkRow
 from labelsearch.settings.schema import ExperimentError
-from labelsearch.stages.ensembles import EnsembleInputs, baseline_accounts, describe
+from labelsearch.stages.ensembles import TierInputs, baseline_accounts, describe
+from labelsearch.stages.seeds import Seeds
 from strategies.luck.resample import block_weights
 from strategies.search.problem import SearchProblem
 from strategies.tiers.walk_forward import Pick as DayPick
@@ -32,7 +33,7 @@ FIXED, WALKING = "fixed", "picked anew"
 
 
 @dataclass(frozen=True)
-class WalkInputs(EnsembleInputs):
+class WalkInputs(TierInputs):
     """All that the study may know.
 
     ``window``: where to trade. ``every``: days from one pick to the next. ``trailing``: days that a pick looks back;
@@ -42,6 +43,7 @@ class WalkInputs(EnsembleInputs):
     window: str
     every: int
     trailing: int | None
+    seeds: Seeds
 
 
 def parts(outputs: Outputs, window: str) -> tuple[TradingWindow, TradingWindow]:

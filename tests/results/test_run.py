@@ -43,7 +43,7 @@ def test_percentages_and_shares_say_so(tiny_run):
     """The words that were ambiguous before: a drawdown, a return, a position or a fee never stands without its unit."""
     figures = tiny_run.ensembles.rows[0].figures._fields
     columns = (*tiny_run.strategies.frame, *tiny_run.ensembles.future)
-    sources = [f.name for f in fields(type(tiny_run.ensembles.belief.tiers[0]))]
+    sources = [f.name for f in fields(type(tiny_run.belief.tiers[0]))]
     for name in (*figures, *columns, *sources):
         ambiguous = re.search(
             r"drawdown|return(?!_correlation)|position|volatility|invested|alpha_(?!t)|penalty|without", name

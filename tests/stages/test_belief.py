@@ -53,7 +53,7 @@ def test_figures_agree_with_the_other_files(tiny_run):
 
 def test_no_p_value_of_a_rank_correlation_is_stored(tiny_run):
     """Thousands of near-duplicates share one market: a naive p-value would be 1e-291 and mean nothing."""
-    assert b"p_value" not in json_bytes(tiny_run.ensembles.ranks) + json_bytes(tiny_run.ensembles.belief.rank)
+    assert b"p_value" not in json_bytes(tiny_run.ensembles.ranks) + json_bytes(tiny_run.belief.rank)
 
 
 def test_slippage_reaches_every_figure(tiny_run, tmp_path):
@@ -76,7 +76,7 @@ def test_partial_correlation_is_of_past_figures(tiny_run):
     frame = past[["score", "mean_position_pct", "trades_per_month"]].assign(earned=future["monthly_return_pct"])
     inverse = np.linalg.inv(frame.rank().corr().to_numpy())
     expected = -inverse[0, 3] / np.sqrt(inverse[0, 0] * inverse[3, 3])
-    assert tiny_run.ensembles.belief.rank.partial == pytest.approx(expected, abs=1e-6)
+    assert tiny_run.belief.rank.partial == pytest.approx(expected, abs=1e-6)
     assert stats.spearmanr(frame["score"], frame["earned"]).statistic != pytest.approx(expected, abs=0.01)
 
 

@@ -194,7 +194,7 @@ def test_table_agrees_with_the_simulator(tiny_run):
 
 @pytest.mark.slow
 def test_an_edge_is_found_and_none_is_claimed_without(tiny_run, tmp_path):
-    assert tiny_run.ensembles.verdict == "edge"
+    assert tiny_run.belief.verdict == "edge"
     p_values = []
     for seed in (1, 2, 3):
         base = tiny_run.experiment.to_dict()

@@ -58,9 +58,9 @@ def _curves(runs: Sequence[Results], names: Sequence[str]) -> Block:
 
 
 def _note(runs: Sequence[Results]) -> str:
-    verdicts = {run.ensembles.verdict for run in runs}
+    verdicts = {run.belief.verdict for run in runs}
     if len(verdicts) == 1:
-        return f"Verdict of the timing test, the same for all: {verdicts.pop()}."
+        return f"Verdict, the same for all: {verdicts.pop()}."
     return "Verdicts of the timing test differ; they are in the last row."
 
 
@@ -71,7 +71,7 @@ def _belief(runs: Sequence[Results], names: Sequence[str]) -> Block:
     rows = [
         (title, *(of_run[key].figure if key in of_run else "-" for of_run in found)) for key, title in titles.items()
     ]
-    rows.append(("Verdict of the timing test", *(run.ensembles.verdict for run in runs)))
+    rows.append(("Verdict", *(run.belief.verdict for run in runs)))
     table = Table("", ("question", *names), tuple(rows), n_text=1 + len(names), prose=True)
     return Explained(table, [QUESTIONS.get(key, "") for key in titles])
 

@@ -21,6 +21,7 @@ from labelsearch.delivery.tables.table import Table
 from labelsearch.delivery.tables.walk_forward import walk_forward_table
 from labelsearch.results.ensembles import tier_name
 from labelsearch.results.run import Results
+from strategies.luck.verdict import EDGE, TIMING_ALONE
 
 PACKAGES = (
     "labelsearch", "numpy", "numba", "pandas", "torch", "pytorch-lightning", "optuna", "shap", "vectorbt", "plotly",
@@ -66,7 +67,7 @@ def tiers_section(results: Results) -> Section:
     largest = found.sizes[0]
     tier, market = (found.row("future", size).figures for size in (largest, None))
     entries = [
-        ("Verdict of the timing test", found.verdict, verdict_words(found.verdict)),
+        ("Verdict", results.belief.verdict, verdict_words(results.belief.verdict)),
         (
             f"{tier_name(largest)} on future",
             f"{tier.total_return_pct:+.1f}%",
@@ -88,10 +89,11 @@ def tiers_section(results: Results) -> Section:
 
 
 def verdict_words(verdict: str) -> str:
-    """What a verdict of the timing test says."""
-    if verdict == "edge":
-        return "earned more than the same trading without knowledge; read on before believing it"
-    return "earned no more than the same trading could without knowledge"
+    """What a verdict says."""
+    return {
+        EDGE: "earned more than its share of the market after costs; read on before believing it",
+        TIMING_ALONE: "knew the direction, but earned no more than its share of the market after costs",
+    }.get(verdict, "neither knowledge of direction nor profit after costs is shown")
 
 
 def belief_section(results: Results) -> Section:

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 from labelsearch.delivery.tables.seeds import seeds_note, spread_columns
 from labelsearch.delivery.tables.table import Table
+from labelsearch.delivery.tables.verdict import Evidence, p_text, verdict_text
 from labelsearch.results.belief import Belief, RankBelief, SplitsBelief, TierSources
 from labelsearch.results.ensembles import tier_name
 from labelsearch.results.run import Results
+from strategies.luck.power import detectable_sharpe, years_needed
 from strategies.luck.superior_ability import SuperiorAbility
+from strategies.tiers.metrics import days_a_year
 
 LEVEL = 0.05
-LEAST_P = 0.001  # smaller p-values are all alike to a reader
 FEW_MISSING = 0.99  # share of the usual bars from which what is missing is not worth a sentence
 
 
@@ -30,7 +32,7 @@ class Answer:
 
 def answers(results: Results) -> list[Answer]:
     """All of them, in the order of the table."""
-    found = results.ensembles.belief
+    found = results.belief
     return [
         *_rank(found.rank),
         *_sharpe(results, found),
@@ -51,7 +53,7 @@ def belief_table(results: Results) -> Table:
         "blocks of future days: they cover the correlation of this future rather than that of a true ranking. "
         "Strategies are near-duplicates, so resampling them would be wrong."
     )
-    found, n_trials = results.ensembles.belief, results.counted_strategies
+    found, n_trials = results.belief, results.counted_strategies
     data = {
         **vars(found),
         "deflated_sharpe": {"n_trials": n_trials, "tiers": found.sharpe.deflated(n_trials)},
@@ -152,15 +154,11 @@ def _timing(results: Results) -> Answer:
     found = results.ensembles
     words = (
         f"Chance that positions without knowledge of direction earn as much for their risk, adjusted for "
-        f"{len(found.sizes)} tiers. Verdict: {found.verdict}."
+        f"{len(found.sizes)} tiers."
     )
-    texts = [_p_text(p) for p in sorted(found.timing.adjusted.values())]
+    texts = [p_text(p) for p in sorted(found.timing.adjusted.values())]
     shown = texts[0] if texts[0] == texts[-1] else f"{texts[0]} .. {texts[-1]}"
     return Answer("timing", "Timing on future, p", shown, words)
-
-
-def _p_text(p: float) -> str:
-    return f"<{LEAST_P:g}" if p < LEAST_P else f"{p:.3f}"
 
 
 def _sources(future: list[TierSources]) -> list[Answer]:
@@ -217,12 +215,11 @@ def sentences(results: Results) -> list[str]:
     ranks = f"Past score against future return over {found.n_strategies:,} strategies: Spearman {found.ranks.all:+.3f}."
     if found.ranks.positive is not None:
         ranks += f" Among the {found.ranks.n_positive:,} of positive score: {found.ranks.positive:+.3f}."
-    p_values = ", ".join(f"{tier_name(n)} {_p_text(p)}" for n, p in found.timing.adjusted.items())
+    p_values = ", ".join(f"{tier_name(n)} {p_text(p)}" for n, p in found.timing.adjusted.items())
     return [
         ranks,
         f"Timing p-values, adjusted for the number of tiers: {p_values}.",
-        f"Verdict: {found.verdict}.",
-        _look_sentence(results),
+        verdict_text(_evidence(results)),
         *_coverage(results),
         _trials(results),
         *_noise(results),
@@ -230,12 +227,31 @@ def sentences(results: Results) -> list[str]:
     ]
 
 
-def _look_sentence(results: Results) -> str:
+def _evidence(results: Results) -> Evidence:
+    """What the verdict rests on."""
+    found, timing = results.belief, results.ensembles.timing
+    tiers = {row.tier: row for row in found.tiers if row.window == "future" and row.alpha_p is not None}
+    years = found.days["future"] / days_a_year(results.outputs.future.days)
+    best = max((row.alpha_t for row in tiers.values() if row.alpha_t is not None), default=0.0)
+    return Evidence(
+        verdict=found.verdict,
+        timing=timing.adjusted,
+        alpha=found.alpha_p("future"),
+        alpha_pct_a_year={n: row.alpha_pct_a_year or 0.0 for n, row in tiers.items()},
+        strategies=results.counted_strategies,
+        looks=_look_words(results),
+        years=years,
+        detectable_sharpe=detectable_sharpe(years),
+        years_needed=years_needed(best / years**0.5),
+    )
+
+
+def _look_words(results: Results) -> str:
     look = results.look
     if look is None:
-        return "How often this future window was looked at is not on record here."
-    later = " A later look is no longer out of sample: what came before may have guided it." if look.number > 1 else ""
-    return f"This was look {look.number} of {look.of} so far at this future window.{later}"
+        return "how often this future window was looked at is not on record here"
+    later = ": no longer out of sample, what came before may have guided it" if look.number > 1 else ""
+    return f"this was look {look.number} of {look.of} so far at this future window{later}"
 
 
 def _coverage(results: Results) -> list[str]:

@@ -34,7 +34,7 @@ def attribution_table(results: Results) -> Table:
             cell(tier.weight_correlation, ".2f"),
             cell(tier.return_correlation, ".2f"),
         )
-        for tier in results.ensembles.belief.tiers
+        for tier in results.belief.tiers
     ]
     columns = (
         "tier", "window", "return %", "without fees %", "without best fortnight %", "it began", "alpha %/year", "t",
@@ -49,7 +49,7 @@ def attribution_table(results: Results) -> Table:
 
 def sharpe_table(results: Results) -> Table:
     """Sharpe ratios of the tiers on past, and what is left of them after the choice."""
-    sharpe, n_trials = results.ensembles.belief.sharpe, results.counted_strategies
+    sharpe, n_trials = results.belief.sharpe, results.counted_strategies
     rows = []
     for size, deflated in sharpe.deflated(n_trials).items():
         tier = sharpe.tiers[size]
@@ -67,7 +67,7 @@ def sharpe_table(results: Results) -> Table:
 
 def overfitting_table(results: Results) -> Table:
     """Cross-validation of the choice on past, by three statistics."""
-    found = results.ensembles.belief.overfitting
+    found = results.belief.overfitting
     columns = ("chosen by", "PBO", "loss", "slope", "logit 5%", "25%", "50%", "75%", "95%")
     title = "Probability of backtest overfitting on past"
     if found is None:

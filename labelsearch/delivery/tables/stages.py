@@ -134,7 +134,7 @@ def search_table(results: Results) -> Table:
     return Table("Strategies on past, each column by itself", columns, tuple(rows), note=note, key="search", data=data)
 
 
-TIER_DATA = ("members", "capital", "n_strategies", "ranks", "timing", "verdict")
+TIER_DATA = ("members", "capital", "n_strategies", "ranks", "timing")
 # title, figure, format: what the terminal shows, and what only the report does
 Figures = tuple[tuple[str, str, str], ...]
 TIER_FIGURES: Figures = (
@@ -170,6 +170,7 @@ def tier_table(results: Results) -> Table:
     data = {
         "table": [row.flat() for row in found.rows],
         **{name: getattr(found, name) for name in TIER_DATA},
+        "verdict": results.belief.verdict,
     }
     columns = (*TIER_COLUMNS, *titles)
     return Table("Ensemble tiers", columns, rows, n_text=2, note=" ".join(words), key="ensembles", data=data)

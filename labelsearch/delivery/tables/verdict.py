@@ -7,7 +7,7 @@ from labelsearch.results.ensembles import tier_name
 from strategies.luck.power import POWER, T_NEEDED
 from strategies.luck.verdict import EDGE, LEVEL, TIMING_ALONE
 
-LEAST_P = 1e-4  # below it a p-value says no more
+LEAST_P = 0.001  # smaller p-values are all alike to a reader
 
 
 @dataclass(frozen=True)

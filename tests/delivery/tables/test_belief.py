@@ -85,7 +85,7 @@ def test_figures_that_are_missing_say_so(tiny_run, tmp_path):
 
 
 def test_deflated_ratios_are_of_all_counted_tries(tiny_run):
-    expected = tiny_run.ensembles.belief.sharpe.deflated(300)
+    expected = tiny_run.belief.sharpe.deflated(300)
     table = belief_details.sharpe_table(tiny_run)
     for row in table.rows:
         tier = expected[int(row[0].removeprefix("Top-"))]
