@@ -62,6 +62,15 @@ def fixed_b_p(t: float, n_days: int, n_lags: int) -> float:
     return float(student.sf(t * smaller, freedom))
 
 
+def fixed_b_widening(level: float, n_days: int, block: int) -> float:
+    """Factor by which an interval by blocks is too narrow: blocks see what Bartlett weights of as many days see."""
+    from scipy.stats import norm
+    from scipy.stats import t as student
+
+    smaller, freedom = fixed_b(n_days, block - 1)
+    return float(student.isf((1 - level) / 2, freedom) / norm.isf((1 - level) / 2)) / smaller
+
+
 def hac_fit(returns: np.ndarray, market: np.ndarray, n_lags: int | None = None) -> HacFit | None:
     """Least squares of returns (D,) on the market's (D,), with errors by Newey & West 1987.
 
@@ -196,17 +205,13 @@ def block_interval(
     -------
     BookInterval or None
         None below ten days, or if book or basket do not vary. Percentiles, their distances from what was found
-        widened by the factor by which blocks of this length are too narrow (`fixed_b`; Hesterberg 2015 does so without
-        blocks).
+        widened by `fixed_b_widening`, as Hesterberg (2015) does without blocks.
 
     Raises
     ------
     ValueError
         If the shapes do not fit.
     """
-    from scipy.stats import norm
-    from scipy.stats import t as student
-
     n = len(book)
     if book.shape != basket.shape or book.ndim != 1:
         raise ValueError(f"returns of a book {book.shape} and of a basket {basket.shape} do not fit")
@@ -217,9 +222,7 @@ def block_interval(
 
     sharpe, alpha = _sharpe_and_alpha(np.full((1, n), 1.0 / n), book, basket)
     sharpes, alphas = _sharpe_and_alpha(weight, book, basket)
-    tail = (1 - level) / 2
-    smaller, freedom = fixed_b(n, block - 1)  # blocks see what Bartlett weights of as many days see
-    wider = float(student.ppf(tail, freedom) / norm.ppf(tail)) / smaller
+    tail, wider = (1 - level) / 2, fixed_b_widening(level, n, block)
 
     def interval(found: np.ndarray, estimate: float, a_year: float) -> tuple[float, float]:
         low, high = (a_year * (estimate + wider * (np.quantile(found, [tail, 1 - tail]) - estimate))).tolist()

@@ -1,5 +1,8 @@
 """Regressions equal statsmodels and slow sums, p-values hold their level, and ranks are honest about few splits."""
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -13,6 +16,8 @@ from strategies.luck.panel import (
     long_run_covariance,
     pooled_rank,
 )
+
+STUDY = Path(__file__).parents[3] / "benchmarks" / "studies" / "panel_errors.py"
 
 
 def remembering(shocks, keep):
@@ -195,13 +200,43 @@ def level_of(p_values, n, level=0.05):
 
 
 def test_p_of_alpha_holds_its_level_in_short_windows():
-    """Of 30 days with 3 lags, 0.08 of the t-values are above the 1.645 of the normal law; see the slow test."""
+    """Of 30 days, 0.08 of the t-values are above the 1.645 of the normal law."""
     fits = [hac_fit(*book_and_basket(np.random.default_rng(seed), 30)) for seed in range(500)]
     assert level_of([fit.alpha_p for fit in fits], 500)
     assert np.mean([fit.alpha_t > 1.6449 for fit in fits]) > 0.06
 
 
 def test_p_of_pooled_alpha_holds_its_level():
-    """Without sums over markets of a day, 0.25 would be at or below 0.05."""
+    """Markets have most in common; see the slow test for what this does to errors that do not know."""
     fits = [driscoll_kraay(*panel(np.random.default_rng(seed), 60)) for seed in range(300)]
     assert level_of([fit.alpha_p for fit in fits], 300)
+
+
+# Of 1,600 books, 800 panels and 400 intervals: shares of alpha's p-values at or below 0.05 (0.01), one-sided, with
+# normal t-values for comparison; the same of pooled alpha; and how often the 95% intervals of the Sharpe ratio and of
+# alpha hold the true ones. Standard errors are 0.006, 0.008 and 0.011. Of 2,000 other intervals, 0.942 and 0.945 hold
+# them for 122 days, 0.936 and 0.950 for 365.
+#                                   fixed-b        normal         pooled         Sharpe  alpha
+#   30 days                         0.040 (0.004)  0.077 (0.019)  0.039 (0.007)  0.945   0.958
+#   60 days                         0.044 (0.006)  0.061 (0.016)  0.059 (0.015)  0.945   0.945
+#   122 days                        0.049 (0.010)  0.056 (0.014)  0.039 (0.001)  0.958   0.965
+#   365 days                        0.054 (0.009)  0.056 (0.011)  0.051 (0.006)  0.920   0.935
+#   1000 days                       0.057 (0.012)  0.058 (0.013)  0.065 (0.016)  0.963   0.950
+#   30 days, autocorrelation 0.2    0.053 (0.006)  0.087 (0.028)  0.058 (0.007)  0.938   0.940
+#   365 days, autocorrelation 0.2   0.059 (0.011)  0.061 (0.013)  0.056 (0.009)  0.930   0.930
+# Least squares that takes markets for independent gives 0.22 to 0.31 instead of 0.05. Plain percentiles hold the true
+# values of 30 days in 0.87 and 0.84 of books. Mean rank correlations of 3, 5 and 10 splits: 0.050, 0.048, 0.050.
+@pytest.mark.slow
+@pytest.mark.parametrize("n_days", [30, 122, 365])
+def test_errors_of_books_and_panels_hold_their_level(n_days):
+    spec = importlib.util.spec_from_file_location("panel_errors_study", STUDY)
+    study = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(study)
+    found = study.levels(n_days, 0.0, 800)
+    for name, n in (("alpha", 800), ("pooled", 400)):
+        for level in (0.05, 0.01):
+            assert found[f"{name} {level}"] * n <= stats.binom.ppf(0.999, n, level)
+    for name in ("Sharpe in interval", "alpha in interval"):
+        assert found[name] > 0.94 - 3 * (0.94 * 0.06 / 200) ** 0.5
+    assert found["as if independent 0.05"] > 0.15
+    assert study.rank_level(4, 800) * 800 <= stats.binom.ppf(0.999, 800, 0.05)
