@@ -129,22 +129,7 @@ def choose_sets(
     """
     names, settings = list(labels[0]), markets[0].settings
     entries = {name: _entries(markets, [its[name] for its in labels], name) for name in names}
-    offsets = np.cumsum([0] + [market.usable.size for market in markets])
-    parts = []
-    for i, market in enumerate(markets):
-        sides = [
-            s for its in entries.values() if i in its for pairs in its[i].pairs() for s in (pairs.left, pairs.right)
-        ]
-        candidates = compute_candidates(
-            market.candidates,
-            market.inputs,
-            np.unique(np.concatenate(sides)) if sides else np.array([market.boundary - 1]),  # for the scales
-            market.normalisation,
-            n_values=settings.n_values,
-            fit_stop=market.boundary,
-        )
-        later = [s.matrix(market.inputs)[market.boundary :] for s in _random_sets(market, candidates)]
-        parts.append(_Part(market, int(offsets[i]), candidates, later))
+    parts = _parts(markets, entries)
     pooled = joined([part.candidates for part in parts])
 
     def choose(name: str) -> list[ChosenFeatures]:
@@ -159,6 +144,27 @@ def choose_sets(
         with ThreadPoolExecutor(min(threads, len(names))) as pool:
             found = list(pool.map(choose, names))
     return [FeatureSets(tuple(of_market)) for of_market in zip(*found, strict=True)]
+
+
+def _parts(markets: Sequence[TrainPart], entries: Mapping[str, Mapping[int, _Labelled]]) -> "list[_Part]":
+    """Candidates of every market, at the bars of its pairs for all labels."""
+    offsets = np.cumsum([0] + [market.usable.size for market in markets])
+    parts = []
+    for i, market in enumerate(markets):
+        sides = [
+            s for its in entries.values() if i in its for pairs in its[i].pairs() for s in (pairs.left, pairs.right)
+        ]
+        candidates = compute_candidates(
+            market.candidates,
+            market.inputs,
+            np.unique(np.concatenate(sides)) if sides else np.array([market.boundary - 1]),  # for the scales
+            market.normalisation,
+            n_values=market.settings.n_values,
+            fit_stop=market.boundary,
+        )
+        later = [s.matrix(market.inputs)[market.boundary :] for s in _random_sets(market, candidates)]
+        parts.append(_Part(market, int(offsets[i]), candidates, later))
+    return parts
 
 
 def _entries(markets: Sequence[TrainPart], values: Sequence[LabelValues], name: str) -> dict[int, _Labelled]:

@@ -33,8 +33,7 @@ from tests.running import run_experiment
 
 
 def test_figures_agree_with_the_other_files(tiny_run):
-    tiers = tiny_run.ensembles
-    found = tiers.belief
+    tiers, found = tiny_run.ensembles, tiny_run.belief
     for rank, rho in ((found.rank.all, tiers.ranks.all), (found.rank.positive, tiers.ranks.positive)):
         assert rank.rho == pytest.approx(rho, abs=1e-6)
         assert rank.low < rank.high
@@ -62,8 +61,9 @@ def test_slippage_reaches_every_figure(tiny_run, tmp_path):
     settings["search"] = {**settings["search"], "slippage_share": 5e-4}
     costly = Experiment.from_dict(settings)
     shutil.copytree(tiny_run.folder, tmp_path / costly.run_id)
-    found = Results(run_experiment(costly, tmp_path, tiny_run.store, workers=1)).ensembles
-    for row in found.belief.tiers:
+    results = Results(run_experiment(costly, tmp_path, tiny_run.store, workers=1))
+    found = results.ensembles
+    for row in results.belief.tiers:
         wanted = found.row(row.window, row.tier).figures.total_return_pct
         assert row.total_return_pct == pytest.approx(wanted, abs=1e-6)
     for window in WINDOWS:
@@ -139,7 +139,7 @@ def test_short_windows_give_fewer_figures_and_no_errors(n_days):
     strategies = Strategies(SearchSettings(), space.names, frame)
     order = np.argsort(-strategies.score, kind="stable")
     days = {name: WindowDays.of(problem, params) for name, problem in problems.items()}
-    found = judge_belief(problems, days, strategies, {20: order[:20], 5: order[:5]}, Seeds(1))
+    found = judge_belief(problems, days, strategies, {20: order[:20], 5: order[:5]}, {20: 0.5, 5: 0.5}, Seeds(1))
     assert json_bytes(found)
     assert (found.overfitting is None) == (n_days < 4)
     assert (found.superior["future"] is None) == (n_days < 10)

@@ -83,7 +83,7 @@ def test_another_run_takes_over_what_does_not_depend_on_the_change(tiny_run, tmp
     folder = run_experiment(changed, tmp_path, tiny_run.store, workers=1, progress=lambda s, d, n: seen.append((s, n)))
     assert sorted(s for s, n in seen if n == 0) == sorted(STAGE_NAMES[:4])
     done = done_events(Ledger(folder / "ledger.jsonl"))
-    assert [done[name].get("run") for name in STAGE_NAMES] == [tiny_run.experiment.run_id] * 4 + [None] * 2
+    assert [done[name].get("run") for name in STAGE_NAMES] == [tiny_run.experiment.run_id] * 4 + [None] * 3
     assert done["classifiers"]["counts"] == {"network_trials": 6}
     for name in STAGE_NAMES[:4]:
         for path in filter(Path.is_file, (tiny_run.folder / name).rglob("*")):
@@ -283,7 +283,7 @@ def test_the_written_experiment_is_the_one_that_ran(tiny_run, tmp_path):
         Results(tmp_path)
 
 
-def test_each_window_is_simulated_once_in_the_ensembles_stage(tiny_run, tmp_path, monkeypatch):
+def test_each_window_is_simulated_once(tiny_run, tmp_path, monkeypatch):
     """Paths of the largest tier in vectorbt, and all strategies by days, once for each window."""
     from labelsearch.stages import belief
     from strategies.trade import backtest
@@ -293,8 +293,9 @@ def test_each_window_is_simulated_once_in_the_ensembles_stage(tiny_run, tmp_path
         real = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, n=name, r=real, **k: (calls.append(n), r(*a, **k))[1])
     shutil.copytree(tiny_run.folder, tmp_path / tiny_run.folder.name)
-    shutil.rmtree(tmp_path / tiny_run.folder.name / "ensembles")
+    for stage in ("ensembles", "belief"):
+        shutil.rmtree(tmp_path / tiny_run.folder.name / stage)
     with open_run(tiny_run.experiment, tmp_path, tiny_run.store, workers=1) as run:
-        run.do(STAGES["ensembles"])
+        run.do(STAGES["belief"])
     assert sorted(calls) == ["backtest", "backtest", "equity_grid", "equity_grid"]
     assert contents(run.folder) == contents(tiny_run.folder)

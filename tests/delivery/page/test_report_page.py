@@ -205,7 +205,8 @@ def test_a_comparison_has_every_run(tiny_run, tmp_path):
 
 def test_words_of_the_verdict():
     assert "earned more" in verdict_words("edge")
-    assert "no more" in verdict_words("no edge shown")
+    assert "neither" in verdict_words("no edge shown")
+    assert "knew the direction" in verdict_words("timing, no profit shown")
 
 
 def test_the_guide_names_every_part(text):
