@@ -9,6 +9,7 @@ from feature_space.normalise import Normalisation
 from labelsearch.classifiers.kinds import CALIBRATION_NAMES, LOSS_NAMES, NETWORKS
 from labelsearch.labels.spans import Span, check_order
 from labelsearch.market.store import SYMBOL
+from labelsearch.market.symbols import joined
 from labelsearch.market.times import parse_interval
 from labelsearch.settings.schema import ExperimentError, Ranged, option, refuse_unknown
 from strategies.search.islands import SearchSettings
@@ -63,7 +64,7 @@ class Data(Ranged):
         """What is traded, whatever the length of the bars and the spelling of the symbol."""
         if self.source == "synthetic":
             return f"synthetic {self.symbol} {self.market_seed} {self.edge:g}"
-        return "".join(c for c in self.symbol.upper() if c.isalnum())
+        return joined(self.symbol).upper()
 
 
 @dataclass(frozen=True)
