@@ -37,6 +37,7 @@ class Data(Ranged):
     source: str = option("store", "store: imported bars; synthetic: a generated market")
     symbol: str = option("BTCUSDT", "symbol in the store")
     interval: str = option("1m", "length of a bar, 1m to 1d; made of the shortest stored bars if there are none")
+    calendar: str = option("24/7", "24/7, FX, or when an exchange is open by exchange-calendars, as XNYS")
     edge: float = option(0.0, "synthetic only: Sharpe ratio a minute of the planted drift, 0 plants none", 0, 1)
     market_seed: int = option(1, "synthetic only: seed of the generated market", 0, LARGEST_SEED)
 
@@ -51,6 +52,8 @@ class Data(Ranged):
             raise ExperimentError(f"interval must be 1m or longer, not {self.interval}")
         if self.edge == 1.0:
             raise ExperimentError("edge must be below 1")
+        if self.source == "synthetic" and self.calendar != "24/7":
+            raise ExperimentError("calendar must be 24/7: a generated market never closes")
         if not SYMBOL.fullmatch(self.symbol):
             raise ExperimentError(f"symbol {self.symbol!r} is not one that a store may hold")
 

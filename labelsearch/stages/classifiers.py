@@ -16,7 +16,7 @@ from labelsearch.engine.executors.base import tell
 from labelsearch.engine.files import Files, files_written_by
 from labelsearch.engine.stage import Stage, Stored, Work
 from labelsearch.labels.base import CLASS_NAMES, Label, LabelValues
-from labelsearch.labels.spans import DAY_MS, Span, purged_split
+from labelsearch.labels.spans import Span, purged_split
 from labelsearch.market.bars import Bars
 from labelsearch.results.classifiers import FIGURES, ClassifierFigures, Classifiers, ShapMeans
 from labelsearch.results.codec import json_bytes, parse
@@ -57,7 +57,7 @@ class MarketInputs:
             self.past.rows(bars.open_time),
             self.boundary,
             self.warm_up,
-            DAY_MS // bars.interval_ms,
+            bars.bars_a_day,
         )
 
     def tasks(self) -> "dict[str, LabelTask]":
@@ -106,7 +106,7 @@ class MarketPart(NamedTuple):
     past: slice
     boundary: int
     warm_up: int
-    day: int  # bars of a day
+    day: int  # bars of a day or session
 
     def problem(self, label: Label, values: LabelValues, feature_set: FeatureSet) -> TrainingProblem:
         """A label's problem on train."""
