@@ -53,11 +53,22 @@ class Calendar:
         if self.name == ALWAYS:
             first = -(-start_ms // interval_ms)
             return np.arange(first, max(first, -(-stop_ms // interval_ms)), dtype=np.int64) * interval_ms
+        if stop_ms <= start_ms:
+            return np.empty(0, dtype=np.int64)
         years = (datetime.fromtimestamp(ms / 1000, UTC).year for ms in (start_ms - 3 * DAY_MS, stop_ms + 3 * DAY_MS))
         sessions = _sessions(self.name, *years)
-        times = _bars_of(sessions, interval_ms, by_day=self.name != FX)[1]
-        times = np.unique(times)
+        near = (np.maximum(sessions.stop, sessions.day + 1) > start_ms - DAY_MS) & (
+            np.minimum(sessions.start, sessions.day) < stop_ms + DAY_MS
+        )
+        sessions = Sessions(*(times[near] for times in sessions))
+        times = np.unique(_bars_of(sessions, interval_ms, by_day=self.name != FX)[1])
         return times[slice(*np.searchsorted(times, (start_ms, stop_ms)))]
+
+    def count(self, start_ms: int, stop_ms: int, interval_ms: int) -> int:
+        """Number of bars in [start_ms, stop_ms)."""
+        if self.name == ALWAYS:
+            return max(-(-stop_ms // interval_ms) + (-start_ms // interval_ms), 0)
+        return len(self.opens(start_ms, stop_ms, interval_ms))
 
     def number(self, open_time_ms: int, interval_ms: int) -> int:
         """Number of a bar, counted from 2000-01-01 or the start of the calendar, so that it depends on no data."""
@@ -65,8 +76,29 @@ class Calendar:
             return open_time_ms // interval_ms
         anchor = max(ANCHOR_MS, _bounds(self.name)[0])
         if open_time_ms >= anchor:
-            return len(self.opens(anchor, open_time_ms, interval_ms))
-        return -len(self.opens(open_time_ms, anchor, interval_ms))
+            return self.count(anchor, open_time_ms, interval_ms)
+        return -self.count(open_time_ms, anchor, interval_ms)
+
+    def moved(self, open_time_ms: int, n_bars: int, interval_ms: int) -> int:
+        """Start of the bar that comes ``n_bars`` after an expected one, before it if negative.
+
+        Raises
+        ------
+        BarError
+            If the calendar does not cover it.
+        """
+        if self.name == ALWAYS:
+            return open_time_ms + n_bars * interval_ms
+        reach = abs(n_bars) * interval_ms + 14 * DAY_MS
+        for _ in range(12):
+            if n_bars >= 0:
+                times = self.opens(open_time_ms, open_time_ms + reach, interval_ms)
+            else:
+                times = self.opens(open_time_ms - reach, open_time_ms + 1, interval_ms)[::-1]
+            if len(times) > abs(n_bars):
+                return int(times[abs(n_bars)])
+            reach *= 2
+        raise BarError(f"calendar {self.name} does not cover {n_bars} bars from {time_text(open_time_ms)}")
 
     def bars_a_session(self, interval_ms: int) -> int:
         """Bars of a usual session."""

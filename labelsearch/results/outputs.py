@@ -53,6 +53,8 @@ class Outputs(Record):
         for name in WINDOWS:
             window = self.window(name)
             arrays = {**window._asdict(), "outputs": window.outputs.astype(np.float32)}
+            if not window.days_a_year:
+                del arrays["days_a_year"]
             np.savez(folder / f"{name}.npz", **arrays)
 
     @classmethod
