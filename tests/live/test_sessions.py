@@ -109,7 +109,7 @@ def test_bars_at_closed_times_are_dropped(run, folder):
     nxt = next(bars_in(run.bars.rows(past.start, past.start + 1)))
     closed = nxt._replace(open_time=session.last_ms + STEP_MS)
     lines = list(session.run([closed, nxt]))
-    assert lines[0] == {"dropped": "refused: 2018-03-28 20:00 is outside of calendar XNYS"}
+    assert lines[0] == {"dropped": "refused: 2018-03-29 20:00 is outside of calendar XNYS"}
     assert lines[1]["feed"]["refused"] == 1
     saturday = run.bars.rows(0, past.start)
     saturday = dataclasses.replace(saturday.rows(0, 1), open_time=np.array([parse_time("2018-01-06")]))
