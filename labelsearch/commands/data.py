@@ -12,6 +12,10 @@ from labelsearch.commands.fetch import fetch
 if TYPE_CHECKING:
     from labelsearch.market.checks import Report
     from labelsearch.market.formats import ReadOptions
+    from labelsearch.market.store import Store
+
+
+MOST_LINES = 40  # of symbols imported at once; more are counted
 
 
 @click.group()
@@ -72,7 +76,13 @@ def _options(
 
 @data.command("import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--symbol", required=True, help="Symbol of the bars; selects rows of files that hold several.")
+@click.option(
+    "--symbol",
+    "symbols",
+    multiple=True,
+    required=True,
+    help="Symbol of the bars; selects rows of files that hold several. May be repeated; all takes every symbol.",
+)
 @click.option("--as", "name", help="Name to store the bars under; by default the symbol, without / and :.")
 @file_options
 @store_option
@@ -80,24 +90,43 @@ def _options(
 @json_option
 @one_line_errors
 def import_(
-    files: tuple[Path, ...], symbol: str, name: str | None, store: Path, replace: bool, as_json: bool, **file: object
+    files: tuple[Path, ...],
+    symbols: tuple[str, ...],
+    name: str | None,
+    store: Path,
+    replace: bool,
+    as_json: bool,
+    **file: object,
 ) -> None:
     """Read bars or trades from FILES and add the bars to the store.
 
     FILES are text (.csv, .txt, .tsv, .csv.gz, .zip), Parquet or Feather, in any order; where they overlap, they must
     agree. Their format is found and printed, and so is what was assumed or left out. All files are read and checked
-    before anything is written.
+    before anything is written. With several symbols, --skip-broken also leaves out those that cannot be read without
+    their broken rows.
 
     \b
     Example:
       labelsearch data import BTCUSDT-1m-2020-*.zip --symbol BTCUSDT
       labelsearch data import XBTUSD_1440.csv --symbol XBTUSD --interval 1d
+      labelsearch data import pairs.parquet --symbol all
     """
     from labelsearch.market.archive import read_all
-    from labelsearch.market.fetching.exchange import stored_name
+    from labelsearch.market.rules import BarError
     from labelsearch.market.store import Store
+    from labelsearch.market.symbols import ALL, stored_name
     from labelsearch.market.times import interval_name
 
+    symbols = tuple(dict.fromkeys(symbols))
+    if len(symbols) > 1 or symbols == (ALL,):
+        if name:
+            raise BarError("--as names the bars of one symbol")
+        if ALL in symbols and len(symbols) > 1:
+            raise BarError(f"--symbol {ALL} takes every symbol: name no other")
+        options = _options(None, **file)  # type: ignore[arg-type]
+        _import_several(files, None if symbols == (ALL,) else symbols, options, Store(store), replace, as_json)
+        return
+    (symbol,) = symbols
     name = name or stored_name(symbol)
     Store(store).path(name)  # a name that cannot be stored is refused before anything is read
     bars, notes = read_all(files, symbol, _options(symbol, **file))  # type: ignore[arg-type]
@@ -110,6 +139,41 @@ def import_(
     click.echo(f"{name} {interval}: {added.new} bars added, {added.same} already there, {added.replaced} replaced")
     if added.dropped:
         click.echo(f"columns dropped, because some bars lack them: {', '.join(added.dropped)}")
+
+
+def _import_several(
+    files: tuple[Path, ...],
+    symbols: tuple[str, ...] | None,
+    options: "ReadOptions",
+    store: "Store",
+    replace: bool,
+    as_json: bool,
+) -> None:
+    from labelsearch.market.panels import add_all, read_panel
+    from labelsearch.market.times import interval_name
+
+    panel = read_panel(files, symbols, options)
+    stored = [
+        {"symbol": name, "interval": interval_name(panel.bars[name].interval_ms), **vars(added), "notes": notes}
+        for name, added, notes in add_all(store, panel, replace=replace)
+    ]
+    if as_json:
+        answer(True, named={"imported": stored, "skipped": panel.skipped})
+        return
+    click.echo("\n".join(panel.heard()))
+    for symbol, rule in panel.skipped.items():
+        click.echo(f"{symbol} is left out: {rule}")
+    text = "{} {}: {new:,} bars added, {same:,} already there, {replaced:,} replaced"
+    if len(stored) <= MOST_LINES:
+        for row in stored:
+            lost = f", without {', '.join(row['dropped'])}" if row["dropped"] else ""
+            click.echo(text.format(row["symbol"], row["interval"], **row) + lost)
+    sums = {key: sum(row[key] for row in stored) for key in ("new", "same", "replaced")}
+    n_lost = sum(bool(row["dropped"]) for row in stored)
+    intervals = ", ".join(sorted({row["interval"] for row in stored}))
+    click.echo(
+        text.format(f"{len(stored)} symbols", intervals, **sums) + f", columns dropped of {n_lost}" * bool(n_lost)
+    )
 
 
 @data.command("check")
@@ -179,9 +243,9 @@ def list_(as_json: bool, store: Path) -> None:
     held = Store(store)
     rows = []
     for symbol, interval in held.contents():
-        bars = held.load(symbol, interval)
-        first, last = time_text(int(bars.open_time[0])), time_text(int(bars.open_time[-1]))
-        rows.append({"symbol": symbol, "interval": interval, "bars": len(bars), "first": first, "last": last})
+        found = held.extent(symbol, interval)
+        first, last = time_text(found.first_ms), time_text(found.last_ms)
+        rows.append({"symbol": symbol, "interval": interval, "bars": found.n_bars, "first": first, "last": last})
     if as_json:
         answer(True, named={"stored": rows})
         return

@@ -48,8 +48,9 @@ def fetch(
     from labelsearch.market.fetching.archive import fetch_archive
     from labelsearch.market.fetching.archive_site import ARCHIVE_URL
     from labelsearch.market.fetching.download import FetchError
-    from labelsearch.market.fetching.exchange import Exchange, fetch_exchange, stored_name
+    from labelsearch.market.fetching.exchange import Exchange, fetch_exchange
     from labelsearch.market.store import Store
+    from labelsearch.market.symbols import stored_name
     from labelsearch.market.times import parse_interval
 
     interval_ms = parse_interval(interval)

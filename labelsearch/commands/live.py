@@ -180,12 +180,16 @@ def _arriving(session: "Session", source: str, warm_up: Path | None) -> Iterable
 
 def _warmed(bars: "Bars", bundle: "Bundle") -> int:
     """Time of the first bar after the warm-up."""
-    return int(bars.open_time[0]) + bundle.warm_up * bundle.interval_ms
+    from labelsearch.market.calendars import Calendar
+
+    first = int(bars.on_grid(bundle.calendar).open_time[0])
+    return Calendar(bundle.calendar).moved(first, bundle.warm_up, bundle.interval_ms)
 
 
 def _from_exchange(session: "Session", name: str, symbol: str, history: "Bars | None") -> Iterator[Any]:
     """History as far back as the warm-up needs, then bars as they close."""
     from labelsearch.live import sources
+    from labelsearch.market.calendars import Calendar
     from labelsearch.market.fetching.download import FetchError
 
     bundle = session.bundle
@@ -195,7 +199,9 @@ def _from_exchange(session: "Session", name: str, symbol: str, history: "Bars | 
             now = exchange.clock_ms()
             if history is None:
                 since = min(session.engine.start_ms or now, now)
-                history = exchange.bars(since - (bundle.warm_up + 2) * bundle.interval_ms, now)
+                history = exchange.bars(
+                    Calendar(bundle.calendar).moved(since, -bundle.warm_up - 2, bundle.interval_ms), now
+                )
             session.start(history)
         last = session.last_ms
         known = exchange.clock_ms() - bundle.interval_ms if last is None else last

@@ -131,7 +131,8 @@ def marked_price(results: Results, label: str) -> MarkedPrice:
     traded[rows] = ~bars.filled[rows]
     marked = marks(values, traded)[rows]
     price = bars.close if results.experiment.labels.price == "close" else bars.vwap
-    week = busiest_stretch(marked, SHOWN_DAYS * DAY_MS // bars.interval_ms)
+    time = bars.open_time[rows]
+    week = busiest_stretch(marked, int(np.searchsorted(time, time[0] + SHOWN_DAYS * DAY_MS)))
     return MarkedPrice(bars.index[rows], price[rows], marked, week)
 
 

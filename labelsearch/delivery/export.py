@@ -11,6 +11,7 @@ from labelsearch.engine.run import RunError
 from labelsearch.live.bundle import Thresholds
 from labelsearch.live.schema import FORMAT_VERSION, whole_schema
 from labelsearch.live.verify import MANIFEST, verify_bundle
+from labelsearch.market.calendars import ALWAYS
 from labelsearch.results.codec import json_bytes, parse
 from labelsearch.results.run import Results
 from labelsearch.settings.own import file_sha256
@@ -66,6 +67,7 @@ def _market(results: Results, warm_up: int) -> dict[str, object]:
     return {
         "symbol": bars.symbol,
         "interval_ms": bars.interval_ms,
+        **({} if bars.calendar == ALWAYS else {"calendar": bars.calendar}),
         "quote_volume": bars.quote_volume is not None,
         "trades": bars.trades is not None,
         "warm_up": warm_up,

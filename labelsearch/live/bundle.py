@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from feature_space.feature_set import FeatureSet
 from labelsearch.classifiers.classifier import Predictor, load_predictor
 from labelsearch.live.verify import FEATURE_SET, MANIFEST, NETWORK, BundleError, LabelEntry, read, verify_bundle
+from labelsearch.market.calendars import ALWAYS, find_calendar
 from labelsearch.market.rules import BarError
 from labelsearch.market.times import DAY_MS, parse_time
 from labelsearch.settings.own import OwnFileError, activate, file_sha256
@@ -47,6 +48,7 @@ class Bundle:
     learns: bool  # whether tiers reallocate capital every day
     capital: str  # rule by which tiers divide capital
     tiers: dict[int, Tier]  # by size, the largest first
+    calendar: str = ALWAYS  # whose bars make up the grid
 
     @property
     def optional_columns(self) -> tuple[str, ...]:
@@ -71,6 +73,7 @@ class _Market:
     warm_up: int
     windows: dict[str, tuple[str, str]]
     own_files: tuple[_OwnFile, ...]
+    calendar: str = ALWAYS
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,7 @@ def load_bundle(folder: Path, own: Sequence[Path] = ()) -> Bundle:
         learns=book.capital in CAPITAL_RULES and CAPITAL_RULES[book.capital].learns,
         capital=book.capital,
         tiers=dict(sorted(tiers.items(), reverse=True)),
+        calendar=_calendar(folder, market),
     )
 
 
@@ -192,6 +196,13 @@ def _check_features(
         raise BundleError(
             f"{folder}: market.json: warm_up: {market.warm_up} is less than the {needed} bars that the features need"
         )
+
+
+def _calendar(folder: Path, market: _Market) -> str:
+    try:
+        return find_calendar(market.calendar).name
+    except BarError as error:
+        raise BundleError(f"{folder}: market.json: {error}") from None
 
 
 def _end_of_past(folder: Path, market: _Market) -> int:

@@ -18,6 +18,7 @@ from labelsearch.live.bundle import Bundle
 from labelsearch.live.feed import Bar, bars_in
 from labelsearch.live.verify import BundleError
 from labelsearch.market.bars import Bars
+from labelsearch.market.calendars import Calendar
 from labelsearch.market.times import DAY_MS
 from strategies.trade.pool import Holdings
 from strategies.trade.simulate import State, held_share, initial_state, simulate_paths
@@ -71,6 +72,8 @@ class Engine:
         self._rows = [np.zeros((c.window, len(s.features)), dtype=np.float32) for c, s in pairs]
         self._close = 0.0  # of the last traded bar, 0 before the first
         self._price = 0.0  # close of the last bar
+        self._calendar = Calendar(bundle.calendar)
+        self._first: int | None = None  # number of the first bar in the calendar, None where not known yet
         self.books = {n: Book(tier, bundle.rules, learns=bundle.learns) for n, tier in bundle.tiers.items()}
 
     @property
@@ -94,11 +97,13 @@ class Engine:
             if len(rows) > 1:
                 rows[:-1] = rows[1:] if n else new  # bars before the first count as copies of it
             rows[-1] = new
-        early = -((bar.open_time - self.start_ms) // self.bundle.interval_ms)  # bars before the start
+        early = self._calendar.count(bar.open_time, self.start_ms, self.bundle.interval_ms)  # bars before the start
         warming = max(self.bundle.warm_up - n, early, 0)
         if bar.filled or warming:
             return Step(bar, warming, np.empty(0), [], {})
-        before, outputs = self.state, self._classify(bar.open_time // self.bundle.interval_ms)
+        if self._first is None:
+            self._first = self._calendar.number(bar.open_time, self.bundle.interval_ms) - n
+        before, outputs = self.state, self._classify(self._first + n)
         open_, close, time = (np.array([x]) for x in (bar.open, bar.close, bar.open_time))
         self._trade(TradingWindow(outputs[None, :], open_, close, time, self._months(1)))
         return Step(bar, 0, self.outputs, self._fills(before, bar), self.standings())
@@ -148,6 +153,8 @@ class Engine:
         ------
         BundleError
             If bars were processed before, or if these have another interval or lack a column that features read.
+        BarError
+            If the calendar of the bundle does not fit the bars.
         """
         if self.n_bars:
             raise BundleError("history must come first, and only once")
@@ -158,7 +165,9 @@ class Engine:
                 raise BundleError(f"the features of the bundle need {name}, which the bars do not have")
         if not len(bars):
             return
-        grid = bars.on_grid()
+        grid = bars.on_grid(self.bundle.calendar)
+        if not len(grid):
+            return
         inputs = self._inputs(grid)
         first = max(self.bundle.warm_up, int(np.searchsorted(grid.open_time, self.start_ms)))
         rows = np.arange(first, len(grid))[~grid.filled[first:]]
@@ -174,7 +183,7 @@ class Engine:
 
     def _outputs(self, inputs: Inputs, grid: Bars, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Probabilities (len(rows), K); also keeps the last rows of features for the next bar."""
-        origin = int(grid.open_time[0]) // grid.interval_ms
+        origin = grid.number
         out = np.empty((len(rows), 2 * len(self._rows)))
         for k, (classifier, feature_set) in enumerate(
             zip(self.bundle.classifiers, self.bundle.feature_sets, strict=True)

@@ -4,8 +4,10 @@
 - A bar whose time is not after that of the last accepted bar is dropped: decisions cannot be revised.
 - A bar that is not closed yet by the clock of this machine, or starts in the future, is dropped.
 - A bar that breaks a rule of `labelsearch.market.rules`, lacks a column or has a time out of range is dropped.
+- A bar that the calendar of the bundle does not expect is dropped.
 - Missing bars between two bars are filled as in a run: at the last close, without volume. Features see them,
-  strategies do not: a pending order waits for the next bar that is present.
+  strategies do not: a pending order waits for the next bar that is present. Only bars that the calendar expects are
+  missing.
 """
 
 import math
@@ -16,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from labelsearch.market.bars import Bars
+from labelsearch.market.calendars import ALWAYS, Calendar
 from labelsearch.market.rules import REQUIRED, BarError, faults
 from labelsearch.market.times import DAY_MS, now_ms, time_text, to_ms
 
@@ -40,10 +43,10 @@ class Bar(NamedTuple):
     trades: float = math.nan
     filled: bool = False
 
-    def after(self, interval_ms: int) -> "Bar":
-        """The next bar, filled: at the close of this one, without volume."""
+    def after(self, open_time: int) -> "Bar":
+        """A later bar, filled: at the close of this one, without volume."""
         price = self.close
-        return Bar(self.open_time + interval_ms, price, price, price, price, 0.0, 0.0, 0.0, True)
+        return Bar(open_time, price, price, price, price, 0.0, 0.0, 0.0, True)
 
 
 class Counts(NamedTuple):
@@ -66,10 +69,19 @@ class Feed:
         Optional columns, quote_volume or trades, that are required here.
     clock : callable
         Milliseconds since the epoch; it may be behind by `CLOCK_SKEW_MS`, but not by more than half a bar.
+    calendar : str
+        Whose bars make up the grid.
     """
 
-    def __init__(self, interval_ms: int, optional: tuple[str, ...] = (), clock: Callable[[], int] = now_ms) -> None:
+    def __init__(
+        self,
+        interval_ms: int,
+        optional: tuple[str, ...] = (),
+        clock: Callable[[], int] = now_ms,
+        calendar: str = ALWAYS,
+    ) -> None:
         self.interval_ms, self.clock = interval_ms, clock
+        self.calendar = Calendar(calendar)
         self.needed = (*REQUIRED, *optional)
         self.last: Bar | None = None
         self.counts = Counts()
@@ -102,6 +114,8 @@ class Feed:
                 raise FeedError(f"the features of the bundle need {name}, which the bars do not have")
         last, self.notice = self.last, ""
         filled: list[Bar] = []
+        if not self.calendar.count(bar.open_time, bar.open_time + 1, self.interval_ms):
+            return self._drop("refused", f"{time_text(bar.open_time)} is outside of calendar {self.calendar.name}")
         if last is not None:
             if bar.open_time <= last.open_time:
                 return self._drop("repeated" if bar.open_time == last.open_time else "late", time_text(bar.open_time))
@@ -110,10 +124,8 @@ class Feed:
                     f"no bars between {time_text(last.open_time)} and {time_text(bar.open_time)}: start again with "
                     "the missing bars as history"
                 )
-            previous = last
-            while previous.open_time + self.interval_ms < bar.open_time:
-                previous = previous.after(self.interval_ms)
-                filled.append(previous)
+            missing = self.calendar.opens(last.open_time + 1, bar.open_time, self.interval_ms)
+            filled = [last.after(int(time)) for time in missing]
         self.last = bar
         self.counts = self.counts._replace(taken=self.counts.taken + 1, missing=self.counts.missing + len(filled))
         return [*filled, bar]

@@ -48,8 +48,14 @@ MANIFEST = _object(
 
 MARKET = _object(
     "The bars that the bundle was made for, and how many it needs before the first decision.",
+    optional=("calendar",),
     symbol=_field("string", "symbol of the bars", **_WORDS),
     interval_ms=_field("integer", "length of a bar in milliseconds; divides a day", minimum=1000, multipleOf=1000),
+    calendar=_field(
+        "string",
+        "when bars are expected: FX, or a name of exchange-calendars; without it, always",
+        pattern="^[A-Za-z0-9_/.-]{1,40}" + _END,
+    ),
     quote_volume=_field(
         "boolean", "true: the price of a bar is quote volume / volume; false: (high + low + close) / 3"
     ),

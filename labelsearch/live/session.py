@@ -36,7 +36,7 @@ class Session:
         self.bundle = bundle
         self.capital = capital
         self.engine = Engine(bundle, start_ms)
-        self.feed = Feed(bundle.interval_ms, bundle.optional_columns)
+        self.feed = Feed(bundle.interval_ms, bundle.optional_columns, calendar=bundle.calendar)
         self.journal = journal
         self.resumed: Line | None = None  # line of the last recorded bar, if it may not have been delivered
         self._since = 0

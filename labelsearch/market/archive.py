@@ -21,6 +21,7 @@ from labelsearch.market.formats import Converted, ReadOptions, convert
 from labelsearch.market.readers import read_table
 from labelsearch.market.rules import OPTIONAL, BarError
 from labelsearch.market.store import merge
+from labelsearch.market.text import Table
 from labelsearch.market.times import (
     DAY_MS,
     interval_name,
@@ -250,6 +251,14 @@ def read_all(paths: Sequence[str | Path], symbol: str, options: ReadOptions | No
 def read_raw(path: str | Path, options: ReadOptions = ReadOptions()) -> RawBars:  # noqa: B008 - it is frozen
     """Read a file without checking its rows; errors as for `read`, and those of an unknown format."""
     path = Path(path)
+    table, name, options = open_table(path, options)
+    found: Converted = convert(table, options, path)
+    step = options.interval_ms or common_step(to_ms(time_column(found.frame), path), path)
+    return RawBars(path, found.frame, step, name, found.format, options, found.notes)
+
+
+def open_table(path: Path, options: ReadOptions) -> tuple[Table, FileName, ReadOptions]:
+    """The table of a file as it is, what its name says, and the options with the interval of its name."""
     if not path.is_file():
         raise BarError("no such file", path)
     if path.stat().st_size == 0:
@@ -258,9 +267,7 @@ def read_raw(path: str | Path, options: ReadOptions = ReadOptions()) -> RawBars:
     name = parse_file_name(path)
     if options.interval_ms is None and name.interval_ms:
         options = replace(options, interval_ms=name.interval_ms)
-    found: Converted = convert(read_table(path, options.columns), options, path)
-    step = options.interval_ms or common_step(to_ms(time_column(found.frame), path), path)
-    return RawBars(path, found.frame, step, name, found.format, options, found.notes)
+    return read_table(path, options.columns), name, options
 
 
 def parse_file_name(path: str | Path) -> FileName:

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from labelsearch.market.calendars import ALWAYS, Calendar, expected_among, find_calendar
 from labelsearch.market.rules import OPTIONAL, PRICES, REQUIRED, BarError, Fault, faults
-from labelsearch.market.times import interval_name, row_of, time_text, to_ms
+from labelsearch.market.times import DAY_MS, interval_name, row_of, time_text, to_ms
 
 __all__ = ["BarError", "Bars"]
 
@@ -42,6 +43,7 @@ class Bars:
     trades: Floats | None = None  # number of trades
     taker_buy_volume: Floats | None = None  # part of the volume bought by takers
     filled: NDArray[np.bool_] = None  # type: ignore[assignment]  # missing bars carried forward by `on_grid`
+    calendar: str = ALWAYS  # whose bars `on_grid` has laid out
 
     def __post_init__(self) -> None:
         if self.filled is None:
@@ -96,22 +98,55 @@ class Bars:
         stop = len(self) if stop_ms is None else int(np.searchsorted(self.open_time, stop_ms))
         return self.rows(start, max(start, stop))
 
-    def on_grid(self) -> "Bars":
-        """The dense grid from the first to the last bar.
+    @property
+    def number(self) -> int:
+        """Number of the first bar in its calendar, the same wherever bars begin; there must be one."""
+        return Calendar(self.calendar).number(int(self.open_time[0]), self.interval_ms)
 
-        A missing bar gets open = high = low = close = the last close, zero volume, and ``filled``.
+    @property
+    def bars_a_day(self) -> int:
+        """Bars of a day, or of a usual session of the calendar."""
+        return Calendar(self.calendar).bars_a_session(self.interval_ms)
+
+    def on_grid(self, calendar: str = ALWAYS) -> "Bars":
+        """The dense grid from the first to the last bar: every bar that a calendar expects.
+
+        A missing bar gets open = high = low = close = the last close, zero volume, and ``filled``. Bars at closed times
+        of open days are left out if they are few.
+
+        Raises
+        ------
+        BarError
+            If the calendar does not fit, see `labelsearch.market.calendars.expected_among`.
         """
         if len(self) == 0:
             return self
+        if calendar != ALWAYS:
+            return self._on_calendar(calendar)
         position = (self.open_time - self.open_time[0]) // self.interval_ms
         n_grid = int(position[-1]) + 1
         if n_grid == len(self):
             return self
+        times = self.open_time[0] + np.arange(n_grid, dtype=np.int64) * self.interval_ms
+        return self._laid_out(times, position)
+
+    def _on_calendar(self, name: str) -> "Bars":
+        first, stop = int(self.open_time[0]), int(self.open_time[-1]) + 1
+        times = find_calendar(name).opens(first - first % DAY_MS, stop + DAY_MS - stop % DAY_MS, self.interval_ms)
+        kept = self._take(expected_among(self.open_time, times, name, self.interval_ms))
+        if not len(kept):
+            return kept
+        grid = times[slice(*np.searchsorted(times, (kept.open_time[0], kept.open_time[-1] + 1)))]
+        return replace(kept._laid_out(grid, np.searchsorted(grid, kept.open_time)), calendar=name)
+
+    def _laid_out(self, times: NDArray[np.int64], position: NDArray[np.int64]) -> "Bars":
+        """These bars at some positions of a grid, the first one at 0."""
+        n_grid = len(times)
         present = np.zeros(n_grid, dtype=np.bool_)
         present[position] = True
         last = np.cumsum(present) - 1  # the last present bar at each grid point
         changes: dict[str, NDArray] = {
-            "open_time": self.open_time[0] + np.arange(n_grid, dtype=np.int64) * self.interval_ms,
+            "open_time": times,
             "filled": np.where(present, self.filled[last], True),
         }
         for name in PRICES:
@@ -129,6 +164,8 @@ class Bars:
     def digest(self) -> str:
         """SHA-256 in hex of symbol, interval and every array; the same on any platform."""
         sha = hashlib.sha256(f"bars 1\n{self.symbol}\n{self.interval_ms}\n{len(self)}\n".encode())
+        if self.calendar != ALWAYS:
+            sha.update(f"calendar {self.calendar}\n".encode())
         for name, dtype in _DTYPES.items():
             value = getattr(self, name)
             sha.update(f"{name} {value is not None}\n".encode())
@@ -183,7 +220,7 @@ class Bars:
 _DTYPES: dict[str, type] = {
     field.name: {"open_time": np.int64, "filled": np.bool_}.get(field.name, np.float64)
     for field in fields(Bars)
-    if field.name not in ("symbol", "interval_ms")
+    if field.name not in ("symbol", "interval_ms", "calendar")
 }
 
 

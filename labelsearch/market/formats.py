@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from labelsearch.market.names import ARCHIVE_COLUMNS, by_currency, our_names, require
 from labelsearch.market.rules import PRICES, BarError
+from labelsearch.market.symbols import pick_symbol
 from labelsearch.market.text import Table, numbers_of
 from labelsearch.market.times import PLAIN, Spelling, to_ms
 from labelsearch.market.trades import trades_to_bars
@@ -146,12 +148,33 @@ def convert(table: Table, options: ReadOptions, file: object) -> Converted:
     BarError
         If no format fits, or not the one asked for; for missing columns, empty rows, unreadable times or symbols.
     """
+    headed = headings(table, options, file)
+    notes = list(headed.notes)
+    frame = pick_symbol(headed.frame, options.symbol, file, notes)
+    return converted(headed._replace(frame=frame, notes=tuple(notes)), options, file)
+
+
+class Headed(NamedTuple):
+    """A table whose columns have our names."""
+
+    format: Format
+    frame: pd.DataFrame
+    names: dict[object, str]  # our names, by those of the file
+    notes: tuple[str, ...]
+
+
+def headings(table: Table, options: ReadOptions, file: object) -> Headed:
+    """The table with our names; `BarError` if no format fits, or required columns are missing."""
     chosen, frame = _named(table, options, file)
-    notes = ["commas are taken for decimal points"] if table.decimal_comma else []
     names = our_names(list(frame.columns))
     require(set(names.values()), file)
-    frame = frame[list(names)].rename(columns=names)
-    frame = pick_symbol(frame, options.symbol, file, notes)
+    notes = ("commas are taken for decimal points",) if table.decimal_comma else ()
+    return Headed(chosen, frame[list(names)].rename(columns=names), names, notes)
+
+
+def converted(headed: Headed, options: ReadOptions, file: object) -> Converted:
+    """A table of one symbol as bars; errors as for `convert`."""
+    chosen, frame, names, notes = *headed[:3], list(headed.notes)
     if "clock" in frame:
         both = frame["open_time"].astype("str").str.strip() + " " + _clock(frame.pop("clock"))
         frame = frame.assign(open_time=both.where(frame["open_time"].notna(), None))
@@ -201,29 +224,6 @@ def _volumes_in_order(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
         return frame
     notes.append("the volume in the quote currency comes first")
     return frame.rename(columns={"volume": "quote_volume", "quote_volume": "volume"})
-
-
-def pick_symbol(frame: pd.DataFrame, symbol: str | None, file: object, notes: list[str]) -> pd.DataFrame:
-    """The rows of one symbol of a file that contains several, with their row numbers as index; else the whole table.
-
-    A symbol may be spelled without what separates its currencies: BTCUSDT for BTC/USDT. A file of one symbol is taken
-    as a whole, whatever it calls it, and that is noted.
-    """
-    if "symbol" not in frame:
-        return frame
-    texts = frame["symbol"].astype("str")
-    held = sorted(texts.dropna().unique())
-    if len(held) == 1:
-        if symbol is not None and re.sub(r"\W", "", symbol) != re.sub(r"\W", "", held[0]):
-            notes.append(f"the symbol in the file is {held[0]}, not {symbol}")
-        return frame.drop(columns="symbol")
-    joined = {name for name in held if re.sub(r"\W", "", name) == re.sub(r"\W", "", symbol or "")}
-    found = symbol if symbol in held else joined.pop() if len(joined) == 1 else None
-    if found is None:
-        shown = ", ".join(held[:10]) + (", .." if len(held) > 10 else "")
-        wanted = "choose one" if symbol is None else f"not {symbol}"
-        raise BarError(f"contains {len(held)} symbols, {wanted}: {shown}", file)
-    return frame[(texts == found).to_numpy()].drop(columns="symbol")
 
 
 def _named(table: Table, options: ReadOptions, file: object) -> tuple[Format, pd.DataFrame]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_fields
 from pathlib import Path
+from typing import NamedTuple
 from uuid import uuid4
 
 import numpy as np
@@ -30,6 +31,14 @@ class Added:
     same: int  # rows that were stored with equal values
     replaced: int  # rows that were stored with other values
     dropped: tuple[str, ...] = ()  # optional columns left out because not all bars have them
+
+
+class Extent(NamedTuple):
+    """Number of stored bars, and the start of the first and the last, ms since the epoch, UTC."""
+
+    n_bars: int
+    first_ms: int
+    last_ms: int
 
 
 class Store:
@@ -117,6 +126,23 @@ class Store:
             raise BarError(f"no bars in that range; stored are {first} .. {last}", path)
         return chosen
 
+    def extent(self, symbol: str, interval: str = "1m") -> Extent:
+        """Number and range of the stored bars, of which only the footer of the file is read; errors as for `load`."""
+        path = self.path(symbol, interval)
+        try:
+            with pq.ParquetFile(path) as file:
+                footer = file.metadata
+                column = file.schema_arrow.names.index("open_time")
+                found = [footer.row_group(i).column(column).statistics for i in range(footer.num_row_groups)]
+        except (pa.ArrowException, OSError, ValueError):
+            found = []  # `load` says what is wrong
+        ends = [end for each in found if each is not None and each.has_min_max for end in (each.min, each.max)]
+        if ends and len(ends) == 2 * len(found) and all(getattr(end, "tzinfo", None) for end in ends):
+            first_ms, last_ms = (round(end.timestamp() * 1000) for end in (min(ends), max(ends)))
+            return Extent(footer.num_rows, first_ms, last_ms)
+        bars = self.load(symbol, interval)
+        return Extent(len(bars), int(bars.open_time[0]), int(bars.open_time[-1]))
+
     def add(self, bars: Bars, replace: bool = False) -> Added:
         """Merge bars with those stored.
 
@@ -132,18 +158,28 @@ class Store:
             Without ``replace``, if the two differ; names the first time. Nothing is written then.
         """
         bars = bars.present()
-        if len(bars) == 0:
-            raise BarError("no bars to store")
         # no other process may read or write between our reading and writing
         with held(self.path(bars.symbol, interval_name(bars.interval_ms)).parent / ".lock"):
             return self._add(bars, replace)
 
+    def preview(self, bars: Bars, replace: bool = False) -> Added:
+        """What `add` would do and raise now, without writing anything."""
+        return self._merged(bars.present(), replace)[1]
+
     def _add(self, bars: Bars, replace: bool) -> Added:
+        merged, added = self._merged(bars, replace)
+        if merged is not None:
+            self._save(merged, self.path(bars.symbol, interval_name(bars.interval_ms)))
+        return added
+
+    def _merged(self, bars: Bars, replace: bool) -> tuple[Bars | None, Added]:
+        """What to write, None if nothing changes, and what becomes of the bars."""
         interval = interval_name(bars.interval_ms)
         path = self.path(bars.symbol, interval)
+        if len(bars) == 0:
+            raise BarError("no bars to store")
         if not path.is_file():
-            self._save(bars, path)
-            return Added(len(bars), 0, 0)
+            return bars, Added(len(bars), 0, 0)
         stored = self.load(bars.symbol, interval)
         lost = set(_optional(stored)) - set(_optional(bars))
         if lost and not replace:
@@ -154,9 +190,7 @@ class Store:
         same = len(bars) - new - replaced
         dropped = (lost | set(_optional(bars))) - set(_optional(merged))
         added = Added(new, same, replaced, tuple(sorted(dropped)))
-        if new or replaced or lost:
-            self._save(merged, path)
-        return added
+        return (merged if new or replaced or lost else None), added
 
 
 def merge(parts: Sequence[Bars], replace: bool = False, files: Sequence[object] | None = None) -> tuple[Bars, int]:

@@ -10,13 +10,12 @@ from labelsearch.results.panel import BASKET, AlphaFigures, Power, TierRow, comp
 from labelsearch.stages.seeds import Seeds
 from strategies.luck.panel import HacFit, alpha_of_tiers, block_interval, driscoll_kraay, hac_fit
 from strategies.luck.power import detectable_sharpe, effective_markets, market_correlation, years_needed
-from strategies.tiers.metrics import days_a_year, max_drawdown, sharpe, volatility
+from strategies.tiers.metrics import max_drawdown, sharpe, volatility
 from strategies.tiers.stitch import Stitched
 
 
-def tier_rows(book: Stitched, sizes: Sequence[int], seeds: Seeds) -> tuple[TierRow, ...]:
-    """Figures of every tier, the largest first, and of the basket."""
-    year = days_a_year(book.days)
+def tier_rows(book: Stitched, sizes: Sequence[int], year: int, seeds: Seeds) -> tuple[TierRow, ...]:
+    """Figures of every tier, the largest first, and of the basket; ``year`` is the number of its days."""
     basket, returns = book.basket_returns, book.book_returns
     fits, adjusted = alpha_of_tiers(returns, basket)
     rows = []
@@ -85,9 +84,8 @@ def without_beta(returns: NDArray[np.float64], market: NDArray[np.float64]) -> N
     return rest
 
 
-def power_of_panel(book: Stitched, tiers: Sequence[TierRow], n_markets: Sequence[int]) -> Power:
+def power_of_panel(book: Stitched, tiers: Sequence[TierRow], n_markets: Sequence[int], year: int) -> Power:
     """What so many markets in each split and so many years can show."""
-    year = days_a_year(book.days)
     years, mean = len(book.days) / year, float(np.mean(n_markets))
     rho = next((t.correlation_without_beta for t in tiers if t.correlation_without_beta is not None), None)
     m_eff = effective_markets(max(round(mean), 1), min(max(rho or 0.0, 0.0), 1.0))

@@ -34,6 +34,7 @@ from labelsearch.studies.seeds import TIERS, branch_name
 from strategies.luck.panel import pooled_rank
 from strategies.luck.panel_timing import CellPath, PanelTiming, judge_panel_timing
 from strategies.luck.verdict import verdict
+from strategies.tiers.metrics import year_of
 from strategies.tiers.stitch import Leg, Split, Stitched, stitch
 from strategies.trade.rules import TradingRules
 from strategies.trade.window import TradingWindow
@@ -94,10 +95,12 @@ class _Trader:
         self.inputs, self.sizes = inputs, inputs.tiers.descending
         self.legs: dict[int, list[list[Leg]]] = {}  # by repetition and split
         self.paths: list[CellPath] = []
+        self.year = 0  # its days
 
     def read(self, cell: CellResults) -> None:
         """Read one cell."""
         window, ensembles = cell.outputs.value.future, cell.ensembles.value
+        self.year = max(self.year, year_of(window))
         tables = [ensembles.curves["future"], *(stored.value.curves["future"] for stored in cell.repetitions)]
         for number, curves in enumerate(tables):
             equity, position = accounts_of(curves, [tier_name(n) for n in self.sizes])
@@ -146,7 +149,7 @@ def run(inputs: VerdictInputs, work: Work) -> Panel:
     rows = [_cell_row(cell, alone[cell.market, cell.split], trader.sizes) for cell in inputs.cells]
     work.progress(total - 1, total)
     books = [trader.stitched(number) for number in trader.legs]
-    tiers = tier_rows(books[0], trader.sizes, inputs.seeds)
+    tiers = tier_rows(books[0], trader.sizes, trader.year, inputs.seeds)
     rho = {(row.market, row.split): row.rank for row in rows if row.rank is not None}
     splits = _split_rows(inputs, books[0], timing, trader.sizes)
     found = Panel(
@@ -157,7 +160,7 @@ def run(inputs: VerdictInputs, work: Work) -> Panel:
         tiers=tiers,
         timing=timing,
         rank=pooled_rank(rho),
-        power=power_of_panel(books[0], tiers, [row.markets for row in splits]),
+        power=power_of_panel(books[0], tiers, [row.markets for row in splits], trader.year),
         seeds=_spread(books, trader.sizes),
         strategies=sum(row.strategies for row in rows),
         verdict=verdict(

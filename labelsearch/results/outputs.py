@@ -53,6 +53,8 @@ class Outputs(Record):
         for name in WINDOWS:
             window = self.window(name)
             arrays = {**window._asdict(), "outputs": window.outputs.astype(np.float32)}
+            if not window.days_a_year:
+                del arrays["days_a_year"]
             np.savez(folder / f"{name}.npz", **arrays)
 
     @classmethod
@@ -64,5 +66,5 @@ class Outputs(Record):
 def _read(path: Path) -> TradingWindow:
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
-    months = float(arrays.pop("months"))
-    return TradingWindow.of(arrays["outputs"], arrays["open"], arrays["close"], arrays["open_time"], months)
+    months, year = float(arrays.pop("months")), int(arrays.pop("days_a_year", 0))
+    return TradingWindow.of(arrays["outputs"], arrays["open"], arrays["close"], arrays["open_time"], months, year)

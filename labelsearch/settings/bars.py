@@ -1,5 +1,6 @@
 """The bars of an experiment."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,11 @@ from numpy.typing import NDArray
 from labelsearch.labels.spans import DAY_MS, Span, coverage
 from labelsearch.market import resample
 from labelsearch.market.bars import Bars
+from labelsearch.market.calendars import ALWAYS, Calendar
+from labelsearch.market.rules import BarError
 from labelsearch.market.store import Store
 from labelsearch.market.synthetic import synthetic_bars
+from labelsearch.market.times import time_text
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.schema import ExperimentError
 from labelsearch.settings.sections import Data
@@ -36,33 +40,63 @@ def bars_of(data: Data, store: Path, first_day: str, last_day: str) -> Bars:
 
 
 def load_bars(experiment: Experiment, store: Path) -> Bars:
-    """Bars from the start of train to the end of future, on a dense grid.
+    """Bars from the start of train to the end of future, on a dense grid, or on that of their calendar.
 
     Raises
     ------
     ExperimentError
-        If the stored bars do not reach from the first to the last day of the windows, or a window has less than
-        `LEAST_COVERAGE` of its bars.
+        If the stored bars do not reach from the first to the last day of the windows, a window has less than
+        `LEAST_COVERAGE` of its bars, or they do not fit the calendar.
     """
-    windows = experiment.windows
+    data, windows = experiment.data, experiment.windows
     spans = windows.named
-    bars = bars_of(experiment.data, store, windows.train[0], windows.future[1])
+    bars = bars_of(data, store, windows.train[0], windows.future[1])
     start, stop = spans["train"].start_ms, spans["future"].stop_ms
     if len(bars) == 0 or bars.open_time[0] >= start + EDGE_MS or bars.open_time[-1] < stop - EDGE_MS:
         have = f"{bars.index[0]:%Y-%m-%d} to {bars.index[-1]:%Y-%m-%d}" if len(bars) else "none"
         raise ExperimentError(
             f"the windows need bars from {windows.train[0]} to {windows.future[1]}, "
-            f"but the store has {have} of them for {experiment.data.symbol}"
+            f"but the store has {have} of them for {data.symbol}"
         )
-    check_coverage(bars.symbol, bars.open_time, spans, "choose other days, or see `labelsearch data check`")
-    return bars.on_grid()
+    check_coverage(data, bars.open_time, spans, "choose other days, or see `labelsearch data check`")
+    if data.calendar == ALWAYS:
+        return bars.on_grid()
+    try:
+        grid = bars.on_grid(data.calendar)
+    except BarError as error:
+        raise ExperimentError(f"{bars.symbol}: {error}") from None
+    _check_gaps(experiment, grid)
+    return grid
 
 
-def check_coverage(symbol: str, open_time: NDArray[np.int64], spans: dict[str, Span], advice: str) -> None:
+def check_coverage(data: Data, open_time: NDArray[np.int64], spans: dict[str, Span], advice: str) -> None:
     """Raise `ExperimentError` if a window has less than `LEAST_COVERAGE` of its bars, which open at some times."""
-    for window, share in coverage(open_time, spans).items():
-        if share < LEAST_COVERAGE:
+    needed = f"{100.0 * LEAST_COVERAGE:g} % are needed"
+    if data.calendar == ALWAYS:
+        for window, share in coverage(open_time, spans).items():
+            if share < LEAST_COVERAGE:
+                have = f"{100.0 * share:.1f} % of the bars of {data.symbol} in {window}"
+                raise ExperimentError(f"the store has {have}, and {needed}: {advice}")
+        return
+    for window, span in spans.items():
+        expected = Calendar(data.calendar).opens(span.start_ms, span.stop_ms, data.interval_ms)
+        missing = np.setdiff1d(expected, open_time)
+        if len(missing) > (1.0 - LEAST_COVERAGE) * len(expected) or not len(expected):
+            first = f"; the first one missing is {time_text(int(missing[0]))} UTC" if len(missing) else ""
             raise ExperimentError(
-                f"the store has {100.0 * share:.1f} % of the bars of {symbol} in {window}, "
-                f"and {100.0 * LEAST_COVERAGE:g} % are needed: {advice}"
+                f"the store has {len(expected) - len(missing):,} of the {len(expected):,} bars of {data.symbol} in "
+                f"{window} that calendar {data.calendar} expects, and {needed}{first}"
+            )
+
+
+def _check_gaps(experiment: Experiment, grid: Bars) -> None:
+    """Refuse windows that lie closer together than labels look ahead, in bars of the grid."""
+    rows = {name: span.rows(grid.open_time) for name, span in experiment.windows.named.items()}
+    longest = max((label.lookahead or 0) for label in experiment.label_kinds())
+    for before, after in itertools.pairwise(rows):
+        gap = rows[after].start - rows[before].stop
+        if gap < longest:
+            raise ExperimentError(
+                f"windows {before!r} and {after!r} are {gap} bars of calendar {grid.calendar} apart, but labels look "
+                f"{longest} bars ahead"
             )

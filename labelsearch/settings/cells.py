@@ -88,7 +88,7 @@ def cells_of(experiment: Experiment, store: Path) -> Cells:
                 absent.append(Absent(market, number, own))
                 continue
             try:
-                check_coverage(market, open_time, own.named, "choose other days, or leave the market out")
+                check_coverage(data[market], open_time, own.named, "choose other days, or leave the market out")
             except ExperimentError as error:
                 raise ExperimentError(f"split {number}: {error}") from None
             alone = replace(

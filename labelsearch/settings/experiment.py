@@ -13,7 +13,8 @@ from pathlib import Path
 
 from labelsearch.labels.kinds import KINDS, Label, make_label, option_type
 from labelsearch.labels.spans import check_order
-from labelsearch.market.times import interval_name, parse_span
+from labelsearch.market.calendars import bars_of_span
+from labelsearch.market.rules import BarError
 from labelsearch.settings.own import activate, file_sha256
 from labelsearch.settings.roll import Pool, Roll
 from labelsearch.settings.schema import (
@@ -173,8 +174,7 @@ class Experiment:
 
     def label_kinds(self) -> tuple[Label, ...]:
         """The labels, in order; strategies have a buy and a sell weight for each."""
-        step = self.data.interval_ms
-        return tuple(_make_label(data, f"[[label]] {i + 1}", step) for i, data in enumerate(self.label))
+        return tuple(_make_label(data, f"[[label]] {i + 1}", self.data) for i, data in enumerate(self.label))
 
     def make_score(self) -> Score:
         """The score, not yet paced by volatility."""
@@ -301,7 +301,7 @@ def _with_defaults(score: Plain) -> Plain:
     return {"kind": known["kind"], "rate": known["rate"], **defaults, **score}
 
 
-def _make_label(data: object, where: str, interval_ms: int) -> Label:
+def _make_label(data: object, where: str, bars: Data) -> Label:
     """Label of a table; numbers of bars may be lengths of time, such as 60m."""
     if not isinstance(data, dict) or not isinstance(data.get("kind"), str):
         raise ExperimentError(f"{where}: expected a table with a kind")
@@ -310,14 +310,14 @@ def _make_label(data: object, where: str, interval_ms: int) -> Label:
         options = {name: value for name, value in data.items() if name != "kind"}
         for name, value in options.items():
             if known.get(name) is int and isinstance(value, str):
-                options[name] = _in_bars(name, value, interval_ms)
+                options[name] = _in_bars(name, value, bars)
         return make_label(data["kind"], **options)
     except ValueError as error:
         raise ExperimentError(f"{where}: {error}") from error
 
 
-def _in_bars(name: str, text: str, interval_ms: int) -> int:
-    span = parse_span(text)
-    if span % interval_ms:
-        raise ExperimentError(f"{name} {text} is not a whole number of bars of {interval_name(interval_ms)}")
-    return span // interval_ms
+def _in_bars(name: str, text: str, bars: Data) -> int:
+    try:
+        return bars_of_span(text, bars.interval_ms, bars.calendar)
+    except BarError as error:
+        raise ExperimentError(f"{name} {error}") from None

@@ -9,6 +9,7 @@ from feature_space.normalise import Normalisation
 from labelsearch.classifiers.kinds import CALIBRATION_NAMES, LOSS_NAMES, NETWORKS
 from labelsearch.labels.spans import Span, check_order
 from labelsearch.market.store import SYMBOL
+from labelsearch.market.symbols import joined
 from labelsearch.market.times import parse_interval
 from labelsearch.settings.schema import ExperimentError, Ranged, option, refuse_unknown
 from strategies.search.islands import SearchSettings
@@ -48,6 +49,7 @@ class Data(Ranged):
     symbol: str = option("BTCUSDT", "symbol in the store")
     symbols: tuple[str, ...] = option((), "several symbols, or a file with one on each line; empty: the one above")
     interval: str = option("1m", "length of a bar, 1m to 1d; made of the shortest stored bars if there are none")
+    calendar: str = option("24/7", "24/7, FX, or when an exchange is open by exchange-calendars, as XNYS")
     edge: float = option(0.0, "synthetic only: Sharpe ratio a minute of the planted drift, 0 plants none", 0, 1)
     market_seed: int = option(1, "synthetic only: seed of the generated market", 0, LARGEST_SEED)
     market_start: str = option("", "synthetic only: first day of the market; empty: that of train")
@@ -70,6 +72,8 @@ class Data(Ranged):
                 raise ExperimentError(f"symbol {symbol!r} is not one that a store may hold")
         if len(set(self.symbols)) != len(self.symbols):
             raise ExperimentError("symbols: the same one twice")
+        if self.source == "synthetic" and self.calendar != "24/7":
+            raise ExperimentError("calendar must be 24/7: a generated market never closes")
 
     @property
     def interval_ms(self) -> int:
@@ -91,7 +95,7 @@ class Data(Ranged):
         """What is traded, whatever the length of the bars and the spelling of the symbol."""
         if self.source == "synthetic":
             return f"synthetic {self.symbol} {self.market_seed} {self.edge:g}"
-        return "".join(c for c in self.symbol.upper() if c.isalnum())
+        return joined(self.symbol).upper()
 
 
 @dataclass(frozen=True)

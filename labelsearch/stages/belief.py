@@ -34,7 +34,7 @@ from strategies.luck.superior_ability import SuperiorAbility, superior_ability
 from strategies.luck.verdict import verdict
 from strategies.search.problem import SearchProblem
 from strategies.tiers.baselines import market
-from strategies.tiers.metrics import days_a_year
+from strategies.tiers.metrics import year_of
 from strategies.trade.equity_grid import EquityGrid, equity_grid, log_returns_of, returns_of
 from strategies.trade.rules import N_THRESHOLDS
 from strategies.trade.simulate import final_value, simulate
@@ -64,6 +64,7 @@ class WindowDays(NamedTuple):
     market: NDArray[np.float64]  # (D,) simple returns of buy and hold
     edges: NDArray[np.int64]  # (D + 1,)
     first: NDArray[np.datetime64]  # (D,) the days
+    year: int  # daily returns in a year
 
     @classmethod
     def of(cls, problem: SearchProblem, params: NDArray[np.float64]) -> "WindowDays":
@@ -72,7 +73,7 @@ class WindowDays(NamedTuple):
         edges = window.day_edges
         closes = np.r_[1.0, market(window, problem.rules).equity[edges[1:] - 1]]
         grid = equity_grid(params, window, problem.rules)
-        return cls(grid, closes[1:] / closes[:-1] - 1.0, edges, window.days)
+        return cls(grid, closes[1:] / closes[:-1] - 1.0, edges, window.days, year_of(window))
 
 
 def judge_belief(
@@ -154,7 +155,7 @@ def _sharpe(past: WindowDays, members: Members, seeds: Seeds) -> SharpeBelief:
     for n, index in members.items():
         moments = sharpe_moments(_tier_returns(past, index))
         psr = probabilistic_sharpe(moments) if moments.n > 1 else None
-        tiers[n] = TierSharpe(moments, moments.sharpe * days_a_year(past.first) ** 0.5, psr)
+        tiers[n] = TierSharpe(moments, moments.sharpe * past.year**0.5, psr)
     n_effective = effective_trials(returns, seed=seeds("belief", "tries"))
     return SharpeBelief(len(returns), n_effective, float(sharpe_ratios(returns).var()), tiers)
 
@@ -205,7 +206,7 @@ def _sources(
             TierSources(
                 tier=n,
                 window=window,
-                alpha_pct_a_year=None if fit is None else 100.0 * days_a_year(found.first) * fit.alpha,
+                alpha_pct_a_year=None if fit is None else 100.0 * found.year * fit.alpha,
                 alpha_t=None if fit is None else fit.alpha_t,
                 alpha_p=p,
                 beta=None if fit is None else fit.beta,

@@ -13,7 +13,7 @@ from labelsearch.classifiers.kinds import NetworkKind
 from labelsearch.engine.files import Files, files_written_by
 from labelsearch.engine.stage import Stage, Stored, Work
 from labelsearch.labels.base import CLASS_NAMES, Label
-from labelsearch.labels.spans import DAY_MS, Span
+from labelsearch.labels.spans import Span
 from labelsearch.market.bars import Bars
 from labelsearch.results.classifiers import FIGURES, ClassifierFigures, Classifiers, ShapMeans
 from labelsearch.results.codec import json_bytes, parse
@@ -54,8 +54,8 @@ class MarketInputs:
             self.past.rows(bars.open_time),
             self.boundary,
             self.warm_up,
-            DAY_MS // bars.interval_ms,
-            int(bars.open_time[0]) // bars.interval_ms,
+            bars.bars_a_day,
+            bars.number,
         )
 
     def tasks(self) -> "dict[str, LabelTask]":

@@ -50,7 +50,7 @@ class MarketPart(NamedTuple):
     past: slice
     boundary: int
     warm_up: int
-    day: int  # bars of a day
+    day: int  # bars of a day or session
     first_bar: int  # number of the first row, by which rows of several markets are of the same time
 
     def problem(self, label: Label, values: LabelValues, feature_set: FeatureSet) -> TrainingProblem:

@@ -68,6 +68,11 @@ def days_a_year(days: np.ndarray) -> int:
     return TRADING_DAYS_A_YEAR if len(saturdays) and not np.isin(saturdays, days).any() else DAYS_A_YEAR
 
 
+def year_of(window: TradingWindow) -> int:
+    """Daily returns in a year: of the calendar of the window, or without one as `days_a_year` says."""
+    return window.days_a_year or days_a_year(window.days)
+
+
 def volatility(returns: np.ndarray, year: int = DAYS_A_YEAR) -> float:
     """Sample standard deviation of daily returns, times the root of the days of a year; 0 for fewer than two."""
     return float(np.std(returns, ddof=1)) * year**0.5 if len(returns) > 1 else 0.0
@@ -160,7 +165,7 @@ def measure(account: Account, window: TradingWindow, rules: TradingRules, market
     equity, months = account.equity, window.months
     growth = float(equity[-1])
     returns = daily_returns(equity, window.open_time)
-    year = days_a_year(window.days)
+    year = year_of(window)
     drawdown = max_drawdown(equity)
     moved = np.divide(account.traded, equity, out=np.zeros(len(equity)), where=equity > 0)
     matched = beta = None

@@ -20,10 +20,17 @@ class TradingWindow(NamedTuple):
     close: np.ndarray  # (T,) float64
     open_time: np.ndarray  # (T,) int64, ms since the epoch, rising
     months: float  # length in calendar months
+    days_a_year: int = 0  # days with bars in a year, 0 if only those here say it
 
     @classmethod
     def of(
-        cls, outputs: np.ndarray, open_: np.ndarray, close: np.ndarray, open_time: np.ndarray, months: float
+        cls,
+        outputs: np.ndarray,
+        open_: np.ndarray,
+        close: np.ndarray,
+        open_time: np.ndarray,
+        months: float,
+        days_a_year: int = 0,
     ) -> "TradingWindow":
         """Convert the arrays to contiguous float64 and int64, and check them.
 
@@ -48,13 +55,14 @@ class TradingWindow(NamedTuple):
             raise StrategyError(f"open_time does not rise at row {falls[0] + 1}")
         if not months > 0:
             raise StrategyError(f"months must be positive, not {months}")
-        return cls(outputs, open_, close, open_time, float(months))
+        return cls(outputs, open_, close, open_time, float(months), int(days_a_year))
 
     def rows(self, rows: slice) -> "TradingWindow":
         """The bars from one row to a later one; months in proportion to the number of bars."""
         start, stop, _ = rows.indices(len(self.close))
         months = self.months * (stop - start) / len(self.close)
-        return TradingWindow(self.outputs[rows], self.open[rows], self.close[rows], self.open_time[rows], months)
+        part = TradingWindow(self.outputs[rows], self.open[rows], self.close[rows], self.open_time[rows], months)
+        return part._replace(days_a_year=self.days_a_year)
 
     def shifted(self, shift: int) -> "TradingWindow":
         """The same bars with outputs moved ``shift`` bars later, in a circle."""

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
@@ -299,3 +300,50 @@ def test_every_command_has_help_with_an_example() -> None:
     for name in data.commands:
         text = run(name, "--help").output
         assert "Example:\n    labelsearch data" in text
+
+
+def several(n: int, name: str = "panel.parquet") -> str:
+    frames = [synthetic_bars(20, i + 1).to_frame().reset_index().assign(symbol=f"S{i:02}") for i in range(n)]
+    pd.concat(frames, ignore_index=True).drop(columns="filled").to_parquet(name, index=False)
+    return name
+
+
+def test_import_of_all_symbols(folder: Path) -> None:
+    path = several(3)
+    result = run("import", path, "--symbol", "all")
+    assert result.output.splitlines() == [
+        "panel.parquet: read as table",
+        *(f"S{i:02} 1m: 20 bars added, 0 already there, 0 replaced" for i in range(3)),
+        "3 symbols 1m: 60 bars added, 0 already there, 0 replaced",
+    ]
+    assert Store("store").symbols() == ["S00", "S01", "S02"]
+    told = json.loads(run("import", path, "--symbol", "S01", "--symbol", "S02", "--json").stdout)
+    assert told["imported"][1] == {
+        "symbol": "S02", "interval": "1m", "new": 0, "same": 20, "replaced": 0, "dropped": [],
+        "notes": ["panel.parquet: read as table"],
+    }  # fmt: skip
+    assert told["skipped"] == {}
+
+
+def test_many_symbols_are_counted(folder: Path) -> None:
+    result = run("import", several(41), "--symbol", "all")
+    assert result.output.splitlines()[1:] == ["41 symbols 1m: 820 bars added, 0 already there, 0 replaced"]
+
+
+def test_import_of_a_panel_with_a_broken_symbol(folder: Path) -> None:
+    frame = pd.read_parquet(several(3))
+    frame.loc[25, "open_time"] = frame.loc[24, "open_time"]
+    frame.to_parquet("panel.parquet", index=False)
+    rule = "panel.parquet: row 26: S01: duplicate time 2018-01-01 00:04"
+    assert_refused(run("import", "panel.parquet", "--symbol", "all"), rule)
+    assert not Path("store").exists()
+    result = run("import", "panel.parquet", "--symbol", "all", "--skip-broken")
+    assert result.exit_code == 0
+    assert "S01 is left out: panel.parquet: row 26: duplicate time 2018-01-01 00:04" in result.output.splitlines()
+    assert Store("store").symbols() == ["S00", "S02"]
+
+
+def test_all_symbols_exclude_other_names(folder: Path) -> None:
+    path = several(2)
+    assert_refused(run("import", path, "--symbol", "all", "--as", "X"), "--as names the bars of one symbol")
+    assert_refused(run("import", path, "--symbol", "all", "--symbol", "S01"), "name no other")

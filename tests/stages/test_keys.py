@@ -81,8 +81,11 @@ CHANGES = {
     "tiers.capital": "inverse_volatility",
     "label": [{"kind": "threshold", "theta": 0.0015, "horizon": 10}],
 }
-# keys that change no stage: names, files of the user's own (their contents count), the null study, one kind of score
-ELSEWHERE = {"name", "own", "null.repeats", "null.n_strategies", "data.source", "data.interval", "score.kind"}
+# keys that change no stage: names, files of the user's own (their contents count), the null study, one kind of score;
+# and those that a generated market does not have
+ELSEWHERE = {
+    "name", "own", "null.repeats", "null.n_strategies", "data.source", "data.interval", "data.calendar", "score.kind",
+}  # fmt: skip
 QUICK = ("windows.validation_share", "windows.future", "windows.train", "labels.price", "score.rate")
 
 

@@ -11,7 +11,7 @@ from labelsearch.results.ensembles import tier_name
 from labelsearch.results.run import Results
 from strategies.luck.power import detectable_sharpe, years_needed
 from strategies.luck.superior_ability import SuperiorAbility
-from strategies.tiers.metrics import days_a_year
+from strategies.tiers.metrics import year_of
 
 LEVEL = 0.05
 FEW_MISSING = 0.99  # share of the usual bars from which what is missing is not worth a sentence
@@ -231,7 +231,7 @@ def _evidence(results: Results) -> Evidence:
     """What the verdict rests on."""
     found, timing = results.belief, results.ensembles.timing
     tiers = {row.tier: row for row in found.tiers if row.window == "future" and row.alpha_p is not None}
-    years = found.days["future"] / days_a_year(results.outputs.future.days)
+    years = found.days["future"] / year_of(results.outputs.future)
     best = max((row.alpha_t for row in tiers.values() if row.alpha_t is not None), default=0.0)
     return Evidence(
         verdict=found.verdict,

@@ -238,11 +238,6 @@ def _pages(inflow: Inflow, start_ms: int, stop_ms: int) -> list[tuple[int, int]]
     return pages
 
 
-def stored_name(symbol: str) -> str:
-    """Name in the store: ``BTCUSDT`` for ``BTC/USDT``, ``BTCUSDT_USDT`` for ``BTC/USDT:USDT``."""
-    return symbol.replace("/", "").replace(":", "_")
-
-
 def _float(value: str | float | None) -> float:
     """A number as an exchange sends it; some send candles without prices."""
     return float("nan") if value is None else float(value)

@@ -17,9 +17,10 @@ import pytest
 from labelsearch.market.archive import read
 from labelsearch.market.bars import Bars
 from labelsearch.market.fetching.download import TRIES, FetchError
-from labelsearch.market.fetching.exchange import Exchange, fetch_exchange, stored_name
+from labelsearch.market.fetching.exchange import Exchange, fetch_exchange
 from labelsearch.market.rules import OPTIONAL, REQUIRED, BarError
 from labelsearch.market.store import Store
+from labelsearch.market.symbols import stored_name
 from labelsearch.market.synthetic import synthetic_bars
 from labelsearch.market.times import DAY_MS, parse_time
 from tests.market.fetching.archive_server import rows as archive_rows
