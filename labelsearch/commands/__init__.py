@@ -12,6 +12,7 @@ from labelsearch.commands.explain import explain
 from labelsearch.commands.live import live, signal
 from labelsearch.commands.networks import compare_networks
 from labelsearch.commands.null import null
+from labelsearch.commands.plan import plan
 from labelsearch.commands.results import compare, export, report, runs
 from labelsearch.commands.seeds import seeds
 from labelsearch.commands.walk_forward import walk_forward
@@ -29,7 +30,7 @@ def main() -> None:
 
 
 for command in (
-    demo, data, init, run, *stage_commands, compare_networks, explain, seeds, walk_forward, null, runs, compare, report,
+    demo, data, init, plan, run, *stage_commands, compare_networks, explain, seeds, walk_forward, null, runs, compare, report,
     export, bundle, signal, live, dashboard, completion,
 ):  # fmt: skip
     main.add_command(command)

@@ -1,4 +1,6 @@
-"""Memory that an experiment needs at least, estimated from its settings before anything is computed."""
+"""Memory, time and disk that an experiment needs, estimated from its settings before anything is computed."""
+
+from typing import NamedTuple
 
 from feature_space.selection import parameter_grid
 from labelsearch.classifiers.kinds import NETWORKS
@@ -9,19 +11,82 @@ BAR_NUMBERS = 24  # numbers of 8 bytes held for each bar: columns, the same on t
 STRATEGY_NUMBERS = 25  # figures of each strategy besides its parameters
 
 
+class Rates(NamedTuple):
+    """Seconds of one core, measured on bitcoin in hours and in minutes, multilayer perceptrons."""
+
+    label_bar: float = 1.0e-5  # a label and bar
+    candidate_bar: float = 1.1e-7  # a setting of an indicator and bar of train
+    pair: float = 8.0e-8  # a pair of bars, setting and label
+    trial: float = 0.9  # of a network, before its first sample
+    sample: float = 3.5e-6  # a sample and epoch, with half of them pruned
+    strategy: float = 1.6e-3  # asked for and told
+    strategy_bar: float = 1.0e-9  # a strategy and bar of past
+    cell: float = 4.0  # what is the same for all: start, tiers
+
+
+RATES = Rates()
+
+
+class CellCost(NamedTuple):
+    """What one market and one split cost: seconds of one core by stage, and bytes on disk."""
+
+    seconds: dict[str, float]
+    disk: int
+
+    @property
+    def total(self) -> float:
+        """Seconds of all stages."""
+        return sum(self.seconds.values())
+
+
+def _sizes(experiment: Experiment) -> tuple[int, int, int]:
+    """Bars of train, of past and of future, if none is missing and the market never closes."""
+    windows, step = experiment.windows.named, experiment.data.interval_ms
+    train, past, future = ((w.stop_ms - w.start_ms) // step for w in windows.values())
+    return train, past, future
+
+
+def candidates_of(experiment: Experiment) -> int:
+    """Settings of all indicators that feature sets are chosen from; own files must be active."""
+    indicators = experiment.feature_space.chosen()
+    return sum(len(parameter_grid(indicator, experiment.separation.n_values)) for indicator in indicators)
+
+
+def cell_cost(experiment: Experiment, rates: Rates = RATES) -> CellCost:
+    """What an experiment of one market and one split costs up to its tiers; own files must be active."""
+    train, past, future = _sizes(experiment)
+    n_labels, n_candidates = len(experiment.label), candidates_of(experiment)
+    network, separation, search = experiment.network, experiment.separation, experiment.search
+    trials = network.n_trials + network.n_seeds - 1
+    seconds = {
+        "labels": rates.label_bar * n_labels * (train + past),
+        "features": n_candidates * (rates.candidate_bar * train + rates.pair * separation.n_pairs * n_labels),
+        "classifiers": n_labels
+        * trials
+        * (rates.trial + rates.sample * min(train, 1.3 * network.n_neutral) * network.max_epochs),
+        "outputs": rates.label_bar * 0.1 * n_labels * (train + past + future),
+        "search": search.n_strategies * (rates.strategy + rates.strategy_bar * past),
+        "ensembles": rates.cell + rates.strategy_bar * search.n_strategies * future,
+    }
+    numbers = 2 * n_labels + 3 + 2 * STRATEGY_NUMBERS
+    disk = 8 * search.n_strategies * numbers + (past + future) * (8 * n_labels + 160) + 12 * n_labels * (train + past)
+    return CellCost(seconds, disk)
+
+
 def memory_needed(experiment: Experiment) -> dict[str, int]:
     """Bytes by the settings that decide them, of the largest arrays alone; own files must be active."""
     windows, separation, network = experiment.windows.named, experiment.separation, experiment.network
     n_bars = (windows["future"].stop_ms - windows["train"].start_ms) // experiment.data.interval_ms
-    indicators = experiment.feature_space.chosen()
-    n_candidates = sum(len(parameter_grid(indicator, separation.n_values)) for indicator in indicators)
     terms = 1 if separation.criterion != "contrast" else 2
     window = network.window if NETWORKS.find(network.kind).windowed else 1
     strategies = max(experiment.search.n_strategies, experiment.null.n_strategies if experiment.null.repeats else 0)
     return {
         "the bars of [windows]": n_bars * BAR_NUMBERS * 8,
-        "n_pairs and n_values of [separation]": n_candidates * separation.n_pairs * 4 * terms,
-        "n_neutral and window of [network]": min(network.n_neutral, n_bars) * window * len(indicators) * 4,
+        "n_pairs and n_values of [separation]": candidates_of(experiment) * separation.n_pairs * 4 * terms,
+        "n_neutral and window of [network]": min(network.n_neutral, n_bars)
+        * window
+        * len(experiment.feature_space.chosen())
+        * 4,
         "n_strategies": strategies * (2 * len(experiment.label) + STRATEGY_NUMBERS) * 8 * 2,
     }
 

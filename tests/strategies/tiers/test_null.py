@@ -17,14 +17,18 @@ SETTINGS = SearchSettings(n_strategies=24, island_size=24, sampler="random", bat
 
 
 def market(rng: np.random.Generator, n_bars: int, edge: float) -> SearchProblem:
-    """Outputs that wander, of which two know the sign of the next return as well as ``edge`` says."""
-    returns = rng.normal(0, 0.004, n_bars + 1)
+    """Outputs that wander, of which two know the sign of the next four returns as well as ``edge`` says.
+
+    What is known of the next return alone does not count: the test of timing leaves out the first bar after a fill.
+    """
+    returns = rng.normal(0, 0.004, n_bars + 4)
     noise = rng.normal(0, 1, (n_bars + 1, 4))
     for t in range(1, n_bars + 1):
         noise[t] += 0.8 * noise[t - 1]
-    known = np.sign(returns[1:])[:, None] * np.array([edge, -edge, 0.0, 0.0])
+    ahead = np.convolve(returns[1:], np.ones(4), "valid")
+    known = np.sign(ahead)[:, None] * np.array([edge, -edge, 0.0, 0.0])
     outputs = 1 / (1 + np.exp(-noise[1:] - known))
-    close = 100 * np.exp(np.cumsum(returns[:-1]))
+    close = 100 * np.exp(np.cumsum(returns[:n_bars]))
     window = TradingWindow.of(outputs, np.r_[100.0, close[:-1]], close, 60_000 * np.arange(n_bars), 0.5)
     return SearchProblem(window, StrategySpace(4), TradingRules(), PaperScore())
 

@@ -1,0 +1,30 @@
+"""``labelsearch plan``: what an experiment would do and could show."""
+
+from pathlib import Path
+
+import click
+
+from labelsearch.commands.common import answer, experiment_argument, json_option, run_options
+
+
+@click.command()
+@experiment_argument
+@json_option
+@run_options
+def plan(experiment: Path, as_json: bool, store: Path, runs: Path, workers: int) -> None:
+    """Print what EXPERIMENT would do before anything runs: splits, cells, time, disk, and what it can show.
+
+    \b
+    Example:
+      labelsearch plan experiment.toml
+    """
+    from labelsearch.delivery.tables.plan import cost_table, power_table, splits_table
+    from labelsearch.results.plan import plan_run
+    from labelsearch.settings.experiment import Experiment
+
+    loaded = Experiment.load(experiment)
+    for path in loaded.own:
+        click.echo(f"executing your own file {path}", err=True)
+    loaded.activate()
+    found = plan_run(loaded, runs, store)
+    answer(as_json, [splits_table(found), cost_table(found, workers), power_table(found)])

@@ -1,0 +1,160 @@
+"""What an experiment would do, and what it could show, before anything is computed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelsearch.engine.ledger import Ledger
+from labelsearch.engine.run import LEDGER
+from labelsearch.results.run import CELLS, STAGE_NAMES
+from labelsearch.settings.bars import bars_of
+from labelsearch.settings.cells import Absent, Cell, Cells, cells_of
+from labelsearch.settings.cost import CellCost, cell_cost
+from labelsearch.settings.experiment import Experiment
+from strategies.luck.power import (
+    detectable_sharpe,
+    effective_markets,
+    market_correlation,
+    markets_needed,
+    years_needed,
+)
+from strategies.search.islands import islands
+from strategies.trade.window import DAY_MS, day_edges
+
+NEUTRAL_RHO = 0.1  # of accounts in coins once the market's share is taken out
+WANTED = 1.0  # yearly Sharpe ratio for which years and markets are told
+MOST_FINISHED = 100  # cells and runs whose times are compared with the estimate
+
+
+@dataclass(frozen=True)
+class PowerRow:
+    """What the experiment can show if the accounts of its markets correlate at ``rho``."""
+
+    case: str
+    rho: float
+    effective_markets: float
+    detectable_sharpe: float
+    years_needed: float | None  # of so many markets, for a ratio of `WANTED`
+    markets_needed: int | None  # of so many years; None where no number suffices
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """One split."""
+
+    split: int
+    train: tuple[str, str]
+    past: tuple[str, str]
+    future: tuple[str, str]
+    markets: int
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """All of it. Seconds are those of one core."""
+
+    splits: tuple[SplitPlan, ...]
+    absent: tuple[Absent, ...]
+    cells: int
+    units: int
+    years: float
+    seconds: dict[str, float]  # by stage, all cells
+    disk: int
+    slower: float | None  # finished runs of the folder against the estimate
+    power: tuple[PowerRow, ...]
+
+
+def plan_run(experiment: Experiment, runs: Path, store: Path) -> RunPlan:
+    """Plan an experiment whose own files are active.
+
+    Raises
+    ------
+    ExperimentError, BarError
+        As `labelsearch.settings.cells.cells_of`.
+    """
+    found = cells_of(experiment, store)
+    costs = [cell_cost(cell.experiment) for cell in found.cells]
+    seconds = {name: sum(cost.seconds[name] for cost in costs) for name in costs[0].seconds}
+    n_islands = len(islands(experiment.search.settings(0)))
+    years = sum(windows.named["future"].days for windows in found.splits) / 365.25
+    return RunPlan(
+        splits=tuple(
+            SplitPlan(number, w.train, w.past, w.future, len(found.of(number)))
+            for number, w in enumerate(found.splits, 1)
+        ),
+        absent=found.absent,
+        cells=len(found.cells),
+        units=len(found.cells) * (len(experiment.label) + n_islands),
+        years=years,
+        seconds=seconds,
+        disk=sum(cost.disk for cost in costs),
+        slower=_slower(runs),
+        power=_power(found, years, _correlation(found, store)),
+    )
+
+
+def _power(found: Cells, years: float, rho: float | None) -> tuple[PowerRow, ...]:
+    mean = len(found.cells) / len(found.splits)
+    cases = [("one market, one split", 1.0, 0.0, years / len(found.splits))]
+    if mean > 1:
+        held = [("positions that follow the markets", mean, max(rho, 0.0), years)] if rho is not None else []
+        cases += [*held, ("the market's share taken out", mean, NEUTRAL_RHO, years)]
+    elif len(found.splits) > 1:
+        cases.append(("one market, all splits", 1.0, 0.0, years))
+    return tuple(_power_row(*case) for case in cases)
+
+
+def _power_row(case: str, markets: float, rho: float, years: float) -> PowerRow:
+    m_eff = effective_markets(max(round(markets), 1), rho)
+    return PowerRow(
+        case,
+        rho,
+        m_eff,
+        detectable_sharpe(years, m_eff),
+        years_needed(WANTED, m_eff),
+        markets_needed(WANTED, years, rho),
+    )
+
+
+def _correlation(found: Cells, store: Path) -> float | None:
+    """Mean correlation of the markets' daily returns before the first future; None for one market."""
+    first = found.splits[0]
+    closes = [_daily(cell, store, first.train[0], first.past[1]) for cell in found.of(1)]
+    if len(closes) < 2:
+        return None
+    days = np.unique(np.concatenate([day for day, _ in closes]))
+    returns = np.full((len(days), len(closes)), np.nan)
+    for m, (day, close) in enumerate(closes):
+        returns[np.searchsorted(days, day[1:]), m] = np.diff(np.log(close))
+    return market_correlation(returns)
+
+
+def _daily(cell: Cell, store: Path, first: str, last: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    bars = bars_of(cell.experiment.data, store, first, last)
+    edges = day_edges(bars.open_time)
+    return bars.open_time[edges[:-1]] // DAY_MS, bars.close[edges[1:] - 1]
+
+
+def _slower(runs: Path) -> float | None:
+    """Recorded seconds of finished runs and cells over those estimated for them; None without any."""
+    taken = estimated = 0.0
+    ledgers = [*runs.glob(f"*/{LEDGER}"), *runs.glob(f"*/{CELLS}/*/*/{LEDGER}")]
+    for path in sorted(ledgers, key=lambda path: path.stat().st_mtime)[-MOST_FINISHED:]:
+        try:
+            cost = cell_cost(Experiment.load(path.parent / "experiment.toml"))
+            seconds = _recorded(Ledger(path), cost)
+        except (ValueError, OSError, KeyError):
+            continue  # a folder beside these runs may hold anything
+        taken += sum(seconds.values())
+        estimated += sum(cost.seconds[name] for name in seconds)
+    return taken / estimated if estimated else None
+
+
+def _recorded(ledger: Ledger, cost: CellCost) -> Mapping[str, float]:
+    """Seconds of the stages that a run did itself."""
+    done: Sequence[Mapping[str, object]] = ledger.stages()
+    own = {str(event["stage"]): float(str(event["seconds"])) for event in done if "run" not in event}
+    return {name: own[name] for name in STAGE_NAMES if own.get(name, 0.0) > 0.0 and name in cost.seconds}
