@@ -87,7 +87,8 @@ class Data(Ranged):
 
     def of(self, symbol: str) -> "Data":
         """Where the bars of one market come from; each generated market has a seed of its own."""
-        seed = min(self.market_seed + self.markets.index(symbol), LARGEST_SEED)
+        further = self.markets.index(symbol) if self.source == "synthetic" else 0
+        seed = min(self.market_seed + further, LARGEST_SEED)
         return replace(self, symbol=symbol, symbols=(), market_seed=seed)
 
     @property

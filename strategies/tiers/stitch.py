@@ -215,6 +215,6 @@ class Basket:
         return value.sum(axis=1)
 
     def keep(self, markets: set[str]) -> None:
-        """Sell what is held in other markets at its last price."""
+        """Sell what is held in other markets at its last price; its costs are paid at the start of the next split."""
         for market in set(self._held) - markets:
             self._cash += self._held.pop(market) * (1.0 - self._sell)

@@ -1,0 +1,233 @@
+"""Panels from cells to verdict."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from labelsearch.engine.ledger import Ledger
+from labelsearch.engine.run import RunError, done_events
+from labelsearch.panels.run import open_panel
+from labelsearch.results.panel import Panel
+from labelsearch.results.panel_run import PanelResults
+from labelsearch.settings.schema import ExperimentError
+from labelsearch.stages.plan import STAGES, open_run
+from strategies.luck.verdict import verdict
+from tests.panels.conftest import small
+
+RECORDS = ("ledger.jsonl", "looks.jsonl")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Files of a folder but for records of time, hidden ones and reports."""
+    files = (p for p in sorted(folder.rglob("*")) if p.is_file())
+    named = {p.relative_to(folder).as_posix(): p for p in files}
+    return {
+        n: p.read_bytes()
+        for n, p in named.items()
+        if p.name not in RECORDS and not any(part.startswith(".") for part in n.split("/")) and "report" not in n
+    }
+
+
+def run_panel(runs: Path, workers: int = 1, **changes) -> Path:
+    with open_panel(small(**changes), runs, runs / "store", workers=workers) as run:
+        run.do()
+    return run.folder
+
+
+def done(cell: Path) -> dict:
+    return done_events(Ledger(cell / "ledger.jsonl"))
+
+
+def test_a_cell_is_a_run_that_makes_the_same_bits_alone(small_panel, tmp_path):
+    cell = small_panel / "cells" / "BBB" / "split-2"
+    experiment = PanelResults(small_panel).cell("BBB", 2).experiment
+    with open_run(experiment, tmp_path, tmp_path, workers=1) as run:
+        run.do(STAGES["ensembles"])
+    alone, within = contents(run.folder), contents(cell)
+    assert alone.keys() == within.keys()
+    assert [name for name in alone if alone[name] != within[name]] == []
+
+
+def test_workers_and_another_order_of_markets_change_no_cell(small_panel, tmp_path):
+    again = run_panel(tmp_path, workers=2)
+    assert contents(again) == contents(small_panel)
+
+
+def test_a_second_run_does_nothing_and_looks_once_at_each_future(small_panel):
+    before = contents(small_panel)
+    looks = (small_panel.parent / "looks.jsonl").read_bytes()
+    ledgers = [path.read_bytes() for path in sorted(small_panel.rglob("ledger.jsonl"))]
+    assert run_panel(small_panel.parent) == small_panel
+    assert contents(small_panel) == before
+    assert [path.read_bytes() for path in sorted(small_panel.rglob("ledger.jsonl"))] == ledgers
+    assert (small_panel.parent / "looks.jsonl").read_bytes() == looks
+    assert set(PanelResults(small_panel).looks.values()) == {(1, 1)}
+
+
+def test_a_longer_panel_takes_over_the_cells_of_a_shorter_one(small_panel, tmp_path):
+    runs = tmp_path / "runs"
+    shutil.copytree(small_panel.parent, runs)
+    folder = run_panel(runs, roll={"splits": 3})
+    events = done(folder / "cells" / "AAA" / "split-1")
+    assert {events[name].get("run") for name in STAGES if name != "belief"} == {"split-1"}
+    assert "run" not in done(folder / "cells" / "AAA" / "split-3")["search"]
+    # what was looked at before counts, though nothing was computed again
+    looks = PanelResults(folder).looks
+    assert looks["AAA", 1] == looks["AAA", 3] == (1, 1)
+
+
+def test_the_verdict_is_that_of_its_cells(small_panel):
+    results = PanelResults(small_panel)
+    found = results.panel
+    assert len(found.cells) == 4
+    assert found.strategies == 4 * 120
+    for row in found.cells:
+        ensembles = results.cell(row.market, row.split).ensembles
+        for size in (10, 4):
+            assert row.return_pct[size] == ensembles.row("future", size).figures.total_return_pct
+            # the statistic from curves, and from strategies simulated for it
+            assert row.timing[size] == pytest.approx(ensembles.timing.statistic[size], rel=1e-9)
+        assert row.rank == ensembles.ranks.all
+    equity = found.equity
+    for name in ("Top-10", "Top-4"):
+        wide = found.wide(name)
+        assert list(wide.columns) == ["AAA", "BBB"]
+        days = equity["day"].to_numpy()
+        assert np.array_equal(wide.index.to_numpy(), days)
+        # within a split the book is the mean of its markets
+        first = (1 + wide[equity["split"].to_numpy() == 1]).cumprod().mean(axis=1).to_numpy()
+        assert equity[name].to_numpy()[:7] == pytest.approx(first)
+    for row in found.splits:
+        part = equity[equity["split"] == row.split]["Top-10"].to_numpy()
+        start = 1.0 if row.split == 1 else equity[equity["split"] == row.split - 1]["Top-10"].to_numpy()[-1]
+        assert row.return_pct[10] == pytest.approx(100 * (part[-1] / start - 1))
+    alpha = {row.size: row.alpha_adjusted for row in found.tiers if row.size}
+    assert found.verdict == verdict(found.timing.adjusted, alpha)
+    assert Panel.load(small_panel / "panel") == found
+
+
+def test_a_planted_edge_is_seen_by_all_cells_together_more_surely_than_by_one(small_panel):
+    found = PanelResults(small_panel).panel
+    alone = [row.timing[10] for row in found.cells]
+    assert found.timing.statistic[10] > max(alone)
+    assert found.timing.adjusted[10] < 0.05
+
+
+@pytest.mark.parametrize(
+    ("refit", "kept", "made"),
+    [
+        ("classifiers", ("features",), ("classifiers", "search")),
+        ("search", ("features", "classifiers"), ("search",)),
+        ("tiers", ("features", "classifiers"), ("ensembles",)),
+    ],
+)
+def test_what_is_not_refitted_is_kept_from_the_first_split(small_panel, tmp_path, refit, kept, made):
+    runs = tmp_path / "runs"
+    shutil.copytree(small_panel.parent, runs)  # cells of the first split are taken over
+    folder = run_panel(runs, roll={"refit": refit})
+    first, later = (folder / "cells" / "AAA" / f"split-{n}" for n in (1, 2))
+    for name in kept:
+        assert done(later)[name]["folder"] == f"../split-1/{name}"
+        assert done(later)[name]["content"] == done(first)[name]["content"]
+        assert not (later / name).exists()
+    for name in made:
+        assert (later / name).is_dir()
+    results = PanelResults(folder)
+    a, b = results.cell("AAA", 1), results.cell("AAA", 2)
+    assert b.features == a.features
+    same = np.array_equal(a.strategies.params, b.strategies.params)
+    assert same == (refit == "tiers")
+    assert not a.strategies.frame["score"].equals(b.strategies.frame["score"])
+    assert len(results.panel.cells) == 4
+
+
+@pytest.mark.parametrize(
+    "pool", [{"classifiers": True}, {"strategies": True}, {"classifiers": True, "strategies": True}]
+)
+def test_what_is_pooled_is_the_same_in_all_markets(tmp_path, pool):
+    folder = run_panel(tmp_path, roll={"splits": 2}, pool=pool)
+    results = PanelResults(folder)
+    for split in (1, 2):
+        a, b = results.cell("AAA", split), results.cell("BBB", split)
+        names = [[f.title for f in run.features.chosen[0].feature_set.features] for run in (a, b)]
+        if pool.get("classifiers"):
+            assert done(a.folder)["classifiers"]["content"] == done(b.folder)["classifiers"]["content"]
+            assert names[0] == names[1]
+            scales = [[f.scale for f in run.features.chosen[0].feature_set.features] for run in (a, b)]
+            assert scales[0] != scales[1]
+        else:
+            assert done(a.folder)["classifiers"]["content"] != done(b.folder)["classifiers"]["content"]
+        if pool.get("strategies"):
+            assert a.strategies.frame["score"].equals(b.strategies.frame["score"])
+            mean = (a.strategies.frame["own_score"] + b.strategies.frame["own_score"]) / 2
+            assert a.strategies.score == pytest.approx(mean.to_numpy())
+            assert a.ensembles.members == b.ensembles.members
+    # the same in two processes
+    again = run_panel(tmp_path / "again", workers=2, roll={"splits": 2}, pool=pool)
+    assert contents(again) == contents(folder)
+
+
+def test_what_cannot_be_kept_is_refused_and_leaves_no_folder(tmp_path):
+    with pytest.raises(ExperimentError, match="refit = tiers"):
+        run_panel(tmp_path, roll={"refit": "tiers"}, pool={"strategies": True})
+    assert [path.name for path in tmp_path.iterdir()] == []
+
+
+def test_an_error_in_a_cell_names_it_and_keeps_the_others(tmp_path):
+    with pytest.raises(ExperimentError, match=r"^AAA, split 1: label threshold_30_4 marks 0 buy"):
+        run_panel(tmp_path, label=[{"kind": "threshold", "theta": 0.3, "horizon": "1h"}])
+    with pytest.raises(RunError, match="holds no run of many markets"):
+        PanelResults(tmp_path)
+
+
+def test_other_seeds_of_the_classifiers(small_panel, tmp_path):
+    runs = tmp_path / "runs"
+    shutil.copytree(small_panel.parent, runs)
+    with open_panel(small(), runs, runs / "store", workers=1) as run:
+        run.do(classifier_seeds=1)
+    found = PanelResults(run.folder).panel
+    assert {n: len(values) for n, values in found.seeds.total_pct.items()} == {10: 2, 4: 2}
+    assert found.seeds.total_pct[10][0] == pytest.approx(found.tier(10).total_pct)
+    assert found.seeds.total_pct[10][1] != found.seeds.total_pct[10][0]
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from labelsearch.panels.run import open_panel
+from tests.panels.conftest import small
+
+if __name__ == "__main__":
+    runs = Path(sys.argv[1])
+    with open_panel(small(), runs, runs / "store", workers=2, progress=lambda *event: print(*event, flush=True)) as run:
+        run.do()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [6, 9, 12, 15, 20])
+def test_a_killed_panel_goes_on_to_the_same_bytes(small_panel, tmp_path, seconds):
+    script = tmp_path / "script.py"
+    script.write_text(KILLED)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, str(script), str(tmp_path / "runs")]
+    with subprocess.Popen(
+        command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        time.sleep(seconds)
+        os.killpg(process.pid, signal.SIGKILL)
+    folder = run_panel(tmp_path / "runs", workers=2)
+    assert contents(folder) == contents(small_panel)
+    assert set(PanelResults(folder).looks.values()) == {(1, 1)}
+
+
+def test_panel_json_has_no_number_that_is_not_finite(small_panel):
+    json.loads((small_panel / "panel" / "panel.json").read_text(), parse_constant=lambda text: pytest.fail(text))
