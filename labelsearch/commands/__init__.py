@@ -30,7 +30,7 @@ def main() -> None:
 
 
 for command in (
-    demo, data, init, plan, run, *stage_commands, compare_networks, explain, seeds, walk_forward, null, runs, compare, report,
-    export, bundle, signal, live, dashboard, completion,
+    demo, data, init, plan, run, *stage_commands, compare_networks, explain, seeds, walk_forward, null, runs, compare,
+    report, export, bundle, signal, live, dashboard, completion,
 ):  # fmt: skip
     main.add_command(command)

@@ -148,8 +148,8 @@ def choose_sets(
 
 def _parts(markets: Sequence[TrainPart], entries: Mapping[str, Mapping[int, _Labelled]]) -> "list[_Part]":
     """Candidates of every market, at the bars of its pairs for all labels."""
-    offsets = np.cumsum([0] + [market.usable.size for market in markets])
-    parts = []
+    parts: list[_Part] = []
+    offset = 0
     for i, market in enumerate(markets):
         sides = [
             s for its in entries.values() if i in its for pairs in its[i].pairs() for s in (pairs.left, pairs.right)
@@ -163,7 +163,8 @@ def _parts(markets: Sequence[TrainPart], entries: Mapping[str, Mapping[int, _Lab
             fit_stop=market.boundary,
         )
         later = [s.matrix(market.inputs)[market.boundary :] for s in _random_sets(market, candidates)]
-        parts.append(_Part(market, int(offsets[i]), candidates, later))
+        parts.append(_Part(market, offset, candidates, later))
+        offset += candidates.position.size
     return parts
 
 

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -175,7 +175,9 @@ def opened(experiment: Experiment, folder: Path, workers: int) -> Iterator[tuple
             saved = experiment.save(folder)
             saved.activate()
             (folder / SCRATCH).mkdir()
-            yield saved, LocalExecutor(workers, partial(activate, saved.own, proved=active()), folder / SCRATCH)
+            executor = LocalExecutor(workers, partial(activate, saved.own, proved=active()), folder / SCRATCH)
+            with closing(executor):
+                yield saved, executor
         except InputError:
             if is_new and not any(folder.rglob(LEDGER)):
                 shutil.rmtree(folder)  # refused before anything was done

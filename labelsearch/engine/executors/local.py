@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,9 +26,8 @@ def nothing() -> None:
     """No preparation."""
 
 
-@dataclass(frozen=True)
 class LocalExecutor:
-    """Runs units in this process (one worker) or in spawned processes (more).
+    """Runs units in this process (one worker) or in spawned processes (more), which stay until `close`.
 
     Parameters
     ----------
@@ -41,9 +39,20 @@ class LocalExecutor:
         processes leaves files there.
     """
 
-    workers: int = 1
-    prepare: Callable[[], None] = nothing
-    scratch: Path | None = None
+    def __init__(self, workers: int = 1, prepare: Callable[[], None] = nothing, scratch: Path | None = None) -> None:
+        self._workers, self.prepare, self.scratch = workers, prepare, scratch
+        self._pool: _Pool | None = None
+
+    @property
+    def workers(self) -> int:
+        """Units that may be at work at once."""
+        return self._workers
+
+    def close(self) -> None:
+        """End the worker processes; they are started again when they are needed."""
+        if self._pool is not None:
+            self._pool.end()
+            self._pool = None
 
     def results(
         self,
@@ -57,21 +66,17 @@ class LocalExecutor:
         if self.workers == 1 or len(tasks) <= 1:
             yield from _here(unit, tasks, shared, steps, progress)
             return
-        context = multiprocessing.get_context("spawn")
-        count = context.Value("q", 0)
-        others = set(multiprocessing.active_children())
-        workers = min(self.workers, len(tasks))
-        queue = iter(tasks.items())
-        with (
-            tempfile.TemporaryDirectory(dir=self.scratch) as folder,
-            ProcessPoolExecutor(workers, context, _start, (count, self.prepare, Path(folder))) as pool,
-        ):
+        if self._pool is None:
+            self._pool = _Pool(self.workers, self.prepare)
+        pool = self._pool
+        queue, before = iter(tasks.items()), pool.count.value
+        with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
             spool(shared, Path(folder))
             waiting: dict[Future[Files], str] = {}
             try:
                 while True:
-                    for name, task in islice(queue, IN_FLIGHT * workers - len(waiting)):
-                        waiting[pool.submit(_run, name, unit, task, steps[name])] = name
+                    for name, task in islice(queue, IN_FLIGHT * self.workers - len(waiting)):
+                        waiting[pool.submit(_run, name, unit, task, steps[name], Path(folder))] = name
                     if not waiting:
                         break
                     finished, _ = wait(waiting, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
@@ -79,18 +84,38 @@ class LocalExecutor:
                     for future in sorted(finished, key=lambda future: future.exception() is not None):
                         files = future.result()
                         yield waiting.pop(future), files
-                    progress(count.value)
+                    progress(pool.count.value - before)
             except BaseException as error:
-                pool.shutdown(wait=False, cancel_futures=True)
-                for worker in set(multiprocessing.active_children()) - others:
-                    worker.terminate()  # its unit is done again next time
+                self._pool = None
+                pool.kill()  # units at work are done again next time
                 if isinstance(error, BrokenProcessPool):
-                    at_work = ", ".join(islice(waiting.values(), workers))
+                    at_work = ", ".join(islice(waiting.values(), self.workers))
                     raise WorkError(
                         f"a worker process ended while these were at work: {at_work}; perhaps memory ran out: fewer "
                         "workers need less"
                     ) from error
                 raise
+
+
+class _Pool:
+    """Worker processes, and the steps that they have done."""
+
+    def __init__(self, workers: int, prepare: Callable[[], None]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.count = context.Value("q", 0)
+        self._others = set(multiprocessing.active_children())
+        self._pool = ProcessPoolExecutor(workers, context, _start, (self.count, prepare))
+        self.submit = self._pool.submit
+
+    def end(self) -> None:
+        """Wait for the workers to end."""
+        self._pool.shutdown()
+
+    def kill(self) -> None:
+        """End the workers at once."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for worker in set(multiprocessing.active_children()) - self._others:
+            worker.terminate()
 
 
 def _here(
@@ -115,12 +140,12 @@ def _here(
         yield name, files
 
 
-_shared: Any = None  # of a worker process
+_shared: tuple[Path, Any] = Path(), None  # of a worker process, and the folder that it came from
 _fault: Exception | None = None  # of its preparation
 
 
-def _start(count: Any, prepare: Callable[[], None], folder: Path) -> None:
-    global _shared, _fault
+def _start(count: Any, prepare: Callable[[], None]) -> None:
+    global _fault
     import numba
 
     def add(steps: int) -> None:
@@ -133,7 +158,6 @@ def _start(count: Any, prepare: Callable[[], None], folder: Path) -> None:
     TELLER.add = add
     try:
         prepare()
-        _shared = unspool(folder)
     except Exception as error:  # raised by the units, as the pool would print it and tell nobody why it ended
         _fault = error
 
@@ -146,10 +170,14 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _run(name: str, unit: Unit, task: Any, steps: int) -> Files:
+def _run(name: str, unit: Unit, task: Any, steps: int, folder: Path) -> Files:
+    global _shared
     if _fault is not None:
         raise _fault
-    return execute(name, unit, task, _shared, steps)
+    if _shared[0] != folder:
+        _shared = Path(), None  # what was shared before may be large
+        _shared = folder, unspool(folder)
+    return execute(name, unit, task, _shared[1], steps)
 
 
 def spool(value: Any, folder: Path) -> None:
