@@ -119,8 +119,8 @@ def as_if_independent(cells: list[CellPath]) -> float:
     """p-value of the last tier if products of different markets had nothing in common."""
     total = square = 0.0
     for cell in cells:
-        products, of_the_mean = timing_products(cell.held[:, -1], cell.returns)
-        total += products.sum() + of_the_mean
+        products = timing_products(cell.held[:, -1], cell.returns)
+        total += products.sum()
         square += (products**2).sum()
     return p_of(total / square**0.5)
 

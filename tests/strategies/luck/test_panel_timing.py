@@ -50,8 +50,8 @@ def by_hand(panel, column, reach=HOUR):
     rows, total = [], 0.0
     for one in panel:
         weight = 1.0 / sum(other.split == one.split for other in panel)
-        products, of_the_mean = timing_products(one.held[:, column], one.returns)
-        total += weight * (products.sum() + of_the_mean)
+        products = timing_products(one.held[:, column], one.returns)
+        total += weight * products.sum()
         ends = np.r_[one.open_time[1:], 2 * one.open_time[-1] - one.open_time[-2]]
         rows += [(one.market, one.split, *row) for row in zip(one.open_time, ends, weight * products, strict=True)]
     together = across = 0.0
@@ -83,8 +83,8 @@ def test_the_statistic_by_hand():
     assert found.by_split.keys() == {0, 1}
     assert judge_panel_timing(panel, SIZES).by_split[0] == one.statistic
     # A has a quarter of the first split and half of the second
-    (first, of_first), (second, of_second) = (timing_products(c.held[:, 0], c.returns) for c in (panel[0], panel[4]))
-    total = 0.25 * (first.sum() + of_first) + 0.5 * (second.sum() + of_second)
+    first, second = (timing_products(c.held[:, 0], c.returns) for c in (panel[0], panel[4]))
+    total = 0.25 * first.sum() + 0.5 * second.sum()
     square = 0.25**2 * (first**2).sum() + 0.5**2 * (second**2).sum()
     assert found.by_market["A"][20] == pytest.approx(total / square**0.5)
 
