@@ -4,7 +4,8 @@ A book holds 0.4 of a basket of heavy tails; volatility of both changes slowly, 
 `strategies.luck.panel`, one-sided, at 0.05 and 0.01: with its fixed-b p-values, and as if t were normal, which is too
 often in short windows. `pooled`: eight markets whose rests correlate at 0.6 (Driscoll & Kraay); `as if independent`:
 the same by least squares without sums over a day. `interval`: how often the 95% intervals hold the true values; the
-basket and its alpha have a drift, so that Sharpe ratios are not all 0.
+basket and its alpha have a drift, so that Sharpe ratios are not all 0. `any of four tiers`: how often one or
+more of them, whose rests correlate at 0.97, has a p-value of 0.05 or less, adjusted for their number and as it is.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import numpy as np
 from scipy.signal import lfilter
 from scipy.stats import linregress, norm
 
-from strategies.luck.panel import block_interval, driscoll_kraay, hac_fit, pooled_rank
+from strategies.luck.panel import alpha_of_tiers, block_interval, driscoll_kraay, hac_fit, pooled_rank
 
 DAYS = (30, 60, 122, 365, 1000)
 SMOOTH = (0.0, 0.2)  # autocorrelation of what is not the market's
@@ -82,6 +83,21 @@ def levels(n_days: int, smooth: float, n_books: int) -> dict[str, float]:
     return {name: float(value) for name, value in {**table, "alpha in interval": np.mean(alpha)}.items()}
 
 
+def tiers_level(n_days: int, n_books: int, alike: float = 0.97, n: int = 4) -> dict[str, float]:
+    """How often one of n tiers that are nearly one has a p-value of alpha of 0.05 or less without any."""
+    adjusted, alone = [], []
+    for seed in range(n_books):
+        rng = np.random.default_rng([seed, n_days, 7])
+        level = level_of(rng, n_days + WARM_UP)[WARM_UP:, None]
+        common, own = rng.standard_normal((n_days, 1)), rng.standard_normal((n_days, n))
+        basket = 0.03 * level[:, 0] * rng.standard_t(5, n_days)
+        rest = 0.01 * level * (alike**0.5 * common + (1 - alike) ** 0.5 * own)
+        fits, p_values = alpha_of_tiers(0.4 * basket[:, None] + rest, basket)
+        adjusted.append(min(p_values) <= 0.05)
+        alone.append(min(fit.alpha_p for fit in fits) <= 0.05)
+    return {"any, adjusted": float(np.mean(adjusted)), "any, as it is": float(np.mean(alone))}
+
+
 def rank_level(n_splits: int, n_panels: int, m: int = 8) -> float:
     """How often the mean rank correlation of markets that agree at 0.6 has a p-value of 0.05 or less without any."""
     found = 0
@@ -110,7 +126,11 @@ def main() -> None:
     ranks = {n_splits: rank_level(n_splits, args.books) for n_splits in (3, 5, 10)}
     for n_splits, share in ranks.items():
         print(f"| {n_splits} | {share:.3f} |")
-    print(json.dumps({"books": table, "ranks": ranks}))
+    print("\n| days | any of four tiers, adjusted | as it is |\n| ---: | ---: | ---: |")
+    tiers = {n_days: tiers_level(n_days, args.books // 2) for n_days in DAYS}
+    for n_days, found in tiers.items():
+        print(f"| {n_days} | " + " | ".join(f"{value:.3f}" for value in found.values()) + " |", flush=True)
+    print(json.dumps({"books": table, "ranks": ranks, "tiers": tiers}))
 
 
 if __name__ == "__main__":

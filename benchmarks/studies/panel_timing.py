@@ -2,9 +2,10 @@
 
 Markets share most of their moves and their volatility, positions know the volatility, remember days and are alike in
 all markets; bars are hours, four hours, hours of weekdays, and days that close at two different hours; a market joins
-late and one is delisted. Without an edge a share of 0.05 of p-values should be 0.05 or less; with one it is the power.
-`panel`: `strategies.luck.panel_timing`. `independent`: the same products as if markets were independent. `one market`:
-the first alone.
+late and one is delisted. With a bounce, each bar opens at a bid or an ask, and half of a position is against the last
+bar that was seen before the fill. Without an edge a share of 0.05 of p-values should be 0.05 or less; with one it is
+the power. `panel`: `strategies.luck.panel_timing`. `independent`: the same products as if markets were independent.
+`one market`: the first alone.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from strategies.luck.panel_timing import CellPath, PanelTiming, judge_panel_timi
 from strategies.luck.timing import p_of, timing_products
 
 HOUR_MS = 3_600_000
+MOVE = 0.01  # of an hour, about
 SIZES = (20, 10, 5)
 COMMON = 0.6  # correlation of markets
 WARM_UP = 480  # hours
@@ -41,6 +43,7 @@ class Panel:
     drift: float = 0.0  # an hour, in standard deviations
     edge: float = 0.0  # of the position's direction, in standard deviations
     same_bars: bool = False  # hours everywhere
+    bounce: float = 0.0  # distance of bid and ask, in standard deviations of an hour's return
 
 
 PANELS = {
@@ -54,6 +57,7 @@ PANELS = {
     "with the last 2 days": Panel(past=0.7),
     "against the last 2 days": Panel(past=-0.7),
     "against the last day, 20 markets, 6 splits": Panel(past=-0.7, memory_hours=24, markets=20, splits=6),
+    "bounce of an hour's move": Panel(bounce=1.0),
     "edge 0.02": Panel(edge=0.02),
     "edge 0.04": Panel(edge=0.04),
     "edge 0.04, 20 markets, 6 splits": Panel(edge=0.04, markets=20, splits=6),
@@ -89,7 +93,16 @@ def hours_of(panel: Panel, rng: np.random.Generator) -> Hours:
     states = 0.9**0.5 * state + 0.1**0.5 * tiers
     if panel.volatility:
         states = states * level
-    return Hours(0.01 * (level * unit)[:, WARM_UP:], np.moveaxis(np.tanh(states), 0, 2)[:, WARM_UP:])
+    return Hours(MOVE * (level * unit)[:, WARM_UP:], np.moveaxis(np.tanh(states), 0, 2)[:, WARM_UP:])
+
+
+def with_bounce(panel: Panel, rng: np.random.Generator, cell: CellPath) -> CellPath:
+    """The cell with prices that are bids or asks at random, and positions against what they did before the fill."""
+    side = rng.choice([-0.5, 0.5], len(cell.returns) + 1) * panel.bounce * MOVE
+    returns = cell.returns + np.diff(side)
+    # decided and filled at one price; the bar from there is left out, the next one counts
+    seen = np.r_[0.0, 0.0, returns[:-2]] / returns.std()
+    return cell._replace(held=0.5 * cell.held - 0.5 * np.tanh(seen)[:, None], returns=returns)
 
 
 def cells_of(panel: Panel, seed: int) -> list[CellPath]:
@@ -111,7 +124,8 @@ def cells_of(panel: Panel, seed: int) -> list[CellPath]:
             level = np.r_[0.0, np.cumsum(found.returns[market])]
             returns = level[np.r_[start[1:], min(start[-1] + length, n)]] - level[start]
             times = (split * n + start) * HOUR_MS
-            cells.append(CellPath(f"market {market}", split, times, found.held[market, start], returns))
+            cell = CellPath(f"market {market}", split, times, found.held[market, start], returns)
+            cells.append(with_bounce(panel, rng, cell) if panel.bounce else cell)
     return cells
 
 
@@ -119,8 +133,8 @@ def as_if_independent(cells: list[CellPath]) -> float:
     """p-value of the last tier if products of different markets had nothing in common."""
     total = square = 0.0
     for cell in cells:
-        products, of_the_mean = timing_products(cell.held[:, -1], cell.returns)
-        total += products.sum() + of_the_mean
+        products = timing_products(cell.held[:, -1], cell.returns)
+        total += products.sum()
         square += (products**2).sum()
     return p_of(total / square**0.5)
 

@@ -1,7 +1,7 @@
 """Test of timing over many markets and splits: whether tiers hold more before prices rise than before they fall.
 
-A cell is one market in one split. Its products of position and return, and their correction, are those of
-`strategies.luck.timing`, weighted by the cell's share of the capital. Products of several markets are not independent,
+A cell is one market in one split. Its products of position and return are those of `strategies.luck.timing`, weighted
+by the cell's share of the capital. Products of several markets are not independent,
 since markets share their moves and tiers their ideas. So products of the same time are summed first, and the sum over
 all times is divided by the root of the sum of the squares of these sums (Driscoll & Kraay 1998 without lags: sums of
 martingale differences over markets are martingale differences themselves). Per-market statistics are dependent, and
@@ -60,7 +60,7 @@ class PanelTiming(NamedTuple):
 class _Sums(NamedTuple):
     """Weighted sums of products over the rows of some cells; they may be added."""
 
-    total: np.ndarray  # (n,) of products, corrected
+    total: np.ndarray  # (n,) of products
     alone: np.ndarray  # (n,) of squares of products
     together: np.ndarray  # (n, n) of products of sums of the same time
     across: np.ndarray  # (n,) of products of different markets whose bars overlap but do not begin together
@@ -84,7 +84,6 @@ class _Products(NamedTuple):
     start: np.ndarray  # (T,) ms
     end: np.ndarray  # (T,) ms, when the next return begins
     values: np.ndarray  # (T, n)
-    of_the_mean: np.ndarray  # (n,)
 
 
 def cell_path(
@@ -110,15 +109,10 @@ def cell_path(
 
 def _products_of(cell: CellPath, weight: float) -> _Products:
     """Products of a cell times its share of the capital."""
-    found = [timing_products(column, cell.returns) for column in cell.held.T]
+    values = np.column_stack([timing_products(column, cell.returns) for column in cell.held.T])
     start = cell.open_time
     last = start[-1] - start[-2] if len(start) > 1 else 0
-    return _Products(
-        start,
-        np.r_[start[1:], start[-1] + last],
-        weight * np.column_stack([products for products, _ in found]),
-        weight * np.array([of_the_mean for _, of_the_mean in found]),
-    )
+    return _Products(start, np.r_[start[1:], start[-1] + last], weight * values)
 
 
 def _by_time(place: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
@@ -139,7 +133,7 @@ def _sums_at_times(parts: Sequence[_Products], reach_ms: int) -> tuple[np.ndarra
 def _sums_of_market(part: _Products) -> _Sums:
     """Sums of one cell, whose bars do not overlap."""
     squares = cross_products(part.values)
-    return _Sums(part.values.sum(axis=0) + part.of_the_mean, np.diag(squares), squares, np.zeros(part.values.shape[1]))
+    return _Sums(part.values.sum(axis=0), np.diag(squares), squares, np.zeros(part.values.shape[1]))
 
 
 def _sums_of_split(parts: Sequence[_Products], markets: Sequence[_Sums], reach_ms: int) -> _Sums:

@@ -2,10 +2,9 @@
 
 The sum over bars of (position - mean position) x return is divided by its standard error, the root of the sum of the
 squares of these products. Without knowledge of direction the products are martingale differences, and the ratio is
-close to normal whatever the position knows of volatility and however long it remembers (Hall & Heyde 1980). One thing
-has to be taken out: the mean position of the window knows later positions, which follow or oppose earlier returns.
-What that adds on average is estimated from the returns before each position and removed, as Stambaugh (1999) does for
-predictive regressions; without it a position against the trend would seem to know, and one with the trend to be wrong.
+close to normal whatever the position knows of volatility and however long it remembers (Hall & Heyde 1980). The mean
+leaves out the positions of the bars that follow, which may have been made of the return they would be multiplied by:
+with them a position against the trend would seem to know, and one with the trend to be wrong (`timing_products`).
 
 Costs stay outside: the same positions cost the same at any time. The test is valid for strategies that were not chosen
 on the window it is run on: run it on the future window.
@@ -23,7 +22,7 @@ from strategies.trade.simulate import simulate_paths
 from strategies.trade.window import TradingWindow
 
 GROUP = 32  # strategies whose paths are held in memory at once: one group of the simulator's lanes
-MEMORY_SHARE = 0.25  # of the window: returns this far back may have made a position
+MEMORY_SHARE = 0.25  # of the window: positions this far ahead may have been made of a return
 DRAWS = 100_000  # of the joint distribution of tiers: the standard error of 0.05 is 0.0007
 
 
@@ -35,8 +34,16 @@ class Timing(NamedTuple):
     adjusted: dict[int, float]
 
 
-def timing_products(position: np.ndarray, returns: np.ndarray) -> tuple[np.ndarray, float]:
-    """Martingale products of a position, and what its mean, which knows later positions, took from their sum.
+def timing_products(position: np.ndarray, returns: np.ndarray) -> np.ndarray:
+    """Martingale products of a position: (position - mean of positions that do not follow) x (return - mean return).
+
+    With e_s the return of bar s less its expectation and x_t a position, E[x_t e_s] = 0 for t <= s, but a position
+    made of past returns has E[x_t e_s] != 0 for t > s. So the mean of all positions takes sum_(t>s) E[x_t e_s] / T
+    from each product on average, which is the bias of predictive regressions (Stambaugh 1999), and which adds up over
+    the markets of a panel (Hjalmarsson 2006, who demeans recursively for this reason). The mean that leaves out the
+    m_s = min(K, T - 1 - s) bars after s, K = T / 4, has no part in this: x_s less that mean is
+    x_s - mean(x) + sum_(s < t <= s + m_s) (x_t - mean(x)) / (T - m_s), and no bias is left of a memory up to K.
+    The mean return is subtracted so that the drift of prices does not enter; it brings back at most 4 % of the bias.
 
     Parameters
     ----------
@@ -46,19 +53,17 @@ def timing_products(position: np.ndarray, returns: np.ndarray) -> tuple[np.ndarr
     Returns
     -------
     (T,) array
-        (position - mean position) x return; 0 where the position does not vary or nothing moves.
-    float
-        To be added to their sum (Stambaugh 1999).
+        0 where the position does not vary or nothing moves.
     """
+    n = len(position)
     if np.ptp(position) <= 1e-12 or np.ptp(returns) == 0.0:
-        return np.zeros(len(position)), 0.0
+        return np.zeros(n)
     away = position - position.mean()
-    # the returns that a position may have been made from, less their mean
-    before = np.r_[0.0, np.cumsum(returns - returns.mean())]
-    bar = np.arange(len(position))
-    first = np.maximum(bar - int(MEMORY_SHARE * len(position)), 0)
-    of_the_mean = float(np.sum(away * (before[bar] - before[first]))) / len(position)
-    return away * returns, of_the_mean
+    before = np.r_[0.0, np.cumsum(away)]
+    bar = np.arange(n)
+    follows = np.minimum(int(MEMORY_SHARE * n), n - 1 - bar)
+    following = before[bar + 1 + follows] - before[bar + 1]
+    return (away + following / (n - follows)) * (returns - returns.mean())
 
 
 def timing_statistic(position: np.ndarray, returns: np.ndarray) -> float:
@@ -74,9 +79,9 @@ def timing_statistic(position: np.ndarray, returns: np.ndarray) -> float:
     float
         0 where the position does not vary or nothing moves.
     """
-    products, of_the_mean = timing_products(position, returns)
+    products = timing_products(position, returns)
     error = math.sqrt(float(np.sum(products**2)))
-    return (float(np.sum(products)) + of_the_mean) / error if error > 0.0 else 0.0
+    return float(np.sum(products)) / error if error > 0.0 else 0.0
 
 
 def cross_products(products: np.ndarray) -> np.ndarray:
@@ -97,7 +102,7 @@ def as_correlation(found: np.ndarray) -> np.ndarray:
 
 def correlation_of(positions: np.ndarray, returns: np.ndarray) -> np.ndarray:
     """Correlation (n, n) of the statistics of positions (T, n) without knowledge of direction."""
-    return as_correlation(cross_products((positions - positions.mean(axis=0)) * returns[:, None]))
+    return as_correlation(cross_products(np.column_stack([timing_products(column, returns) for column in positions.T])))
 
 
 def p_of(statistic: float) -> float:
