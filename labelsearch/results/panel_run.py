@@ -57,9 +57,13 @@ class PanelResults:
             raise RunError(f"{self.folder} is not done; to go on: labelsearch run {self.folder}/experiment.toml")
         return Panel.load(recorded_folder(self.folder, event))
 
+    def cell_folder(self, market: str, split: int) -> Path:
+        """Folder of one market in one split, numbered from 1, whether or not there is one."""
+        return self.folder / CELLS / market / f"split-{split}"
+
     def cell(self, market: str, split: int) -> Results:
         """Results of one market in one split, numbered from 1; `RunError` where the split does not have the market."""
-        folder = self.folder / CELLS / market / f"split-{split}"
+        folder = self.cell_folder(market, split)
         if not (folder / "experiment.toml").is_file():
             markets = ", ".join(sorted({row.market for row in self.panel.cells if row.split == split})) or "no market"
             raise RunError(f"{self.folder}: split {split} has no {market}; it has {markets}")
