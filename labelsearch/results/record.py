@@ -36,10 +36,13 @@ class Record:
     FILE: ClassVar[str]
     trial_counts: ClassVar[Mapping[str, int]] = {}
 
+    def figures(self) -> dict[str, object]:
+        """What the JSON file holds, by name."""
+        return {f.name: getattr(self, f.name) for f in _in_json(type(self))}
+
     def save(self, folder: Path) -> None:
         """Write the JSON file and the parts."""
-        plain = {f.name: getattr(self, f.name) for f in _in_json(type(self))}
-        (folder / self.FILE).write_bytes(json_bytes(plain))
+        (folder / self.FILE).write_bytes(json_bytes(self.figures()))
         for name, file in _frames(type(self)).items():
             write_frame(getattr(self, name), folder / file)
         self.save_parts(folder)

@@ -27,6 +27,11 @@ CELLS = "cells"  # folder of a panel; below it a cell is a run in a folder <mark
 STAGE_NAMES = ("labels", "features", "classifiers", "outputs", "search", "ensembles", "belief")
 
 
+def is_cell(folder: Path) -> bool:
+    """Whether a folder holds a cell of a panel."""
+    return (folder / "experiment.toml").is_file() and folder.absolute().parents[1].name == CELLS
+
+
 def _of(stage: str, kind: type[R]) -> "cached_property[R]":
     """The result of a stage, read when it is first asked for."""
     return cached_property(lambda results: results._load(stage, kind))
@@ -53,12 +58,15 @@ class Results:
             raise RunError(f"{folder} holds no run")
         self.folder, self.store = folder, store
         # of the runs that this one counts looks and tries with
-        self.runs = folder.parents[3] if folder.parent.parent.name == CELLS else folder.parent
+        self.runs = folder.absolute().parents[3] if is_cell(folder) else folder.parent
         self.ledger = Ledger(folder / LEDGER)
 
     @property
     def name(self) -> str:
-        """Name of the folder."""
+        """Name of the folder; of a cell, after those of its panel and market."""
+        if is_cell(self.folder):
+            folder = self.folder.absolute()
+            return f"{folder.parents[2].name}/{folder.parent.name}/{folder.name}"
         return self.folder.name
 
     @cached_property

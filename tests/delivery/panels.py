@@ -38,13 +38,17 @@ def _panel(like: Panel, markets: list[str], n_splits: int, seeds: int, gaps: boo
         for n in numbers for market in markets if (market, n) not in away
     )  # fmt: skip
     one = like.splits[0]
-    splits = tuple(
-        replace(one, split=n, future=spans[n], markets=sum(c.split == n for c in cells)) for n in numbers
-    )
+    splits = tuple(replace(one, split=n, future=spans[n], markets=sum(c.split == n for c in cells)) for n in numbers)
     rows = tuple(
-        MarketRow(market, sum(c.market == market for c in cells), *(
-            {s: float(rng.normal(0, 9)) for s in sizes}, float(rng.normal(0, 30)), {s: float(rng.normal()) for s in sizes}
-        ))
+        MarketRow(
+            market,
+            sum(c.market == market for c in cells),
+            *(
+                {s: float(rng.normal(0, 9)) for s in sizes},
+                float(rng.normal(0, 30)),
+                {s: float(rng.normal()) for s in sizes},
+            ),
+        )
         for market in markets
     )
     days = np.datetime64(start) + np.arange(DAYS * n_splits)

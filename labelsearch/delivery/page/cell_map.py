@@ -39,6 +39,7 @@ def _cell_map(panel: Panel, size: int) -> Figure:
         "hovertext": [[_words(row, size) for row in rows] for rows in grid],
         "hovertemplate": "%{hovertext}<extra></extra>",
         "colorbar": {"title": {"text": first["data.0.colorbar.title.text"]}, "thickness": 12, "outlinewidth": 0},
+        "showscale": len(markets) > 4,  # it has no room beside fewer, which bear their figures
     }  # fmt: skip
     if len(panel.cells) <= MOST_WORDS:
         heat["texttemplate"] = "%{z:+.1f}"
@@ -115,7 +116,9 @@ def _marks(panel: Panel, place: dict[str, int]) -> list[Plotly]:
     )  # fmt: skip
     return [
         {
-            "type": "scatter", "mode": "markers", "name": name, "x": [row.split for row in rows],
+            "type": "scatter", "mode": "markers", "name": name,
+            # a ring beside the figure of the cell
+            "x": [row.split + (0.0 if words else 0.36) for row in rows],
             "y": [place[row.market] for row in rows],
             "marker": {"symbol": symbol, "size": 10 if words is None else 7, "color": "@muted" if words else "@ink",
                        "line": {"width": 1.6}},

@@ -56,7 +56,7 @@ def stitched_figure(panel: Panel) -> Figure:
         "holds the same markets at equal weights. Dotted lines are the first days of splits, by number. Click a name "
         "to hide or show its line; drag to zoom, double-click to zoom out."
     )
-    return Figure("stitched", "Stitched equity and drawdown", caption, data, layout, 520, SCALES)
+    return Figure("stitched-equity", "Stitched equity and drawdown", caption, data, layout, 520, SCALES)
 
 
 def _boundaries(panel: Panel) -> Plotly:
@@ -109,7 +109,7 @@ def power_figure(panel: Panel) -> Figure:
         "Above a line, a Sharpe ratio of each market would most likely have been seen; below it, luck and skill look "
         "alike. Four times the years, or four times the independent markets, halve what can be seen."
     )
-    return Figure("power", "Detectable Sharpe ratio against years", caption, data, layout, height=400)
+    return Figure("power-years", "Detectable Sharpe ratio against years", caption, data, layout, height=400)
 
 
 def panel_seeds_figure(panel: Panel) -> Figure | None:

@@ -56,8 +56,8 @@ def _tiles(results: PanelResults) -> Tiles:
     best = min(timing, key=lambda size: (timing[size], size))
     alpha = {row.name: row.alpha_adjusted for row in found.tiers if row.alpha_adjusted is not None}
     best_alpha = min(alpha, key=lambda name: alpha[name], default=None)
-    looks = list(results.looks.values())
-    first = sum(look is not None and look.number == 1 for look in looks)
+    looks = [look for look in results.looks.values() if look is not None]
+    first, cells = sum(look.number == 1 for look in looks), len(results.looks)
     return Tiles(
         [
             ("Verdict", found.verdict, verdict_words(found.verdict)),
@@ -78,7 +78,11 @@ def _tiles(results: PanelResults) -> Tiles:
                 "-" if best_alpha is None else p_text(alpha[best_alpha]),
                 "cannot be told" if best_alpha is None else f"{best_alpha}, for {len(timing)} tiers",
             ),
-            ("Futures seen for the first time", f"{first} of {len(looks)}", "others are no longer out of sample"),
+            (
+                "Futures seen for the first time",
+                f"{first} of {cells}" if len(looks) == cells else "?",
+                "others are no longer out of sample" if len(looks) == cells else "not on record in this folder",
+            ),
         ]
     )
 
@@ -93,17 +97,16 @@ def cells_section(results: PanelResults) -> Section:
     found = results.panel
     lead = "Each cell is one market in one split, with labels, classifiers and strategies of its own."
     one = found.cells[-1]
+    command = f"labelsearch run runs/{results.name}/cells/{one.market}/split-{one.split}/experiment.toml"
     blocks: list[Block] = [
         cell_maps(found),
         Folded(f"All {len(found.cells)} cells", tables.cell_table(results)),
         *([Folded(f"{len(found.absent)} absent cells", tables.absent_table(results))] if found.absent else []),
-        Words("Each cell is a run with a report of its own; to write one:", _report_of(results, one.market, one.split)),
+        Words(
+            "A cell is a run of its own. To finish it with what a panel does without, and write its report:", command
+        ),
     ]
     return Section("cells", "Markets by splits", lead, blocks)
-
-
-def _report_of(results: PanelResults, market: str, split: int) -> str:
-    return f"labelsearch report {results.cell_folder(market, split).as_posix()}"
 
 
 def power_section(results: PanelResults) -> Section:
@@ -126,7 +129,7 @@ def markets_section(results: PanelResults) -> Section:
 def seeds_section(results: PanelResults) -> Section:
     """Spread over the seeds of the classifiers."""
     figure = panel_seeds_figure(results.panel)
-    command = f"labelsearch seeds {results.name}/experiment.toml --search-seeds 0 --classifier-seeds 3"
+    command = f"labelsearch seeds runs/{results.name}/experiment.toml --classifier-seeds 3"
     blocks: list[Block] = [missing("The classifiers were trained with one seed. To repeat all with others:", command)]
     if figure is not None:
         blocks = [figure, _untitled(panel_seeds_table(results))]
