@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from labelsearch.commands.common import answer, json_option, one_line_errors, runs_option, store_option
-from labelsearch.commands.opening import find_alone, working_on
 from labelsearch.commands.completion import complete_labels, run_argument
+from labelsearch.commands.opening import find_alone, working_on
 
 
 @click.command()

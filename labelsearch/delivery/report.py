@@ -11,13 +11,14 @@ from labelsearch.delivery.page.panel_page import panel_page
 from labelsearch.delivery.page.report_page import PACKAGES, report_page
 from labelsearch.delivery.pictures.run import draw_equity, draw_histograms, draw_scores
 from labelsearch.delivery.tables import belief, belief_details, panel, stages
-from labelsearch.delivery.tables.panel_power import panel_seeds_table, power_table
 from labelsearch.delivery.tables.null import null_table
+from labelsearch.delivery.tables.panel_power import panel_seeds_table, power_table
 from labelsearch.delivery.tables.seeds import seeds_table
 from labelsearch.delivery.tables.table import literal
 from labelsearch.engine.files import write_atomically
 from labelsearch.results.codec import json_bytes, to_plain
 from labelsearch.results.panel_run import PanelResults
+from labelsearch.results.record import plain_fields
 from labelsearch.results.run import Results
 
 
@@ -89,7 +90,7 @@ def write_panel_report(results: PanelResults) -> Path:
         found = results.panel
         (folder / "report.html").write_text(panel_page(results), encoding="utf-8")
         (folder / "report.md").write_text(_panel_markdown(results), encoding="utf-8")
-        (folder / "panel.json").write_bytes(json_bytes(found.figures()))
+        (folder / "panel.json").write_bytes(json_bytes(plain_fields(found)))
         _write_csv(folder / "cells.csv", panel.cell_records(results))
 
     write_atomically(results.folder / "report", write)
