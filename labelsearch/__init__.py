@@ -24,6 +24,7 @@ _HOMES = {
     "labelsearch.notebook.frames": (
         "ChosenSet", "Classifier", "choose_features", "compute_features", "label_bars", "predict", "train_classifier",
     ),
+    "labelsearch.notebook.panel_run": ("PanelRun",),
     "labelsearch.notebook.run": ("Run", "open_run"),
     "labelsearch.notebook.tiers": ("Judged", "form_tiers", "judge_tiers", "search_strategies"),
     "labelsearch.settings.experiment": ("Experiment",),
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from labelsearch.notebook.frames import label_bars as label_bars
     from labelsearch.notebook.frames import predict as predict
     from labelsearch.notebook.frames import train_classifier as train_classifier
+    from labelsearch.notebook.panel_run import PanelRun as PanelRun
     from labelsearch.notebook.run import Run as Run
     from labelsearch.notebook.run import open_run as open_run
     from labelsearch.notebook.tiers import Judged as Judged
