@@ -12,7 +12,7 @@ from labelsearch.results.panel import CellRow, Panel
 
 LONGEST_NAME = 16  # of a market beside the map
 MOST_WORDS = 60  # cells with their figure in them
-COLOURS = [[0, VERMILION], [0.5, "@paper"], [1, "@blue"]]
+COLOURS = [[0, VERMILION], [0.5, "@paper"], [1, "@heat1"]]  # numbers in white can be read on both ends
 KINDS: tuple[tuple[str, str, Callable[[CellRow, int], float]], ...] = (
     ("return over the market", "% over", lambda row, n: row.return_pct[n] - row.market_pct),
     ("return", "%", lambda row, n: row.return_pct[n]),
@@ -45,9 +45,10 @@ def _cell_map(panel: Panel, size: int) -> Figure:
         heat["texttemplate"] = "%{z:+.1f}"
     layout: Plotly = {
         "margin": margins(top=36, bottom=44), "legend": legend_above(),
-        "xaxis": axis("split", tickvals=splits[:: -(-len(splits) // 24)], showgrid=False, zeroline=False),
+        "xaxis": axis("split", tickvals=splits[:: -(-len(splits) // 24)], range=[splits[0] - 0.5, splits[-1] + 0.5],
+                      showgrid=False, zeroline=False),
         "yaxis": axis(tickvals=list(range(len(markets))), ticktext=[plain(_short(m)) for m in markets],
-                      autorange="reversed", showgrid=False, zeroline=False),
+                      range=[len(markets) - 0.5, -0.5], showgrid=False, zeroline=False),
     }  # fmt: skip
     caption = (
         "Blue: above zero, red: below. The colours end where a twentieth of the cells lie beyond. Single cells prove "

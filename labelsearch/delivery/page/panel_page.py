@@ -100,8 +100,8 @@ def cells_section(results: PanelResults) -> Section:
     command = f"labelsearch run runs/{results.name}/cells/{one.market}/split-{one.split}/experiment.toml"
     blocks: list[Block] = [
         cell_maps(found),
-        Folded(f"All {len(found.cells)} cells", tables.cell_table(results)),
-        *([Folded(f"{len(found.absent)} absent cells", tables.absent_table(results))] if found.absent else []),
+        Folded(f"All cells: {len(found.cells)}", tables.cell_table(results)),
+        *([Folded(f"Absent cells: {len(found.absent)}", tables.absent_table(results))] if found.absent else []),
         Words(
             "A cell is a run of its own. To finish it with what a panel does without, and write its report:", command
         ),

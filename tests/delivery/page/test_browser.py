@@ -14,7 +14,7 @@ from labelsearch.delivery.page.compare_page import compare_page
 from labelsearch.delivery.page.panel_page import panel_page
 from labelsearch.delivery.page.report_page import report_page
 from labelsearch.results.run import Results
-from tests.delivery.panels import drawn
+from tests.delivery import panels
 
 BROWSER = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), "")
 NASTY = "<img src=x onerror=alert(1)>'&quot;</script>".replace("/", "")
@@ -181,7 +181,7 @@ def test_a_comparison_on_a_narrow_screen(tiny_run, tmp_path):
     [(1366, [f"COIN{i}USDT" for i in range(33)], 12), (800, ["BTC", NASTY, "ETH"], 4), (500, ["BTC"], 5)],
 )
 def test_the_page_of_a_panel(tiny_panel, tmp_path, width, markets, n_splits):
-    results = drawn(tiny_panel, markets, n_splits, seeds=2, gaps=len(markets) > 1)
+    results = panels.drawn(tiny_panel, markets, n_splits, seeds=2, gaps=len(markets) > 1)
     found = probed(panel_page(results), tmp_path, width)
     assert found["problems"] == []
     assert {name for name, _, _ in found["first"]} == {
