@@ -36,7 +36,8 @@ def list_(as_json: bool, runs: Path) -> None:
     from labelsearch.results.panel_run import PanelResults, is_panel
     from labelsearch.results.run import STAGE_NAMES, Results
 
-    rows, data = [], []
+    rows: list[tuple[str, ...]] = []
+    data: list[dict[str, object]] = []
     folders = list_runs(runs)
     # a panel has no ledger before its verdict
     folders += sorted(path for path in runs.glob("*") if is_panel(path) and path not in folders)
@@ -146,8 +147,7 @@ def report(run: str, as_json: bool, runs: Path, store: Path) -> None:
     from labelsearch.results.panel_run import PanelResults
 
     results = find_results(run, runs, store)
-    panel = isinstance(results, PanelResults)
-    folder = write_panel_report(results) if panel else write_report(finished(results))
+    folder = write_panel_report(results) if isinstance(results, PanelResults) else write_report(finished(results))
     answer(as_json, run=results.name, named=report_files(folder))
 
 
