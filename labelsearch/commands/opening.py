@@ -116,12 +116,13 @@ def find_alone(name: str, runs: Path, store: Path) -> "Results":
 
 
 def finished(results: "Results", last: str = "belief") -> "Results":
-    """The same results; `RunError` if a stage is not done."""
+    """The same results; `RunError` if the tiers, or what they are worth where ``last`` is belief, are not there."""
     from labelsearch.engine.run import RunError
 
-    if last not in results.done:
-        again = f"labelsearch run {results.folder}/experiment.toml"
-        raise RunError(f"{results.folder} has no {last} yet; to finish the run: {again}")
+    for stage in dict.fromkeys(("ensembles", last)):
+        if stage not in results.done:
+            again = f"labelsearch run {results.folder}/experiment.toml"
+            raise RunError(f"{results.folder} has no {stage} yet; to finish the run: {again}")
     return results
 
 

@@ -1,17 +1,14 @@
 """A finished panel as pandas objects: what `labelsearch.open_run` gives for many markets or splits."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from labelsearch.errors import InputError
+from labelsearch.notebook.run import Run
 from labelsearch.results.ensembles import tier_name
 from labelsearch.results.panel_run import PanelResults
 from labelsearch.settings.experiment import Experiment
-
-if TYPE_CHECKING:
-    from labelsearch.notebook.run import Run
 
 
 class PanelRun:
@@ -144,7 +141,7 @@ class PanelRun:
             raise InputError(f"no tier {name!r}; there are {', '.join(names)}")
         return self._results.panel.wide(name)
 
-    def cell(self, market: str, split: int) -> "Run":
+    def cell(self, market: str, split: int) -> Run:
         """One market in one split, as a run of its own.
 
         Parameters
@@ -162,8 +159,6 @@ class PanelRun:
         RunError
             If the split does not have the market.
         """
-        from labelsearch.notebook.run import Run
-
         return Run(self._results.cell(market, split))
 
     def _by_tier(self, return_pct: dict[int, float], timing: dict[int, float]) -> dict[str, float]:
