@@ -9,6 +9,9 @@ from click.testing import CliRunner
 
 from labelsearch.commands import main
 from labelsearch.results.panel_run import PanelResults
+from labelsearch.settings.experiment import Experiment
+from tests.conftest import TINY_PANEL
+from tests.running import run_panel
 
 
 def invoke(*arguments: object):
@@ -148,6 +151,24 @@ def test_seeds_repeat_the_classifiers_of_all_cells(panel):
     assert "other seeds of its classifiers alone" in refused.stderr
     printed = document("seeds", file, "--classifier-seeds", 1, "--workers", 1)
     totals = printed["seeds"]["total_pct"]
-    assert totals["20"][0] == printed["stitched"][0]["total_pct"]
+    assert totals["20"][0] == pytest.approx(printed["stitched"][0]["total_pct"], rel=1e-9)
     assert {len(values) for values in totals.values()} == {2}
     assert "over 2 seeds of the classifiers" in (panel.folder / "report" / "report.md").read_text()
+
+
+@pytest.mark.slow
+def test_a_cell_that_kept_strategies_of_an_earlier_split_keeps_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    kept = {
+        **TINY_PANEL,
+        "data": {"source": "synthetic", "symbols": ["ALPHA"]},
+        "roll": {"step": "11d", "splits": 2, "refit": "tiers"},
+    }
+    folder = run_panel(Experiment.from_dict(kept), Path("runs"), Path("store"), workers=1)
+    panel = PanelResults(folder, Path("store"))
+    before = panel.cell("ALPHA", 2).done
+    result = invoke("run", panel.cell_folder("ALPHA", 2) / "experiment.toml", "--workers", 1)
+    assert result.exit_code == 0, result.output
+    after = panel.cell("ALPHA", 2).done
+    assert {name: after[name] for name in before} == before
+    assert "belief" in after
