@@ -77,6 +77,7 @@ def _run_alone(
 
     settings = experiment.null
     with working_on(experiment, runs, store, workers, folder) as run:
+        run.do(STAGES["labels"])  # which a cell with classifiers of another lacks, and the report shows
         run.do(STAGES["belief"])
         if settings.repeats:
             run.do(null.STAGE, repeats=settings.repeats, n_strategies=settings.n_strategies)

@@ -37,7 +37,8 @@ def open_run(run: str | Path, store: str | Path = "store", runs: str | Path = "r
         _ = panel.panel  # refuses one without a verdict
         return PanelRun(panel)
     results = Results(folder, Path(store))
-    for stage in STAGE_NAMES:
-        if stage not in results.done and not (stage == "belief" and is_cell(folder)):  # a panel is judged as a whole
+    # a cell may have taken results of others, and its panel is judged as a whole
+    for stage in ("ensembles",) if is_cell(folder) else STAGE_NAMES:
+        if stage not in results.done:
             raise RunError(f"{folder}: stage {stage} is not done")
     return Run(results)

@@ -137,8 +137,13 @@ class Results:
     def trial_counts(self) -> dict[str, int]:
         """Trials behind the ensembles by kind, those of compared networks among them."""
         total: dict[str, int] = {}
-        for event in (*self.done.values(), *(e for e in self.ledger.stages() if e["stage"] == "comparison")):
-            for name, count in event["counts"].items():
+        done = self.done
+        made = {"features": "features", "classifiers": "classifiers", "search": "strategies"}
+        # a result that was made in another run is entered there with its counts
+        elsewhere = [getattr(self, made[n]).trial_counts for n in made if n in done and not done[n]["counts"]]
+        compared = [event for event in self.ledger.stages() if event["stage"] == "comparison"]
+        for counts in (*(event["counts"] for event in (*done.values(), *compared)), *elsewhere):
+            for name, count in counts.items():
                 total[name] = total.get(name, 0) + count
         return total
 
@@ -156,7 +161,7 @@ class Results:
             if _past_of(run) == own:
                 for event in Ledger(path).stages():
                     if event["stage"] == "search":
-                        counts[event["key"]] = event["counts"]["strategy_trials"]
+                        counts[event["key"]] = event["counts"].get("strategy_trials", 0)  # none if made elsewhere
         return max(sum(counts.values()), self.belief.sharpe.n_trials)
 
 

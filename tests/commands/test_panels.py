@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import labelsearch
 from labelsearch.commands import main
 from labelsearch.results.panel_run import PanelResults
 from labelsearch.settings.experiment import Experiment
@@ -167,6 +168,10 @@ def test_a_cell_that_kept_strategies_of_an_earlier_split_keeps_them(tmp_path, mo
     folder = run_panel(Experiment.from_dict(kept), Path("runs"), Path("store"), workers=1)
     panel = PanelResults(folder, Path("store"))
     before = panel.cell("ALPHA", 2).done
+    result = invoke("export", panel.name, "--market", "ALPHA", "--out", "winners")
+    assert result.exit_code == 0, result.output
+    assert invoke("bundle", "verify", "winners").exit_code == 0
+    assert labelsearch.open_run(panel.cell_folder("ALPHA", 2)).members(5)
     result = invoke("run", panel.cell_folder("ALPHA", 2) / "experiment.toml", "--workers", 1)
     assert result.exit_code == 0, result.output
     after = panel.cell("ALPHA", 2).done
