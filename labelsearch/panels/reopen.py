@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from labelsearch.engine.key import digest
 from labelsearch.engine.run import Run, done_events, recorded, silent
 from labelsearch.engine.stage import Progress
 from labelsearch.results.run import CELLS, is_cell
@@ -16,15 +15,15 @@ from labelsearch.stages.plan import CODE, STAGES, open_run
 def reopen_cell(folder: Path, store: Path, *, workers: int = 2, progress: Progress = silent) -> Iterator[Run]:
     """The run of a cell that lies in a folder, locked.
 
-    What the cell uses of other cells or of what markets share stays in use, and looks are counted with those of its
-    panel.
+    Its stages stay as its panel has judged them, those that it took of other cells or of what markets share among
+    them. Looks are counted with those of the panel.
 
     Raises
     ------
     ValueError
         If the folder is not one of a cell.
     RunError
-        If another process works on the cell.
+        If another process works on the cell, or its files are not those that its ledger records.
     """
     if not is_cell(folder):
         raise ValueError(f"{folder} holds no cell")
@@ -40,8 +39,10 @@ def reopen_cell(folder: Path, store: Path, *, workers: int = 2, progress: Progre
         base=Run(panel, STAGES, {}, CODE),
         kin=(panel.parent, f"*/{CELLS}/{market}/*"),
     ) as run:
-        for name, event in done_events(run.ledger).items():
-            # a result that was made elsewhere has no key by which the stage would find it again
-            if name in STAGES and event["key"] == digest(["adopted", event["content"]]):
+        done = done_events(run.ledger)
+        for name, event in done.items():
+            # belief is not of the panel, and is made again if its key asks for it
+            current = all(done[need]["content"] == content for need, content in event["needs"].items() if need in done)
+            if name in STAGES and name != "belief" and current:
                 run.adopt(STAGES[name], recorded(folder, STAGES[name]))
         yield run
