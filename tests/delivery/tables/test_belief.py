@@ -25,11 +25,11 @@ def rewritten(tiny_run, tmp_path, change):
     """The run with other figures of belief."""
     shutil.copytree(tiny_run.folder, tmp_path / "runs" / "changed")
     results = Results(tmp_path / "runs" / "changed", tiny_run.store)
-    path = results.folder / "ensembles" / "tiers.json"
+    path = results.folder / "belief" / "belief.json"
     found = json.loads(path.read_text())
-    change(found["belief"])
+    change(found)
     path.write_text(json.dumps(found))
-    event = {**results.done["ensembles"], "content": digest_files(path.parent)}
+    event = {**results.done["belief"], "content": digest_files(path.parent)}
     results.ledger.append("stage", **event)
     return results
 
