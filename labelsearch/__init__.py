@@ -24,9 +24,12 @@ _HOMES = {
     "labelsearch.notebook.frames": (
         "ChosenSet", "Classifier", "choose_features", "compute_features", "label_bars", "predict", "train_classifier",
     ),
-    "labelsearch.notebook.run": ("Run", "open_run"),
+    "labelsearch.notebook.opening": ("open_run",),
+    "labelsearch.notebook.panel_run": ("PanelRun",),
+    "labelsearch.notebook.run": ("Run",),
     "labelsearch.notebook.tiers": ("Judged", "form_tiers", "judge_tiers", "search_strategies"),
     "labelsearch.settings.experiment": ("Experiment",),
+    "labelsearch.settings.roll": ("Pool", "Roll"),
     "labelsearch.settings.sections": (
         "Data", "FeatureSpace", "Labels", "Network", "Null", "Search", "Separation", "Tiers", "Windows",
     ),
@@ -54,13 +57,16 @@ if TYPE_CHECKING:
     from labelsearch.notebook.frames import label_bars as label_bars
     from labelsearch.notebook.frames import predict as predict
     from labelsearch.notebook.frames import train_classifier as train_classifier
+    from labelsearch.notebook.opening import open_run as open_run
+    from labelsearch.notebook.panel_run import PanelRun as PanelRun
     from labelsearch.notebook.run import Run as Run
-    from labelsearch.notebook.run import open_run as open_run
     from labelsearch.notebook.tiers import Judged as Judged
     from labelsearch.notebook.tiers import form_tiers as form_tiers
     from labelsearch.notebook.tiers import judge_tiers as judge_tiers
     from labelsearch.notebook.tiers import search_strategies as search_strategies
     from labelsearch.settings.experiment import Experiment as Experiment
+    from labelsearch.settings.roll import Pool as Pool
+    from labelsearch.settings.roll import Roll as Roll
     from labelsearch.settings.sections import Data as Data
     from labelsearch.settings.sections import FeatureSpace as FeatureSpace
     from labelsearch.settings.sections import Labels as Labels

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith(UNMEASURED):
             item.add_marker("no_cover")
+
+
+# two markets in two splits, small enough to run in seconds
+TINY_PANEL = {
+    "name": "panel",
+    "seed": 3,
+    "data": {"source": "synthetic", "symbols": ["ALPHA", "BETA"], "edge": 0.15},
+    "windows": {
+        "train": ["2018-01-01", "2018-01-14"],
+        "past": ["2018-01-16", "2018-01-19"],
+        "future": ["2018-01-21", "2018-01-31"],
+    },
+    "roll": {"step": "11d", "splits": 2},
+    "separation": {"n_pairs": 2000, "n_values": 3, "n_restarts": 1},
+    "network": {"n_neutral": 3000, "n_trials": 1, "max_epochs": 2, "batch_size": 1024, "n_seeds": 1},
+    "search": {"n_strategies": 120, "island_size": 60},
+    "tiers": {"sizes": [20, 5]},
+    "null": {"repeats": 2, "n_strategies": 40},
+    "label": [{"kind": "threshold", "theta": 0.0015, "horizon": 5}, {"kind": "extrema", "up": 0.3, "down": 0.03}],
+}
 
 
 @pytest.fixture(scope="session")
@@ -82,14 +104,33 @@ def tiny_experiment():
 @pytest.fixture(scope="session")
 def tiny_run(tiny_experiment, tmp_path_factory):
     """Results of the tiny experiment, run to the end once for all test processes; each has a copy of its own."""
-    from labelsearch.durable import held
     from labelsearch.results.run import Results
     from tests.running import run_experiment
 
-    own = tmp_path_factory.mktemp("tiny")
-    base = tmp_path_factory.getbasetemp()
-    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
-    with held(shared / ".lock"):
-        folder = run_experiment(tiny_experiment, shared / "runs", shared / "store", workers=1)
-        shutil.copytree(shared / "runs", own / "runs")
+    own, folder = _copied(tmp_path_factory, "tiny", partial(run_experiment, tiny_experiment, workers=1))
     return Results(own / "runs" / folder.name, own / "store")
+
+
+@pytest.fixture(scope="session")
+def tiny_panel(tmp_path_factory):
+    """Results of the tiny panel, as those of `tiny_run`."""
+    from labelsearch.results.panel_run import PanelResults
+    from labelsearch.settings.experiment import Experiment
+    from tests.running import run_panel
+
+    experiment = Experiment.from_dict(TINY_PANEL)
+    own, folder = _copied(tmp_path_factory, "panel", partial(run_panel, experiment, workers=1))
+    return PanelResults(own / "runs" / folder.name, own / "store")
+
+
+def _copied(tmp_path_factory, name: str, run: Callable[[Path, Path], Path]) -> tuple[Path, Path]:
+    """A folder with a copy of the runs that were made once for all test processes, and the folder of the run."""
+    from labelsearch.durable import held
+
+    own = tmp_path_factory.mktemp(name)
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"shared-{name}"
+    with held(shared / ".lock"):
+        folder = run(shared / "runs", shared / "store")
+        shutil.copytree(shared / "runs", own / "runs")
+    return own, folder

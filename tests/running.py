@@ -4,6 +4,7 @@ from pathlib import Path
 
 from labelsearch.engine.run import silent
 from labelsearch.engine.stage import Progress
+from labelsearch.panels.run import open_panel
 from labelsearch.settings.experiment import Experiment
 from labelsearch.stages.plan import STAGES, open_run
 
@@ -20,4 +21,11 @@ def run_experiment(
     """Folder of a run whose stages up to ``last`` are done."""
     with open_run(experiment, runs, store, workers=workers, progress=progress) as run:
         run.do(STAGES[last])
+    return run.folder
+
+
+def run_panel(experiment: Experiment, runs: Path, store: Path, *, workers: int = 2) -> Path:
+    """Folder of a panel whose cells are run and judged."""
+    with open_panel(experiment, runs, store, workers=workers) as run:
+        run.do()
     return run.folder

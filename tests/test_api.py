@@ -22,7 +22,12 @@ OURS = ("labelsearch", "feature_space", "strategies")
 NAMES = sorted(set(labelsearch.__all__) - {"__version__"})
 FUNCTIONS = [getattr(labelsearch, name) for name in NAMES if inspect.isfunction(getattr(labelsearch, name))]
 CLASSES = [getattr(labelsearch, name) for name in NAMES if inspect.isclass(getattr(labelsearch, name))]
-METHODS = [method for name, method in vars(labelsearch.Run).items() if inspect.isfunction(method) and name[0] != "_"]
+METHODS = [
+    method
+    for cls in (labelsearch.Run, labelsearch.PanelRun)
+    for name, method in vars(cls).items()
+    if inspect.isfunction(method) and name[0] != "_"
+]
 LOADED_LATE = {"nn": torch.nn, "Portfolio": vectorbt.Portfolio}
 # What no type below comes from is skipped.
 SETTINGS = """
@@ -48,7 +53,10 @@ def labels_of(bars: pd.DataFrame, label: Label) -> pd.DataFrame:
 
 
 def chain(folder: str) -> ls.Judged:
-    run = assert_type(ls.open_run(folder, store="store"), ls.Run)
+    run = assert_type(ls.open_run(folder, store="store"), ls.Run | ls.PanelRun)
+    if isinstance(run, ls.PanelRun):
+        assert_type((run.verdict, run.tiers, run.returns("Top-5")), tuple[str, pd.DataFrame, pd.DataFrame])
+        run = assert_type(run.cell("BTCUSDT", 1), ls.Run)
     experiment = assert_type(run.experiment, ls.Experiment)
     assert_type(experiment.windows.named, dict[str, ls.Span])
     assert_type((experiment.data, experiment.labels, experiment.null), tuple[ls.Data, ls.Labels, ls.Null])

@@ -15,10 +15,7 @@ import click
 
 if TYPE_CHECKING:
     from labelsearch.delivery.tables.table import Table
-    from labelsearch.engine.run import Run
     from labelsearch.engine.stage import Progress
-    from labelsearch.panels.run import PanelRun
-    from labelsearch.settings.experiment import Experiment
 
 Command = Callable[..., Any]
 
@@ -234,36 +231,3 @@ def progress_bars() -> Iterator["Progress"]:
 
     with bars:
         yield progress
-
-
-@contextmanager
-def working_on(
-    experiment: "Experiment", runs: Path, store: Path, workers: int = 1, folder: Path | None = None
-) -> Iterator["Run"]:
-    """The locked run of an experiment, with progress bars; own files that are executed are named on stderr."""
-    from labelsearch.stages.plan import open_run
-
-    _name_own_files(experiment)
-    with (
-        progress_bars() as progress,
-        open_run(experiment, runs, store, workers=workers, progress=progress, folder=folder) as run,
-    ):
-        yield run
-
-
-@contextmanager
-def working_on_panel(experiment: "Experiment", runs: Path, store: Path, workers: int = 1) -> Iterator["PanelRun"]:
-    """As `working_on`, for an experiment of many markets or splits."""
-    from labelsearch.panels.run import open_panel
-
-    _name_own_files(experiment)
-    with (
-        progress_bars() as progress,
-        open_panel(experiment, runs, store, workers=workers, progress=progress) as run,
-    ):
-        yield run
-
-
-def _name_own_files(experiment: "Experiment") -> None:
-    for path in experiment.own:
-        click.echo(f"executing your own file {path}", err=True)

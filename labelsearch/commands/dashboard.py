@@ -7,6 +7,7 @@ import click
 
 from labelsearch.commands.common import one_line_errors, refuse, runs_option, store_option
 from labelsearch.commands.completion import run_argument
+from labelsearch.commands.opening import find_alone
 
 if TYPE_CHECKING:
     from wsgiref.simple_server import WSGIServer
@@ -58,10 +59,8 @@ def dashboard(
     from optuna_dashboard import wsgi
 
     from labelsearch.delivery.optuna_studies import studies
-    from labelsearch.engine.run import find_run
-    from labelsearch.results.run import Results
 
-    application = _own_pages_only(wsgi(studies(Results(find_run(run, runs), store), strategies)), host)
+    application = _own_pages_only(wsgi(studies(find_alone(run, runs, store), strategies)), host)
     with _server(host, port, application) as server:
         address = f"http://{host}:{server.server_port}/dashboard/"
         if strategies:

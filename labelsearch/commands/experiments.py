@@ -15,53 +15,57 @@ from labelsearch.commands.common import (
     run_options,
     runs_option,
     workers_option,
-    working_on,
-    working_on_panel,
 )
+from labelsearch.commands.opening import cell_of, working_on, working_on_panel
 
 if TYPE_CHECKING:
     from labelsearch.results.run import Results
     from labelsearch.settings.experiment import Experiment
 
 
-def _run(experiment: "Experiment", last: str, store: Path, runs: Path, workers: int) -> "Results":
+def _run(path: Path, last: str, store: Path, runs: Path, workers: int) -> "Results":
     from labelsearch.results.run import Results
+    from labelsearch.settings.experiment import Experiment
     from labelsearch.stages.plan import STAGES
 
-    with working_on(experiment, runs, store, workers) as run:
+    with working_on(Experiment.load(path), runs, store, workers, cell_of(path)) as run:
         run.do(STAGES[last])
     return Results(run.folder, store)
 
 
-def _run_whole(experiment: "Experiment", store: Path, runs: Path, workers: int, as_json: bool) -> None:
+def _run_whole(
+    experiment: "Experiment", store: Path, runs: Path, workers: int, as_json: bool, folder: Path | None = None
+) -> None:
     """Run everything, write the report and print the tiers."""
     if experiment.is_panel:
         _run_panel(experiment, store, runs, workers, as_json)
     else:
-        _run_alone(experiment, store, runs, workers, as_json)
+        _run_alone(experiment, store, runs, workers, as_json, folder)
 
 
 def _run_panel(experiment: "Experiment", store: Path, runs: Path, workers: int, as_json: bool) -> None:
     """Run all cells, judge them together, write the report and print the verdict."""
     from labelsearch.delivery.report import write_panel_report
     from labelsearch.delivery.tables import panel
+    from labelsearch.delivery.tables.panel_power import power_table
     from labelsearch.results.panel_run import PanelResults
 
     with working_on_panel(experiment, runs, store, workers) as run:
         run.do()
     results = PanelResults(run.folder, store)
     report = write_panel_report(results)
-    tables = [panel.stitched_table(results), panel.split_table(results), panel.market_table(results)]
     answer(
         as_json,
-        tables,
+        [panel.stitched_table(results), power_table(results), panel.split_table(results), panel.market_table(results)],
         run=results.name,
         lines=panel.panel_sentences(results),
-        named=report_files(report),
+        named={"verdict": results.panel.verdict, **report_files(report)},
     )
 
 
-def _run_alone(experiment: "Experiment", store: Path, runs: Path, workers: int, as_json: bool) -> None:
+def _run_alone(
+    experiment: "Experiment", store: Path, runs: Path, workers: int, as_json: bool, folder: Path | None
+) -> None:
     """Run all stages and the null of one market and one split, write the report and print the tiers."""
     from labelsearch.delivery.report import write_report
     from labelsearch.delivery.tables.belief import belief_table
@@ -72,7 +76,8 @@ def _run_alone(experiment: "Experiment", store: Path, runs: Path, workers: int, 
     from labelsearch.studies import null
 
     settings = experiment.null
-    with working_on(experiment, runs, store, workers) as run:
+    with working_on(experiment, runs, store, workers, folder) as run:
+        run.do(STAGES["labels"])  # which a cell with classifiers of another lacks, and the report shows
         run.do(STAGES["belief"])
         if settings.repeats:
             run.do(null.STAGE, repeats=settings.repeats, n_strategies=settings.n_strategies)
@@ -127,7 +132,7 @@ def run(experiment: Path, as_json: bool, store: Path, runs: Path, workers: int) 
     """
     from labelsearch.settings.experiment import Experiment
 
-    _run_whole(Experiment.load(experiment), store, runs, workers, as_json)
+    _run_whole(Experiment.load(experiment), store, runs, workers, as_json, cell_of(experiment))
 
 
 @click.command()
@@ -174,10 +179,9 @@ STAGE_HELP = {
 def _stage_command(name: str, text: str) -> click.Command:
     def command(experiment: Path, as_json: bool, store: Path, runs: Path, workers: int) -> None:
         from labelsearch.delivery.tables import belief, stages
-        from labelsearch.settings.experiment import Experiment
 
         last = "belief" if name == "ensembles" else name  # the tiers, and what they are worth
-        results = _run(Experiment.load(experiment), last, store, runs, workers)
+        results = _run(experiment, last, store, runs, workers)
         makers = {
             "labels": (stages.label_table, stages.overlap_table),
             "features": (stages.feature_table,),

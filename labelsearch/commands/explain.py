@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from labelsearch.commands.common import answer, json_option, one_line_errors, runs_option, store_option, working_on
+from labelsearch.commands.common import answer, json_option, one_line_errors, runs_option, store_option
 from labelsearch.commands.completion import complete_labels, run_argument
+from labelsearch.commands.opening import find_alone, working_on
 
 
 @click.command()
@@ -39,11 +40,9 @@ def explain(run: str, label: str, rows: int, as_json: bool, runs: Path, store: P
     """  # fmt: skip
     from labelsearch.delivery.pictures.explanation import write_explanation_pictures
     from labelsearch.delivery.tables.explanation import family_effects_table, feature_effects_table, how_explained
-    from labelsearch.engine.run import find_run
-    from labelsearch.results.run import Results
     from labelsearch.studies.explanation import STAGE
 
-    results = Results(find_run(run, runs), store)
+    results = find_alone(run, runs, store)
     with working_on(results.experiment, runs, store, folder=results.folder) as opened:
         _ = results.classifiers  # rejects a run without classifiers instead of training them
         done = opened.do(STAGE, label=label, n_rows=rows)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from labelsearch.commands.common import answer, experiment_argument, json_option, run_options, working_on
+from labelsearch.commands.common import answer, experiment_argument, json_option, run_options
+from labelsearch.commands.opening import cell_of, working_on
 
 
 @click.command("compare-networks")
@@ -35,6 +36,6 @@ def compare_networks(
     from labelsearch.studies.comparison import STAGE, kinds_of
 
     names = tuple(name.strip() for name in networks.split(",") if name.strip())
-    with working_on(Experiment.load(experiment), runs, store, workers) as run:
+    with working_on(Experiment.load(experiment), runs, store, workers, cell_of(experiment)) as run:
         found = run.do(STAGE, label=label, networks=kinds_of(names))
     answer(as_json, [network_table(found.value)], run=run.name)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from labelsearch.commands.common import answer, experiment_argument, json_option, run_options, working_on
+from labelsearch.commands.common import answer, experiment_argument, json_option, run_options
+from labelsearch.commands.opening import cell_of, working_on
 
 
 @click.command("null")
@@ -35,6 +36,6 @@ def null(experiment: Path, repeats: int, strategies: int, as_json: bool, store: 
     from labelsearch.settings.experiment import Experiment
     from labelsearch.studies.null import STAGE
 
-    with working_on(Experiment.load(experiment), runs, store, workers) as run:
+    with working_on(Experiment.load(experiment), runs, store, workers, cell_of(experiment)) as run:
         found = run.do(STAGE, repeats=repeats, n_strategies=strategies)
     answer(as_json, [null_table(found.value)], run=run.name)

@@ -7,8 +7,11 @@ import click
 
 from labelsearch.commands.common import answer, json_option, one_line_errors, report_files, runs_option, store_option
 from labelsearch.commands.completion import complete_runs, complete_tiers, run_argument
+from labelsearch.commands.opening import find_alone, find_results, finished
 
 if TYPE_CHECKING:
+    from labelsearch.delivery.tables.table import Table
+    from labelsearch.results.panel_run import PanelResults
     from labelsearch.results.run import Results
 
 
@@ -30,10 +33,23 @@ def list_(as_json: bool, runs: Path) -> None:
     """
     from labelsearch.delivery.tables.table import Table
     from labelsearch.engine.run import list_runs
+    from labelsearch.results.panel_run import PanelResults, is_panel
     from labelsearch.results.run import STAGE_NAMES, Results
 
-    rows, data = [], []
-    for folder in list_runs(runs):
+    rows: list[tuple[str, ...]] = []
+    data: list[dict[str, object]] = []
+    folders = list_runs(runs)
+    # a panel has no ledger before its verdict
+    folders += sorted(path for path in runs.glob("*") if is_panel(path) and path not in folders)
+    for folder in folders:
+        if is_panel(folder):
+            state = PanelResults(folder).progress
+            seconds, cells = state.seconds, f"{state.done}/{state.of} cells"
+            rows.append((folder.name, "panel" if state.judged else "cells", cells, f"{seconds:.0f}"))
+            stages = ["cells"] * (state.done == state.of) + ["panel"] * state.judged
+            counts = {"cells": state.done, "of_cells": state.of}
+            data.append({"run": folder.name, "done": stages, "of": 2, "seconds": seconds, **counts})
+            continue
         if not (folder / "experiment.toml").is_file():
             continue  # no run
         done = Results(folder).done
@@ -58,14 +74,20 @@ def show_(run: str, as_json: bool, runs: Path, store: Path) -> None:
       labelsearch runs show paper
     """
     from labelsearch.delivery.tables import belief, belief_details, stages
+    from labelsearch.delivery.tables.panel import panel_sentences
+    from labelsearch.results.panel_run import PanelResults
 
-    results = _results(run, runs, store)
+    results = find_results(run, runs, store)
+    if isinstance(results, PanelResults):
+        named = {"verdict": results.panel.verdict}
+        answer(as_json, _panel_tables(results), run=results.name, lines=panel_sentences(results), named=named)
+        return
     makers = {
         "labels": [stages.label_table],
         "features": [stages.feature_table, stages.parameter_table],
         "classifiers": [stages.classifier_table],
         "search": [stages.search_table],
-        "ensembles": [
+        "belief": [
             stages.tier_table,
             belief.belief_table,
             belief_details.decile_table,
@@ -100,7 +122,7 @@ def compare(names: tuple[str, ...], html: Path | None, as_json: bool, runs: Path
     """  # fmt: skip
     from labelsearch.delivery.tables.stages import comparison_table
 
-    compared = [_finished(name, runs, store) for name in names]
+    compared = [finished(find_alone(name, runs, store)) for name in names]
     if html:
         from labelsearch.delivery.page.compare_page import compare_page
 
@@ -121,10 +143,12 @@ def report(run: str, as_json: bool, runs: Path, store: Path) -> None:
     Example:
       labelsearch report paper
     """
-    from labelsearch.delivery.report import write_report
+    from labelsearch.delivery.report import write_panel_report, write_report
+    from labelsearch.results.panel_run import PanelResults
 
-    results = _finished(run, runs, store)
-    answer(as_json, run=results.name, named=report_files(write_report(results)))
+    results = find_results(run, runs, store)
+    folder = write_panel_report(results) if isinstance(results, PanelResults) else write_report(finished(results))
+    answer(as_json, run=results.name, named=report_files(folder))
 
 
 @click.command()
@@ -135,40 +159,56 @@ def report(run: str, as_json: bool, runs: Path, store: Path) -> None:
     shell_complete=complete_tiers,
     help="Size of the tier to export, together with the smaller ones.  [default: the largest]",
 )
+@click.option("--market", metavar="SYMBOL", help="Market of a run of many markets or splits; its last split is taken.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="New folder for the bundle.")
 @click.option("--onnx", is_flag=True, help="Also write each classifier as ONNX; needs labelsearch[onnx].")
 @json_option
 @runs_option
 @store_option
 @one_line_errors
-def export(run: str, tier: int | None, out: Path, onnx: bool, as_json: bool, runs: Path, store: Path) -> None:
+def export(
+    run: str, tier: int | None, market: str | None, out: Path, onnx: bool, as_json: bool, runs: Path, store: Path
+) -> None:
     """Export the winners of RUN as a bundle: strategies, classifiers, feature sets, and a manifest of checksums.
+
+    Of a run of many markets or splits, those of one market in its last split.
 
     \b
     Example:
       labelsearch export paper --out winners
       labelsearch export paper --tier 5 --out five --onnx
+      labelsearch export coins --market BTCUSDT --out btc
     """  # fmt: skip
     from labelsearch.delivery.export import export_bundle
 
-    results = _finished(run, runs, store)
+    results = finished(_one_market(find_results(run, runs, store), market), "ensembles")
     for path in results.experiment.own:
         click.echo(f"executing your own file {path}", err=True)
     answer(as_json, run=results.name, named={"bundle": export_bundle(results, tier, out, onnx=onnx)})
 
 
-def _results(run: str, runs: Path, store: Path) -> "Results":
-    from labelsearch.engine.run import find_run
+def _one_market(results: "Results | PanelResults", market: str | None) -> "Results":
+    """The results to export: of a panel, those of a market in its last split."""
+    from labelsearch.engine.run import RunError
     from labelsearch.results.run import Results
 
-    return Results(find_run(run, runs), store)
-
-
-def _finished(run: str, runs: Path, store: Path) -> "Results":
-    from labelsearch.engine.run import RunError
-
-    results = _results(run, runs, store)
-    if "belief" not in results.done:
-        again = f"labelsearch run {results.folder}/experiment.toml"
-        raise RunError(f"{results.folder} has no ensembles yet; to finish the run: {again}")
+    if not isinstance(results, Results):
+        if market is None:
+            known = ", ".join(row.market for row in results.panel.markets)
+            raise RunError(f"{results.name} has several markets or splits: name a market with --market; it has {known}")
+        return results.last_cell(market)
+    if market not in (None, symbol := results.experiment.data.symbol):
+        raise RunError(f"{results.name} has no market {market}; it has {symbol}")
     return results
+
+
+def _panel_tables(results: "PanelResults") -> list["Table"]:
+    from labelsearch.delivery.tables import panel, panel_power
+
+    makers = (panel.stitched_table, panel_power.power_table, panel.split_table, panel.market_table)
+    found = results.panel
+    return [
+        *(make(results) for make in makers),
+        *([panel.absent_table(results)] if found.absent else []),
+        *([panel_power.panel_seeds_table(results)] if found.seeds else []),
+    ]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from labelsearch.commands.common import answer, experiment_argument, json_option, run_options, working_on
+from labelsearch.commands.common import answer, experiment_argument, json_option, run_options
+from labelsearch.commands.opening import cell_of, working_on
 
 
 @click.command("walk-forward")
@@ -56,6 +57,6 @@ def walk_forward(
     from labelsearch.settings.experiment import Experiment
     from labelsearch.studies.walk_forward import STAGE
 
-    with working_on(Experiment.load(experiment), runs, store, workers) as run:
+    with working_on(Experiment.load(experiment), runs, store, workers, cell_of(experiment)) as run:
         found = run.do(STAGE, window=window, every=every, trailing=trailing)
     answer(as_json, [walk_forward_table(found.value)], run=run.name)

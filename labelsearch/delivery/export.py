@@ -39,7 +39,9 @@ def _strategies(results: Results, size: int | None) -> dict[str, object]:
         if set(index) <= set(place):
             capital = found.capital_at_start[n]
             tiers[str(n)] = {"members": [place[i] for i in index], "shares": capital.shares, "rate": capital.rate}
-    outputs = [f"{name}:{side}" for name in results.labels.names for side in ("buy", "sell")]
+    # a cell of a panel may have taken its classifiers, and so have no labels of its own
+    names = [label.name for label in results.experiment.label_kinds()]
+    outputs = [f"{name}:{side}" for name in names for side in ("buy", "sell")]
     weights = results.strategies.parameters[: len(outputs)]
     frame = results.strategies.frame.iloc[list(members)]
     return {

@@ -12,11 +12,13 @@ from labelsearch.delivery.page.report_page import PACKAGES, report_page
 from labelsearch.delivery.pictures.run import draw_equity, draw_histograms, draw_scores
 from labelsearch.delivery.tables import belief, belief_details, panel, stages
 from labelsearch.delivery.tables.null import null_table
+from labelsearch.delivery.tables.panel_power import panel_seeds_table, power_table
 from labelsearch.delivery.tables.seeds import seeds_table
 from labelsearch.delivery.tables.table import literal
 from labelsearch.engine.files import write_atomically
 from labelsearch.results.codec import json_bytes, to_plain
 from labelsearch.results.panel_run import PanelResults
+from labelsearch.results.record import plain_fields
 from labelsearch.results.run import Results
 
 
@@ -69,10 +71,12 @@ def _panel_markdown(results: PanelResults) -> str:
     parts = [f"# Run {results.name}", "## What it shows", *map(literal, panel.panel_sentences(results))]
     tables = (
         panel.stitched_table(results),
+        power_table(results),
         panel.split_table(results),
         panel.market_table(results, longest=None),
         panel.cell_table(results),
-        panel.absent_table(results),
+        *([panel.absent_table(results)] if results.panel.absent else []),
+        *([panel_seeds_table(results)] if results.panel.seeds else []),
     )
     for table in tables:
         parts += [f"## {literal(table.title)}", table.to_markdown()]
@@ -85,8 +89,8 @@ def write_panel_report(results: PanelResults) -> Path:
     def write(folder: Path) -> None:
         found = results.panel
         (folder / "report.html").write_text(panel_page(results), encoding="utf-8")
-        (folder / "report.md").write_text(_panel_markdown(results))
-        (folder / "panel.json").write_bytes(json_bytes({"tiers": found.tiers, "verdict": found.verdict}))
+        (folder / "report.md").write_text(_panel_markdown(results), encoding="utf-8")
+        (folder / "panel.json").write_bytes(json_bytes(plain_fields(found)))
         _write_csv(folder / "cells.csv", panel.cell_records(results))
 
     write_atomically(results.folder / "report", write)
@@ -94,7 +98,7 @@ def write_panel_report(results: PanelResults) -> Path:
 
 
 def _write_csv(path: Path, records: Sequence[Mapping[str, object]]) -> None:
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, records[0])
         writer.writeheader()
         writer.writerows(records)

@@ -1,16 +1,14 @@
 """A finished run as pandas objects, to carry on with in a notebook."""
 
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from labelsearch.engine.run import RunError, find_run
 from labelsearch.errors import InputError
 from labelsearch.labels.base import CLASS_NAMES
 from labelsearch.results.outputs import WINDOWS
-from labelsearch.results.run import STAGE_NAMES, Results
+from labelsearch.results.run import Results
 from labelsearch.settings.experiment import Experiment
 from strategies.trade.simulate import simulate_paths
 
@@ -213,32 +211,3 @@ class Run:
 
 def _times(milliseconds: object) -> pd.DatetimeIndex:
     return pd.to_datetime(milliseconds, unit="ms", utc=True)
-
-
-def open_run(run: str | Path, store: str | Path = "store", runs: str | Path = "runs") -> Run:
-    """Open a finished run. No code of the run is executed.
-
-    Parameters
-    ----------
-    run : str or Path
-        Folder of the run, or its id or an unambiguous start of one, as commands take it.
-    store : str or Path
-        Folder of imported bars; not read for generated markets.
-    runs : str or Path
-        Folder in which ids are looked up.
-
-    Returns
-    -------
-    Run
-
-    Raises
-    ------
-    RunError
-        If there is no such run, more than one, or a stage of it is not done.
-    """
-    folder = find_run(str(run), Path(runs))
-    results = Results(folder, Path(store))
-    for stage in STAGE_NAMES:
-        if stage not in results.done:
-            raise RunError(f"{folder}: stage {stage} is not done")
-    return Run(results)

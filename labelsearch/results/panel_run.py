@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from labelsearch.engine.ledger import Ledger
 from labelsearch.engine.looks import Look
@@ -17,6 +18,15 @@ STAGE = "panel"
 def is_panel(folder: Path) -> bool:
     """Whether a folder holds the run of a panel."""
     return (folder / "experiment.toml").is_file() and (folder / CELLS).is_dir()
+
+
+class Progress(NamedTuple):
+    """How far a panel is."""
+
+    done: int  # cells
+    of: int  # cells; before the verdict, as if every split had every market
+    judged: bool
+    seconds: float  # of all stages
 
 
 class PanelResults:
@@ -57,9 +67,24 @@ class PanelResults:
             raise RunError(f"{self.folder} is not done; to go on: labelsearch run {self.folder}/experiment.toml")
         return Panel.load(recorded_folder(self.folder, event))
 
+    @property
+    def progress(self) -> Progress:
+        """Which of its cells are done, and whether they are judged."""
+        cells = [Results(path.parent, self.store).done for path in self.folder.glob(f"{CELLS}/*/*/experiment.toml")]
+        done = sum("ensembles" in events for events in cells)
+        verdict = done_events(Ledger(self.folder / LEDGER)).get(STAGE)
+        seconds = sum(event["seconds"] for events in cells for event in events.values())
+        experiment = self.experiment
+        of = len(cells) if verdict else len(experiment.data.markets) * len(experiment.splits)
+        return Progress(done, of, verdict is not None, seconds + (verdict["seconds"] if verdict else 0.0))
+
+    def cell_folder(self, market: str, split: int) -> Path:
+        """Folder of one market in one split, numbered from 1, whether or not there is one."""
+        return self.folder / CELLS / market / f"split-{split}"
+
     def cell(self, market: str, split: int) -> Results:
         """Results of one market in one split, numbered from 1; `RunError` where the split does not have the market."""
-        folder = self.folder / CELLS / market / f"split-{split}"
+        folder = self.cell_folder(market, split)
         if not (folder / "experiment.toml").is_file():
             markets = ", ".join(sorted({row.market for row in self.panel.cells if row.split == split})) or "no market"
             raise RunError(f"{self.folder}: split {split} has no {market}; it has {markets}")

@@ -30,6 +30,11 @@ def read_frame(path: Path) -> pd.DataFrame:
     return pd.read_parquet(path, page_checksum_verification=True)
 
 
+def plain_fields(record: "Record") -> dict[str, object]:
+    """What the JSON file of a record holds, by name."""
+    return {f.name: getattr(record, f.name) for f in _in_json(type(record))}
+
+
 class Record:
     """A frozen dataclass that writes itself into a folder and reads itself back."""
 
@@ -38,8 +43,7 @@ class Record:
 
     def save(self, folder: Path) -> None:
         """Write the JSON file and the parts."""
-        plain = {f.name: getattr(self, f.name) for f in _in_json(type(self))}
-        (folder / self.FILE).write_bytes(json_bytes(plain))
+        (folder / self.FILE).write_bytes(json_bytes(plain_fields(self)))
         for name, file in _frames(type(self)).items():
             write_frame(getattr(self, name), folder / file)
         self.save_parts(folder)

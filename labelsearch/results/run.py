@@ -27,6 +27,11 @@ CELLS = "cells"  # folder of a panel; below it a cell is a run in a folder <mark
 STAGE_NAMES = ("labels", "features", "classifiers", "outputs", "search", "ensembles", "belief")
 
 
+def is_cell(folder: Path) -> bool:
+    """Whether a folder holds a cell of a panel."""
+    return (folder / "experiment.toml").is_file() and folder.absolute().parents[1].name == CELLS
+
+
 def _of(stage: str, kind: type[R]) -> "cached_property[R]":
     """The result of a stage, read when it is first asked for."""
     return cached_property(lambda results: results._load(stage, kind))
@@ -53,12 +58,15 @@ class Results:
             raise RunError(f"{folder} holds no run")
         self.folder, self.store = folder, store
         # of the runs that this one counts looks and tries with
-        self.runs = folder.parents[3] if folder.parent.parent.name == CELLS else folder.parent
+        self.runs = folder.absolute().parents[3] if is_cell(folder) else folder.parent
         self.ledger = Ledger(folder / LEDGER)
 
     @property
     def name(self) -> str:
-        """Name of the folder."""
+        """Name of the folder; of a cell, after those of its panel and market."""
+        if is_cell(self.folder):
+            folder = self.folder.absolute()
+            return f"{folder.parents[2].name}/{folder.parent.name}/{folder.name}"
         return self.folder.name
 
     @cached_property
@@ -129,8 +137,13 @@ class Results:
     def trial_counts(self) -> dict[str, int]:
         """Trials behind the ensembles by kind, those of compared networks among them."""
         total: dict[str, int] = {}
-        for event in (*self.done.values(), *(e for e in self.ledger.stages() if e["stage"] == "comparison")):
-            for name, count in event["counts"].items():
+        done = self.done
+        made = {"features": "features", "classifiers": "classifiers", "search": "strategies"}
+        # a result that was made in another run is entered there with its counts
+        elsewhere = [getattr(self, made[n]).trial_counts for n in made if n in done and not done[n]["counts"]]
+        compared = [event for event in self.ledger.stages() if event["stage"] == "comparison"]
+        for counts in (*(event["counts"] for event in (*done.values(), *compared)), *elsewhere):
+            for name, count in counts.items():
                 total[name] = total.get(name, 0) + count
         return total
 
@@ -148,7 +161,7 @@ class Results:
             if _past_of(run) == own:
                 for event in Ledger(path).stages():
                     if event["stage"] == "search":
-                        counts[event["key"]] = event["counts"]["strategy_trials"]
+                        counts[event["key"]] = event["counts"].get("strategy_trials", 0)  # none if made elsewhere
         return max(sum(counts.values()), self.belief.sharpe.n_trials)
 
 

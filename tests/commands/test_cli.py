@@ -152,7 +152,7 @@ def test_run_prints_tiers_and_writes_the_report(finished, home):
 def test_runs_list_and_show(finished):
     listed = invoke("runs", "list")
     assert finished.folder.name in listed.stdout
-    assert "6/6" in listed.stdout
+    assert "7/7" in listed.stdout
     shown = invoke("runs", "show", "tiny")
     for words in ("Labels", "Feature sets", "Parameters", "Classifiers", "Ensemble tiers", "Cost"):
         assert words in shown.stdout
@@ -242,11 +242,12 @@ def test_json_holds_the_figures_of_the_run(finished, home):
     Path("tiny.toml").write_text(finished.experiment.to_toml())
     names = [label.name for label in finished.experiment.label_kinds()]
     saved = json.loads((finished.folder / "ensembles" / "tiers.json").read_text())
-    belief = saved["belief"]
+    belief = json.loads((finished.folder / "belief" / "belief.json").read_text())
     whole = told("run", "tiny.toml")
     assert set(whole) == {"run", "ensembles", "belief", "null", "report", "page"}
     table = whole["ensembles"]
-    assert {name: table[name] for name in table if name != "table"}.items() <= saved.items()
+    assert table["verdict"] == belief["verdict"]
+    assert {name: table[name] for name in table if name not in ("table", "verdict")}.items() <= saved.items()
     assert table["table"] == [row.flat() for row in finished.ensembles.rows]
     assert belief.items() <= whole["belief"].items()
     assert whole["belief"]["looks"]["number"] == 1
@@ -260,14 +261,14 @@ def test_json_holds_the_figures_of_the_run(finished, home):
     assert isinstance(shown["classifiers"][0]["past"]["buy"]["auc"], float)
     assert len(shown["parameters"][names[0]]) == 28
     assert shown["search"]["n_strategies"] == 300
-    assert [row["stage"] for row in shown["cost"]][-1] == "ensembles"
+    assert [row["stage"] for row in shown["cost"]][-1] == "belief"
     assert len(shown["deciles"]) == 10
     both = told("compare", finished.folder, "tiny")["ensembles"]
     assert len(both) == 2 * len(table["table"])
     assert {key: value for key, value in both[0].items() if key != "run"} == table["table"][0]
     (entry,) = told("runs", "list")["runs"]
     assert entry["run"] == finished.folder.name
-    assert entry["done"][-1] == "ensembles"
+    assert entry["done"][-1] == "belief"
 
 
 def test_json_of_files(finished, home):

@@ -1,5 +1,7 @@
 """Tables of a panel: stitched tiers, splits, markets and cells."""
 
+import dataclasses
+
 from labelsearch.delivery.tables.table import Table, cell
 from labelsearch.delivery.tables.verdict import Evidence, p_text, verdict_text
 from labelsearch.results.ensembles import tier_name
@@ -27,7 +29,21 @@ def stitched_table(results: PanelResults) -> Table:
         "of tiers, as that of timing). t over markets: each market against itself, pooled (Driscoll & Kraay). Alike: "
         "mean correlation of the markets' accounts, and of what their markets do not explain."
     )
-    return Table("Stitched tiers", columns, tuple(rows), note=note, key="stitched", data=panel.tiers)
+    return Table("Stitched tiers", columns, tuple(rows), note=note, key="stitched", data=_stitched_data(panel))
+
+
+def _stitched_data(panel: Panel) -> list[dict[str, object]]:
+    """The rows with their test of timing, which the basket has not."""
+    timing = panel.timing
+    return [
+        {
+            **dataclasses.asdict(row),
+            "timing": None
+            if row.size is None
+            else {name: getattr(timing, name)[row.size] for name in ("statistic", "p_value", "adjusted")},
+        }
+        for row in panel.tiers
+    ]
 
 
 def _stitched_row(panel: Panel, row: TierRow) -> tuple[str, ...]:
@@ -188,5 +204,5 @@ def panel_sentences(results: PanelResults) -> list[str]:
                 f"{max(values):+,.1f} %."
             )
     if panel.absent:
-        found.append(f"{len(panel.absent)} cells are absent, as markets began later or ended: see the report.")
+        found.append(f"Cells that are absent, as markets began later or ended: {len(panel.absent)}; see the report.")
     return found

@@ -11,8 +11,10 @@ import subprocess
 import pytest
 
 from labelsearch.delivery.page.compare_page import compare_page
+from labelsearch.delivery.page.panel_page import panel_page
 from labelsearch.delivery.page.report_page import report_page
 from labelsearch.results.run import Results
+from tests.delivery import panels
 
 BROWSER = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), "")
 NASTY = "<img src=x onerror=alert(1)>'&quot;</script>".replace("/", "")
@@ -172,3 +174,20 @@ def test_a_comparison_on_a_narrow_screen(tiny_run, tmp_path):
     assert found["problems"] == []
     assert all(drawn for _, _, drawn in found["last"])
     assert found["wider"] <= 0
+
+
+@pytest.mark.parametrize(
+    ("width", "markets", "n_splits"),
+    [(1366, [f"COIN{i}USDT" for i in range(33)], 12), (800, ["BTC", NASTY, "ETH"], 4), (500, ["BTC"], 5)],
+)
+def test_the_page_of_a_panel(tiny_panel, tmp_path, width, markets, n_splits):
+    results = panels.drawn(tiny_panel, markets, n_splits, seeds=2, gaps=len(markets) > 1)
+    found = probed(panel_page(results), tmp_path, width)
+    assert found["problems"] == []
+    assert {name for name, _, _ in found["first"]} == {
+        "stitched-equity", "cells-20", "cells-5", "power-years", "seeds-spread",
+    }  # fmt: skip
+    assert all(drawn == seen for _, seen, drawn in found["first"])
+    assert all(drawn for _, _, drawn in found["last"])
+    assert found["wider"] <= 0
+    assert found["images"] == 0

@@ -1,0 +1,48 @@
+"""Go on with a cell of a panel, for a stage or a study that the panel itself does without."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from labelsearch.engine.run import Run, done_events, recorded, silent
+from labelsearch.engine.stage import Progress
+from labelsearch.results.run import CELLS, is_cell
+from labelsearch.settings.experiment import Experiment
+from labelsearch.stages.plan import CODE, STAGES, open_run
+
+
+@contextmanager
+def reopen_cell(folder: Path, store: Path, *, workers: int = 2, progress: Progress = silent) -> Iterator[Run]:
+    """The run of a cell that lies in a folder, locked.
+
+    Its stages stay as its panel has judged them, those that it took of other cells or of what markets share among
+    them. Looks are counted with those of the panel.
+
+    Raises
+    ------
+    ValueError
+        If the folder is not one of a cell.
+    RunError
+        If another process works on the cell, or its files are not those that its ledger records.
+    """
+    if not is_cell(folder):
+        raise ValueError(f"{folder} holds no cell")
+    folder = folder.absolute()
+    panel, market = folder.parents[2], folder.parent.name
+    with open_run(
+        Experiment.load(folder / "experiment.toml"),
+        panel.parent,
+        store,
+        workers=workers,
+        progress=progress,
+        folder=folder,
+        base=Run(panel, STAGES, {}, CODE),
+        kin=(panel.parent, f"*/{CELLS}/{market}/*"),
+    ) as run:
+        done = done_events(run.ledger)
+        for name, event in done.items():
+            # belief is not of the panel, and is made again if its key asks for it
+            current = all(done[need]["content"] == content for need, content in event["needs"].items() if need in done)
+            if name in STAGES and name != "belief" and current:
+                run.adopt(STAGES[name], recorded(folder, STAGES[name]))
+        yield run
