@@ -25,10 +25,10 @@ from labelsearch.labels.spans import purged_split
 from labelsearch.market.archive import read
 from labelsearch.market.store import Store
 from labelsearch.settings.presets import preset
-from labelsearch.stages.training import MarketPart
-from labelsearch.stages.features import usable_bars
-from labelsearch.stages.labels import label_bars
+from labelsearch.stages.features import inputs_of, usable_bars
+from labelsearch.stages.labels import label_bars, price_of
 from labelsearch.stages.plan import RunValues
+from labelsearch.stages.training import MarketPart
 
 N_NEUTRAL, N_SAMPLES = 50_000, 120_000
 TRAIN_SCALE = Normalisation("train", 1440, 1.0)
@@ -52,9 +52,11 @@ def real_market() -> MarketPart:
         Store(store).save(read(path, "BTCUSDT"))
         values = RunValues(preset("paper"), Path(store))
         windows = values.experiment.windows.named
-        return MarketPart.of(
-            values.bars_before_future, values.experiment.labels.price, windows["train"], windows["past"],
-            values.boundary, values.warm_up,
+        bars = values.bars_before_future
+        return MarketPart(
+            inputs_of(bars), bars.filled, price_of(bars, values.experiment.labels.price),
+            windows["train"].rows(bars.open_time), windows["past"].rows(bars.open_time), values.boundary, values.warm_up,
+            bars.bars_a_day, bars.number,
         )  # fmt: skip
 
 

@@ -149,19 +149,19 @@ def _import_several(
     replace: bool,
     as_json: bool,
 ) -> None:
-    from labelsearch.market.panels import add_all, read_panel
+    from labelsearch.market.many import add_all, read_many
     from labelsearch.market.times import interval_name
 
-    panel = read_panel(files, symbols, options)
+    many = read_many(files, symbols, options)
     stored = [
-        {"symbol": name, "interval": interval_name(panel.bars[name].interval_ms), **vars(added), "notes": notes}
-        for name, added, notes in add_all(store, panel, replace=replace)
+        {"symbol": name, "interval": interval_name(many.bars[name].interval_ms), **vars(added), "notes": notes}
+        for name, added, notes in add_all(store, many, replace=replace)
     ]
     if as_json:
-        answer(True, named={"imported": stored, "skipped": panel.skipped})
+        answer(True, named={"imported": stored, "skipped": many.skipped})
         return
-    click.echo("\n".join(panel.heard()))
-    for symbol, rule in panel.skipped.items():
+    click.echo("\n".join(many.heard()))
+    for symbol, rule in many.skipped.items():
         click.echo(f"{symbol} is left out: {rule}")
     text = "{} {}: {new:,} bars added, {same:,} already there, {replaced:,} replaced"
     if len(stored) <= MOST_LINES:

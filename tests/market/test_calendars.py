@@ -11,7 +11,7 @@ from labelsearch.market import calendars
 from labelsearch.market.bars import Bars
 from labelsearch.market.calendars import ALWAYS, FX, Calendar, bars_of_span, find_calendar
 from labelsearch.market.formats import ReadOptions
-from labelsearch.market.panels import read_panel
+from labelsearch.market.many import read_many
 from labelsearch.market.resample import resample
 from labelsearch.market.rules import BarError
 from labelsearch.market.store import Store
@@ -207,7 +207,7 @@ def test_windows_must_be_covered_and_apart_in_bars(store: Store) -> None:
 @pytest.mark.real_data
 @pytest.mark.slow
 def test_each_stock_has_each_session_and_no_other_day(market_data: Path) -> None:
-    panel = read_panel([market_data / "us_equities_daily_300_2004_2024.parquet"], None, ReadOptions())
+    panel = read_many([market_data / "us_equities_daily_300_2004_2024.parquet"], None, ReadOptions())
     sessions = XNYS.opens(parse_time("2004-01-02"), parse_time("2024-03-09"), DAY_MS)
     assert len(sessions) == 5080
     for bars in panel.bars.values():
@@ -218,7 +218,7 @@ def test_each_stock_has_each_session_and_no_other_day(market_data: Path) -> None
 @pytest.mark.real_data
 def test_real_hours_of_new_york(market_data: Path) -> None:
     """Half days, the days after 2001-09-11, and the auctions that end half days."""
-    panel = read_panel([market_data / "us_equities_1h_spy_aapl_bac_ibm_1998_2021.parquet"], ["SPY"], ReadOptions())
+    panel = read_many([market_data / "us_equities_1h_spy_aapl_bac_ibm_1998_2021.parquet"], ["SPY"], ReadOptions())
     bars = panel.bars["SPY"]
     grid = bars.on_grid("XNYS")
     assert (len(bars), len(grid), int(grid.filled.sum())) == (40_832, 40_787, 2)

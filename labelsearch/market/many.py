@@ -17,7 +17,7 @@ from labelsearch.market.times import to_ms
 
 
 @dataclass
-class Panel:
+class ManyBars:
     """Bars of several symbols.
 
     Attributes
@@ -46,7 +46,7 @@ class Panel:
         ]
 
 
-def read_panel(paths: Sequence[str | Path], symbols: Sequence[str] | None, options: ReadOptions) -> Panel:
+def read_many(paths: Sequence[str | Path], symbols: Sequence[str] | None, options: ReadOptions) -> ManyBars:
     """Read several symbols of files, in any order; each file is read once.
 
     A file without a column of symbols is of the symbol in its name. All symbols of a file have one interval.
@@ -66,12 +66,12 @@ def read_panel(paths: Sequence[str | Path], symbols: Sequence[str] | None, optio
         As `labelsearch.market.archive.read`, with the symbol; also for a symbol that no file has, two symbols that
         would be stored under one name, and if no symbol is left.
     """
-    panel = Panel()
+    many = ManyBars()
     parts: dict[str, list[tuple[Path, Bars]]] = {}
     origin: dict[str, str] = {}
     lacking = set(symbols or ())
     for path in map(Path, paths):
-        for symbol, raw in _symbols_of(path, symbols, options, panel):
+        for symbol, raw in _symbols_of(path, symbols, options, many):
             lacking.discard(symbol)
             name = stored_name(symbol)
             if origin.setdefault(name, symbol) != symbol:
@@ -79,28 +79,28 @@ def read_panel(paths: Sequence[str | Path], symbols: Sequence[str] | None, optio
             try:
                 parts.setdefault(name, []).append((path, raw.bars(name)))
             except BarError as error:
-                _leave_out(panel, symbol, error, options)
-            panel.notes.setdefault(name, []).extend(f"{path.name}: {n}" for n in (f"read as {raw.format}", *raw.notes))
-    if lacking - panel.skipped.keys():
-        raise BarError(f"no file has {listed(sorted(lacking - panel.skipped.keys()))}")
+                _leave_out(many, symbol, error, options)
+            many.notes.setdefault(name, []).extend(f"{path.name}: {n}" for n in (f"read as {raw.format}", *raw.notes))
+    if lacking - many.skipped.keys():
+        raise BarError(f"no file has {listed(sorted(lacking - many.skipped.keys()))}")
     for name in sorted(parts):
         files, bars = zip(*parts.pop(name), strict=True) if parts[name] else ((), ())
         if not bars:
             continue
         try:
-            panel.bars[name] = merge(bars, files=files)[0]
+            many.bars[name] = merge(bars, files=files)[0]
         except BarError as error:
-            _leave_out(panel, origin[name], error, options)
-    for symbol in panel.skipped:  # a symbol is taken from all files or from none
-        panel.bars.pop(stored_name(symbol), None)
-    if not panel.bars:
-        symbol, rule = next(iter(panel.skipped.items()))
+            _leave_out(many, origin[name], error, options)
+    for symbol in many.skipped:  # a symbol is taken from all files or from none
+        many.bars.pop(stored_name(symbol), None)
+    if not many.bars:
+        symbol, rule = next(iter(many.skipped.items()))
         raise BarError(f"no symbol is left, the first that breaks a rule is {symbol}: {rule}")
-    return panel
+    return many
 
 
 def _symbols_of(
-    path: Path, symbols: Sequence[str] | None, options: ReadOptions, panel: Panel
+    path: Path, symbols: Sequence[str] | None, options: ReadOptions, many: ManyBars
 ) -> Iterator[tuple[str, RawBars]]:
     """The symbols of a file, spelled as asked for, and their rows."""
     table, name, options = open_table(path, options)
@@ -111,7 +111,7 @@ def _symbols_of(
         try:
             found[symbol] = converted(part, options, path)
         except BarError as error:
-            _leave_out(panel, symbol, error, options)
+            _leave_out(many, symbol, error, options)
     del headed
     if found:
         step = options.interval_ms or _common_step(found, path)
@@ -145,24 +145,24 @@ def _common_step(found: dict[str, Converted], path: Path) -> int:
     return common_step(np.cumsum(np.concatenate([np.zeros(1, np.int64), *steps])), path)
 
 
-def _leave_out(panel: Panel, symbol: str, error: BarError, options: ReadOptions) -> None:
+def _leave_out(many: ManyBars, symbol: str, error: BarError, options: ReadOptions) -> None:
     """Note that a symbol breaks a rule; without ``skip_broken``, raise the error with its name."""
     if not options.skip_broken:
         raise BarError(f"{symbol}: {error.rule}", error.file, error.row) from None
-    panel.skipped.setdefault(symbol, str(error))
+    many.skipped.setdefault(symbol, str(error))
 
 
-def add_all(store: Store, panel: Panel, *, replace: bool) -> list[tuple[str, Added, list[str]]]:
-    """Store a panel: name, result and notes of each symbol. All are compared with stored bars before any is written.
+def add_all(store: Store, many: ManyBars, *, replace: bool) -> list[tuple[str, Added, list[str]]]:
+    """Store many symbols: name, result and notes of each symbol. All are compared with stored bars before any is written.
 
     Raises
     ------
     BarError
         As `Store.add`, with the symbol. Nothing is written then, unless another process changed the store meanwhile.
     """
-    for bars in panel.bars.values():
+    for bars in many.bars.values():
         try:
             store.preview(bars, replace)
         except BarError as error:
             raise BarError(f"{bars.symbol}: {error.rule}", error.file, error.row) from None
-    return [(name, store.add(bars, replace), panel.notes[name]) for name, bars in panel.bars.items()]
+    return [(name, store.add(bars, replace), many.notes[name]) for name, bars in many.bars.items()]
