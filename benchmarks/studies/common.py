@@ -55,8 +55,8 @@ def real_market() -> MarketPart:
         bars = values.bars_before_future
         return MarketPart(
             inputs_of(bars), bars.filled, price_of(bars, values.experiment.labels.price),
-            windows["train"].rows(bars.open_time), windows["past"].rows(bars.open_time), values.boundary, values.warm_up,
-            bars.bars_a_day, bars.number,
+            windows["train"].rows(bars.open_time), windows["past"].rows(bars.open_time), values.boundary,
+            values.warm_up, bars.bars_a_day, bars.number,
         )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """``labelsearch init``, ``run``, ``demo``, and one command per stage."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -19,6 +19,7 @@ from labelsearch.commands.common import (
 from labelsearch.commands.opening import cell_of, working_on, working_on_panel
 
 if TYPE_CHECKING:
+    from labelsearch.delivery.tables.table import Table
     from labelsearch.results.run import Results
     from labelsearch.settings.experiment import Experiment
 
@@ -33,18 +34,28 @@ def _run(path: Path, last: str, store: Path, runs: Path, workers: int) -> "Resul
     return Results(run.folder, store)
 
 
-def _run_whole(
-    experiment: "Experiment", store: Path, runs: Path, workers: int, as_json: bool, folder: Path | None = None
-) -> None:
-    """Run everything, write the report and print the tiers."""
+class Outcome(NamedTuple):
+    """What a whole run prints."""
+
+    run: str
+    tables: list["Table"]
+    lines: list[str]
+    named: dict[str, object]
+
+    def answer(self, as_json: bool) -> None:
+        """Print it."""
+        answer(as_json, self.tables, run=self.run, lines=self.lines, named=self.named)
+
+
+def _run_whole(experiment: "Experiment", store: Path, runs: Path, workers: int, folder: Path | None = None) -> Outcome:
+    """Run everything and write the report."""
     if experiment.is_panel:
-        _run_panel(experiment, store, runs, workers, as_json)
-    else:
-        _run_alone(experiment, store, runs, workers, as_json, folder)
+        return _run_panel(experiment, store, runs, workers)
+    return _run_alone(experiment, store, runs, workers, folder)
 
 
-def _run_panel(experiment: "Experiment", store: Path, runs: Path, workers: int, as_json: bool) -> None:
-    """Run all cells, judge them together, write the report and print the verdict."""
+def _run_panel(experiment: "Experiment", store: Path, runs: Path, workers: int) -> Outcome:
+    """Run all cells, judge them together, and write the report."""
     from labelsearch.delivery.report import write_panel_report
     from labelsearch.delivery.tables import panel
     from labelsearch.delivery.tables.panel_power import power_table
@@ -54,19 +65,16 @@ def _run_panel(experiment: "Experiment", store: Path, runs: Path, workers: int, 
         run.do()
     results = PanelResults(run.folder, store)
     report = write_panel_report(results)
-    answer(
-        as_json,
+    return Outcome(
+        results.name,
         [panel.stitched_table(results), power_table(results), panel.split_table(results), panel.market_table(results)],
-        run=results.name,
-        lines=panel.panel_sentences(results),
-        named={"verdict": results.panel.verdict, **report_files(report)},
+        panel.panel_sentences(results),
+        {"verdict": results.panel.verdict, **report_files(report)},
     )
 
 
-def _run_alone(
-    experiment: "Experiment", store: Path, runs: Path, workers: int, as_json: bool, folder: Path | None
-) -> None:
-    """Run all stages and the null of one market and one split, write the report and print the tiers."""
+def _run_alone(experiment: "Experiment", store: Path, runs: Path, workers: int, folder: Path | None) -> Outcome:
+    """Run all stages and the null of one market and one split, and write the report."""
     from labelsearch.delivery.report import write_report
     from labelsearch.delivery.tables.belief import belief_table
     from labelsearch.delivery.tables.null import null_table
@@ -84,14 +92,14 @@ def _run_alone(
     results = Results(run.folder, store)
     report = write_report(results)
     tables = [tier_table(results), belief_table(results), *([null_table(results.null)] if results.null else [])]
-    answer(as_json, tables, run=results.name, named=report_files(report))
+    return Outcome(results.name, tables, [], dict(report_files(report)))
 
 
 @click.command()
 @click.argument("path", default="experiment.toml", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
     "--preset",
-    type=click.Choice(["paper", "quick"]),
+    type=click.Choice(["paper", "quick", "panel"]),
     default="paper",
     show_default=True,
     help="Settings to start from.",
@@ -101,8 +109,8 @@ def _run_alone(
 def init(path: Path, preset: str, force: bool) -> None:
     """Write a commented experiment file to PATH.
 
-    The preset `paper` is the published method on BTC/USDT minutes; `quick` runs in about two minutes on a generated
-    market.
+    The preset `paper` is the published method on BTC/USDT minutes; `quick` runs in about a minute on a generated
+    market, `panel` on four of them in two splits.
 
     \b
     Example:
@@ -132,7 +140,7 @@ def run(experiment: Path, as_json: bool, store: Path, runs: Path, workers: int) 
     """
     from labelsearch.settings.experiment import Experiment
 
-    _run_whole(Experiment.load(experiment), store, runs, workers, as_json, cell_of(experiment))
+    _run_whole(Experiment.load(experiment), store, runs, workers, cell_of(experiment)).answer(as_json)
 
 
 @click.command()
@@ -149,7 +157,9 @@ def run(experiment: Path, as_json: bool, store: Path, runs: Path, workers: int) 
 @workers_option
 @one_line_errors
 def demo(edge: float, seed: int, as_json: bool, runs: Path, workers: int) -> None:
-    """Run every stage on a generated market, from labels to ensemble tiers, in about two minutes.
+    """Run everything on generated markets in about two minutes: one market, then four in two splits.
+
+    The four have half of the edge. What one of them could not show, all together do.
 
     \b
     Example:
@@ -160,10 +170,19 @@ def demo(edge: float, seed: int, as_json: bool, runs: Path, workers: int) -> Non
 
     from labelsearch.settings.presets import preset
 
-    quick = preset("quick")
-    data = dataclasses.replace(quick.data, edge=edge, market_seed=seed)
-    experiment = dataclasses.replace(quick, name="demo", seed=seed, data=data)
-    _run_whole(experiment, Path("store"), runs, workers, as_json)
+    quick, panel = preset("quick"), preset("panel")
+    alone = dataclasses.replace(quick.data, edge=edge, market_seed=seed)
+    together = dataclasses.replace(panel.data, edge=edge / 2, market_seed=10 * seed + 1)
+    store = Path("store")
+    first = _run_whole(dataclasses.replace(quick, name="demo", seed=seed, data=alone), store, runs, workers)
+    if not as_json:
+        first.answer(False)
+    many = _run_whole(dataclasses.replace(panel, name="demo-panel", seed=seed, data=together), store, runs, workers)
+    if not as_json:
+        many.answer(False)
+        return
+    named = {**first.named, "panel": {"run": many.run, **many.named}}
+    Outcome(first.run, [*first.tables, *many.tables], [], named).answer(True)
 
 
 STAGE_HELP = {

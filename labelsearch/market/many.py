@@ -153,7 +153,7 @@ def _leave_out(many: ManyBars, symbol: str, error: BarError, options: ReadOption
 
 
 def add_all(store: Store, many: ManyBars, *, replace: bool) -> list[tuple[str, Added, list[str]]]:
-    """Store many symbols: name, result and notes of each symbol. All are compared with stored bars before any is written.
+    """Store many symbols: name, result and notes of each. All are compared with stored bars before any is written.
 
     Raises
     ------
