@@ -8,17 +8,19 @@ from pathlib import Path
 import pytest
 
 
-def demo(folder: Path, *options: str) -> tuple[str, dict]:
+def demo(folder: Path, *options: str) -> tuple[str, dict, dict]:
+    """What is printed, the tiers of the one market, and the verdict on the four."""
     command = [sys.executable, "-m", "labelsearch.commands", "demo", *options]
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     (report,) = folder.glob("runs/demo-*/report/tiers.json")
-    return result.stdout, json.loads(report.read_text())
+    (panel,) = folder.glob("runs/demo-panel-*/panel/panel.json")
+    return result.stdout, json.loads(report.read_text()), json.loads(panel.read_text())
 
 
 @pytest.mark.slow
 def test_demo_ends_in_the_tier_table_and_finds_the_planted_edge(tmp_path):
-    printed, found = demo(tmp_path)
+    printed, found, panel = demo(tmp_path)
     for words in ("Top-100", "Top-20", "Top-10", "Top-5", "buy and hold", "Sharpe", "max DD %", "report.md"):
         assert words in printed
     assert len(found["table"]) == 14
@@ -26,10 +28,15 @@ def test_demo_ends_in_the_tier_table_and_finds_the_planted_edge(tmp_path):
     future = {row["tier"]: row for row in found["table"] if row["window"] == "future"}
     assert all(future[f"Top-{n}"]["total_return_pct"] > 0 for n in (100, 20, 10, 5))
     assert found["ranks"]["all"] > 0.2
+    assert panel["verdict"] == "edge"
+    assert len(panel["cells"]) == 8
+    together = min(row["alpha"]["p_value"] for row in panel["tiers"] if row["size"])
+    alone = [row["alpha"][size]["p_value"] for row in panel["markets"] for size in row["alpha"]]
+    assert together < min(alone)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", ["1", "2", "3", "4"])
 def test_demo_claims_no_edge_where_none_was_planted(tmp_path, seed):
-    _, found = demo(tmp_path, "--edge", "0", "--seed", seed)
-    assert found["verdict"] == "no edge shown"
+    _, found, panel = demo(tmp_path, "--edge", "0", "--seed", seed)
+    assert found["verdict"] == panel["verdict"] == "no edge shown"

@@ -159,7 +159,7 @@ def run(experiment: Path, as_json: bool, store: Path, runs: Path, workers: int) 
 def demo(edge: float, seed: int, as_json: bool, runs: Path, workers: int) -> None:
     """Run everything on generated markets in about two minutes: one market, then four in two splits.
 
-    The four have half of the edge. What one of them could not show, all together do.
+    One market of them shows little by itself; what all show together is the last verdict.
 
     \b
     Example:
@@ -172,7 +172,7 @@ def demo(edge: float, seed: int, as_json: bool, runs: Path, workers: int) -> Non
 
     quick, panel = preset("quick"), preset("panel")
     alone = dataclasses.replace(quick.data, edge=edge, market_seed=seed)
-    together = dataclasses.replace(panel.data, edge=edge / 2, market_seed=10 * seed + 1)
+    together = dataclasses.replace(panel.data, edge=edge, market_seed=10 * seed + 1)
     store = Path("store")
     first = _run_whole(dataclasses.replace(quick, name="demo", seed=seed, data=alone), store, runs, workers)
     if not as_json:

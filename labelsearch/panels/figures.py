@@ -75,6 +75,11 @@ def _alpha(fit: HacFit | None, year: int) -> AlphaFigures | None:
     return fit and AlphaFigures(100.0 * year * fit.alpha, fit.alpha_t, fit.alpha_p)
 
 
+def alpha_of(returns: NDArray[np.float64], market: NDArray[np.float64], year: int) -> AlphaFigures | None:
+    """Alpha of an account's daily returns (D,) against a market's, NaN where it is not there."""
+    return _alpha(hac_fit(returns, market), year)
+
+
 def without_beta(returns: NDArray[np.float64], market: NDArray[np.float64]) -> NDArray[np.float64]:
     """Returns (D, M) less beta times the market's (D, M), market by market; NaN where absent."""
     rest = np.full_like(returns, np.nan)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from labelsearch.engine.run import recorded
 from labelsearch.engine.stage import Stage, Stored, Work
 from labelsearch.panels.cells import Place
-from labelsearch.panels.figures import power_of_panel, tier_rows
+from labelsearch.panels.figures import alpha_of, power_of_panel, tier_rows
 from labelsearch.results.ensembles import MARKET, Curves, Ensembles, tier_name
 from labelsearch.results.outputs import Outputs
 from labelsearch.results.panel import (
@@ -155,7 +155,7 @@ def run(inputs: VerdictInputs, work: Work) -> Panel:
     found = Panel(
         splits=splits,
         cells=tuple(rows),
-        markets=_market_rows(rows, books[0], timing, trader.sizes),
+        markets=_market_rows(rows, books[0], timing, trader.sizes, trader.year),
         absent=tuple(AbsentRow(*entry) for entry in inputs.absent),
         tiers=tiers,
         timing=timing,
@@ -213,7 +213,7 @@ def _split_rows(
 
 
 def _market_rows(
-    rows: Sequence[CellRow], book: Stitched, timing: PanelTiming, sizes: Sequence[int]
+    rows: Sequence[CellRow], book: Stitched, timing: PanelTiming, sizes: Sequence[int], year: int
 ) -> tuple[MarketRow, ...]:
     return tuple(
         MarketRow(
@@ -222,6 +222,7 @@ def _market_rows(
             {size: compound_pct(book.returns[:, m, i]) for i, size in enumerate(sizes)},
             compound_pct(book.market_returns[:, m]),
             timing.by_market[market],
+            {size: alpha_of(book.returns[:, m, i], book.market_returns[:, m], year) for i, size in enumerate(sizes)},
         )
         for m, market in enumerate(book.markets)
     )

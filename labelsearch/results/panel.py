@@ -45,6 +45,15 @@ class CellRow:
 
 
 @dataclass(frozen=True)
+class AlphaFigures:
+    """Alpha against a market: a year in percent, its t-value and one-sided p-value by a fixed-b law."""
+
+    pct_a_year: float
+    t: float
+    p_value: float
+
+
+@dataclass(frozen=True)
 class MarketRow:
     """One market over all of its splits, chained; figures by size of the tier."""
 
@@ -53,6 +62,7 @@ class MarketRow:
     return_pct: dict[int, float]
     market_pct: float
     timing: dict[int, float]
+    alpha: dict[int, AlphaFigures | None]  # against the market itself; p-values for one market and tier alone
 
 
 @dataclass(frozen=True)
@@ -62,15 +72,6 @@ class AbsentRow:
     market: str
     split: int
     reason: str
-
-
-@dataclass(frozen=True)
-class AlphaFigures:
-    """Alpha against a market: a year in percent, its t-value and one-sided p-value by a fixed-b law."""
-
-    pct_a_year: float
-    t: float
-    p_value: float
 
 
 @dataclass(frozen=True)

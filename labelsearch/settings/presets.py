@@ -42,7 +42,7 @@ PANEL: Plain = {
         "source": "synthetic",
         "symbols": ["SYNTH-A", "SYNTH-B", "SYNTH-C", "SYNTH-D"],
         "interval": "5m",
-        "edge": 0.05,
+        "edge": 0.1,
         "market_seed": 11,
     },
     "windows": {

@@ -7,7 +7,16 @@ import numpy as np
 import pandas as pd
 
 from labelsearch.results.ensembles import tier_name
-from labelsearch.results.panel import BASKET, AbsentRow, CellRow, MarketRow, Panel, SeedSpread, compound_pct
+from labelsearch.results.panel import (
+    BASKET,
+    AbsentRow,
+    AlphaFigures,
+    CellRow,
+    MarketRow,
+    Panel,
+    SeedSpread,
+    compound_pct,
+)
 from labelsearch.results.panel_run import PanelResults
 from strategies.luck.panel import PooledRank
 from strategies.luck.power import detectable_sharpe
@@ -48,6 +57,7 @@ def _panel(like: Panel, markets: list[str], n_splits: int, seeds: int, gaps: boo
                 float(rng.normal(0, 30)),
                 {s: float(rng.normal()) for s in sizes},
             ),
+            {s: AlphaFigures(float(rng.normal(0, 9)), float(rng.normal()), 0.4) if s > 1 else None for s in sizes},
         )
         for market in markets
     )

@@ -98,11 +98,15 @@ def market_table(results: PanelResults, longest: int | None = LONGEST) -> Table:
             *(f"{row.return_pct[n]:+,.1f}" for n in panel.sizes),
             f"{row.market_pct:+,.1f}",
             *(f"{row.timing[n]:+.2f}" for n in panel.sizes),
+            *(cell(alpha.t if (alpha := row.alpha[n]) else None, "+.2f") for n in panel.sizes[:1]),
         )
         for row in shown
     ]
     names = [tier_name(n) for n in panel.sizes]
-    columns = ("market", "splits", *(f"{n} %" for n in names), "market %", *(f"{n} timing" for n in names))
+    columns = (
+        "market", "splits", *(f"{n} %" for n in names), "market %", *(f"{n} timing" for n in names),
+        f"{names[0]} alpha t",
+    )  # fmt: skip
     ended = sorted({row.market for row in panel.cells if row.delisted})
     note = "Chained over the splits that have the market; the statistics depend on each other, and prove nothing alone."
     if ended:
@@ -196,6 +200,13 @@ def panel_sentences(results: PanelResults) -> list[str]:
         f"one split could have shown a Sharpe ratio of {power.detectable_alone:.1f}, all together show "
         f"{power.detectable_sharpe:.1f}."
     )
+    size = panel.sizes[0]
+    alone = [alpha.p_value for row in panel.markets if (alpha := row.alpha[size])]
+    if len(alone) > 1:
+        found.append(
+            f"{tier_name(size)} in one market alone: p of alpha from {p_text(min(alone))} to {p_text(max(alone))}, the "
+            f"smallest of {len(alone)} and so no finding by itself."
+        )
     if panel.seeds is not None:
         for n in panel.sizes:
             values = panel.seeds.total_pct[n]
