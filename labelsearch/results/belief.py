@@ -98,7 +98,7 @@ class TierSources:
     window: str
     alpha_pct_a_year: float | None
     alpha_t: float | None
-    alpha_p: float | None  # of no alpha above 0, adjusted for the number of tiers
+    alpha_p_value: float | None  # of no alpha above 0, adjusted for the number of tiers
     beta: float | None
     beta_t: float | None
     total_return_pct: float
@@ -124,4 +124,6 @@ class Belief(Record):
 
     def alpha_p(self, window: str) -> dict[int, float]:
         """p-values of alpha in a window by size of the tier, adjusted for their number; without those that are None."""
-        return {row.tier: row.alpha_p for row in self.tiers if row.window == window and row.alpha_p is not None}
+        return {
+            row.tier: row.alpha_p_value for row in self.tiers if row.window == window and row.alpha_p_value is not None
+        }

@@ -106,7 +106,7 @@ def judge_belief(
     rows = tuple(
         row for window, found in days.items() for row in _sources(window, found, problems[window], params, members)
     )
-    alpha = {row.tier: row.alpha_p for row in rows if row.window == "future" and row.alpha_p is not None}
+    alpha = {row.tier: row.alpha_p_value for row in rows if row.window == "future" and row.alpha_p_value is not None}
     return Belief(
         verdict=verdict(timing, alpha),
         days={window: len(found.first) for window, found in days.items()},
@@ -208,7 +208,7 @@ def _sources(
                 window=window,
                 alpha_pct_a_year=None if fit is None else 100.0 * found.year * fit.alpha,
                 alpha_t=None if fit is None else fit.alpha_t,
-                alpha_p=p,
+                alpha_p_value=p,
                 beta=None if fit is None else fit.beta,
                 beta_t=None if fit is None else fit.beta_t,
                 total_return_pct=100.0 * (growth - 1.0),

@@ -12,7 +12,7 @@ from strategies.tiers.metrics import Metrics
 
 UNITS = re.compile(
     r"n|n_.*|.*_(pct|share|bars|days|mb|per_month|pct_a_year|mass|interval|loss|score|correlation|trials|scored)|"
-    r"seconds|epochs|losses|p_value|.*score|seed|seeds"
+    r"seconds|epochs|losses|.*p_value|.*score|seed|seeds"
 )
 PLAIN = {  # ratios, statistics, settings and names, which have no unit
     "sharpe", "sortino", "calmar", "beta", "annual", "probabilistic", "alpha_t", "beta_t", "rho", "low", "high",

@@ -46,7 +46,7 @@ def test_percentages_and_shares_say_so(tiny_run):
     sources = [f.name for f in fields(type(tiny_run.belief.tiers[0]))]
     for name in (*figures, *columns, *sources):
         ambiguous = re.search(
-            r"drawdown|return(?!_correlation)|position|volatility|invested|alpha_(?![tp]$)|penalty|without", name
+            r"drawdown|return(?!_correlation)|position|volatility|invested|alpha_(?!t$|p_value$)|penalty|without", name
         )
         assert not ambiguous or UNITS.search(name), name
 

@@ -61,7 +61,7 @@ def _note(runs: Sequence[Results]) -> str:
     verdicts = {run.belief.verdict for run in runs}
     if len(verdicts) == 1:
         return f"Verdict, the same for all: {verdicts.pop()}."
-    return "Verdicts of the timing test differ; they are in the last row."
+    return "Verdicts differ; they are in the last row."
 
 
 def _belief(runs: Sequence[Results], names: Sequence[str]) -> Block:

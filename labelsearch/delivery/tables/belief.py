@@ -230,7 +230,7 @@ def sentences(results: Results) -> list[str]:
 def _evidence(results: Results) -> Evidence:
     """What the verdict rests on."""
     found, timing = results.belief, results.ensembles.timing
-    tiers = {row.tier: row for row in found.tiers if row.window == "future" and row.alpha_p is not None}
+    tiers = {row.tier: row for row in found.tiers if row.window == "future" and row.alpha_p_value is not None}
     years = found.days["future"] / year_of(results.outputs.future)
     best = max((row.alpha_t for row in tiers.values() if row.alpha_t is not None), default=0.0)
     return Evidence(

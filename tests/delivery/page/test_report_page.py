@@ -210,7 +210,7 @@ def test_words_of_the_verdict():
 
 
 def test_the_guide_names_every_part(text):
-    guide = (ROOT / "docs" / "READING_THE_REPORT.md").read_text()
+    guide, _, _ = (ROOT / "docs" / "READING_THE_REPORT.md").read_text().partition("## A run of many markets")
     for title in re.findall(r"<h2>([^<]+)</h2>", text):
         assert f"**{title}**" in guide
     assert set(re.findall(r"\*\*([^*]+)\*\*", guide)) <= {*re.findall(r"<h2>([^<]+)</h2>", text)}
