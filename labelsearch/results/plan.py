@@ -12,7 +12,7 @@ from labelsearch.engine.run import LEDGER
 from labelsearch.results.run import CELLS, STAGE_NAMES
 from labelsearch.settings.bars import bars_of
 from labelsearch.settings.cells import Absent, Cell, Cells, cells_of
-from labelsearch.settings.cost import CellCost, cell_cost
+from labelsearch.settings.cost import CellCost, split_cost
 from labelsearch.settings.experiment import Experiment
 from strategies.luck.power import (
     detectable_sharpe,
@@ -76,7 +76,10 @@ def plan_run(experiment: Experiment, runs: Path, store: Path) -> RunPlan:
         As `labelsearch.settings.cells.cells_of`.
     """
     found = cells_of(experiment, store)
-    costs = [cell_cost(cell.experiment) for cell in found.cells]
+    costs = [
+        split_cost([cell.experiment for cell in found.of(number)], experiment.pool)
+        for number in range(1, len(found.splits) + 1)
+    ]
     seconds = {name: sum(cost.seconds[name] for cost in costs) for name in costs[0].seconds}
     n_islands = len(islands(experiment.search.settings(0)))
     years = sum(windows.named["future"].days for windows in found.splits) / 365.25
@@ -144,7 +147,7 @@ def _slower(runs: Path) -> float | None:
     ledgers = [*runs.glob(f"*/{LEDGER}"), *runs.glob(f"*/{CELLS}/*/*/{LEDGER}")]
     for path in sorted(ledgers, key=lambda path: path.stat().st_mtime)[-MOST_FINISHED:]:
         try:
-            cost = cell_cost(Experiment.load(path.parent / "experiment.toml"))
+            cost = split_cost([Experiment.load(path.parent / "experiment.toml")])
             seconds = _recorded(Ledger(path), cost)
         except (ValueError, OSError, KeyError):
             continue  # a folder beside these runs may hold anything

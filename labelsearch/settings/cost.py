@@ -1,10 +1,12 @@
 """Memory, time and disk that an experiment needs, estimated from its settings before anything is computed."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from feature_space.selection import parameter_grid
 from labelsearch.classifiers.kinds import NETWORKS
 from labelsearch.settings.experiment import Experiment
+from labelsearch.settings.roll import Pool
 from labelsearch.settings.schema import ExperimentError
 
 BAR_NUMBERS = 24  # numbers of 8 bytes held for each bar: columns, the same on the grid, what indicators read
@@ -25,18 +27,14 @@ class Rates(NamedTuple):
 
 
 RATES = Rates()
+UNPOOLED = Pool()
 
 
 class CellCost(NamedTuple):
-    """What one market and one split cost: seconds of one core by stage, and bytes on disk."""
+    """What cells cost: seconds of one core by stage, and bytes on disk."""
 
     seconds: dict[str, float]
     disk: int
-
-    @property
-    def total(self) -> float:
-        """Seconds of all stages."""
-        return sum(self.seconds.values())
 
 
 def _sizes(experiment: Experiment) -> tuple[int, int, int]:
@@ -52,24 +50,36 @@ def candidates_of(experiment: Experiment) -> int:
     return sum(len(parameter_grid(indicator, experiment.separation.n_values)) for indicator in indicators)
 
 
-def cell_cost(experiment: Experiment, rates: Rates = RATES) -> CellCost:
-    """What an experiment of one market and one split costs up to its tiers; own files must be active."""
-    train, past, future = _sizes(experiment)
-    n_labels, n_candidates = len(experiment.label), candidates_of(experiment)
-    network, separation, search = experiment.network, experiment.separation, experiment.search
-    trials = network.n_trials + network.n_seeds - 1
+def split_cost(cells: Sequence[Experiment], pool: Pool = UNPOOLED, rates: Rates = RATES) -> CellCost:
+    """What the cells of one split cost up to their tiers; own files must be active.
+
+    Parameters
+    ----------
+    cells : sequence of Experiment
+        Of one market and one split each.
+    pool : Pool
+        What they share.
+    """
+    first, sizes = cells[0], [_sizes(cell) for cell in cells]
+    n_labels, n_candidates, n = len(first.label), candidates_of(first), len(cells)
+    network, search = first.network, first.search
+    train, past, future = (sum(bars) for bars in zip(*sizes, strict=True))
+    fits = 1 if pool.classifiers else n
+    most = 1.3 * network.n_neutral  # action bars beside
+    samples = min(train, most) if pool.classifiers else sum(min(bars, most) for bars, _, _ in sizes)
+    epochs = n_labels * (network.n_trials + network.n_seeds - 1) * network.max_epochs
+    pairs = fits * first.separation.n_pairs * n_labels
+    asked = search.n_strategies * (1 if pool.strategies else n)
     seconds = {
         "labels": rates.label_bar * n_labels * (train + past),
-        "features": n_candidates * (rates.candidate_bar * train + rates.pair * separation.n_pairs * n_labels),
-        "classifiers": n_labels
-        * trials
-        * (rates.trial + rates.sample * min(train, 1.3 * network.n_neutral) * network.max_epochs),
+        "features": n_candidates * (rates.candidate_bar * train + rates.pair * pairs),
+        "classifiers": fits * epochs / network.max_epochs * rates.trial + rates.sample * samples * epochs,
         "outputs": rates.label_bar * 0.1 * n_labels * (train + past + future),
-        "search": search.n_strategies * (rates.strategy + rates.strategy_bar * past),
-        "ensembles": rates.cell + rates.strategy_bar * search.n_strategies * future,
+        "search": asked * rates.strategy + search.n_strategies * rates.strategy_bar * past,
+        "ensembles": n * rates.cell + rates.strategy_bar * search.n_strategies * future,
     }
-    numbers = 2 * n_labels + 3 + 2 * STRATEGY_NUMBERS
-    disk = 8 * search.n_strategies * numbers + (past + future) * (8 * n_labels + 160) + 12 * n_labels * (train + past)
+    numbers = n * (2 * n_labels + 3 + 2 * STRATEGY_NUMBERS)  # compressed to 5 bytes each
+    disk = 5 * search.n_strategies * numbers + (past + future) * (8 * n_labels + 160) + 12 * n_labels * (train + past)
     return CellCost(seconds, disk)
 
 

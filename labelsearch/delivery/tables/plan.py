@@ -4,7 +4,7 @@ from labelsearch.delivery.tables.table import Table, cell
 from labelsearch.results.plan import WANTED, RunPlan
 from strategies.luck.power import POWER, T_NEEDED
 
-LONGEST = 12  # absent cells that are listed
+LONGEST = 40  # absent markets that are listed
 
 
 def splits_table(plan: RunPlan) -> Table:
@@ -15,9 +15,11 @@ def splits_table(plan: RunPlan) -> Table:
     ]
     note = ""
     if plan.absent:
-        listed = [f"{a.market} in split {a.split} ({a.reason})" for a in plan.absent[:LONGEST]]
-        more = f", and {len(plan.absent) - LONGEST} more" if len(plan.absent) > LONGEST else ""
-        note = f"Absent: {'; '.join(listed)}{more}."
+        reasons = {a.market: a.reason for a in plan.absent}
+        missing = {market: sum(a.market == market for a in plan.absent) for market in reasons}
+        listed = [f"{market} in {n} ({reasons[market]})" for market, n in list(missing.items())[:LONGEST]]
+        more = f", and {len(missing) - LONGEST} more markets" if len(missing) > LONGEST else ""
+        note = f"Absent from splits: {'; '.join(listed)}{more}."
     columns = ("split", "train", "past", "future", "markets")
     return Table("Splits", columns, tuple(rows), n_text=4, note=note, key="splits", data=plan.splits)
 

@@ -1,0 +1,95 @@
+"""What a panel would do and could show, before anything runs."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from labelsearch.commands import main
+from labelsearch.delivery.tables.plan import cost_table, duration, splits_table
+from labelsearch.results.panel_run import PanelResults
+from labelsearch.results.plan import plan_run
+from labelsearch.settings.bars import bars_of
+from labelsearch.settings.cost import split_cost
+from labelsearch.settings.roll import Pool
+from strategies.luck.power import detectable_sharpe, effective_markets
+from tests.panels.conftest import small
+
+
+def test_cells_units_and_years(tmp_path):
+    found = plan_run(small(), tmp_path, tmp_path)
+    assert found.cells == 4
+    assert found.units == 4 * (1 + 3)  # a network, two islands of the sampler and a random one
+    assert found.years == pytest.approx(14 / 365.25)
+    assert [(s.split, s.future, s.markets) for s in found.splits] == [
+        (1, ("2018-02-18", "2018-02-24"), 2), (2, ("2018-02-25", "2018-03-03"), 2),
+    ]  # fmt: skip
+    assert found.slower is None
+
+
+def test_power_is_that_of_these_markets_and_years(tmp_path):
+    found = plan_run(small(), tmp_path, tmp_path)
+    alone, held, neutral = found.power
+    assert alone.detectable_sharpe == pytest.approx(detectable_sharpe(found.years / 2))
+    days = [bars_of(small().data.of(m), tmp_path, "2018-01-01", "2018-02-16") for m in ("AAA", "BBB")]
+    closes = np.array([bars.close[95::96] for bars in days])
+    rho = np.corrcoef(np.diff(np.log(closes)))[0, 1]
+    assert held.rho == pytest.approx(max(rho, 0.0))
+    assert neutral.effective_markets == effective_markets(2, 0.1)
+    assert neutral.detectable_sharpe == pytest.approx(detectable_sharpe(found.years, neutral.effective_markets))
+    (row,) = plan_run(small(data={"symbols": ["AAA"]}, roll={"splits": 1}), tmp_path, tmp_path).power
+    assert row.rho == 0.0
+
+
+def test_what_is_pooled_costs_less():
+    cells = [small(data={"symbols": [m]}, roll={"step": "", "splits": 0}) for m in ("AAA", "BBB", "CCC")]
+    apart, networks, all_ = (split_cost(cells, p) for p in (Pool(), Pool(classifiers=True), Pool(True, True)))
+    assert networks.seconds["classifiers"] < apart.seconds["classifiers"]
+    assert networks.seconds["search"] == apart.seconds["search"]
+    assert all_.seconds["search"] < apart.seconds["search"]
+    one = split_cost(cells[:1])
+    for name, seconds in one.seconds.items():
+        assert apart.seconds[name] == pytest.approx(3 * seconds)
+    assert apart.disk == 3 * one.disk
+
+
+def test_estimates_are_held_against_finished_runs(small_panel, tmp_path):
+    shutil.copytree(small_panel.parent, tmp_path / "runs")
+    (tmp_path / "runs" / "notes").mkdir()  # what is no run does not count
+    (tmp_path / "runs" / "notes" / "ledger.jsonl").write_text("")
+    found = plan_run(small(), tmp_path / "runs", tmp_path)
+    assert found.slower is not None
+    results = PanelResults(tmp_path / "runs" / small_panel.name)
+    cell = results.cell("AAA", 1)
+    taken = sum(event["seconds"] for event in cell.done.values())
+    assert found.slower > 0.1 * taken / sum(split_cost([cell.experiment]).seconds.values())
+    assert f"{found.slower:.1f} times" in cost_table(found, 2).note
+
+
+def test_absent_markets_are_named_once(tmp_path):
+    from tests.settings.test_cells import LONG, panel, stored
+
+    stored(tmp_path, AAA=LONG, LATE=("2020-02-15", "2020-06-30"))
+    note = splits_table(plan_run(panel("AAA", "LATE"), tmp_path, tmp_path)).note
+    assert note == "Absent from splits: LATE in 3 (its bars begin on 2020-02-15)."
+
+
+def test_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "experiment.toml").write_text(small().to_toml())
+    result = CliRunner().invoke(main, ["plan", "experiment.toml", "--workers", "2"])
+    assert result.exit_code == 0, result.output
+    for words in ("Splits", "Cost", "Power", "4 cells of 4 units", "detectable Sharpe"):
+        assert words in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["experiment.toml"]
+    found = json.loads(CliRunner().invoke(main, ["plan", "experiment.toml", "--json"]).output)
+    assert found["cost"]["cells"] == 4
+    assert len(found["power"]) == 3
+    bad = CliRunner().invoke(main, ["plan", "none.toml"])
+    assert (bad.exit_code, len(bad.output.splitlines())) == (2, 1)
+
+
+def test_durations():
+    assert [duration(s) for s in (5, 600, 36_000)] == ["5 s", "10 min", "10.0 h"]
