@@ -3,8 +3,8 @@
     python benchmarks/studies/pooling.py RUN_APART RUN_POOLED --store store
 
 Both runs have the same markets and windows. By market and label: the AUC on past of buy against the rest, of sell
-against the rest, and of buy against sell; past is before the future and after train, so it chose no network. Differences have
-95% intervals over blocks of a day of the pairs of probabilities. The last line is one line of JSON.
+against the rest, and of buy against sell; past is before the future and after train, so it chose no network.
+Differences have 95% intervals over blocks of a day of the pairs of probabilities. The last line is one line of JSON.
 """
 
 import argparse

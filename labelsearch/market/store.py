@@ -1,5 +1,6 @@
 """A folder of bars, ``root/<SYMBOL>/<interval>.parquet``; missing bars stay missing."""
 
+import difflib
 import os
 import re
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from labelsearch.market.readers import read_parquet
 from labelsearch.market.rules import OPTIONAL, REQUIRED, BarError
 from labelsearch.market.times import interval_name, parse_interval, time_text
 
+MOST_NAMED = 12  # series that an error lists
 SYMBOL = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 
 
@@ -107,6 +109,16 @@ class Store:
             temporary.unlink(missing_ok=True)
         sync_folder(path.parent)
 
+    def _nearest(self, symbol: str) -> str:
+        """What the store holds, as text: of the symbol, else of those with names most like it."""
+        held = self.contents()
+        names = [symbol] if symbol in (s for s, _ in held) else [s for s, _ in held]
+        if len(names) > MOST_NAMED:
+            names = difflib.get_close_matches(symbol, names, n=MOST_NAMED, cutoff=0.0)
+        shown = [f"{s} {i}" for s, i in held if s in names]
+        more = f" and {len(held) - len(shown)} more" if len(shown) < len(held) else ""
+        return ", ".join(shown) + more if held else "nothing"
+
     def load(self, symbol: str, interval: str = "1m", start_ms: int | None = None, stop_ms: int | None = None) -> Bars:
         """The stored bars that start in [start_ms, stop_ms); None leaves a side open.
 
@@ -117,8 +129,7 @@ class Store:
         """
         path = self.path(symbol, interval)
         if not path.is_file():
-            held = ", ".join(f"{s} {i}" for s, i in self.contents()) or "nothing"
-            raise BarError(f"no {interval} bars of {symbol}; the store holds {held}", self.root)
+            raise BarError(f"no {interval} bars of {symbol}; the store holds {self._nearest(symbol)}", self.root)
         bars = Bars.from_frame(read_parquet(path), symbol, parse_interval(interval), path)
         chosen = bars.between(start_ms, stop_ms)
         if len(chosen) == 0:

@@ -59,14 +59,20 @@ def load_bars(experiment: Experiment, store: Path) -> Bars:
             f"but the store has {have} of them for {data.symbol}"
         )
     check_coverage(data, bars.open_time, spans, "choose other days, or see `labelsearch data check`")
+    grid = on_grid(data, bars)
+    if data.calendar != ALWAYS:
+        _check_gaps(experiment, grid)
+    return grid
+
+
+def on_grid(data: Data, bars: Bars) -> Bars:
+    """Bars on a dense grid, or on that of their calendar; `ExperimentError` if they do not fit it."""
     if data.calendar == ALWAYS:
         return bars.on_grid()
     try:
-        grid = bars.on_grid(data.calendar)
+        return bars.on_grid(data.calendar)
     except BarError as error:
         raise ExperimentError(f"{bars.symbol}: {error}") from None
-    _check_gaps(experiment, grid)
-    return grid
 
 
 def check_coverage(data: Data, open_time: NDArray[np.int64], spans: dict[str, Span], advice: str) -> None:

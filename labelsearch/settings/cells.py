@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelsearch.labels.spans import DAY_MS, Span
-from labelsearch.settings.bars import EDGE_MS, bars_of, check_coverage
+from labelsearch.settings.bars import EDGE_MS, bars_of, check_coverage, on_grid
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.roll import Pool, Roll
 from labelsearch.settings.schema import ExperimentError
@@ -74,7 +74,7 @@ def cells_of(experiment: Experiment, store: Path) -> Cells:
     days = splits[0].train[0], splits[-1].future[1]
     data = {market: _whole(experiment, market) for market in experiment.data.markets}
     # one after the other: the bars of many markets do not fit into memory together
-    times = {market: bars_of(its, store, *days).open_time.copy() for market, its in data.items()}
+    times = {market: on_grid(its, bars_of(its, store, *days)).present().open_time for market, its in data.items()}
     last = max(int(found[-1]) for found in times.values())
     if last < Span.of_days(days[1], days[1]).stop_ms - EDGE_MS:
         raise ExperimentError(

@@ -1,5 +1,6 @@
 """Commands on a run of many markets or splits, and on its cells."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -9,10 +10,14 @@ from click.testing import CliRunner
 
 import labelsearch
 from labelsearch.commands import main
+from labelsearch.market.resample import resample
+from labelsearch.market.store import Store
 from labelsearch.results.panel_run import PanelResults
 from labelsearch.settings.experiment import Experiment
 from tests.conftest import TINY_PANEL
 from tests.running import run_panel
+from tests.settings.test_cells import LONG, stored
+from tests.settings.test_cells import panel as cells_panel
 
 
 def invoke(*arguments: object):
@@ -177,3 +182,28 @@ def test_a_cell_that_kept_strategies_of_an_earlier_split_keeps_them(tmp_path, mo
     after = panel.cell("ALPHA", 2).done
     assert {name: after[name] for name in before} == before
     assert "belief" in after
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"symbols": ["AAA", "NOPE"]}, "no 1h bars of NOPE"),
+        ({"symbols": ["AAA", "DAYS"]}, "no 1h bars of DAYS; the store holds DAYS 1d and 1 more"),
+        ({"symbols": ["AAA"], "calendar": "XNYS"}, "calendar XNYS"),
+        ({"symbols": ["AAA"], "calendar": "NONE"}, "calendar 'NONE' is unknown"),
+    ],
+)
+def test_bad_panels_end_with_one_line_and_nothing_half_written(tmp_path, monkeypatch, changes, words):
+    monkeypatch.chdir(tmp_path)
+    stored(tmp_path / "store", AAA=LONG)
+    hours = Store(tmp_path / "store").load("AAA", "1h")
+    Store(tmp_path / "store").add(dataclasses.replace(resample(hours, 86_400_000), symbol="DAYS"))
+    experiment = cells_panel("AAA").to_dict()
+    experiment["data"] |= changes
+    Path("experiment.toml").write_text(Experiment.from_dict(experiment).to_toml())
+    for command in ("run", "plan"):
+        result = invoke(command, "experiment.toml", "--workers", 1)
+        assert result.exit_code == 2
+        assert len(result.stderr.splitlines()) == 1
+        assert words in result.stderr
+    assert not list(Path("runs").rglob("*.toml"))

@@ -205,3 +205,15 @@ def test_merge_of_three(bars: Bars) -> None:
     with pytest.raises(BarError, match="ELSE 1m bars cannot be merged with TEST 1m bars"):
         merge([bars, other])
     assert np.all(np.diff(merged.open_time) == 60_000)
+
+
+def test_a_symbol_that_is_not_there_names_those_most_like_it(tmp_path):
+    store = Store(tmp_path)
+    for n in range(40):
+        times = np.arange(3) * 60_000
+        ones = np.ones(3)
+        store.add(Bars(f"COIN{n:02d}", 60_000, times, ones, ones, ones, ones, ones))
+    with pytest.raises(BarError, match=r"holds .*COIN07 1m.* and 28 more$"):
+        store.load("COIN007")
+    with pytest.raises(BarError, match=r"no 1h bars of COIN05; the store holds COIN05 1m and 39 more$"):
+        store.load("COIN05", "1h")
