@@ -51,16 +51,17 @@ def load_bars(experiment: Experiment, store: Path) -> Bars:
     data, windows = experiment.data, experiment.windows
     spans = windows.named
     bars = bars_of(data, store, windows.train[0], windows.future[1])
-    start, stop = spans["train"].start_ms, spans["future"].stop_ms
-    if len(bars) == 0 or bars.open_time[0] >= start + EDGE_MS or bars.open_time[-1] < stop - EDGE_MS:
+    start, stop = spans["train"].start_ms + EDGE_MS, spans["future"].stop_ms - EDGE_MS
+    always = data.calendar == ALWAYS  # a calendar says below which bars are missing
+    if len(bars) == 0 or (always and (bars.open_time[0] >= start or bars.open_time[-1] < stop)):
         have = f"{bars.index[0]:%Y-%m-%d} to {bars.index[-1]:%Y-%m-%d}" if len(bars) else "none"
         raise ExperimentError(
             f"the windows need bars from {windows.train[0]} to {windows.future[1]}, "
             f"but the store has {have} of them for {data.symbol}"
         )
-    check_coverage(data, bars.open_time, spans, "choose other days, or see `labelsearch data check`")
     grid = on_grid(data, bars)
-    if data.calendar != ALWAYS:
+    check_coverage(data, grid.present().open_time, spans, "choose other days, or see `labelsearch data check`")
+    if not always:
         _check_gaps(experiment, grid)
     return grid
 

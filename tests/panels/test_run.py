@@ -56,7 +56,8 @@ def test_a_cell_is_a_run_that_makes_the_same_bits_alone(small_panel, tmp_path):
     assert [name for name in alone if alone[name] != within[name]] == []
 
 
-def test_workers_and_another_order_of_markets_change_no_cell(small_panel, tmp_path):
+@pytest.mark.slow
+def test_two_workers_change_no_byte(small_panel, tmp_path):
     again = run_panel(tmp_path, workers=2)
     assert contents(again) == contents(small_panel)
 

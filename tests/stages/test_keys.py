@@ -82,9 +82,11 @@ CHANGES = {
     "label": [{"kind": "threshold", "theta": 0.0015, "horizon": 10}],
 }
 # keys that change no stage: names, files of the user's own (their contents count), the null study, one kind of score;
-# and those that a generated market does not have
+# those that a generated market does not have; and those that say which cells a panel has
 ELSEWHERE = {
     "name", "own", "null.repeats", "null.n_strategies", "data.source", "data.interval", "data.calendar", "score.kind",
+    "data.symbols", "data.market_start", "roll.step", "roll.splits", "roll.last", "roll.train", "roll.refit",
+    "pool.classifiers", "pool.strategies",
 }  # fmt: skip
 QUICK = ("windows.validation_share", "windows.future", "windows.train", "labels.price", "score.rate")
 
