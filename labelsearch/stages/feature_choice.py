@@ -61,6 +61,11 @@ class _Labelled(NamedTuple):
 
 def _starved(train: TrainPart, name: str, values: LabelValues) -> str:
     """Why a market cannot serve the choice for a label; empty if it can."""
+    if not train.usable[: train.boundary].any():
+        return (
+            f"the fitted part of train has {train.boundary:,} bars, and the indicators need more before their first "
+            "value: lengthen train, or name indicators with shorter intervals"
+        )
     split = purged_split(values.last_used, train.usable, train.boundary, train.usable.size)
     for part, rows in zip(("fitted", "validation"), split, strict=True):
         present = np.bincount(values.classes[rows], minlength=3)

@@ -186,6 +186,14 @@ def test_an_error_in_a_cell_names_it_and_keeps_the_others(tmp_path):
         PanelResults(tmp_path)
 
 
+def test_a_train_shorter_than_the_indicators_says_so(tmp_path):
+    windows = {"train": ["2018-01-27", "2018-02-05"]}
+    with pytest.raises(
+        ExperimentError, match="AAA, split 1: the fitted part of train has 768 bars, and the indicators"
+    ):
+        run_panel(tmp_path, windows=windows, feature_space={"indicators": []})
+
+
 def test_other_seeds_of_the_classifiers(small_panel, tmp_path):
     runs = tmp_path / "runs"
     shutil.copytree(small_panel.parent, runs)
