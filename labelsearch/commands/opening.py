@@ -42,7 +42,7 @@ def working_on(
 
     if experiment.is_panel:
         raise _needs_a_cell(runs / experiment.run_id, experiment, "/experiment.toml")
-    _name_own_files(experiment)
+    name_own_files(experiment)
     with progress_bars() as progress:
         if folder is not None and is_cell(folder):
             opened = reopen_cell(folder, store, workers=workers, progress=progress)
@@ -57,7 +57,7 @@ def working_on_panel(experiment: "Experiment", runs: Path, store: Path, workers:
     """As `working_on`, for an experiment of many markets or splits."""
     from labelsearch.panels.run import open_panel
 
-    _name_own_files(experiment)
+    name_own_files(experiment)
     with (
         progress_bars() as progress,
         open_panel(experiment, runs, store, workers=workers, progress=progress) as run,
@@ -65,7 +65,8 @@ def working_on_panel(experiment: "Experiment", runs: Path, store: Path, workers:
         yield run
 
 
-def _name_own_files(experiment: "Experiment") -> None:
+def name_own_files(experiment: "Experiment") -> None:
+    """Say on stderr which of the user's own files are executed."""
     for path in experiment.own:
         click.echo(f"executing your own file {path}", err=True)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from labelsearch.commands.common import answer, experiment_argument, json_option, run_options
+from labelsearch.commands.opening import name_own_files
 
 
 @click.command()
@@ -23,8 +24,7 @@ def plan(experiment: Path, as_json: bool, store: Path, runs: Path, workers: int)
     from labelsearch.settings.experiment import Experiment
 
     loaded = Experiment.load(experiment)
-    for path in loaded.own:
-        click.echo(f"executing your own file {path}", err=True)
+    name_own_files(loaded)
     loaded.activate()
     found = plan_run(loaded, runs, store)
     answer(as_json, [splits_table(found), cost_table(found, workers), power_table(found)])

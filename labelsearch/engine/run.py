@@ -270,6 +270,11 @@ def recorded_folder(folder: Path, event: Event) -> Path:
     return path
 
 
+def is_current(event: Event, done: Mapping[str, Event]) -> bool:
+    """Whether what a record was made from is what a run holds now: ``done``, its latest records by stage."""
+    return all(done[need]["content"] == content for need, content in event["needs"].items() if need in done)
+
+
 def current_events(folder: Path, name: str) -> list[Event]:
     """Records of a study, oldest first, that were made from the results that the run holds now."""
     ledger = Ledger(folder / LEDGER)
@@ -277,9 +282,7 @@ def current_events(folder: Path, name: str) -> list[Event]:
     return [
         event
         for event in ledger.stages()
-        if event["stage"] == name
-        and (folder / event["folder"]).is_dir()
-        and all(done[need]["content"] == content for need, content in event["needs"].items() if need in done)
+        if event["stage"] == name and (folder / event["folder"]).is_dir() and is_current(event, done)
     ]
 
 

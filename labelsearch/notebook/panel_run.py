@@ -110,7 +110,7 @@ class PanelRun:
     @cached_property
     def absent(self) -> pd.DataFrame:
         """Why a split does without a market; index market and split."""
-        rows = [vars(row) for row in self._results.panel.absent]
+        rows = [row._asdict() for row in self._results.panel.absent]
         return pd.DataFrame(rows, columns=["market", "split", "reason"]).set_index(["market", "split"])
 
     @cached_property

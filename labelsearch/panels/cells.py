@@ -6,7 +6,7 @@ result depends on which it is.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from labelsearch.errors import InputError
 from labelsearch.results.run import CELLS
 from labelsearch.results.search import Strategies
 from labelsearch.settings.cells import Cell
+from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.schema import ExperimentError
 from labelsearch.stages.plan import CODE, STAGES, open_run
 from labelsearch.stages.search import JUDGED
@@ -56,26 +57,33 @@ class CellTask(NamedTuple):
     classifier_seeds: int = 0
 
 
+def open_in_panel(
+    experiment: Experiment, folder: Path, store: Path, workers: int, progress: Progress
+) -> AbstractContextManager[Run]:
+    """The run of a cell in its folder, ``<panel>/cells/<market>/split-<number>``, locked.
+
+    It may copy results of the same market from other panels of the folder of runs, and its looks are counted there.
+    """
+    panel, market = folder.parents[2], folder.parent.name
+    return open_run(
+        experiment,
+        panel.parent,
+        store,
+        workers=workers,
+        progress=progress,
+        folder=folder,
+        base=Run(panel, STAGES, {}, CODE),
+        kin=(panel.parent, f"*/{CELLS}/{market}/*"),
+    )
+
+
 @contextmanager
 def open_cell(
     cell: Cell, place: Place, adopted: dict[str, Stored[Any]], workers: int = 1, progress: Progress = silent
 ) -> Iterator[Run]:
-    """The run of a cell; errors that the user can mend name it.
-
-    It may copy results of the same market from other panels of the folder of runs, and its looks are counted there.
-    """
-    runs = place.panel.parent
+    """As `open_in_panel`, with results made elsewhere; errors that the user can mend name the cell."""
     try:
-        with open_run(
-            cell.experiment,
-            runs,
-            place.store,
-            workers=workers,
-            progress=progress,
-            folder=place.folder(cell),
-            base=Run(place.panel, STAGES, {}, CODE),
-            kin=(runs, f"*/{CELLS}/{cell.market}/*"),
-        ) as run:
+        with open_in_panel(cell.experiment, place.folder(cell), place.store, workers, progress) as run:
             for name, result in adopted.items():
                 run.adopt(STAGES[name], result)
             yield run

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelsearch.results.ensembles import tier_name
-from labelsearch.results.panel import BASKET, AlphaFigures, Power, TierRow, compound_pct
+from labelsearch.results.panel import BASKET, AlphaFigures, Power, TierRow, compound_pct, shared_correlation
 from labelsearch.stages.seeds import Seeds
 from strategies.luck.panel import HacFit, alpha_of_tiers, block_interval, driscoll_kraay, hac_fit
 from strategies.luck.power import detectable_sharpe, effective_markets, market_correlation, years_needed
@@ -92,9 +92,9 @@ def without_beta(returns: NDArray[np.float64], market: NDArray[np.float64]) -> N
 def power_of_panel(book: Stitched, tiers: Sequence[TierRow], n_markets: Sequence[int], year: int) -> Power:
     """What so many markets in each split and so many years can show."""
     years, mean = len(book.days) / year, float(np.mean(n_markets))
-    rho = next((t.correlation_without_beta for t in tiers if t.correlation_without_beta is not None), None)
-    m_eff = effective_markets(max(round(mean), 1), min(max(rho or 0.0, 0.0), 1.0))
-    ratios = [_ratio(book.book_returns[:, i], book.basket_returns, year) for i in range(book.equity.shape[1])]
+    m_eff = effective_markets(max(round(mean), 1), shared_correlation(tiers))
+    basket = book.basket_returns
+    ratios = [_ratio(returns, basket, year) for returns in book.book_returns.T]
     return Power(
         years=years,
         markets=mean,

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from labelsearch.engine.run import Run, done_events, recorded, silent
+from labelsearch.engine.run import Run, done_events, is_current, recorded, silent
 from labelsearch.engine.stage import Progress
-from labelsearch.results.run import CELLS, is_cell
+from labelsearch.panels.cells import open_in_panel
+from labelsearch.results.run import is_cell
 from labelsearch.settings.experiment import Experiment
-from labelsearch.stages.plan import CODE, STAGES, open_run
+from labelsearch.stages.plan import STAGES
 
 
 @contextmanager
@@ -28,21 +29,11 @@ def reopen_cell(folder: Path, store: Path, *, workers: int = 2, progress: Progre
     if not is_cell(folder):
         raise ValueError(f"{folder} holds no cell")
     folder = folder.absolute()
-    panel, market = folder.parents[2], folder.parent.name
-    with open_run(
-        Experiment.load(folder / "experiment.toml"),
-        panel.parent,
-        store,
-        workers=workers,
-        progress=progress,
-        folder=folder,
-        base=Run(panel, STAGES, {}, CODE),
-        kin=(panel.parent, f"*/{CELLS}/{market}/*"),
-    ) as run:
+    experiment = Experiment.load(folder / "experiment.toml")
+    with open_in_panel(experiment, folder, store, workers, progress) as run:
         done = done_events(run.ledger)
         for name, event in done.items():
             # belief is not of the panel, and is made again if its key asks for it
-            current = all(done[need]["content"] == content for need, content in event["needs"].items() if need in done)
-            if name in STAGES and name != "belief" and current:
+            if name in STAGES and name != "belief" and is_current(event, done):
                 run.adopt(STAGES[name], recorded(folder, STAGES[name]))
         yield run

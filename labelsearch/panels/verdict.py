@@ -1,6 +1,6 @@
 """Stage: the stitched account of every tier over all cells, and what can be said of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,7 +16,6 @@ from labelsearch.results.ensembles import MARKET, Curves, Ensembles, tier_name
 from labelsearch.results.outputs import Outputs
 from labelsearch.results.panel import (
     BASKET,
-    AbsentRow,
     CellRow,
     MarketRow,
     Panel,
@@ -33,6 +32,7 @@ from labelsearch.stages.seeds import Seeds
 from labelsearch.studies.seeds import TIERS, branch_name
 from strategies.luck.panel import pooled_rank
 from strategies.luck.panel_timing import CellPath, PanelTiming, judge_panel_timing
+from strategies.luck.timing import that_count, timing_statistic
 from strategies.luck.verdict import verdict
 from strategies.tiers.metrics import year_of
 from strategies.tiers.stitch import Leg, Split, Stitched, stitch
@@ -132,9 +132,7 @@ def path_of(
     at_open = value * (window.open / window.close)[:, None]
     total = equity - value + at_open
     held = np.divide(at_open, total, out=np.zeros_like(total), where=total > 0)
-    # the first bar after a fill is left out: its price may be a bid or an ask
-    returns = window.open[2:] / window.open[1:-1] - 1.0
-    return CellPath(cell.market, cell.split, window.open_time[1:-1], held[:-2], returns)
+    return CellPath(cell.market, cell.split, window.open_time[1:-1], *that_count(held, window))
 
 
 def run(inputs: VerdictInputs, work: Work) -> Panel:
@@ -145,8 +143,7 @@ def run(inputs: VerdictInputs, work: Work) -> Panel:
         work.progress(done, total)
         trader.read(cell)
     timing = judge_panel_timing(trader.paths, inputs.tiers.descending)
-    alone = {(path.market, path.split): judge_panel_timing([path], trader.sizes).statistic for path in trader.paths}
-    rows = [_cell_row(cell, alone[cell.market, cell.split], trader.sizes) for cell in inputs.cells]
+    rows = [_cell_row(cell, path, trader.sizes) for cell, path in zip(inputs.cells, trader.paths, strict=True)]
     work.progress(total - 1, total)
     books = [trader.stitched(number) for number in trader.legs]
     tiers = tier_rows(books[0], trader.sizes, trader.year, inputs.seeds)
@@ -156,7 +153,7 @@ def run(inputs: VerdictInputs, work: Work) -> Panel:
         splits=splits,
         cells=tuple(rows),
         markets=_market_rows(rows, books[0], timing, trader.sizes, trader.year),
-        absent=tuple(AbsentRow(*entry) for entry in inputs.absent),
+        absent=inputs.absent,
         tiers=tiers,
         timing=timing,
         rank=pooled_rank(rho),
@@ -173,7 +170,7 @@ def run(inputs: VerdictInputs, work: Work) -> Panel:
     return found
 
 
-def _cell_row(cell: CellResults, timing: Mapping[int, float], sizes: Sequence[int]) -> CellRow:
+def _cell_row(cell: CellResults, path: CellPath, sizes: Sequence[int]) -> CellRow:
     ensembles, days = cell.ensembles.value, cell.outputs.value.future.days
     figures = {size: ensembles.row("future", size).figures for size in sizes}
     return CellRow(
@@ -184,7 +181,7 @@ def _cell_row(cell: CellResults, timing: Mapping[int, float], sizes: Sequence[in
         delisted=cell.delisted,
         return_pct={size: found.total_return_pct for size, found in figures.items()},
         market_pct=ensembles.row("future", None, MARKET).figures.total_return_pct,
-        timing=dict(timing),
+        timing={n: timing_statistic(held, path.returns) for n, held in zip(sizes, path.held.T, strict=True)},
         rank=ensembles.ranks.all,
         strategies=ensembles.n_strategies,
     )

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from labelsearch.results.record import Record, apart
+from labelsearch.settings.cells import Absent
 from strategies.luck.panel import PooledRank
 from strategies.luck.panel_timing import PanelTiming
 
@@ -66,15 +67,6 @@ class MarketRow:
 
 
 @dataclass(frozen=True)
-class AbsentRow:
-    """A market that a split does without, and why."""
-
-    market: str
-    split: int
-    reason: str
-
-
-@dataclass(frozen=True)
 class TierRow:
     """The stitched account of one tier, or of the basket; None for what the basket has not or that cannot be told."""
 
@@ -130,7 +122,7 @@ class Panel(Record):
     splits: tuple[SplitRow, ...]
     cells: tuple[CellRow, ...]
     markets: tuple[MarketRow, ...]
-    absent: tuple[AbsentRow, ...]
+    absent: tuple[Absent, ...]
     tiers: tuple[TierRow, ...]
     timing: PanelTiming
     rank: PooledRank | None
@@ -154,6 +146,12 @@ class Panel(Record):
         """Daily returns of a tier, or of ``basket`` for the markets themselves: days by markets, NaN where absent."""
         rows = self.returns[self.returns["name"] == name]
         return rows.pivot(index="day", columns="market", values="return")
+
+
+def shared_correlation(tiers: Sequence[TierRow]) -> float:
+    """Correlation of the markets' accounts without beta, of the largest tier that has one; 0 without any."""
+    known = (row.correlation_without_beta for row in tiers if row.correlation_without_beta is not None)
+    return min(max(next(known, 0.0), 0.0), 1.0)
 
 
 def compound_pct(returns: NDArray[np.float64] | Sequence[float]) -> float:

@@ -9,7 +9,6 @@ import pandas as pd
 from labelsearch.results.ensembles import tier_name
 from labelsearch.results.panel import (
     BASKET,
-    AbsentRow,
     AlphaFigures,
     CellRow,
     MarketRow,
@@ -18,6 +17,7 @@ from labelsearch.results.panel import (
     compound_pct,
 )
 from labelsearch.results.panel_run import PanelResults
+from labelsearch.settings.cells import Absent
 from strategies.luck.panel import PooledRank
 from strategies.luck.power import detectable_sharpe
 
@@ -77,6 +77,6 @@ def _panel(like: Panel, markets: list[str], n_splits: int, seeds: int, gaps: boo
     spread = SeedSpread({s: tuple(map(float, rng.normal(5, 3, seeds + 1))) for s in sizes}) if seeds else None
     return replace(
         like, splits=splits, cells=cells, markets=rows, tiers=tiers, power=power, seeds=spread, equity=equity,
-        absent=tuple(AbsentRow(market, n, "its bars begin on 2019-01-15") for market, n in sorted(away)),
+        absent=tuple(Absent(market, n, "its bars begin on 2019-01-15") for market, n in sorted(away)),
         rank=PooledRank(0.01, 0.02, (-0.03, 0.05), 0.3, n_splits, len(cells)), strategies=4000 * len(cells),
     )  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 from labelsearch.delivery.tables.seeds import spread_text
 from labelsearch.delivery.tables.table import Table, cell
 from labelsearch.results.ensembles import tier_name
-from labelsearch.results.panel import Panel
+from labelsearch.results.panel import Panel, shared_correlation
 from labelsearch.results.panel_run import PanelResults
 from labelsearch.results.studies import Spread
 from strategies.luck.power import POWER, T_NEEDED, detectable_sharpe, markets_needed, years_needed
@@ -32,15 +32,9 @@ class PowerRow:
     markets_needed: int | None
 
 
-def correlation(panel: Panel) -> float:
-    """Correlation of the markets' accounts without beta, of the largest tier that has one; 0 without any."""
-    known = (row.correlation_without_beta for row in panel.tiers if row.correlation_without_beta is not None)
-    return min(max(next(known, 0.0), 0.0), 1.0)
-
-
 def power_rows(panel: Panel) -> tuple[PowerRow, ...]:
     """One market in one split, one market over all splits, and the whole panel."""
-    power, rho = panel.power, correlation(panel)
+    power, rho = panel.power, shared_correlation(panel.tiers)
     parts = (
         ("one market in one split", power.years / len(panel.splits), 1.0, 1.0),
         ("one market over all splits", power.years, 1.0, 1.0),
@@ -63,7 +57,7 @@ def power_rows(panel: Panel) -> tuple[PowerRow, ...]:
 def power_table(results: PanelResults) -> Table:
     """What can be told apart from luck."""
     panel = results.panel
-    found = power_rows(panel)
+    found, rho = power_rows(panel), shared_correlation(panel.tiers)
     rows = [
         (
             row.name,
@@ -83,7 +77,7 @@ def power_table(results: PanelResults) -> Table:
     note = (
         f"A Sharpe ratio a year in each market that reaches t {T_NEEDED:g} with a chance of {POWER:.0%}. Years and "
         f"markets needed are for a ratio of {SHARPE:g} in each market, the other being as it is; a dash where no "
-        f"number of markets is enough. Markets correlate at {correlation(panel):.2f} beyond what they all do, so many "
+        f"number of markets is enough. Markets correlate at {rho:.2f} beyond what they all do, so many "
         "of them count as few independent ones."
     )
     if panel.power.years_needed is not None:

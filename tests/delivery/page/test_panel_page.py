@@ -12,7 +12,7 @@ from labelsearch.delivery.page.panel_figures import panel_seeds_figure, power_fi
 from labelsearch.delivery.page.panel_page import panel_page
 from labelsearch.delivery.tables import panel as tables
 from labelsearch.delivery.tables.panel_power import power_rows
-from labelsearch.results.panel import AbsentRow
+from labelsearch.settings.cells import Absent
 from strategies.luck.power import detectable_sharpe
 from tests.delivery.panels import drawn
 
@@ -103,7 +103,7 @@ def test_seeds_are_shown_or_how_to_get_them(tiny_panel, text):
 
 def test_names_of_users_are_no_markup(tiny_panel):
     results = drawn(tiny_panel, ["A", NASTY], 2)
-    results.panel = dataclasses.replace(results.panel, absent=(AbsentRow(NASTY, 1, NASTY),))
+    results.panel = dataclasses.replace(results.panel, absent=(Absent(NASTY, 1, NASTY),))
     page = panel_page(results)
     assert "<img" not in markup(page)
     figures = json.loads(re.search(r'(?s)id="figures">(.*?)</script>', page)[1])

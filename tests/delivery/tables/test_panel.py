@@ -10,8 +10,8 @@ from labelsearch.delivery.report import write_panel_report
 from labelsearch.delivery.tables import panel as tables
 from labelsearch.delivery.tables.panel_power import panel_seeds_table, power_rows, power_table, spreads
 from labelsearch.results.codec import to_plain
-from labelsearch.results.panel import AbsentRow
 from labelsearch.results.panel_run import PanelResults
+from labelsearch.settings.cells import Absent
 from strategies.luck.power import markets_needed, years_needed
 from tests.delivery.panels import drawn
 
@@ -89,7 +89,7 @@ def test_report_files_hold_the_panel(tiny_panel, saved, tmp_path):
 
 def test_names_are_no_markup_in_markdown(tiny_panel):
     results = drawn(tiny_panel, ["A", NASTY], 2)
-    results.panel = dataclasses.replace(results.panel, absent=(AbsentRow(NASTY, 1, NASTY),))
+    results.panel = dataclasses.replace(results.panel, absent=(Absent(NASTY, 1, NASTY),))
     for make in (tables.market_table, tables.cell_table, tables.absent_table):
         text = make(results).to_markdown()
         assert "<b>" not in text
