@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from labelsearch.engine.executors.choice import Workers
 from labelsearch.engine.run import silent
 from labelsearch.engine.stage import Progress
 from labelsearch.panels.run import open_panel
@@ -19,13 +20,13 @@ def run_experiment(
     progress: Progress = silent,
 ) -> Path:
     """Folder of a run whose stages up to ``last`` are done."""
-    with open_run(experiment, runs, store, workers=workers, progress=progress) as run:
+    with open_run(experiment, runs, store, workers=Workers(workers), progress=progress) as run:
         run.do(STAGES[last])
     return run.folder
 
 
 def run_panel(experiment: Experiment, runs: Path, store: Path, *, workers: int = 2) -> Path:
     """Folder of a panel whose cells are run and judged."""
-    with open_panel(experiment, runs, store, workers=workers) as run:
+    with open_panel(experiment, runs, store, workers=Workers(workers)) as run:
         run.do()
     return run.folder

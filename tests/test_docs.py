@@ -33,7 +33,12 @@ from tests.market.fetching.archive_server import rows, zipped
 ROOT = Path(__file__).parents[1]
 EXTENDING, CONTRIBUTING = ROOT / "docs" / "EXTENDING.md", ROOT / "CONTRIBUTING.md"
 PAGES = [ROOT / "README.md", CONTRIBUTING, *sorted((ROOT / "docs").glob("*.md"))]
-MARKS = ("<!-- needs the internet -->", "<!-- needs own files -->", "<!-- runs until ctrl-C -->")
+MARKS = (
+    "<!-- needs the internet -->",
+    "<!-- needs own files -->",
+    "<!-- needs a cluster -->",
+    "<!-- runs until ctrl-C -->",
+)
 FENCE = re.compile(r"^```(\w*)$")
 # Numbers that would take minutes.
 SMALLER = {"--search-seeds": "1", "--classifier-seeds": "0", "--repeats": "2", "--strategies": "40"}
@@ -207,6 +212,10 @@ def check_other(words: list[str]) -> None:
             assert extra in extras()
     elif words[0] == "python" and words[1] != "-c":
         assert (ROOT / words[1]).is_file()
+    elif words[0] == "ray":
+        from ray.scripts.scripts import cli
+
+        cli.commands[words[1]].make_context(words[1], words[2:])
     else:
         assert words == [".", ".venv/bin/activate"], f"neither run nor known: {shlex.join(words)}"
 

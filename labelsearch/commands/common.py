@@ -34,12 +34,28 @@ def _folder_option(name: str, explanation: str) -> Command:
 
 store_option = _folder_option("store", "Folder of the stored bars.")
 runs_option = _folder_option("runs", "Folder of the runs.")
-workers_option = click.option(
-    "--workers",
-    default=os.cpu_count() or 1,
-    show_default="number of processors",
-    type=click.IntRange(min=1),
-    help="Number of worker processes; results do not depend on it.",
+_WORKER_OPTIONS = (
+    click.option(
+        "--workers",
+        show_default="number of processors",
+        type=click.IntRange(min=1),
+        help="Units at work at once; results do not depend on it.",
+    ),
+    click.option(
+        "--engine",
+        default="local",
+        show_default=True,
+        type=click.Choice(["local", "ray"]),
+        help="Processes of this machine, or a Ray cluster (extra `ray`); results do not depend on it.",
+    ),
+    click.option(
+        "--address",
+        default="auto",
+        envvar="RAY_ADDRESS",
+        show_default=True,
+        show_envvar=True,
+        help="Ray only: host:port of its head; auto: the cluster of this machine; local: started for this command.",
+    ),
 )
 experiment_argument = click.argument("experiment", type=click.Path(path_type=Path, dir_okay=False))
 json_option = click.option(
@@ -185,9 +201,23 @@ def report_files(folder: Path) -> dict[str, Path]:
     return {"report": folder / "report.md", "page": folder / "report.html"}
 
 
+def worker_options(command: Command) -> Command:
+    """Options that say where units are executed; the command is given them as one, ``workers``."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, workers: int | None, engine: str, address: str, **options: Any) -> Any:
+        from labelsearch.engine.executors.choice import Workers
+
+        return command(*args, workers=Workers(workers, engine, address), **options)
+
+    for option in reversed(_WORKER_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
+
+
 def run_options(command: Command) -> Command:
     """Options of commands that compute: folders of bars and runs, worker processes, one-line errors."""
-    for decorate in (one_line_errors, workers_option, runs_option, store_option):
+    for decorate in (one_line_errors, worker_options, runs_option, store_option):
         command = decorate(command)
     return command
 

@@ -14,17 +14,18 @@ from labelsearch.commands.common import (
     report_files,
     run_options,
     runs_option,
-    workers_option,
+    worker_options,
 )
 from labelsearch.commands.opening import cell_of, working_on, working_on_panel
 
 if TYPE_CHECKING:
     from labelsearch.delivery.tables.table import Table
+    from labelsearch.engine.executors.choice import Workers
     from labelsearch.results.run import Results
     from labelsearch.settings.experiment import Experiment
 
 
-def _run(path: Path, last: str, store: Path, runs: Path, workers: int) -> "Results":
+def _run(path: Path, last: str, store: Path, runs: Path, workers: "Workers") -> "Results":
     from labelsearch.results.run import Results
     from labelsearch.settings.experiment import Experiment
     from labelsearch.stages.plan import STAGES
@@ -47,14 +48,16 @@ class Outcome(NamedTuple):
         answer(as_json, self.tables, run=self.run, lines=self.lines, named=self.named)
 
 
-def _run_whole(experiment: "Experiment", store: Path, runs: Path, workers: int, folder: Path | None = None) -> Outcome:
+def _run_whole(
+    experiment: "Experiment", store: Path, runs: Path, workers: "Workers", folder: Path | None = None
+) -> Outcome:
     """Run everything and write the report."""
     if experiment.is_panel:
         return _run_panel(experiment, store, runs, workers)
     return _run_alone(experiment, store, runs, workers, folder)
 
 
-def _run_panel(experiment: "Experiment", store: Path, runs: Path, workers: int) -> Outcome:
+def _run_panel(experiment: "Experiment", store: Path, runs: Path, workers: "Workers") -> Outcome:
     """Run all cells, judge them together, and write the report."""
     from labelsearch.delivery.report import write_panel_report
     from labelsearch.delivery.tables import panel
@@ -63,7 +66,7 @@ def _run_panel(experiment: "Experiment", store: Path, runs: Path, workers: int) 
 
     with working_on_panel(experiment, runs, store, workers) as run:
         run.do()
-    results = PanelResults(run.folder, store)
+    results = PanelResults(runs / run.folder.name, store)
     report = write_panel_report(results)
     return Outcome(
         results.name,
@@ -73,7 +76,7 @@ def _run_panel(experiment: "Experiment", store: Path, runs: Path, workers: int) 
     )
 
 
-def _run_alone(experiment: "Experiment", store: Path, runs: Path, workers: int, folder: Path | None) -> Outcome:
+def _run_alone(experiment: "Experiment", store: Path, runs: Path, workers: "Workers", folder: Path | None) -> Outcome:
     """Run all stages and the null of one market and one split, and write the report."""
     from labelsearch.delivery.report import write_report
     from labelsearch.delivery.tables.belief import belief_table
@@ -129,7 +132,7 @@ def init(path: Path, preset: str, force: bool) -> None:
 @experiment_argument
 @json_option
 @run_options
-def run(experiment: Path, as_json: bool, store: Path, runs: Path, workers: int) -> None:
+def run(experiment: Path, as_json: bool, store: Path, runs: Path, workers: "Workers") -> None:
     """Run every stage of EXPERIMENT and print the ensemble tiers.
 
     Stages already computed from the same inputs are skipped; an interrupted run resumes where it stopped.
@@ -154,9 +157,9 @@ def run(experiment: Path, as_json: bool, store: Path, runs: Path, workers: int) 
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the market and of the search.")
 @json_option
 @runs_option
-@workers_option
+@worker_options
 @one_line_errors
-def demo(edge: float, seed: int, as_json: bool, runs: Path, workers: int) -> None:
+def demo(edge: float, seed: int, as_json: bool, runs: Path, workers: "Workers") -> None:
     """Run everything on generated markets in about two minutes: one market, then four in two splits.
 
     One market of them shows little by itself; what all show together is the last verdict.
@@ -196,7 +199,7 @@ STAGE_HELP = {
 
 
 def _stage_command(name: str, text: str) -> click.Command:
-    def command(experiment: Path, as_json: bool, store: Path, runs: Path, workers: int) -> None:
+    def command(experiment: Path, as_json: bool, store: Path, runs: Path, workers: "Workers") -> None:
         from labelsearch.delivery.tables import belief, stages
 
         last = "belief" if name == "ensembles" else name  # the tiers, and what they are worth

@@ -1,11 +1,15 @@
 """``labelsearch compare-networks``: compare kinds of network on one label."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from labelsearch.commands.common import answer, experiment_argument, json_option, run_options
 from labelsearch.commands.opening import cell_of, working_on
+
+if TYPE_CHECKING:
+    from labelsearch.engine.executors.choice import Workers
 
 
 @click.command("compare-networks")
@@ -20,7 +24,7 @@ from labelsearch.commands.opening import cell_of, working_on
 @json_option
 @run_options
 def compare_networks(
-    experiment: Path, label: str, networks: str, as_json: bool, store: Path, runs: Path, workers: int
+    experiment: Path, label: str, networks: str, as_json: bool, store: Path, runs: Path, workers: "Workers"
 ) -> None:
     """Train several kinds of network on one label of EXPERIMENT and compare them on the validation part of train.
 

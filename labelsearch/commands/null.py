@@ -1,11 +1,15 @@
 """``labelsearch null``: search and tiers on outputs without information."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from labelsearch.commands.common import answer, experiment_argument, json_option, run_options
 from labelsearch.commands.opening import cell_of, working_on
+
+if TYPE_CHECKING:
+    from labelsearch.engine.executors.choice import Workers
 
 
 @click.command("null")
@@ -22,7 +26,9 @@ from labelsearch.commands.opening import cell_of, working_on
 )
 @json_option
 @run_options
-def null(experiment: Path, repeats: int, strategies: int, as_json: bool, store: Path, runs: Path, workers: int) -> None:
+def null(
+    experiment: Path, repeats: int, strategies: int, as_json: bool, store: Path, runs: Path, workers: "Workers"
+) -> None:
     """Repeat the search and the tiers of EXPERIMENT on outputs shifted against the prices, and rank the real result.
 
     Earlier stages are run first where needed. Finished repetitions are reused, so a larger number extends a smaller

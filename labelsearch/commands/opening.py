@@ -10,6 +10,7 @@ import click
 from labelsearch.commands.common import progress_bars
 
 if TYPE_CHECKING:
+    from labelsearch.engine.executors.choice import Workers
     from labelsearch.engine.run import Run, RunError
     from labelsearch.panels.run import PanelRun
     from labelsearch.results.panel_run import PanelResults
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def working_on(
-    experiment: "Experiment", runs: Path, store: Path, workers: int = 1, folder: Path | None = None
+    experiment: "Experiment", runs: Path, store: Path, workers: "Workers | None" = None, folder: Path | None = None
 ) -> Iterator["Run"]:
     """The locked run of an experiment, with progress bars; own files that are executed are named on stderr.
 
@@ -27,7 +28,7 @@ def working_on(
     ----------
     experiment : Experiment
     runs, store : Path
-    workers : int
+    workers : Workers, optional
     folder : Path, optional
         Of a run that lies elsewhere than in ``runs`` under its own id; of a cell, if it is one.
 
@@ -36,6 +37,7 @@ def working_on(
     RunError
         If there are several markets or splits.
     """
+    from labelsearch.engine.executors.choice import ALONE
     from labelsearch.panels.reopen import reopen_cell
     from labelsearch.results.run import is_cell
     from labelsearch.stages.plan import open_run
@@ -45,22 +47,25 @@ def working_on(
     name_own_files(experiment)
     with progress_bars() as progress:
         if folder is not None and is_cell(folder):
-            opened = reopen_cell(folder, store, workers=workers, progress=progress)
+            opened = reopen_cell(folder, store, workers=workers or ALONE, progress=progress)
         else:
-            opened = open_run(experiment, runs, store, workers=workers, progress=progress, folder=folder)
+            opened = open_run(experiment, runs, store, workers=workers or ALONE, progress=progress, folder=folder)
         with opened as run:
             yield run
 
 
 @contextmanager
-def working_on_panel(experiment: "Experiment", runs: Path, store: Path, workers: int = 1) -> Iterator["PanelRun"]:
+def working_on_panel(
+    experiment: "Experiment", runs: Path, store: Path, workers: "Workers | None" = None
+) -> Iterator["PanelRun"]:
     """As `working_on`, for an experiment of many markets or splits."""
+    from labelsearch.engine.executors.choice import ALONE
     from labelsearch.panels.run import open_panel
 
     name_own_files(experiment)
     with (
         progress_bars() as progress,
-        open_panel(experiment, runs, store, workers=workers, progress=progress) as run,
+        open_panel(experiment, runs, store, workers=workers or ALONE, progress=progress) as run,
     ):
         yield run
 

@@ -1,18 +1,22 @@
 """``labelsearch plan``: what an experiment would do and could show."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from labelsearch.commands.common import answer, experiment_argument, json_option, run_options
 from labelsearch.commands.opening import name_own_files
 
+if TYPE_CHECKING:
+    from labelsearch.engine.executors.choice import Workers
+
 
 @click.command()
 @experiment_argument
 @json_option
 @run_options
-def plan(experiment: Path, as_json: bool, store: Path, runs: Path, workers: int) -> None:
+def plan(experiment: Path, as_json: bool, store: Path, runs: Path, workers: "Workers") -> None:
     """Print what EXPERIMENT would do before anything runs: splits, cells, time, disk, and what it can show.
 
     \b
@@ -27,4 +31,4 @@ def plan(experiment: Path, as_json: bool, store: Path, runs: Path, workers: int)
     name_own_files(loaded)
     loaded.activate()
     found = plan_run(loaded, runs, store)
-    answer(as_json, [splits_table(found), cost_table(found, workers), power_table(found)])
+    answer(as_json, [splits_table(found), cost_table(found, workers.here), power_table(found)])

@@ -10,6 +10,7 @@ from labelsearch.commands.common import answer, experiment_argument, json_option
 from labelsearch.commands.opening import cell_of, working_on, working_on_panel
 
 if TYPE_CHECKING:
+    from labelsearch.engine.executors.choice import Workers
     from labelsearch.settings.experiment import Experiment
 
 
@@ -32,7 +33,13 @@ if TYPE_CHECKING:
 @json_option
 @run_options
 def seeds(
-    experiment: Path, search_seeds: int, classifier_seeds: int, as_json: bool, store: Path, runs: Path, workers: int
+    experiment: Path,
+    search_seeds: int,
+    classifier_seeds: int,
+    as_json: bool,
+    store: Path,
+    runs: Path,
+    workers: "Workers",
 ) -> None:
     """Repeat EXPERIMENT with other seeds and print the spread of the tiers' results.
 
@@ -67,7 +74,7 @@ def seeds(
 
 
 def _repeat_panel(
-    experiment: "Experiment", classifier_seeds: int, as_json: bool, store: Path, runs: Path, workers: int
+    experiment: "Experiment", classifier_seeds: int, as_json: bool, store: Path, runs: Path, workers: "Workers"
 ) -> None:
     """Repeat every cell with other seeds of its classifiers, write the report and print the spread."""
     from labelsearch.delivery.report import write_panel_report

@@ -1,11 +1,15 @@
 """``labelsearch walk-forward``: tiers re-selected every few days."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from labelsearch.commands.common import answer, experiment_argument, json_option, run_options
 from labelsearch.commands.opening import cell_of, working_on
+
+if TYPE_CHECKING:
+    from labelsearch.engine.executors.choice import Workers
 
 
 @click.command("walk-forward")
@@ -42,7 +46,7 @@ def walk_forward(
     as_json: bool,
     store: Path,
     runs: Path,
-    workers: int,
+    workers: "Workers",
 ) -> None:
     """Re-select the tiers of EXPERIMENT every few days and compare them with fixed tiers.
 

@@ -114,7 +114,7 @@ class Work:
     @property
     def threads(self) -> int:
         """Threads that a stage may use outside of its units; no result may depend on it."""
-        return self.executor.workers
+        return self.executor.threads
 
     def units(
         self, unit: Unit, tasks: Mapping[str, Any], shared: Any = None, steps: Mapping[str, int] | None = None

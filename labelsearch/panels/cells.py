@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from labelsearch.engine.executors.base import Executor
+from labelsearch.engine.executors.choice import ALONE, Workers
 from labelsearch.engine.files import Files
 from labelsearch.engine.run import Run, recorded, silent
 from labelsearch.engine.stage import Progress, Stored
@@ -58,7 +59,7 @@ class CellTask(NamedTuple):
 
 
 def open_in_panel(
-    experiment: Experiment, folder: Path, store: Path, workers: int, progress: Progress
+    experiment: Experiment, folder: Path, store: Path, workers: Workers, progress: Progress
 ) -> AbstractContextManager[Run]:
     """The run of a cell in its folder, ``<panel>/cells/<market>/split-<number>``, locked.
 
@@ -79,7 +80,7 @@ def open_in_panel(
 
 @contextmanager
 def open_cell(
-    cell: Cell, place: Place, adopted: dict[str, Stored[Any]], workers: int = 1, progress: Progress = silent
+    cell: Cell, place: Place, adopted: dict[str, Stored[Any]], workers: Workers = ALONE, progress: Progress = silent
 ) -> Iterator[Run]:
     """As `open_in_panel`, with results made elsewhere; errors that the user can mend name the cell."""
     try:
@@ -91,7 +92,7 @@ def open_cell(
         raise ExperimentError(f"{cell.market}, split {cell.split}: {error}") from error
 
 
-def run_cell(task: CellTask, place: Place, workers: int = 1, progress: Progress = silent) -> None:
+def run_cell(task: CellTask, place: Place, workers: Workers = ALONE, progress: Progress = silent) -> None:
     """Run a cell up to a stage."""
     cell = task.cell
     with open_cell(cell, place, task.adopted, workers, progress) as run:
@@ -123,7 +124,7 @@ def run_cells(tasks: Sequence[CellTask], place: Place, executor: Executor, progr
     """
     if len(tasks) < executor.workers:
         for number, task in enumerate(tasks, 1):
-            run_cell(task, place, executor.workers)
+            run_cell(task, place, Workers(lent=executor))
             progress(number)
         return
     named = {task.cell.name: task for task in tasks}

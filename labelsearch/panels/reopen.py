@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from labelsearch.engine.executors.choice import ALONE, Workers
 from labelsearch.engine.run import Run, done_events, is_current, recorded, silent
 from labelsearch.engine.stage import Progress
 from labelsearch.panels.cells import open_in_panel
@@ -13,7 +14,7 @@ from labelsearch.stages.plan import STAGES
 
 
 @contextmanager
-def reopen_cell(folder: Path, store: Path, *, workers: int = 2, progress: Progress = silent) -> Iterator[Run]:
+def reopen_cell(folder: Path, store: Path, *, workers: Workers = ALONE, progress: Progress = silent) -> Iterator[Run]:
     """The run of a cell that lies in a folder, locked.
 
     Its stages stay as its panel has judged them, those that it took of other cells or of what markets share among

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from labelsearch.engine.executors.base import Executor
+from labelsearch.engine.executors.choice import ALONE, Workers
 from labelsearch.engine.run import Run, silent
 from labelsearch.engine.stage import Progress
 from labelsearch.panels.cells import CellTask, Place, run_cells
@@ -26,7 +27,7 @@ KEPT: dict[str, tuple[str, ...]] = {
 
 @contextmanager
 def open_panel(
-    experiment: Experiment, runs: Path, store: Path, *, workers: int = 2, progress: Progress = silent
+    experiment: Experiment, runs: Path, store: Path, *, workers: Workers = ALONE, progress: Progress = silent
 ) -> Iterator["PanelRun"]:
     """The run of an experiment with many markets or splits, locked.
 
@@ -37,8 +38,9 @@ def open_panel(
     ExperimentError
         As `labelsearch.settings.cells.cells_of` and `labelsearch.stages.plan.opened`.
     """
-    folder = runs / experiment.run_id
-    with opened(experiment, folder, workers) as (saved, executor):
+    # workers on other machines start elsewhere
+    folder, store = (runs / experiment.run_id).absolute(), store.absolute()
+    with opened(experiment, folder, store, workers) as (saved, executor):
         yield PanelRun(saved, cells_of(saved, store), Place(folder, store), executor, progress)
 
 

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -10,7 +10,8 @@ from typing import Any
 
 from feature_space.feature_set import warm_up_of
 from labelsearch.classifiers.kinds import NETWORKS
-from labelsearch.engine.executors.local import LocalExecutor
+from labelsearch.engine.executors.base import Executor
+from labelsearch.engine.executors.choice import ALONE, Workers
 from labelsearch.engine.files import remove_left_overs
 from labelsearch.engine.key import Code
 from labelsearch.engine.looks import Stretch
@@ -152,8 +153,16 @@ _NAMES = (
 )
 
 
+def _visible(experiment: Experiment, folder: Path, store: Path) -> tuple[Path, ...]:
+    """What workers on other machines read: cells their bars and results, all of them the user's own files."""
+    cells = (folder / SCRATCH, *((store,) if experiment.data.source == "store" else ())) if experiment.is_panel else ()
+    return (*cells, *map(Path, experiment.own))
+
+
 @contextmanager
-def opened(experiment: Experiment, folder: Path, workers: int) -> Iterator[tuple[Experiment, LocalExecutor]]:
+def opened(
+    experiment: Experiment, folder: Path, store: Path, workers: Workers
+) -> Iterator[tuple[Experiment, Executor]]:
     """The experiment as it lies in a folder, which is locked, and how its units are executed.
 
     The user's own files are executed. A folder that is new and refused is removed.
@@ -175,8 +184,9 @@ def opened(experiment: Experiment, folder: Path, workers: int) -> Iterator[tuple
             saved = experiment.save(folder)
             saved.activate()
             (folder / SCRATCH).mkdir()
-            executor = LocalExecutor(workers, partial(activate, saved.own, proved=active()), folder / SCRATCH)
-            with closing(executor):
+            own = [Path(path).absolute() for path in saved.own]
+            prepare = partial(activate, own, proved=active())
+            with workers.open(prepare, folder / SCRATCH, (CODE, __name__), _visible(saved, folder, store)) as executor:
                 yield saved, executor
         except InputError:
             if is_new and not any(folder.rglob(LEDGER)):
@@ -192,7 +202,7 @@ def open_run(
     runs: Path,
     store: Path,
     *,
-    workers: int = 2,
+    workers: Workers = ALONE,
     progress: Progress = silent,
     folder: Path | None = None,
     base: Run | None = None,
@@ -205,8 +215,8 @@ def open_run(
     experiment : Experiment
     runs, store : Path
         Folder of runs, and of imported bars.
-    workers : int
-        Processes for the units of a stage; no result depends on it.
+    workers : Workers
+        Where the units of a stage are executed; no result depends on it.
     progress : callable
         Called with the stage, its steps done and its steps in all; (0, 0) for one that was done before.
     folder : Path, optional
@@ -227,5 +237,5 @@ def open_run(
             "folder of its own"
         )
     folder = folder or runs / experiment.run_id
-    with opened(experiment, folder, workers) as (saved, executor):
+    with opened(experiment, folder, store, workers) as (saved, executor):
         yield Run(folder, STAGES, RunValues(saved, store), CODE, executor, progress, base, kin)

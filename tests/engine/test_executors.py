@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from labelsearch.engine.executors.base import WorkError, execute, tell
-from labelsearch.engine.executors.local import LocalExecutor, spool, unspool
+from labelsearch.engine.executors.local import LocalExecutor
+from labelsearch.engine.executors.packing import pack, spool, unpack, unspool
 from labelsearch.engine.files import remove_left_overs, seal, write_atomically, write_files
 from labelsearch.engine.stage import Work, keep_units
 from labelsearch.settings.schema import ExperimentError
@@ -112,6 +113,7 @@ class InTurn:
     """The smallest executor there can be: one unit after the other, in reverse order."""
 
     workers: int = 1
+    threads: int = 1
     done: list[str] = field(default_factory=list)
 
     def results(self, unit, tasks, shared, steps, progress):
@@ -240,6 +242,8 @@ def test_shared_values_come_back_equal_and_writable(tmp_path):
         assert back[name].flags.writeable
     back["matrix"][:] = 0.0  # a private copy: others still see what was spooled
     assert np.array_equal(unspool(tmp_path)["matrix"], value["matrix"])
+    packed = unpack(pack(value))
+    assert all(np.array_equal(packed[name], array) and packed[name].flags.writeable for name, array in value.items())
     (tmp_path / "empty").mkdir()
     spool(np.empty(0), tmp_path / "empty")
     assert unspool(tmp_path / "empty").size == 0

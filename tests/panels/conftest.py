@@ -36,6 +36,6 @@ def small_panel(tmp_path_factory):
     from labelsearch.panels.run import open_panel
 
     runs = tmp_path_factory.mktemp("panel")
-    with open_panel(small(), runs, runs / "store", workers=1) as run:
+    with open_panel(small(), runs, runs / "store") as run:
         run.do()
     return run.folder

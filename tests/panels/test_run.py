@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from labelsearch.engine.executors.choice import Workers
 from labelsearch.engine.ledger import Ledger
 from labelsearch.engine.run import RunError, done_events
 from labelsearch.panels.run import open_panel
@@ -37,7 +38,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def run_panel(runs: Path, workers: int = 1, **changes) -> Path:
-    with open_panel(small(**changes), runs, runs / "store", workers=workers) as run:
+    with open_panel(small(**changes), runs, runs / "store", workers=Workers(workers)) as run:
         run.do()
     return run.folder
 
@@ -49,7 +50,7 @@ def done(cell: Path) -> dict:
 def test_a_cell_is_a_run_that_makes_the_same_bits_alone(small_panel, tmp_path):
     cell = small_panel / "cells" / "BBB" / "split-2"
     experiment = PanelResults(small_panel).cell("BBB", 2).experiment
-    with open_run(experiment, tmp_path, tmp_path, workers=1) as run:
+    with open_run(experiment, tmp_path, tmp_path) as run:
         run.do(STAGES["ensembles"])
     alone, within = contents(run.folder), contents(cell)
     assert alone.keys() == within.keys()
@@ -197,7 +198,7 @@ def test_a_train_shorter_than_the_indicators_says_so(tmp_path):
 def test_other_seeds_of_the_classifiers(small_panel, tmp_path):
     runs = tmp_path / "runs"
     shutil.copytree(small_panel.parent, runs)
-    with open_panel(small(), runs, runs / "store", workers=1) as run:
+    with open_panel(small(), runs, runs / "store") as run:
         run.do(classifier_seeds=1)
     found = PanelResults(run.folder).panel
     assert {n: len(values) for n, values in found.seeds.total_pct.items()} == {10: 2, 4: 2}
@@ -208,12 +209,13 @@ def test_other_seeds_of_the_classifiers(small_panel, tmp_path):
 KILLED = """
 import sys
 from pathlib import Path
+from labelsearch.engine.executors.choice import Workers
 from labelsearch.panels.run import open_panel
 from tests.panels.conftest import small
 
 if __name__ == "__main__":
     runs = Path(sys.argv[1])
-    with open_panel(small(), runs, runs / "store", workers=2, progress=lambda *event: print(*event, flush=True)) as run:
+    with open_panel(small(), runs, runs / "store", workers=Workers(2)) as run:
         run.do()
 """
 

@@ -224,7 +224,7 @@ def test_what_killed_processes_left_in_a_run_is_removed(tiny_run, tmp_path):
     for name in (f".features.{dead.pid}", ".report.old", f"studies/null/.0123.{dead.pid}", ".scratch/tmp0123"):
         (folder / name).mkdir(parents=True)
         (folder / name / "part").write_bytes(b"half")
-    with open_run(tiny_run.experiment, tmp_path, tiny_run.store, workers=1):
+    with open_run(tiny_run.experiment, tmp_path, tiny_run.store):
         assert list((folder / ".scratch").iterdir()) == []
     assert {path.relative_to(folder) for path in folder.rglob("*")} - before <= {Path("studies"), Path("studies/null")}
 
@@ -295,7 +295,7 @@ def test_each_window_is_simulated_once(tiny_run, tmp_path, monkeypatch):
     shutil.copytree(tiny_run.folder, tmp_path / tiny_run.folder.name)
     for stage in ("ensembles", "belief"):
         shutil.rmtree(tmp_path / tiny_run.folder.name / stage)
-    with open_run(tiny_run.experiment, tmp_path, tiny_run.store, workers=1) as run:
+    with open_run(tiny_run.experiment, tmp_path, tiny_run.store) as run:
         run.do(STAGES["belief"])
     assert sorted(calls) == ["backtest", "backtest", "equity_grid", "equity_grid"]
     assert contents(run.folder) == contents(tiny_run.folder)

@@ -1,5 +1,6 @@
 """What the engine asks of a place that executes units of work."""
 
+import os
 import sysconfig
 import traceback
 from collections.abc import Callable, Generator, Mapping
@@ -22,6 +23,13 @@ class Executor(Protocol):
     @property
     def workers(self) -> int:
         """Units that may be at work at once."""
+
+    @property
+    def threads(self) -> int:
+        """Threads of this process that a stage may use while no units are at work."""
+
+    def close(self) -> None:
+        """Let go of processes and connections."""
 
     def results(
         self,
@@ -56,6 +64,24 @@ class _Teller:
 
 
 TELLER = _Teller()
+
+
+def nothing() -> None:
+    """No preparation."""
+
+
+def cap_threads() -> None:
+    """One thread for every library of this process, loaded or not: units share the processors among themselves.
+
+    Bits may depend on the threads of a matrix library, so this is more than manners.
+    """
+    import numba
+    from threadpoolctl import threadpool_limits
+
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ[f"{library}_NUM_THREADS"] = "1"
+    threadpool_limits(1)
+    numba.set_num_threads(1)
 
 
 def tell(steps: int) -> None:

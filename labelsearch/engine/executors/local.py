@@ -1,10 +1,8 @@
 """Units in processes of this machine."""
 
-import mmap
 import multiprocessing
 import multiprocessing.connection
 import os
-import pickle
 import signal
 import tempfile
 import threading
@@ -15,15 +13,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from labelsearch.engine.executors.base import TELLER, Unit, WorkError, execute
+from labelsearch.engine.executors.base import TELLER, Unit, WorkError, cap_threads, execute, nothing
+from labelsearch.engine.executors.packing import spool, unspool
 from labelsearch.engine.files import Files
 
 POLL_SECONDS = 0.5  # between looks at the steps of units at work
 IN_FLIGHT = 2  # tasks submitted per worker
-
-
-def nothing() -> None:
-    """No preparation."""
 
 
 class LocalExecutor:
@@ -46,6 +41,11 @@ class LocalExecutor:
     @property
     def workers(self) -> int:
         """Units that may be at work at once."""
+        return self._workers
+
+    @property
+    def threads(self) -> int:
+        """As many as workers: the units are at work when no stage is."""
         return self._workers
 
     def close(self) -> None:
@@ -146,14 +146,13 @@ _fault: Exception | None = None  # of its preparation
 
 def _start(count: Any, prepare: Callable[[], None]) -> None:
     global _fault
-    import numba
 
     def add(steps: int) -> None:
         with count.get_lock():
             count.value += steps
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    numba.set_num_threads(1)
+    cap_threads()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ctrl-C ends a worker without a traceback
     TELLER.add = add
     try:
@@ -178,31 +177,3 @@ def _run(name: str, unit: Unit, task: Any, steps: int, folder: Path) -> Files:
         _shared = Path(), None  # what was shared before may be large
         _shared = folder, unspool(folder)
     return execute(name, unit, task, _shared[1], steps)
-
-
-def spool(value: Any, folder: Path) -> None:
-    """Write a value for other processes of this machine: arrays go to a file that they map, so memory is shared."""
-    buffers: list[pickle.PickleBuffer] = []
-    text = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
-    sizes = []
-    with (folder / "buffers").open("wb") as file:
-        for buffer in buffers:
-            raw = buffer.raw()
-            sizes.append(raw.nbytes)
-            file.write(raw)
-            file.write(b"\0" * (-raw.nbytes % 64))  # arrays stay aligned
-    (folder / "value").write_bytes(pickle.dumps((text, sizes)))
-
-
-def unspool(folder: Path) -> Any:
-    """Inverse of `spool`; arrays are private copies on write, as read-only ones would be compiled for again."""
-    text, sizes = pickle.loads((folder / "value").read_bytes())
-    if not sum(sizes):
-        return pickle.loads(text, buffers=[bytearray() for _ in sizes])
-    with (folder / "buffers").open("rb") as file:
-        view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
-    buffers, start = [], 0
-    for size in sizes:
-        buffers.append(view[start : start + size])
-        start += size + -size % 64
-    return pickle.loads(text, buffers=buffers)

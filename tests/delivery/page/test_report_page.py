@@ -101,7 +101,7 @@ def test_what_was_not_done_says_how(text):
 def test_what_was_done_later_is_shown(tiny_run, tmp_path):
     folder = copied(tiny_run, tmp_path).folder
     label = tiny_run.labels.names[0]
-    with open_run(tiny_run.experiment, folder.parent, tiny_run.store, workers=1) as run:
+    with open_run(tiny_run.experiment, folder.parent, tiny_run.store) as run:
         walked = run.do(walk_forward.STAGE, window="past", every=2, trailing=None).value
         run.do(null.STAGE, repeats=2, n_strategies=40)
         run.do(explanation.STAGE, label=label, n_rows=30)

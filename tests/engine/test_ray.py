@@ -1,0 +1,229 @@
+"""Units on a Ray cluster of two nodes on loopback: the same files, whatever dies."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from labelsearch.engine.executors.base import WorkError
+from labelsearch.engine.executors.local import LocalExecutor
+from labelsearch.engine.executors.ray import ClusterError, RayExecutor
+from labelsearch.engine.stage import Work
+from labelsearch.settings.schema import ExperimentError
+
+pytest.importorskip("ray")
+MIB = 2**20
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two nodes of one processor each."""
+    from ray.cluster_utils import Cluster
+
+    both = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": 1, "object_store_memory": 100 * MIB, "include_dashboard": False},
+    )
+    both.add_node(num_cpus=1, object_store_memory=100 * MIB)
+    yield both
+    both.shutdown()
+
+
+@pytest.fixture(scope="module")
+def executor(cluster):
+    with closing(RayExecutor(cluster.address)) as both:
+        yield both
+
+
+SHARED = np.arange(5)
+
+
+def draw(task: int, shared: np.ndarray) -> dict[str, bytes]:
+    """A number that depends on the task and on what is shared."""
+    if task < 0:
+        raise ArithmeticError("no such unit")
+    return {"value.txt": str(np.random.default_rng(task).integers(1 << 40) + int(shared.sum())).encode()}
+
+
+def test_results_are_those_of_the_local_executor(executor, tmp_path):
+    tasks = {f"u{i}": i for i in range(12)}
+    seen = []
+    assert executor.workers == 2
+    found = Work(executor, tmp_path / "ray", lambda *step: seen.append(step)).units(draw, tasks, SHARED)
+    assert found == Work(LocalExecutor(1), tmp_path / "local").units(draw, tasks, SHARED)
+    assert list(found) == list(tasks)
+    assert seen == [(n, 12) for n in range(13)]
+
+
+class Awkward(Exception):
+    """An error of a user's own that cannot be unpickled."""
+
+    def __init__(self, one, two):
+        super().__init__(f"{one}\n{two}")
+
+
+def leave(task: int, shared: None) -> dict[str, bytes]:
+    if task == 1:
+        raise SystemExit
+    if task == 2:
+        raise Awkward("a", "b")
+    if task == 3:
+        raise ExperimentError("a label that marks nothing")
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("task", "error", "text"),
+    [(1, WorkError, "^bad: SystemExit"), (2, WorkError, "^bad: Awkward: a b"),
+     (3, ExperimentError, "^a label that marks nothing$")],
+)  # fmt: skip
+def test_whatever_a_unit_raises_is_one_line(executor, task, error, text, tmp_path):
+    with pytest.raises(error, match=text) as caught:
+        Work(executor, tmp_path).units(leave, {"good": 0, "bad": task})
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "bad").exists()
+
+
+def die(task: tuple[int, str, int], shared: np.ndarray) -> dict[str, bytes]:
+    """Killed as often as it is told, then the number."""
+    number, marks, deaths = task
+    died = len(list(Path(marks).glob(f"{number}-*")))
+    if died < deaths:
+        (Path(marks) / f"{number}-{died}").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return draw(number, shared)
+
+
+def test_units_of_killed_workers_are_done_again(executor, tmp_path):
+    (tmp_path / "marks").mkdir()
+    tasks = {f"u{i}": (i, str(tmp_path / "marks"), i % 3) for i in range(4)}
+    found = Work(executor, tmp_path / "ray").units(die, tasks, SHARED)
+    assert found == Work(LocalExecutor(1), tmp_path / "local").units(draw, {f"u{i}": i for i in range(4)}, SHARED)
+    assert len(list((tmp_path / "marks").iterdir())) == 3
+
+
+def test_a_unit_that_dies_three_times_is_named(executor, tmp_path):
+    (tmp_path / "marks").mkdir()
+    tasks = {"good": (1, "", 0), "bad": (2, str(tmp_path / "marks"), 9)}
+    with pytest.raises(WorkError, match=r"^bad: its worker ended 3 times, at last: WorkerCrashedError") as caught:
+        Work(executor, tmp_path / "units").units(die, tasks, SHARED)
+    assert "\n" not in str(caught.value)
+    assert {path.name for path in (tmp_path / "units").iterdir()} == {"good"}
+    assert len(list((tmp_path / "marks").iterdir())) == 3
+    (tmp_path / "marks" / "2-9").touch()
+    again = Work(executor, tmp_path / "units").units(die, {**tasks, "bad": (2, str(tmp_path / "marks"), 4)}, SHARED)
+    assert again["bad"] == draw(2, SHARED)
+
+
+def slow_draw(task: tuple[int, str], shared: np.ndarray) -> dict[str, bytes]:
+    (Path(task[1]) / f"{os.getpid()}").touch()
+    time.sleep(0.5)
+    return draw(task[0], shared)
+
+
+def test_a_killed_node_loses_nothing(cluster, executor, tmp_path, capfd):
+    third = cluster.add_node(num_cpus=1, object_store_memory=100 * MIB)
+    (tmp_path / "marks").mkdir()
+    tasks = {f"u{i}": (i, str(tmp_path / "marks")) for i in range(16)}
+    killed = []
+
+    def after(done: int, total: int) -> None:
+        if done >= 4 and not killed:
+            killed.append(done)
+            cluster.remove_node(third, allow_graceful=False)
+
+    found = Work(executor, tmp_path / "ray", after).units(slow_draw, tasks, SHARED)
+    assert killed
+    assert found == {f"u{i}": draw(i, SHARED) for i in range(16)}
+    assert capfd.readouterr().out == ""  # which is for results
+
+
+def threads(task: int, shared: None) -> dict[str, bytes]:
+    import numba
+    import threadpoolctl
+    import torch
+
+    found = [numba.get_num_threads(), torch.get_num_threads()]
+    return {"n": bytes(found + [library["num_threads"] for library in threadpoolctl.threadpool_info()])}
+
+
+def test_each_unit_has_one_thread(executor, tmp_path):
+    found = Work(executor, tmp_path).units(threads, {"a": 0, "b": 1})
+    assert {n for files in found.values() for n in files["n"]} == {1}
+
+
+def test_closing_stops_the_rest(executor, tmp_path):
+    (tmp_path / "marks").mkdir()
+    tasks = {f"u{i}": (i, str(tmp_path / "marks")) for i in range(100)}
+    results = executor.results(slow_draw, tasks, SHARED, dict.fromkeys(tasks, 1), lambda done: None)
+    next(results)
+    results.close()
+    found = Work(executor, tmp_path / "next").units(draw, {"u": 1}, SHARED)
+    assert found == {"u": draw(1, SHARED)}
+
+
+def test_thousands_of_units_leave_nothing_behind(executor, tmp_path):
+    def state() -> tuple[int, int]:
+        own = psutil.Process()
+        return own.memory_info().rss, own.num_fds()
+
+    def many(start: int) -> None:
+        tasks = {str(i): i for i in range(start, start + 500)}
+        for _, files in executor.results(draw, tasks, SHARED, dict.fromkeys(tasks, 1), lambda done: None):
+            assert files
+
+    many(0)
+    memory, files = state()
+    many(500)
+    many(1000)
+    assert state()[0] - memory < 20 * MIB
+    assert state()[1] - files < 20
+
+
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [
+        ("127.0.0.1:9", r"^no Ray cluster answers at 127\.0\.0\.1:9: ConnectionRefusedError"),
+        ("nowhere.invalid:6379", r"^no Ray cluster answers at nowhere\.invalid:6379"),
+        ("127.0.0.1:port", r"^no Ray cluster answers at 127\.0\.0\.1:port"),
+        ("head", r"^'head' is no address of a Ray cluster: host:port, auto or local$"),
+        ("ray://127.0.0.1:10001", r"^name the head as host:port"),
+    ],
+)
+def test_addresses_that_lead_nowhere(address, text):
+    """In a process of its own, as this one has joined a cluster."""
+    code = f"from labelsearch.engine.executors.ray import RayExecutor\nRayExecutor({address!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240)
+    last = done.stderr.strip().splitlines()[-1]
+    with pytest.raises(ClusterError, match=text):
+        raise ClusterError(last.partition("ClusterError: ")[2])
+
+
+def elsewhere() -> str:
+    """Of the process: no two have the same."""
+    return str(os.getpid())
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"visible": [Path("/nowhere/store")]}, r"does not see /nowhere/store: every node needs the folders"),
+        ({"code_here": elsewhere}, r"source code \d+, here \d+: install the same everywhere$"),
+    ],
+)
+def test_nodes_that_differ_are_named(cluster, executor, options, text):
+    with pytest.raises(ClusterError, match=text) as caught:
+        RayExecutor(cluster.address, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_arrays_that_no_node_has_room_for_are_refused(executor, tmp_path):
+    with pytest.raises(ClusterError, match=r" gives Ray 100 MiB for shared arrays, and these take 120: more room in "):
+        Work(executor, tmp_path).units(draw, {"u": 1}, np.zeros(120 * MIB, dtype=np.uint8))
