@@ -33,10 +33,10 @@ def make_samples(n: int, n_features: int) -> Samples:
     )
 
 
-def make_module(n_features: int) -> Module:
+def make_module(n_features: int, batches: Batches) -> Module:
     """The default network in its middle size."""
     torch.manual_seed(0)
-    return Module(build_network("mlp", n_features, width=64, depth=2), 1e-3, 1e-2, "cross_entropy")
+    return Module(build_network("mlp", n_features, width=64, depth=2), batches, 1e-3, 1e-2, "cross_entropy")
 
 
 def loop(module: Module, batches: Callable[[], object], n_epochs: int) -> nn.Module:
@@ -64,19 +64,22 @@ def main() -> None:
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     samples = make_samples(args.samples, args.features)
 
+    def sliced() -> Batches:
+        return Batches(samples, args.batch_size, seed=0)
+
     def ours() -> nn.Module:
-        module = make_module(args.features)
-        make_trainer(args.epochs, "cpu", []).fit(module, Batches(samples, args.batch_size, seed=0))
+        module = make_module(args.features, sliced())
+        make_trainer(args.epochs, "cpu", []).fit(module)
         return module.network
 
     def bare() -> nn.Module:
-        batches = Batches(samples, args.batch_size, seed=0)
-        return loop(make_module(args.features), lambda: batches, args.epochs)
+        batches = sliced()
+        return loop(make_module(args.features, batches), lambda: batches, args.epochs)
 
     def loader() -> nn.Module:
         torch.manual_seed(0)
         rows = DataLoader(TensorDataset(*samples), batch_size=args.batch_size, shuffle=True)
-        return loop(make_module(args.features), lambda: rows, args.epochs)
+        return loop(make_module(args.features, sliced()), lambda: rows, args.epochs)
 
     runners = {"ours": ours, "bare": bare, "loader": loader}
     times: dict[str, list[float]] = {name: [] for name in runners}

@@ -70,7 +70,8 @@ def main() -> None:
             for loss, name in (("cross_entropy", "plain"), ("ensloss", "ensloss")):
                 start = time.perf_counter()
                 settings = TrainingSettings(
-                    network="mlp", n_trials=1, max_epochs=args.epochs, batch_size=BATCH, seed=0, device="cpu", window=1,
+                    network="mlp", n_trials=1, search_rows=10**8, max_epochs=args.epochs, batch_size=BATCH, seed=0,
+                    device="cpu", window=1,
                     loss=loss, n_seeds=1,
                 )  # fmt: skip
                 variants[name] = [

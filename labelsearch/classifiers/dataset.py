@@ -112,6 +112,26 @@ def make_samples(
     )
 
 
+def thinned(samples: Samples, n: int, rng: np.random.Generator) -> Samples:
+    """About ``n`` of the samples: action rows fill up to half of them, neutral ones the rest.
+
+    Rows of either kind weigh more by what was left out of it, so that weighted means stay unbiased. All samples are
+    returned if there are no more than ``n``.
+    """
+    classes = samples.classes.numpy()
+    if classes.size <= n:
+        return samples
+    action, neutral = np.flatnonzero(classes != NEUTRAL), np.flatnonzero(classes == NEUTRAL)
+    n_action = min(action.size, max(n // 2, n - neutral.size))
+    parts = [(action, n_action), (neutral, min(neutral.size, n - n_action))]
+    kept = np.concatenate([rng.choice(rows, size, replace=False) for rows, size in parts])
+    importance = np.concatenate([np.full(size, rows.size / max(size, 1)) for rows, size in parts])
+    order = np.argsort(kept)
+    index = torch.from_numpy(kept[order])
+    scale = torch.from_numpy((importance[order] * kept.size / classes.size).astype(np.float32))
+    return Samples(samples.features[index], samples.classes[index], samples.weights[index] * scale)
+
+
 def joined_samples(parts: Sequence[Samples]) -> Samples:
     """Samples of several markets as one; each market has the same sum of weights, and their mean stays 1."""
     if len(parts) == 1:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from labelsearch.classifiers.dropout import Dropout
 from labelsearch.classifiers.kinds import N_CLASSES, NETWORKS
 
 
@@ -22,7 +23,7 @@ def mlp(n_features: int, width: int = 64, depth: int = 2, dropout: float = 0.0) 
     for _ in range(depth):
         layers += [nn.Linear(size, width), nn.ReLU()]
         if dropout > 0.0:
-            layers.append(nn.Dropout(dropout))
+            layers.append(Dropout(dropout))
         size = width
     layers.append(nn.Linear(size, N_CLASSES))
     return nn.Sequential(*layers)
@@ -48,7 +49,7 @@ class Recurrent(nn.Module):
             n_features, width, depth, batch_first=True, bidirectional=directions == 2,
             dropout=dropout if depth > 1 else 0.0,
         )  # fmt: skip
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(directions * width, N_CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -80,7 +81,7 @@ class CausalBlock(nn.Module):
         self.pad = nn.ConstantPad1d((2 * dilation, 0), 0.0)
         self.convolution = nn.Conv1d(width, width, 3, dilation=dilation)
         self.activation = nn.ReLU()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.dropout(self.activation(self.convolution(self.pad(x))))

@@ -26,7 +26,7 @@ def perceptron_of(network: nn.Module) -> Perceptron | None:
     for member in members:
         if type(member) is not nn.Sequential:
             return None
-        layers = [layer for layer in member if type(layer) is not nn.Dropout]
+        layers = [layer for layer in member if not isinstance(layer, nn.Dropout)]
         linear = [layer for layer in layers[::2] if type(layer) is nn.Linear and layer.bias is not None]
         rectified = [layer for layer in layers[1::2] if type(layer) is nn.ReLU]
         if len(linear) + len(rectified) < len(layers) or len(linear) != len(rectified) + 1:

@@ -6,15 +6,16 @@ import json
 import logging
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
+import numpy as np
 import optuna
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from labelsearch.classifiers.dataset import Batches, Samples
+from labelsearch.classifiers.dataset import Batches, Samples, thinned
 from labelsearch.classifiers.figures import Study, Trial
 from labelsearch.classifiers.kinds import NETWORKS, Choice, NetworkKind, Step
 from labelsearch.classifiers.losses import LOSSES
@@ -24,15 +25,24 @@ from labelsearch.classifiers.threads import one_thread
 
 Options = dict[str, float | int | str]
 
+SMALLEST_BATCH = 512  # of trials; smaller ones take longer than they save
 SAMPLER_ARGUMENTS: dict[str, Any] = {"n_startup_trials": 4, "n_ei_candidates": 24, "multivariate": True}
 
 
 class Module(pl.LightningModule):
-    """A network with its loss and its optimiser."""
+    """A network with its batches, its loss and its optimiser.
 
-    def __init__(self, network: nn.Module, learning_rate: float, weight_decay: float, loss: str) -> None:
+    A step of Lightning is an epoch: what its own loop does around each batch takes longer than a small network's
+    gradient.
+    """
+
+    def __init__(
+        self, network: nn.Module, batches: Batches, learning_rate: float, weight_decay: float, loss: str
+    ) -> None:
         super().__init__()
+        self.automatic_optimization = False
         self.network: nn.Module = network
+        self.batches = batches
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.loss = LOSSES[loss]
@@ -40,8 +50,16 @@ class Module(pl.LightningModule):
     def forward(self, features: Tensor) -> Tensor:
         return self.network(features)
 
-    def training_step(self, batch: Samples, batch_index: int) -> Tensor:
-        return self.loss(self.network(batch.features), batch.classes, batch.weights)
+    def train_dataloader(self) -> list[int]:
+        return [0]  # one step an epoch
+
+    def training_step(self, step: int, step_index: int) -> None:
+        optimiser = cast(torch.optim.Optimizer, self.optimizers(use_pl_optimizer=False))
+        for batch in self.batches:
+            features, classes, weights = (column.to(self.device) for column in batch)
+            optimiser.zero_grad()
+            self.loss(self.network(features), classes, weights).backward()
+            optimiser.step()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.AdamW(self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
@@ -85,11 +103,14 @@ class _Epochs(pl.Callback):
 class TrainingSettings:
     """Budget of the hyper-parameter search, and how networks are trained.
 
+    ``search_rows``: samples that a trial is trained on, as `labelsearch.classifiers.dataset.thinned`, in batches that
+    are smaller by as much, down to `SMALLEST_BATCH`; the best hyper-parameters are then trained on all samples.
     ``window`` matters to networks on windows only; ``n_seeds`` networks of the best hyper-parameters are averaged.
     """
 
     network: str
     n_trials: int
+    search_rows: int
     max_epochs: int
     batch_size: int
     seed: int
@@ -103,7 +124,8 @@ class TrainingSettings:
 class Trained:
     """The best network of a search, or an ensemble of networks of its hyper-parameters.
 
-    ``losses`` are the validation losses by epoch of the best trial, whose weights are those of the lowest.
+    ``losses`` are the validation losses by epoch of the first network of the best hyper-parameters, whose weights are
+    those of the lowest.
     ``validation_loss`` is that of ``network``, so for an ensemble not the lowest of ``losses``.
     """
 
@@ -131,6 +153,13 @@ def make_trainer(max_epochs: int, device: str, callbacks: list[pl.Callback]) -> 
     )
 
 
+def _of_trials(settings: TrainingSettings, n_samples: int) -> TrainingSettings:
+    """Settings of a trial, whose batches are as much smaller as its samples are fewer: it takes as many steps."""
+    share = min(1.0, settings.search_rows / n_samples)
+    batch = max(round(settings.batch_size * share), min(SMALLEST_BATCH, settings.batch_size))
+    return replace(settings, batch_size=batch)
+
+
 def fit_network(
     train: Samples,
     validation: Samples,
@@ -149,7 +178,8 @@ def fit_network(
     network = build_network(settings.network, train.features.shape[-1], **options)
     epochs = _Epochs(validation, report)
     trainer = make_trainer(settings.max_epochs, settings.device, [epochs])
-    trainer.fit(Module(network, **optimiser, loss=settings.loss), Batches(train, settings.batch_size, seed))
+    batches = Batches(train, settings.batch_size, seed)
+    trainer.fit(Module(network, batches, **optimiser, loss=settings.loss))
     network.load_state_dict(epochs.best_state)
     return network.cpu().eval(), epochs.losses
 
@@ -219,20 +249,21 @@ def _record(trial: optuna.trial.FrozenTrial) -> Trial:
     return Trial(trial.number, trial.state.name, trial.value, len(losses), trial.params, min(losses), losses)
 
 
-class _Fit(NamedTuple):
-    """A network with the hyper-parameters and the validation losses of its training."""
+class _Best(NamedTuple):
+    """The trial of lowest validation loss: its hyper-parameters, seed, network and losses."""
 
-    network: nn.Module
-    losses: list[float]
     options: Options
     optimiser: dict[str, float]
+    seed: int
+    network: nn.Module
+    losses: list[float]
 
 
 def _search(
     train: Samples, validation: Samples, settings: TrainingSettings, progress: Callable[[int], None]
-) -> tuple[_Fit, tuple[Trial, ...], Study]:
+) -> tuple[_Best, tuple[Trial, ...], Study]:
     """The best trial of a study, all trials, and the description of the study."""
-    best: _Fit | None = None
+    best: _Best | None = None
     kind = NETWORKS.find(settings.network)
     study, description = _make_study(settings)
     for _ in range(settings.n_trials):
@@ -252,7 +283,7 @@ def _search(
         state = optuna.trial.TrialState.PRUNED if pruned else optuna.trial.TrialState.COMPLETE
         study.tell(trial, None if pruned else min(losses), state)
         if best is None or min(losses) < min(best.losses):
-            best = _Fit(network, losses, options, optimiser)
+            best = _Best(options, optimiser, seed, network, losses)
     if best is None:
         raise ValueError("a network search needs at least one trial")
     return best, tuple(_record(trial) for trial in study.trials), description
@@ -285,12 +316,20 @@ def train_network(
         # Lightning recommends loader workers; batches are slices of memory, which workers would only copy
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-        best, trials, study = _search(train, validation, settings, progress)
-        network, loss = best.network, min(best.losses)
-        if settings.n_seeds > 1:
-            # seeds are counted down, so that no trial has them
-            seeds = (settings.seed * 1000 + 1000 - k for k in range(1, settings.n_seeds))
-            fits = (fit_network(train, validation, settings, best.options, best.optimiser, s, report) for s in seeds)
-            network = Ensemble([best.network, *(member for member, _ in fits)]).eval()
+        rng = np.random.default_rng(settings.seed)
+        few, few_validation = (thinned(samples, settings.search_rows, rng) for samples in (train, validation))
+        of_trials = _of_trials(settings, len(train.classes))
+        best, trials, study = _search(few, few_validation, of_trials, progress)
+        # seeds are counted down, so that no trial has them
+        seeds = [best.seed, *(settings.seed * 1000 + 1000 - k for k in range(1, settings.n_seeds))]
+        fits = [(best.network, best.losses)] if few is train and few_validation is validation else []
+        fits += [
+            fit_network(train, validation, settings, best.options, best.optimiser, seed, report)
+            for seed in seeds[len(fits) :]
+        ]
+        network, losses = fits[0]
+        loss = min(losses)
+        if len(fits) > 1:
+            network = Ensemble([member for member, _ in fits]).eval()
             loss = weighted_loss(network, validation)
-    return Trained(settings.network, best.options, network, tuple(best.losses), loss, trials, study)
+    return Trained(settings.network, best.options, network, tuple(losses), loss, trials, study)

@@ -56,17 +56,27 @@ _WORKER_OPTIONS = (
         show_envvar=True,
         help="Ray only: host:port of its head; auto: the cluster of this machine; local: started for this command.",
     ),
+    click.option(
+        "--max-hours",
+        type=click.FloatRange(0, min_open=True),
+        help="Begin no unit after so many hours, and end with exit code 3; the same command goes on.",
+    ),
+    click.option(
+        "--max-memory",
+        type=click.FloatRange(0, min_open=True),
+        help="The same once the processes of this machine hold so many GiB.",
+    ),
 )
 experiment_argument = click.argument("experiment", type=click.Path(path_type=Path, dir_okay=False))
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document with unrounded figures instead of text."
 )
-FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130  # exit codes
+FAILED, BAD_INPUT, STOPPED, INTERRUPTED = 1, 2, 3, 130  # exit codes
 MACHINE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE)  # not caused by the input
 
 
 class Commands(click.Group):
-    """The commands. An unexpected error ends with one line and exit code 1, ctrl-C and SIGTERM with exit code 130."""
+    """The commands. Unexpected errors end with one line and code 1, a spent budget with 3, an interrupt with 130."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; LABELSEARCH_DEBUG keeps the tracebacks of errors."""
@@ -81,8 +91,12 @@ class Commands(click.Group):
         except (Exception, SystemExit) as error:  # commands end by `click.exceptions.Exit`; a user's file may exit
             if os.environ.get("LABELSEARCH_DEBUG"):
                 raise
+            from labelsearch.engine.budget import BudgetError
             from labelsearch.engine.executors.base import WorkError
 
+            if isinstance(error, BudgetError):
+                click.echo(f"Stopped: {error}. Finished work is kept: the same command continues it.", err=True)
+                raise SystemExit(STOPPED) from None
             text = " ".join(f"{type(error).__name__}: {error}".split())
             if isinstance(error, WorkError):
                 text = f"{error}; finished work is kept: the same command continues it"
@@ -205,10 +219,20 @@ def worker_options(command: Command) -> Command:
     """Options that say where units are executed; the command is given them as one, ``workers``."""
 
     @functools.wraps(command)
-    def wrapped(*args: Any, workers: int | None, engine: str, address: str, **options: Any) -> Any:
+    def wrapped(
+        *args: Any,
+        workers: int | None,
+        engine: str,
+        address: str,
+        max_hours: float | None,
+        max_memory: float | None,
+        **options: Any,
+    ) -> Any:
+        from labelsearch.engine.budget import Budget
         from labelsearch.engine.executors.choice import Workers
 
-        return command(*args, workers=Workers(workers, engine, address), **options)
+        chosen = Workers(workers, engine, address, budget=Budget.of(max_hours, max_memory))
+        return command(*args, workers=chosen, **options)
 
     for option in reversed(_WORKER_OPTIONS):
         wrapped = option(wrapped)

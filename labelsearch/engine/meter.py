@@ -7,7 +7,9 @@ from types import TracebackType
 import psutil
 
 
-def _resident_bytes(process: psutil.Process) -> int:
+def resident_bytes(process: psutil.Process | None = None) -> int:
+    """Memory of a process, by default of this one, and its children; pages that they share count in each."""
+    process = process or psutil.Process()
     total = 0
     for member in [process, *process.children(recursive=True)]:
         try:
@@ -22,7 +24,7 @@ class Meter:
 
     def __enter__(self) -> "Meter":
         self._process = psutil.Process()
-        self._peak = _resident_bytes(self._process)
+        self._peak = resident_bytes(self._process)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
         self._start = time.perf_counter()
@@ -31,7 +33,7 @@ class Meter:
 
     def _sample(self) -> None:
         while not self._stop.wait(0.1):
-            self._peak = max(self._peak, _resident_bytes(self._process))
+            self._peak = max(self._peak, resident_bytes(self._process))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -39,4 +41,4 @@ class Meter:
         self.seconds = time.perf_counter() - self._start
         self._stop.set()
         self._thread.join()
-        self.peak_mb = max(self._peak, _resident_bytes(self._process)) / 2**20
+        self.peak_mb = max(self._peak, resident_bytes(self._process)) / 2**20

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labelsearch.durable import held
+from labelsearch.engine.budget import UNLIMITED, Budget, BudgetError
 from labelsearch.engine.executors.base import Executor, WorkError, describe
 from labelsearch.engine.executors.local import LocalExecutor
 from labelsearch.engine.files import digest_files, write_atomically
@@ -75,6 +76,8 @@ class Run:
     kin : tuple of (Path, str), optional
         A folder and a pattern of runs below it, whose results with equal keys are copied; by default, those of the
         runs beside this one, and of none if it has a base.
+    budget : Budget
+        No stage and no unit is begun once it is spent.
     """
 
     folder: Path
@@ -85,6 +88,7 @@ class Run:
     progress: Progress = silent
     base: "Run | None" = None
     kin: tuple[Path, str] | None = None
+    budget: Budget = UNLIMITED
 
     @cached_property
     def _done(self) -> dict[str, Stored[Any]]:
@@ -131,6 +135,8 @@ class Run:
             If the stage refuses its inputs.
         WorkError
             If it fails; names the stage and what it raised.
+        BudgetError
+            If the budget is spent before it is done.
         """
         if not given and stage.name in self._done:
             return self._done[stage.name]
@@ -151,7 +157,7 @@ class Run:
             try:
                 keep_units(units, unit_key)
                 done = self._run(stage, inputs, key, units)
-            except InputError:
+            except (InputError, BudgetError):
                 raise
             except (Exception, SystemExit) as error:
                 raise WorkError(f"{stage.name}: {describe(error)}") from error
@@ -206,11 +212,12 @@ class Run:
         return self.base.finished(stage, key) if self.base else None
 
     def _run(self, stage: Stage[Any, R], inputs: Any, key: str, units: Path) -> Stored[R]:
+        self.budget.check()
         stretch = stage.looks_at(inputs)
         if stretch is not None:
             record_look(self.looks, key, stretch, self.name)
         target = Path("studies", stage.name, key[:12]) if stage.study else Path(stage.name)
-        work = Work(self.executor, units, partial(self.progress, stage.name))
+        work = Work(self.executor, units, partial(self.progress, stage.name), budget=self.budget)
         with Meter() as meter:
             result = stage.run(inputs, work)
             write_atomically(self.folder / target, result.save)

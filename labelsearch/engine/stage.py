@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar
 
+from labelsearch.engine.budget import UNLIMITED, Budget, Rationed
 from labelsearch.engine.executors.base import Executor, Unit
 from labelsearch.engine.files import Files, read_sealed, seal, write_atomically, write_files
 from labelsearch.engine.looks import Stretch
@@ -104,12 +105,15 @@ class Work:
         ``progress(done, total)``.
     used : list of str
         Names of all units that were asked for.
+    budget : Budget
+        No unit is begun once it is spent.
     """
 
     executor: Executor
     folder: Path
     progress: Callable[[int, int], None] = lambda done, total: None
     used: list[str] = field(default_factory=list)
+    budget: Budget = UNLIMITED
 
     @property
     def threads(self) -> int:
@@ -131,6 +135,11 @@ class Work:
             Picklable; handed to every unit.
         steps : mapping of str to int, optional
             Steps of each unit; by default each is one.
+
+        Raises
+        ------
+        BudgetError
+            If units are missing because the budget was spent; the others are kept.
         """
         self.used.extend(tasks)
         sizes = steps or dict.fromkeys(tasks, 1)
@@ -139,12 +148,14 @@ class Work:
         total = sum(sizes.values())
         before = total - sum(sizes[name] for name in missing)
         self.progress(before, total)
-        results = self.executor.results(unit, missing, shared, sizes, lambda done: self.progress(before + done, total))
+        rationed = Rationed(missing, self.budget)
+        results = self.executor.results(unit, rationed, shared, sizes, lambda done: self.progress(before + done, total))
         with closing(results):  # an error here, as ctrl-C, must stop the workers too
             for name, files in results:
                 # not synced: a unit that a power failure has damaged does not match its seal and is run again
                 write_atomically(self.folder / name, partial(write_files, seal(files)), durable=False)
                 done[name] = files
+        rationed.check()
         return {name: done[name] for name in tasks}
 
 

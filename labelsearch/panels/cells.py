@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from labelsearch.engine.budget import UNLIMITED, Budget, BudgetError, Rationed
 from labelsearch.engine.executors.base import Executor
 from labelsearch.engine.executors.choice import ALONE, Workers
 from labelsearch.engine.files import Files
@@ -26,13 +27,16 @@ from labelsearch.stages.plan import CODE, STAGES, open_run
 from labelsearch.stages.search import JUDGED
 from labelsearch.studies.seeds import repeat_with_other_seeds
 
+STOPPED = "stopped"
+
 
 @dataclass(frozen=True)
 class Place:
-    """Where the cells of a panel lie, and the imported bars."""
+    """Where the cells of a panel lie, and the imported bars; and what their work may take."""
 
     panel: Path
     store: Path
+    budget: Budget = UNLIMITED
 
     def folder(self, cell: Cell) -> Path:
         """Folder of a cell."""
@@ -106,8 +110,12 @@ def run_cell(task: CellTask, place: Place, workers: Workers = ALONE, progress: P
 
 
 def cell_unit(task: CellTask, shared: Place) -> Files:
-    """Run a cell within this process; its results lie in its folder."""
-    run_cell(task, shared)
+    """Run a cell within this process; its results lie in its folder. One file says so if the budget ended it."""
+    try:
+        # memory is that of all processes together, which only the first of them sees
+        run_cell(task, shared, Workers(1, budget=Budget(shared.budget.until)))
+    except BudgetError as error:
+        return {STOPPED: str(error).encode()}
     return {}
 
 
@@ -121,14 +129,22 @@ def run_cells(tasks: Sequence[CellTask], place: Place, executor: Executor, progr
     executor : Executor
     progress : callable
         Called with the number of cells that are done.
+
+    Raises
+    ------
+    BudgetError
+        If the budget ended before them.
     """
     if len(tasks) < executor.workers:
         for number, task in enumerate(tasks, 1):
-            run_cell(task, place, Workers(lent=executor))
+            run_cell(task, place, Workers(lent=executor, budget=place.budget))
             progress(number)
         return
     named = {task.cell.name: task for task in tasks}
-    results = executor.results(cell_unit, named, place, dict.fromkeys(named, 1), progress)
+    rationed = Rationed(named, place.budget)
+    results = executor.results(cell_unit, rationed, place, dict.fromkeys(named, 1), progress)
     with closing(results):
-        for _ in results:
-            pass
+        stopped = [files[STOPPED].decode() for _, files in results if STOPPED in files]
+    if stopped:
+        raise BudgetError(stopped[0])
+    rationed.check()

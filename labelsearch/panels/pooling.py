@@ -140,7 +140,9 @@ class Pooling:
             self.progress(f"{name} {split}", done, total)
 
         root = Run(self.place.panel, STAGES, {}, CODE)
-        run = Run(folder, {}, {}, CODE, self.executor, progress, root, (runs, f"*/{POOLED}/split-{split}"))
+        run = Run(
+            folder, {}, {}, CODE, self.executor, progress, root, (runs, f"*/{POOLED}/split-{split}"), self.place.budget
+        )
         result = run.do(stage, **given)
         self.kept.setdefault(stage.name, result)
         return result

@@ -41,7 +41,7 @@ def open_panel(
     # workers on other machines start elsewhere
     folder, store = (runs / experiment.run_id).absolute(), store.absolute()
     with opened(experiment, folder, store, workers) as (saved, executor):
-        yield PanelRun(saved, cells_of(saved, store), Place(folder, store), executor, progress)
+        yield PanelRun(saved, cells_of(saved, store), Place(folder, store, workers.budget), executor, progress)
 
 
 class PanelRun:
@@ -82,7 +82,7 @@ class PanelRun:
                 wave = pooling.tasks(wave)
             self._run(wave, done, len(tasks))
             done += len(wave)
-        run = Run(self.folder, {}, {}, CODE, self.executor, self.progress)
+        run = Run(self.folder, {}, {}, CODE, self.executor, self.progress, budget=self.place.budget)
         run.do(VERDICT, **verdict_inputs(self.experiment, self.cells, self.place, classifier_seeds))
 
     def _waves(self, kept: Sequence[str], first: Mapping[str, Cell], *, pooled: bool) -> Iterator[list[Cell]]:

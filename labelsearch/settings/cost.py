@@ -67,13 +67,14 @@ def split_cost(cells: Sequence[Experiment], pool: Pool = UNPOOLED, rates: Rates 
     fits = 1 if pool.classifiers else n
     most = 1.3 * network.n_neutral  # action bars beside
     samples = min(train, most) if pool.classifiers else sum(min(bars, most) for bars, _, _ in sizes)
-    epochs = n_labels * (network.n_trials + network.n_seeds - 1) * network.max_epochs
+    of_trials = min(fits * network.search_rows, samples)
+    fitted = n_labels * network.max_epochs * (network.n_seeds * samples + network.n_trials * of_trials)
     pairs = fits * first.separation.n_pairs * n_labels
     asked = search.n_strategies * (1 if pool.strategies else n)
     seconds = {
         "labels": rates.label_bar * n_labels * (train + past),
         "features": n_candidates * (rates.candidate_bar * train + rates.pair * pairs),
-        "classifiers": fits * epochs / network.max_epochs * rates.trial + rates.sample * samples * epochs,
+        "classifiers": fits * n_labels * (network.n_trials + network.n_seeds) * rates.trial + rates.sample * fitted,
         "outputs": rates.label_bar * 0.1 * n_labels * (train + past + future),
         "search": asked * rates.strategy + search.n_strategies * rates.strategy_bar * past,
         "ensembles": n * rates.cell + rates.strategy_bar * search.n_strategies * future,

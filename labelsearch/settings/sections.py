@@ -184,6 +184,7 @@ class Network(Ranged):
     calibration: str = option("none", "none, or temperature: fitted on the first half of validation")
     n_neutral: int = option(100_000, "neutral bars sampled for training; all action bars are kept", 1, 100_000_000)
     n_trials: int = option(9, "Optuna trials per label", 1, 100_000)
+    search_rows: int = option(50_000, "samples that a trial sees; the best one is then trained on all", 1, 100_000_000)
     max_epochs: int = option(9, "epochs of a full trial; Hyperband stops poor ones earlier", 1, 100_000)
     batch_size: int = option(4096, "samples per gradient step", 1, 10_000_000)
     device: str = option("cpu", "Lightning accelerator: cpu, gpu or auto")

@@ -238,4 +238,4 @@ def open_run(
         )
     folder = folder or runs / experiment.run_id
     with opened(experiment, folder, store, workers) as (saved, executor):
-        yield Run(folder, STAGES, RunValues(saved, store), CODE, executor, progress, base, kin)
+        yield Run(folder, STAGES, RunValues(saved, store), CODE, executor, progress, base, kin, workers.budget)

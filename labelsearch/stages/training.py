@@ -127,6 +127,7 @@ def train(
         TrainingSettings(
             network=settings.kind,
             n_trials=settings.n_trials,
+            search_rows=settings.search_rows,
             max_epochs=settings.max_epochs,
             batch_size=settings.batch_size,
             seed=seeds("network", label),
@@ -162,8 +163,8 @@ def _samples(
 
 
 def epochs_of(settings: Network) -> int:
-    """Epochs that a network takes if no trial is pruned."""
-    return (settings.n_trials + settings.n_seeds - 1) * settings.max_epochs
+    """Epochs that a network takes if no trial is pruned and the winner is trained again."""
+    return (settings.n_trials + settings.n_seeds) * settings.max_epochs
 
 
 def _calibrate(

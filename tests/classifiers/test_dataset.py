@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from labelsearch.classifiers.dataset import Batches, Samples, make_samples, sample_rows
+from labelsearch.classifiers.dataset import Batches, Samples, make_samples, sample_rows, thinned
 from labelsearch.classifiers.loss_scaling import balance, loss_factors
 from labelsearch.classifiers.losses import cross_entropy
 from labelsearch.labels.kinds import LabelValues
@@ -158,3 +158,38 @@ def test_windows_take_the_rows_and_weights_of_single_bars(label, rows):
     assert torch.equal(windows.weights, flat.weights)
     assert torch.equal(windows.classes, flat.classes)
     assert np.shares_memory(windows.features.matrix.numpy(), matrix)
+
+
+@pytest.mark.parametrize(("n", "n_action", "n_neutral"), [(200, 100, 100), (1000, 500, 500), (1400, 584, 816)])
+def test_a_part_of_the_samples(label, rows, n, n_action, n_neutral):
+    """Action rows fill half of it as far as they go, and sums over either kind stay unbiased."""
+    samples = make_samples(np.arange(2000, dtype=np.float32)[:, None], label, rows, 10_000, np.random.default_rng(0))
+    action = samples.classes != 1
+    size = {True: int(action.sum()), False: int((~action).sum())}
+    wanted = {True: min(n_action, size[True]), False: n - min(n_action, size[True])}
+    sums = []
+    for seed in range(60):
+        part = thinned(samples, n, np.random.default_rng(seed))
+        acting = part.classes != 1
+        assert {True: int(acting.sum()), False: int((~acting).sum())} == wanted
+        where = part.features[:, 0].numpy().astype(int)
+        assert (np.diff(where) > 0).all()
+        assert (part.classes.numpy() == label.classes[where]).all()
+        scale = len(samples.classes) / len(part.classes)
+        sums.append([float(part.weights[acting].sum()) * scale, float(part.weights[~acting].sum()) * scale])
+    whole = np.array([float(samples.weights[action].sum()), float(samples.weights[~action].sum())])
+    error = np.std(sums, axis=0) / np.sqrt(60) + 1e-5 * whole
+    assert (np.abs(np.mean(sums, axis=0) - whole) < 4 * error).all()
+
+
+def test_samples_that_are_few_stay_as_they_are(label, rows):
+    samples = make_samples(np.zeros((2000, 1), dtype=np.float32), label, rows, 10_000, np.random.default_rng(0))
+    assert thinned(samples, len(samples.classes), np.random.default_rng(0)) is samples
+
+
+def test_a_part_of_windows_is_not_gathered(label, rows):
+    matrix = np.arange(2000, dtype=np.float32)[:, None]
+    samples = make_samples(matrix, label, rows, 10_000, np.random.default_rng(0), window=3)
+    part = thinned(samples, 50, np.random.default_rng(1))
+    assert part.features.shape == (50, 3, 1)
+    assert part.features.matrix is samples.features.matrix

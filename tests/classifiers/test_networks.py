@@ -187,7 +187,8 @@ def test_windows_are_learnt_and_training_repeats(name):
         for s in (slice(0, 2000), slice(2000, 2500))
     ]
     settings = TrainingSettings(
-        network=name, window=6, n_trials=1, max_epochs=6, batch_size=64, seed=2, device="cpu", loss="cross_entropy",
+        network=name, window=6, n_trials=1, search_rows=9999, max_epochs=6, batch_size=64, seed=2,
+        device="cpu", loss="cross_entropy",
         n_seeds=1,
     )  # fmt: skip
     got = train_network(*parts, settings)

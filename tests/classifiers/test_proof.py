@@ -57,7 +57,7 @@ def test_an_own_network_is_trained_saved_and_loaded_like_any_other(row, registri
     features = Windows(torch.from_numpy(x), index, 2) if row.windowed else torch.from_numpy(x)
     parts = [Samples(features[s], classes[s], weights[s]) for s in (slice(0, 700), slice(700, 900))]
     settings = TrainingSettings(
-        network=row.name, n_trials=2, max_epochs=8, batch_size=16, seed=1, device="cpu", window=2,
+        network=row.name, n_trials=2, search_rows=9999, max_epochs=8, batch_size=16, seed=1, device="cpu", window=2,
         loss="cross_entropy", n_seeds=2,
     )  # fmt: skip
     trained = train_network(*parts, settings)

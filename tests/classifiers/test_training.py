@@ -10,15 +10,18 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from labelsearch.classifiers import prediction, training
-from labelsearch.classifiers.dataset import Samples
+from labelsearch.classifiers.dataset import Samples, thinned
 from labelsearch.classifiers.explain import shap_values
 from labelsearch.classifiers.files import load_network, save_network
+from labelsearch.classifiers.losses import cross_entropy
 from labelsearch.classifiers.networks import build_network
 from labelsearch.classifiers.prediction import predict
+from labelsearch.classifiers.threads import one_thread
 from labelsearch.classifiers.training import TrainingSettings, train_network, weighted_loss
 
 SETTINGS = TrainingSettings(
-    network="mlp", n_trials=2, max_epochs=3, batch_size=128, seed=3, device="cpu", window=32, loss="cross_entropy",
+    network="mlp", n_trials=2, search_rows=9999, max_epochs=3, batch_size=128, seed=3,
+    device="cpu", window=32, loss="cross_entropy",
     n_seeds=1,
 )  # fmt: skip
 
@@ -115,6 +118,34 @@ def test_the_best_epoch_counts_not_the_last():
     assert weighted_loss(got.network, validation) == min(got.losses)
 
 
+def test_trials_see_a_part_and_the_winner_all():
+    """The network is the one of the best trial's hyper-parameters and seed, fitted on every sample."""
+    train, validation = make_problem(1500, 0, planted=True), make_problem(500, 1, planted=True)
+    settings = replace(SETTINGS, search_rows=300)
+    told = []
+    got = train_network(train, validation, settings, told.append)
+    assert sum(told) == (settings.n_trials + 1) * settings.max_epochs
+    rng = np.random.default_rng(settings.seed)
+    few = [thinned(samples, 300, rng) for samples in (train, validation)]
+    assert got.trials == train_network(*few, replace(settings, search_rows=9999)).trials
+    best = min(got.trials, key=lambda trial: trial.best)
+    optimiser = {name: best.parameters[name] for name in ("learning_rate", "weight_decay")}
+    seed = settings.seed * 1000 + best.number
+    with one_thread():
+        network, losses = training.fit_network(train, validation, settings, got.options, optimiser, seed)
+    assert got.losses == tuple(losses)
+    assert got.validation_loss == min(losses)
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, got.network.state_dict()[name])
+
+
+@pytest.mark.parametrize(("batch", "n", "wanted"), [(4096, 200_000, 1024), (4096, 50_000, 4096), (4096, 20_000, 4096),
+                                                    (4096, 1_000_000, 512), (128, 200_000, 128)])  # fmt: skip
+def test_batches_of_trials(batch, n, wanted):
+    settings = replace(SETTINGS, search_rows=50_000, batch_size=batch)
+    assert training._of_trials(settings, n).batch_size == wanted
+
+
 def test_no_trials_are_refused():
     data = make_problem(20, 0, planted=True)
     with pytest.raises(ValueError, match="at least one trial"):
@@ -128,8 +159,8 @@ def test_weighted_loss_by_hand():
     samples = Samples(torch.zeros(3, 1), torch.tensor([0, 1, 2]), torch.tensor([1.0, 2.0, 5.0]))
     wanted = (np.log(2) + 7 * np.log(4)) / 8
     assert weighted_loss(network, samples) == pytest.approx(wanted, rel=1e-6)
-    module = training.Module(network, 1e-3, 0.0, "cross_entropy")
-    assert module.training_step(samples, 0).item() == pytest.approx(wanted * 8 / 3, rel=1e-6)  # mean over samples
+    loss = cross_entropy(network(samples.features), samples.classes, samples.weights)
+    assert loss.item() == pytest.approx(wanted * 8 / 3, rel=1e-6)  # mean over samples
 
 
 def test_a_row_does_not_depend_on_what_follows(tiny, monkeypatch):

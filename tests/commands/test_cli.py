@@ -349,6 +349,26 @@ def test_exit_codes(finished, home, monkeypatch):
     assert isinstance(fail(KeyError("lost")).exception, KeyError)
 
 
+@pytest.mark.parametrize("limit", [("--max-hours", 1e-9), ("--max-memory", 1e-3)])
+def test_a_spent_budget_is_one_line_and_exit_code_3(tiny_experiment, home, limit):
+    Path("tiny.toml").write_text(tiny_experiment.to_toml())
+    result = invoke("labels", "tiny.toml", "--workers", 1, *limit)
+    assert result.exit_code == 3
+    assert result.stdout == ""
+    assert re.fullmatch(r"Stopped: .*\. Finished work is kept: the same command continues it\.\n", result.stderr)
+    assert not list(Path("runs").rglob("ledger.jsonl"))
+    assert invoke("labels", "tiny.toml", "--workers", 1, limit[0], 99).exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["labels", "run"])
+def test_a_cluster_that_does_not_answer_is_one_line(tiny_experiment, home, command):
+    Path("tiny.toml").write_text(tiny_experiment.to_toml())
+    result = invoke(command, "tiny.toml", "--engine", "ray", "--address", "127.0.0.1:9")
+    assert result.exit_code == 2
+    assert re.fullmatch(r"Error: no Ray cluster answers at 127\.0\.0\.1:9: .*\n", result.stderr)
+    assert not list(Path("runs").glob("*"))
+
+
 FAILS_IN_WORKERS = """
 import multiprocessing
 

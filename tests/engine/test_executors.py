@@ -117,7 +117,7 @@ class InTurn:
     done: list[str] = field(default_factory=list)
 
     def results(self, unit, tasks, shared, steps, progress):
-        for name in reversed(tasks):
+        for name in reversed(list(tasks)):
             self.done.append(name)
             yield name, execute(name, unit, tasks[name], shared, steps[name])
 

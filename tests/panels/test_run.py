@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from labelsearch.engine.budget import Budget, BudgetError
 from labelsearch.engine.executors.choice import Workers
 from labelsearch.engine.ledger import Ledger
 from labelsearch.engine.run import RunError, done_events
@@ -239,3 +240,16 @@ def test_a_killed_panel_goes_on_to_the_same_bytes(small_panel, tmp_path, seconds
 
 def test_panel_json_has_no_number_that_is_not_finite(small_panel):
     json.loads((small_panel / "panel" / "panel.json").read_text(), parse_constant=lambda text: pytest.fail(text))
+
+
+def test_a_spent_budget_ends_between_units_and_the_same_command_goes_on(small_panel, tmp_path):
+    def run_within(until: float, workers: int) -> Path:
+        budget = Budget(until)
+        with open_panel(small(), tmp_path, tmp_path / "store", workers=Workers(workers, budget=budget)) as run:
+            run.do()
+        return run.folder
+
+    for workers in (1, 2):
+        with pytest.raises(BudgetError, match="the time of --max-hours is over"):
+            run_within(time.time() + 1.0, workers)
+    assert contents(run_within(float("inf"), 1)) == contents(small_panel)

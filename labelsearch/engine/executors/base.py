@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, Protocol
 
+from labelsearch.engine.budget import BudgetError
 from labelsearch.engine.files import Files
 from labelsearch.errors import InputError, LabelsearchError
 
@@ -45,7 +46,7 @@ class Executor(Protocol):
         ----------
         unit : callable
         tasks : mapping of str to object
-            Picklable tasks by name.
+            Picklable tasks by name; its iteration may end early. A name is taken when its unit can be begun.
         shared : object
             Handed to every unit; sent to each worker once.
         steps : mapping of str to int
@@ -102,7 +103,7 @@ def execute(name: str, unit: Unit, task: Any, shared: Any, steps: int) -> Files:
     TELLER.left = steps
     try:
         files = unit(task, shared)
-    except InputError:
+    except (InputError, BudgetError):
         raise
     except (Exception, SystemExit) as error:
         raise WorkError(f"{name}: {describe(error)}") from error

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from labelsearch.engine.budget import UNLIMITED, Budget
 from labelsearch.engine.executors.base import Executor, nothing
 from labelsearch.engine.executors.local import LocalExecutor
 from labelsearch.engine.key import Code
@@ -28,12 +29,15 @@ class Workers:
         Of a Ray cluster, as `labelsearch.engine.executors.ray.RayExecutor` says.
     lent : Executor, optional
         One that is open already: it is used in place of another, and stays open.
+    budget : Budget
+        No unit is begun once it is spent.
     """
 
     count: int | None = None
     engine: str = "local"
     address: str = "auto"
     lent: Executor | None = None
+    budget: Budget = UNLIMITED
 
     @property
     def here(self) -> int:

@@ -69,14 +69,14 @@ class LocalExecutor:
         if self._pool is None:
             self._pool = _Pool(self.workers, self.prepare)
         pool = self._pool
-        queue, before = iter(tasks.items()), pool.count.value
+        queue, before = iter(tasks), pool.count.value
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
             spool(shared, Path(folder))
             waiting: dict[Future[Files], str] = {}
             try:
                 while True:
-                    for name, task in islice(queue, IN_FLIGHT * self.workers - len(waiting)):
-                        waiting[pool.submit(_run, name, unit, task, steps[name], Path(folder))] = name
+                    for name in islice(queue, IN_FLIGHT * self.workers - len(waiting)):
+                        waiting[pool.submit(_run, name, unit, tasks[name], steps[name], Path(folder))] = name
                     if not waiting:
                         break
                     finished, _ = wait(waiting, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
@@ -131,10 +131,10 @@ def _here(
 
     # a unit may run units of its own
     before = TELLER.add, TELLER.left
-    for name, task in tasks.items():
+    for name in tasks:
         TELLER.add = add
         try:
-            files = execute(name, unit, task, shared, steps[name])
+            files = execute(name, unit, tasks[name], shared, steps[name])
         finally:
             TELLER.add, TELLER.left = before
         yield name, files

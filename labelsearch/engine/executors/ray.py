@@ -127,22 +127,27 @@ class RayExecutor:
         run = ray.remote(num_cpus=1, max_retries=0)(_run)
         packed = pack(shared)
         handle = self._put(packed)
-        queue = deque((name, 1) for name in tasks)  # and the number of the attempt
+        untouched = iter(tasks)
+        lost: deque[tuple[str, int]] = deque()  # to be sent again, with the number of the attempt
         waiting: dict[Any, tuple[str, int]] = {}
         done = 0
         try:
-            while queue or waiting:
-                while queue and len(waiting) < IN_FLIGHT * self.workers:
-                    name, attempt = queue.popleft()
+            while True:
+                while len(waiting) < IN_FLIGHT * self.workers:
+                    name, attempt = lost.popleft() if lost else (next(untouched, ""), 1)
+                    if not name:
+                        break
                     pause = PAUSE_SECONDS * (attempt - 1)
                     ref = run.remote(name, unit, tasks[name], steps[name], [handle], [self._prepare], pause)
                     waiting[ref] = name, attempt
+                if not waiting:
+                    break
                 finished, _ = ray.wait(list(waiting), num_returns=1, timeout=POLL_SECONDS)
                 for ref in finished:
                     name, attempt = waiting.pop(ref)
                     files = self._fetch(ref, name, attempt)
                     if files is None:
-                        queue.append((name, attempt + 1))
+                        lost.append((name, attempt + 1))
                         continue
                     done += steps[name]
                     yield name, files
