@@ -26,7 +26,7 @@ from labelsearch.classifiers.networks import Ensemble
 from labelsearch.classifiers.prediction import predict
 from labelsearch.classifiers.scores import row_losses
 from labelsearch.classifiers.threads import one_thread
-from labelsearch.classifiers.training import TrainingSettings, fit_network
+from labelsearch.classifiers.training import Fit, TrainingSettings
 from labelsearch.labels.kinds import Extrema, Threshold
 
 LABELS = (Threshold(0.012, 5), Threshold(0.012, 60), Extrema(1.0, 0.1), Extrema(4.0, 0.4))
@@ -74,9 +74,10 @@ def main() -> None:
                     device="cpu", window=1,
                     loss=loss, n_seeds=1,
                 )  # fmt: skip
-                variants[name] = [
-                    fit_network(train, early, settings, OPTIONS, OPTIMISER, seed)[0] for seed in range(args.seeds)
-                ]
+                fits = [Fit(train, early, settings, OPTIONS, OPTIMISER, seed) for seed in range(args.seeds)]
+                for fit in fits:
+                    fit.advance(args.epochs)
+                variants[name] = [fit.best() for fit in fits]
                 seconds[name] = (time.perf_counter() - start) / args.seeds
             for name in ("plain", "ensloss"):
                 variants[f"{name}, temperature"] = [calibrated(n, early) for n in variants[name]]

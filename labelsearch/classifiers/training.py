@@ -43,6 +43,7 @@ class Module(pl.LightningModule):
         self.automatic_optimization = False
         self.network: nn.Module = network
         self.batches = batches
+        self._optimiser: torch.optim.Optimizer | None = None
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.loss = LOSSES[loss]
@@ -62,7 +63,11 @@ class Module(pl.LightningModule):
             optimiser.step()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
+        if self._optimiser is None:  # a later trainer goes on with its moments
+            self._optimiser = torch.optim.AdamW(
+                self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
+            )
+        return self._optimiser
 
 
 def weighted_loss(network: nn.Module, samples: Samples) -> float:
@@ -80,9 +85,9 @@ def weighted_loss(network: nn.Module, samples: Samples) -> float:
 
 
 class _Epochs(pl.Callback):
-    """After each epoch: validate, keep the best weights, report the loss, and stop if the report says so."""
+    """After each epoch: validate, keep the best weights, and report."""
 
-    def __init__(self, validation: Samples, report: Callable[[float, int], bool]) -> None:
+    def __init__(self, validation: Samples, report: Callable[[], None]) -> None:
         self.validation = validation
         self.report = report
         self.losses: list[float] = []
@@ -95,8 +100,7 @@ class _Epochs(pl.Callback):
             self.best_state = copy.deepcopy(network.state_dict())
         self.losses.append(loss)
         network.train()
-        if self.report(loss, len(self.losses)):
-            trainer.should_stop = True
+        self.report()
 
 
 @dataclass(frozen=True)
@@ -160,28 +164,44 @@ def _of_trials(settings: TrainingSettings, n_samples: int) -> TrainingSettings:
     return replace(settings, batch_size=batch)
 
 
-def fit_network(
-    train: Samples,
-    validation: Samples,
-    settings: TrainingSettings,
-    options: Options,
-    optimiser: dict[str, float],
-    seed: int,
-    report: Callable[[float, int], bool] = lambda loss, epoch: False,
-) -> tuple[nn.Module, list[float]]:
-    """Train one network of given hyper-parameters.
+class Fit:
+    """The training of one network of given hyper-parameters, which goes on where it was left, with the same bits.
 
-    Returns the network of the best epoch, and the validation losses of all. ``report(loss, epoch)`` is called after
-    each epoch, counted from 1, and stops the training by returning True.
+    Attributes
+    ----------
+    losses : list of float
+        Validation losses by epoch.
     """
-    torch.manual_seed(seed)
-    network = build_network(settings.network, train.features.shape[-1], **options)
-    epochs = _Epochs(validation, report)
-    trainer = make_trainer(settings.max_epochs, settings.device, [epochs])
-    batches = Batches(train, settings.batch_size, seed)
-    trainer.fit(Module(network, batches, **optimiser, loss=settings.loss))
-    network.load_state_dict(epochs.best_state)
-    return network.cpu().eval(), epochs.losses
+
+    def __init__(
+        self,
+        train: Samples,
+        validation: Samples,
+        settings: TrainingSettings,
+        options: Options,
+        optimiser: dict[str, float],
+        seed: int,
+        report: Callable[[], None] = lambda: None,
+    ) -> None:
+        torch.manual_seed(seed)
+        network = build_network(settings.network, train.features.shape[-1], **options)
+        self._module = Module(network, Batches(train, settings.batch_size, seed), **optimiser, loss=settings.loss)
+        self._epochs = _Epochs(validation, report)
+        self._device = settings.device
+        self._random = torch.get_rng_state()
+        self.losses = self._epochs.losses
+
+    def advance(self, epochs: int) -> None:
+        """Train until so many epochs are done in all; ``report()`` of the constructor is called after each."""
+        torch.set_rng_state(self._random)  # other trainings may have been at work in between
+        make_trainer(epochs - len(self.losses), self._device, [self._epochs]).fit(self._module)
+        self._random = torch.get_rng_state()
+
+    def best(self) -> nn.Module:
+        """The network of the best epoch; the training is over then."""
+        network = self._module.network
+        network.load_state_dict(self._epochs.best_state)
+        return network.cpu().eval()
 
 
 def suggest_options(trial: optuna.Trial, kind: NetworkKind) -> Options:
@@ -225,22 +245,43 @@ def _arguments(kind: type, given: dict[str, Any]) -> str:
     return json.dumps({"class": kind.__name__, "arguments": shown})
 
 
+def brackets(n_trials: int, max_epochs: int) -> list[tuple[int, list[int]]]:
+    """Trials of each bracket of Hyperband, and the epochs after which the worse two thirds of them end.
+
+    The brackets of Li et al. (2018) with a reduction factor of 3, from the one of most trials to the one of fewest,
+    over and over. One that the trials left cannot fill is passed over: it would end most of a few after an epoch.
+    """
+    rungs = [max_epochs]
+    while rungs[0] > 1 and round(rungs[0] / 3) >= 1:
+        rungs.insert(0, round(rungs[0] / 3))
+    n = len(rungs)
+    kinds = [(-(-n * 3**k // (k + 1)), rungs[n - 1 - k :]) for k in reversed(range(n))]
+    found: list[tuple[int, list[int]]] = []
+    left = n_trials
+    while left >= kinds[-1][0]:
+        for size, epochs in kinds:
+            if size <= left:
+                found.append((size, epochs))
+                left -= size
+    return [*found, (left, [max_epochs])] if left else found
+
+
 def _make_study(settings: TrainingSettings) -> tuple[optuna.Study, Study]:
     """The search of one label, and its description."""
     sampler = {"seed": settings.seed, **SAMPLER_ARGUMENTS}
-    pruner = {"min_resource": 1, "max_resource": settings.max_epochs, "reduction_factor": 3}
     study = optuna.create_study(
         study_name="network",
         sampler=optuna.samplers.TPESampler(**sampler),
-        pruner=optuna.pruners.HyperbandPruner(**pruner),
+        pruner=optuna.pruners.NopPruner(),  # whole brackets are compared below
     )
+    shown = [{"trials": n, "epochs": epochs} for n, epochs in brackets(settings.n_trials, settings.max_epochs)]
     return study, Study(
         objective="lowest weighted cross-entropy on the validation part of train, over epochs",
         direction=study.direction.name,
         n_trials=settings.n_trials,
         seed=settings.seed,
         sampler=_arguments(optuna.samplers.TPESampler, sampler),
-        pruner=_arguments(optuna.pruners.HyperbandPruner, pruner),
+        pruner=json.dumps({"class": "Hyperband", "arguments": {"reduction_factor": 3, "brackets": shown}}),
     )
 
 
@@ -249,44 +290,61 @@ def _record(trial: optuna.trial.FrozenTrial) -> Trial:
     return Trial(trial.number, trial.state.name, trial.value, len(losses), trial.params, min(losses), losses)
 
 
-class _Best(NamedTuple):
-    """The trial of lowest validation loss: its hyper-parameters, seed, network and losses."""
+class _Candidate(NamedTuple):
+    """A trial, its hyper-parameters and its training."""
 
+    trial: optuna.Trial
     options: Options
     optimiser: dict[str, float]
     seed: int
-    network: nn.Module
-    losses: list[float]
+    fit: Fit
+
+    @property
+    def loss(self) -> float:
+        """The lowest so far."""
+        return min(self.fit.losses)
 
 
 def _search(
     train: Samples, validation: Samples, settings: TrainingSettings, progress: Callable[[int], None]
-) -> tuple[_Best, tuple[Trial, ...], Study]:
+) -> tuple[_Candidate, tuple[Trial, ...], Study]:
     """The best trial of a study, all trials, and the description of the study."""
-    best: _Best | None = None
     kind = NETWORKS.find(settings.network)
     study, description = _make_study(settings)
-    for _ in range(settings.n_trials):
+    best: _Candidate | None = None
+
+    def ask() -> _Candidate:
         trial = study.ask()
         options, optimiser = _suggest(trial, kind)
         options = {"window": settings.window, **options} if kind.windowed else options
-
-        def report(loss: float, epoch: int, trial: optuna.Trial = trial) -> bool:
-            trial.report(loss, step=epoch)
-            progress(1)
-            return trial.should_prune()
-
         seed = settings.seed * 1000 + trial.number
-        network, losses = fit_network(train, validation, settings, options, optimiser, seed, report)
-        pruned = len(losses) < settings.max_epochs
-        progress(settings.max_epochs - len(losses))
-        state = optuna.trial.TrialState.PRUNED if pruned else optuna.trial.TrialState.COMPLETE
-        study.tell(trial, None if pruned else min(losses), state)
-        if best is None or min(losses) < min(best.losses):
-            best = _Best(options, optimiser, seed, network, losses)
+        fit = Fit(train, validation, settings, options, optimiser, seed, lambda: progress(1))
+        return _Candidate(trial, options, optimiser, seed, fit)
+
+    for n, rungs in brackets(settings.n_trials, settings.max_epochs):
+        at_work = [ask() for _ in range(n)]
+        for epochs in rungs:
+            for candidate in at_work:
+                candidate.fit.advance(epochs)
+            at_work.sort(key=lambda candidate: candidate.loss)  # stable: the earlier of equals stays
+            stay = len(at_work) if epochs == settings.max_epochs else max(1, len(at_work) // 3)
+            best = min([*([best] if best else []), at_work[0]], key=lambda candidate: candidate.loss)
+            for candidate in at_work[stay:]:
+                _tell(study, candidate, optuna.trial.TrialState.PRUNED)
+                progress(settings.max_epochs - epochs)
+            at_work = at_work[:stay]
+        for candidate in at_work:
+            _tell(study, candidate, optuna.trial.TrialState.COMPLETE)
     if best is None:
         raise ValueError("a network search needs at least one trial")
     return best, tuple(_record(trial) for trial in study.trials), description
+
+
+def _tell(study: optuna.Study, candidate: _Candidate, state: optuna.trial.TrialState) -> None:
+    for epoch, loss in enumerate(candidate.fit.losses, 1):
+        candidate.trial.report(loss, step=epoch)
+    is_complete = state == optuna.trial.TrialState.COMPLETE
+    study.tell(candidate.trial, candidate.loss if is_complete else None, state)
 
 
 def train_network(
@@ -305,11 +363,6 @@ def train_network(
     ValueError
         If the kind of network is unknown, or there are no trials.
     """
-
-    def report(loss: float, epoch: int) -> bool:
-        progress(1)
-        return False
-
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with one_thread(), warnings.catch_warnings():
@@ -322,14 +375,15 @@ def train_network(
         best, trials, study = _search(few, few_validation, of_trials, progress)
         # seeds are counted down, so that no trial has them
         seeds = [best.seed, *(settings.seed * 1000 + 1000 - k for k in range(1, settings.n_seeds))]
-        fits = [(best.network, best.losses)] if few is train and few_validation is validation else []
-        fits += [
-            fit_network(train, validation, settings, best.options, best.optimiser, seed, report)
-            for seed in seeds[len(fits) :]
-        ]
-        network, losses = fits[0]
+        is_whole = few is train and few_validation is validation and len(best.fit.losses) == settings.max_epochs
+        fits = [best.fit] if is_whole else []
+        for seed in seeds[len(fits) :]:
+            fit = Fit(train, validation, settings, best.options, best.optimiser, seed, lambda: progress(1))
+            fit.advance(settings.max_epochs)
+            fits.append(fit)
+        network, losses = fits[0].best(), fits[0].losses
         loss = min(losses)
         if len(fits) > 1:
-            network = Ensemble([member for member, _ in fits]).eval()
+            network = Ensemble([network, *(fit.best() for fit in fits[1:])]).eval()
             loss = weighted_loss(network, validation)
     return Trained(settings.network, best.options, network, tuple(losses), loss, trials, study)

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from labelsearch.classifiers import prediction, training
-from labelsearch.classifiers.dataset import Samples, thinned
+from labelsearch.classifiers.dataset import Samples, Windows, thinned
 from labelsearch.classifiers.explain import shap_values
 from labelsearch.classifiers.files import load_network, save_network
 from labelsearch.classifiers.losses import cross_entropy
@@ -104,7 +104,7 @@ def test_the_record_of_a_search(trained):
     study = trained.study
     assert (study.direction, study.n_trials, study.seed) == ("MINIMIZE", 2, 3)
     assert json.loads(study.sampler)["class"] == "TPESampler"
-    assert json.loads(study.pruner)["arguments"]["max_resource"] == 3
+    assert json.loads(study.pruner)["arguments"]["brackets"] == [{"trials": 2, "epochs": [3]}]
     ranges = training.distributions("mlp", best.parameters)
     assert list(ranges) == ["width", "depth", "dropout", "learning_rate", "weight_decay"]
     assert ranges["width"].choices == (32, 64, 128)
@@ -132,11 +132,64 @@ def test_trials_see_a_part_and_the_winner_all():
     optimiser = {name: best.parameters[name] for name in ("learning_rate", "weight_decay")}
     seed = settings.seed * 1000 + best.number
     with one_thread():
-        network, losses = training.fit_network(train, validation, settings, got.options, optimiser, seed)
-    assert got.losses == tuple(losses)
-    assert got.validation_loss == min(losses)
-    for name, tensor in network.state_dict().items():
+        fit = training.Fit(train, validation, settings, got.options, optimiser, seed)
+        fit.advance(settings.max_epochs)
+    assert got.losses == tuple(fit.losses)
+    assert got.validation_loss == min(fit.losses)
+    for name, tensor in fit.best().state_dict().items():
         assert torch.equal(tensor, got.network.state_dict()[name])
+
+
+@pytest.mark.parametrize(
+    ("network", "options"), [("mlp", {"width": 8, "depth": 2, "dropout": 0.3}),
+                             ("lstm", {"width": 4, "depth": 2, "dropout": 0.3, "window": 3})]
+)  # fmt: skip
+def test_a_training_that_goes_on_has_the_same_bits(network, options):
+    """Also with others at work in between, and with dropout of torch's own."""
+
+    def data(n, seed):
+        samples = make_problem(n, seed, planted=True)
+        if network == "mlp":
+            return samples
+        return samples._replace(features=Windows(samples.features, torch.arange(n), 3))
+
+    def fit(seed):
+        settings = replace(SETTINGS, network=network)
+        optimiser = {"learning_rate": 1e-2, "weight_decay": 1e-2}
+        return training.Fit(data(400, 0), data(100, 1), settings, options, optimiser, seed)
+
+    with one_thread():
+        whole = fit(5)
+        whole.advance(4)
+        parts, other = fit(5), fit(6)
+        for epochs in (1, 3, 4):
+            parts.advance(epochs)
+            other.advance(epochs)
+    assert parts.losses == whole.losses
+    assert len(whole.losses) == 4
+    assert other.losses != whole.losses
+    for one, two in zip(parts.best().parameters(), whole.best().parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_hyperband_ends_the_worse_two_thirds():
+    assert training.brackets(17, 9) == [(9, [1, 3, 9]), (5, [3, 9]), (3, [9])]
+    assert training.brackets(22, 9)[3:] == [(5, [3, 9])]
+    assert training.brackets(9, 9) == [(9, [1, 3, 9])]
+    assert training.brackets(4, 9) == [(3, [9]), (1, [9])]
+    assert training.brackets(2, 6) == [(2, [6])]
+    assert training.brackets(2, 1) == [(1, [1]), (1, [1])]
+    assert training.brackets(27, 27)[0] == (27, [1, 3, 9, 27])
+    data = make_problem(300, 0, planted=True), make_problem(100, 1, planted=True)
+    told = []
+    got = train_network(*data, replace(SETTINGS, n_trials=9, max_epochs=9), told.append)
+    assert sum(told) == 81
+    epochs = sorted(len(trial.losses) for trial in got.trials)
+    assert epochs == [1] * 6 + [3] * 2 + [9]
+    first = sorted(got.trials, key=lambda trial: trial.losses[0])
+    assert {trial.number for trial in first[:3]} == {t.number for t in got.trials if len(t.losses) >= 3}
+    assert [t.state for t in got.trials if len(t.losses) == 9] == ["COMPLETE"]
+    assert {t.state for t in got.trials if len(t.losses) < 9} == {"PRUNED"}
 
 
 @pytest.mark.parametrize(("batch", "n", "wanted"), [(4096, 200_000, 1024), (4096, 50_000, 4096), (4096, 20_000, 4096),

@@ -1,10 +1,11 @@
-"""Trials on a part of the samples, against trials on all: what the networks are worth on past, and what they cost.
+"""Networks trained again with other settings, against those of a run: what they are worth on past, and what they cost.
 
-    python benchmarks/studies/search_rows.py RUN --store store
+    python benchmarks/studies/retrained.py RUN --store store --rows 25000 50000
 
-RUN is a finished run or a cell. The network of each of its labels is searched and trained again with other numbers of
-samples for a trial; past is before the future and after train, so it chose none. Differences of loss are paired, with
-95% intervals over blocks of time. The last line is one line of JSON; its times are of one processor.
+RUN is a finished run or a cell, perhaps of an older version. The network of each of its labels is searched and trained
+again by the code of today, with so many samples for a trial; past is before the future and after train, so it chose
+none. Differences are paired, with 95% intervals over blocks of time. The last line is one line of JSON; its times are
+of one processor.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from labelsearch.classifiers.files import network_from_files
 from labelsearch.classifiers.intervals import Ranking, interval, paired_difference, resamples
 from labelsearch.classifiers.loss_scaling import loss_factors
 from labelsearch.classifiers.prediction import predict
@@ -29,7 +31,6 @@ from labelsearch.stages.labels import label_bars
 from labelsearch.stages.plan import STAGES, RunValues
 from labelsearch.stages.training import LabelTask, MarketPart, train
 
-ALL = 100_000_000
 NAMES = ("label_kinds", "label_price", "train", "past", "boundary", "warm_up", "network", "network_kind",
          "bars_before_future", "classifier_seeds")  # fmt: skip
 
@@ -64,10 +65,10 @@ def main() -> None:
     of_stages = {name: recorded(args.run, STAGES[name]) for name in ("labels", "features")}
     inputs = ClassifierInputs(**{name: values[name] for name in NAMES}, **of_stages)
     market = inputs.market(inputs.bars_before_future)
-    print("| label | samples of a trial | seconds | validation loss | loss on past | less all | 95% | verdict "
-          "| AUC buy, sell | less all | 95% |")  # fmt: skip
+    print("| label | samples of a trial | seconds | validation loss | loss on past | less the run's | 95% | verdict "
+          "| AUC buy, sell | less the run's | 95% |")  # fmt: skip
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- | ---: | ---: | ---: |")
-    found: dict[int, list[tuple[float, float, float]]] = {}
+    found: dict[int, list[tuple[float, float, float, bool, bool]]] = {}
     for name, task in inputs.tasks().items():
         truth = label_bars(task.label, market.price, market.train, market.filled.size)
         past = market.past
@@ -76,37 +77,38 @@ def main() -> None:
         problem = market.problem(*task)
         weights = loss_factors(truth.value[rows], classes, problem.balance)
         block = problem.block(market.day)
-        reference: Outcome | None = None
-        for n in (ALL, *args.rows):
+        network = network_from_files(results.classifiers.networks[name])
+        before = predict(network, problem.matrix, rows)
+        theirs = [Ranking(before[:, c], classes == c) for c in (BUY, SELL)]
+        other, whole = row_losses(before, classes), np.ones(rows.size)
+        old_loss = results.classifiers.of(name).validation_loss
+        print(f"| {name} | as in the run | | {old_loss:.4f} | {np.average(other, weights=weights):.4f} | | | "
+              f"| {', '.join(f'{r.auc(whole):.3f}' for r in theirs)} | | |")  # fmt: skip
+        for n in args.rows:
             outcome = fitted(task, market, inputs, rows, n)
-            reference = reference or outcome
-            losses, other = (row_losses(x.probabilities, classes) for x in (outcome, reference))
+            losses = row_losses(outcome.probabilities, classes)
             against = paired_difference(losses, other, weights, rows, block)
-            ours, theirs = (
-                [Ranking(x.probabilities[:, c], classes == c) for c in (BUY, SELL)] for x in (outcome, reference)
-            )
-            whole = np.ones(rows.size)
+            ours = [Ranking(outcome.probabilities[:, c], classes == c) for c in (BUY, SELL)]
             drawn = [np.mean([r.auc(w) for r in ours]) - np.mean([r.auc(w) for r in theirs])
                      for w in resamples(rows, block)]  # fmt: skip
             low, high = interval(drawn) or (np.nan, np.nan)
             aucs = [r.auc(whole) for r in ours]
             gain = float(np.mean(aucs) - np.mean([r.auc(whole) for r in theirs]))
-            found.setdefault(n, []).append((outcome.seconds, against.value, gain))
+            found.setdefault(n, []).append((outcome.seconds, against.value, gain, low > 0, high < 0))
             print(
-                f"| {name} | {'all' if n == ALL else f'{n:,}'} | {outcome.seconds:.0f} | {outcome.validation_loss:.4f} "
+                f"| {name} | {n:,} | {outcome.seconds:.0f} | {outcome.validation_loss:.4f} "
                 f"| {np.average(losses, weights=weights):.4f} | {against.value:+.4f} "
                 f"| {against.low:+.4f} .. {against.high:+.4f} | {against.verdict} | {aucs[0]:.3f}, {aucs[1]:.3f} "
                 f"| {gain:+.4f} | {low:+.4f} .. {high:+.4f} |",
                 flush=True,
             )
-    rows_of = {n: np.mean(x, axis=0).tolist() for n, x in found.items()}
-    last = args.rows[-1]
-    print(json.dumps({
-        "benchmark": "search_rows", "ours": rows_of[last][0], "peer": rows_of[ALL][0],
-        "ratio": rows_of[ALL][0] / rows_of[last][0], "unit": "processor seconds a label", "rows": last,
-        "mean loss on past less all": rows_of[last][1], "mean AUC less all": rows_of[last][2],
-        "labels": len(found[ALL]),
-    }))  # fmt: skip
+    for n, values in found.items():
+        seconds, loss, gain, better, worse = np.array(values, dtype=float).T
+        print(json.dumps({
+            "benchmark": "retrained", "rows": n, "labels": len(values), "processor seconds a label": seconds.mean(),
+            "mean loss less the run's": loss.mean(), "mean AUC less the run's": gain.mean(),
+            "AUC better": int(better.sum()), "AUC worse": int(worse.sum()),
+        }))  # fmt: skip
 
 
 if __name__ == "__main__":
