@@ -14,7 +14,7 @@ def lowest(project: str, pins: str) -> list[str]:
     pinned = dict(line.split("==") for line in pins.splitlines() if "==" in line and not line.startswith("#"))
     found = []
     for line in tomllib.loads(project)["project"]["dependencies"]:
-        bound = re.match(r"([A-Za-z0-9_.-]+)\s*>=\s*([0-9.]+)", line)
+        bound = re.match(r"([A-Za-z0-9_.-]+)(?:\[.*?\])?\s*>=\s*([0-9.]+)", line)
         if bound:
             name, version = bound.groups()
             found.append(f"{name}=={pinned[name] if name in PINNED else version}")
