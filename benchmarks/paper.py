@@ -21,7 +21,7 @@ from labelsearch.settings.presets import preset
 
 
 class Memory:
-    """Peak of a process and its children, sampled every fifth of a second."""
+    """Peak of a process and its children, sampled every second."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = psutil.Process(process.pid)
@@ -31,7 +31,7 @@ class Memory:
         self.thread.start()
 
     def _sample(self) -> None:
-        while not self.over.wait(0.2):
+        while not self.over.wait(1.0):
             total = 0
             try:
                 for member in [self.process, *self.process.children(recursive=True)]:
