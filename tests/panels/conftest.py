@@ -18,7 +18,10 @@ SMALL = {
     "search": {"n_strategies": 120, "island_size": 60},
     "tiers": {"sizes": [10, 4]},
     "null": {"repeats": 0},
-    "label": [{"kind": "threshold", "theta": 0.003, "horizon": "1h"}],
+    "label": [
+        {"kind": "threshold", "theta": 0.003, "horizon": "1h"},
+        {"kind": "extrema", "up": 0.3, "down": 0.03},
+    ],
 }
 
 

@@ -48,13 +48,23 @@ def done(cell: Path) -> dict:
 
 
 def test_a_cell_is_a_run_that_makes_the_same_bits_alone(small_panel, tmp_path):
+    """In two processes, where the panel had one: neither changes a byte, and progress is told from 0 to the end."""
     cell = small_panel / "cells" / "BBB" / "split-2"
     experiment = PanelResults(small_panel).cell("BBB", 2).experiment
-    with open_run(experiment, tmp_path, tmp_path) as run:
+    seen: dict[str, list[tuple[int, int]]] = {}
+    told = lambda stage, done, total: seen.setdefault(stage, []).append((done, total))  # noqa: E731
+    with open_run(experiment, tmp_path, tmp_path, workers=Workers(2), progress=told) as run:
         run.do(STAGES["ensembles"])
     alone, within = contents(run.folder), contents(cell)
     assert alone.keys() == within.keys()
     assert [name for name in alone if alone[name] != within[name]] == []
+    assert list(seen) == list(STAGES)[:-1]
+    for steps in seen.values():  # from 0, so that rates count the time of the first unit too
+        assert steps[0][0] == 0
+        assert steps == sorted(steps)
+        assert steps[-1][0] == steps[-1][1]
+    assert seen["classifiers"][-1] == (4, 4)  # epochs: two labels, a trial, two epochs
+    assert seen["search"][-1] == (120, 120)  # strategies
 
 
 @pytest.mark.slow
