@@ -57,19 +57,23 @@ def untraced_compilation():
 TINY_PANEL = {
     "name": "panel",
     "seed": 3,
-    "data": {"source": "synthetic", "symbols": ["ALPHA", "BETA"], "edge": 0.15},
+    "data": {"source": "synthetic", "symbols": ["ALPHA", "BETA"], "interval": "15m", "edge": 0.2, "market_seed": 5},
     "windows": {
-        "train": ["2018-01-01", "2018-01-14"],
-        "past": ["2018-01-16", "2018-01-19"],
-        "future": ["2018-01-21", "2018-01-31"],
+        "train": ["2018-01-01", "2018-02-05"],
+        "past": ["2018-02-07", "2018-02-16"],
+        "future": ["2018-02-18", "2018-02-24"],
     },
-    "roll": {"step": "11d", "splits": 2},
-    "separation": {"n_pairs": 2000, "n_values": 3, "n_restarts": 1},
-    "network": {"n_neutral": 3000, "n_trials": 1, "max_epochs": 2, "batch_size": 1024, "n_seeds": 1},
+    "roll": {"step": "7d", "splits": 2},
+    "feature_space": {"indicators": ["price_to_sma_short", "macd"]},
+    "separation": {"n_pairs": 800, "n_values": 2, "n_restarts": 1, "n_shifts": 9},
+    "network": {"n_neutral": 2000, "n_trials": 1, "max_epochs": 2, "batch_size": 512, "n_seeds": 1},
     "search": {"n_strategies": 120, "island_size": 60},
     "tiers": {"sizes": [20, 5]},
     "null": {"repeats": 2, "n_strategies": 40},
-    "label": [{"kind": "threshold", "theta": 0.0015, "horizon": 5}, {"kind": "extrema", "up": 0.3, "down": 0.03}],
+    "label": [
+        {"kind": "threshold", "theta": 0.003, "horizon": "1h"},
+        {"kind": "extrema", "up": 0.3, "down": 0.03},
+    ],
 }
 
 
