@@ -162,12 +162,14 @@ def test_pooled_results_do_not_depend_on_workers(tmp_path, pool):
 
 
 @pytest.mark.parametrize(
-    "pool", [{"classifiers": True}, {"strategies": True}, {"classifiers": True, "strategies": True}]
+    ("pool", "splits"),
+    [({"classifiers": True}, 1), ({"strategies": True}, 2), ({"classifiers": True, "strategies": True}, 2)],
 )
-def test_what_is_pooled_is_the_same_in_all_markets(tmp_path, pool):
-    folder = run_panel(tmp_path, roll={"splits": 2}, pool=pool)
-    results = PanelResults(folder)
-    for split in (1, 2):
+def test_what_is_pooled_is_the_same_in_all_markets(panel_folder, tmp_path, pool, splits):
+    runs = tmp_path / "runs"
+    shutil.copytree(panel_folder.parent, runs)  # what is not pooled is taken over
+    results = PanelResults(run_panel(runs, roll={"splits": splits}, pool=pool))
+    for split in range(1, splits + 1):
         a, b = results.cell("ALPHA", split), results.cell("BETA", split)
         names = [[f.title for f in run.features.chosen[0].feature_set.features] for run in (a, b)]
         if pool.get("classifiers"):
@@ -208,7 +210,7 @@ def test_a_train_shorter_than_the_indicators_says_so(tmp_path):
 def test_other_seeds_of_the_classifiers(panel_folder, tmp_path):
     runs = tmp_path / "runs"
     shutil.copytree(panel_folder.parent, runs)
-    with open_panel(tiny(), runs, runs / "store") as run:
+    with open_panel(tiny(), runs, runs / "store", workers=Workers(1)) as run:
         run.do(classifier_seeds=1)
     found = PanelResults(run.folder).panel
     assert {n: len(values) for n, values in found.seeds.total_pct.items()} == {20: 2, 5: 2}
