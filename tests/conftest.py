@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+# Processes of tests share the processors: threads of matrix libraries, spinning while they wait for each other, would
+# take most of them. Read when these libraries are loaded.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
+
 # Long computations through libraries, which the tracer slows by 40 %; other tests reach the same lines in less time.
 UNMEASURED = (
     "tests/classifiers/test_dataset.py",
@@ -139,13 +144,25 @@ def tiny_run(tiny_experiment, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny_panel(tmp_path_factory):
-    """Results of the tiny panel, as those of `tiny_run`."""
+    """Results of the tiny panel, as those of `tiny_run`; matrix libraries had two threads."""
+    from threadpoolctl import threadpool_limits
+
     from labelsearch.results.panel_run import PanelResults
     from labelsearch.settings.experiment import Experiment
     from tests.running import run_panel
 
-    experiment = Experiment.from_dict(TINY_PANEL)
-    own, folder = _copied(tmp_path_factory, "panel", partial(run_panel, experiment, workers=1))
+    def run(runs: Path, store: Path) -> Path:
+        import torch
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(2)
+        try:
+            with threadpool_limits(2):
+                return run_panel(Experiment.from_dict(TINY_PANEL), runs, store, workers=1)
+        finally:
+            torch.set_num_threads(before)
+
+    own, folder = _copied(tmp_path_factory, "panel", run)
     return PanelResults(own / "runs" / folder.name, own / "store")
 
 

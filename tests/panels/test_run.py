@@ -48,7 +48,7 @@ def done(cell: Path) -> dict:
 
 
 def test_a_cell_is_a_run_that_makes_the_same_bits_alone(panel_folder, tmp_path):
-    """In two processes, where the panel had one: neither changes a byte, and progress is told from 0 to the end."""
+    """In two processes of one thread, where the panel had one of two; and progress is told from 0 to the end."""
     cell = panel_folder / "cells" / "BETA" / "split-2"
     experiment = PanelResults(panel_folder).cell("BETA", 2).experiment
     seen: dict[str, list[tuple[int, int]]] = {}
