@@ -52,8 +52,10 @@ def test_a_cell_is_a_run_that_makes_the_same_bits_alone(panel_folder, tmp_path):
     cell = panel_folder / "cells" / "BETA" / "split-2"
     experiment = PanelResults(panel_folder).cell("BETA", 2).experiment
     seen: dict[str, list[tuple[int, int]]] = {}
-    told = lambda stage, done, total: seen.setdefault(stage, []).append((done, total))  # noqa: E731
-    with open_run(experiment, tmp_path, tmp_path, workers=Workers(2), progress=told) as run:
+    with open_run(
+        experiment, tmp_path, tmp_path, workers=Workers(2),
+        progress=lambda stage, done, total: seen.setdefault(stage, []).append((done, total)),
+    ) as run:  # fmt: skip
         run.do(STAGES["ensembles"])
     alone, within = contents(run.folder), contents(cell)
     assert alone.keys() == within.keys()
