@@ -2,11 +2,17 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 
 import pytest
+
+# Processes of tests share the processors: threads of matrix libraries, spinning while they wait for each other, would
+# take most of them. Read when these libraries are loaded.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 # Long computations through libraries, which the tracer slows by 40 %; other tests reach the same lines in less time.
 UNMEASURED = (
@@ -31,23 +37,48 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("no_cover")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def untraced_compilation():
+    """Coverage is not measured within Numba: the tracer slows the compiler by 60 % and finds no line of ours in it."""
+    from numba.core.dispatcher import Dispatcher
+
+    compiled = Dispatcher.compile
+
+    @wraps(compiled)
+    def untraced(*arguments):
+        tracer = sys.gettrace()
+        sys.settrace(None)
+        try:
+            return compiled(*arguments)
+        finally:
+            sys.settrace(tracer)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Dispatcher, "compile", untraced)
+        yield
+
+
 # two markets in two splits, small enough to run in seconds
 TINY_PANEL = {
     "name": "panel",
     "seed": 3,
-    "data": {"source": "synthetic", "symbols": ["ALPHA", "BETA"], "edge": 0.15},
+    "data": {"source": "synthetic", "symbols": ["ALPHA", "BETA"], "interval": "15m", "edge": 0.2, "market_seed": 5},
     "windows": {
-        "train": ["2018-01-01", "2018-01-14"],
-        "past": ["2018-01-16", "2018-01-19"],
-        "future": ["2018-01-21", "2018-01-31"],
+        "train": ["2018-01-01", "2018-02-05"],
+        "past": ["2018-02-07", "2018-02-16"],
+        "future": ["2018-02-18", "2018-02-24"],
     },
-    "roll": {"step": "11d", "splits": 2},
-    "separation": {"n_pairs": 2000, "n_values": 3, "n_restarts": 1},
-    "network": {"n_neutral": 3000, "n_trials": 1, "max_epochs": 2, "batch_size": 1024, "n_seeds": 1},
+    "roll": {"step": "7d", "splits": 2},
+    "feature_space": {"indicators": ["price_to_sma_short", "macd"]},
+    "separation": {"n_pairs": 800, "n_values": 2, "n_restarts": 1, "n_shifts": 9},
+    "network": {"n_neutral": 2000, "n_trials": 1, "max_epochs": 2, "batch_size": 512, "n_seeds": 1},
     "search": {"n_strategies": 120, "island_size": 60},
     "tiers": {"sizes": [20, 5]},
     "null": {"repeats": 2, "n_strategies": 40},
-    "label": [{"kind": "threshold", "theta": 0.0015, "horizon": 5}, {"kind": "extrema", "up": 0.3, "down": 0.03}],
+    "label": [
+        {"kind": "threshold", "theta": 0.003, "horizon": "1h"},
+        {"kind": "extrema", "up": 0.3, "down": 0.03},
+    ],
 }
 
 
@@ -113,13 +144,25 @@ def tiny_run(tiny_experiment, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny_panel(tmp_path_factory):
-    """Results of the tiny panel, as those of `tiny_run`."""
+    """Results of the tiny panel, as those of `tiny_run`; matrix libraries had two threads."""
+    from threadpoolctl import threadpool_limits
+
     from labelsearch.results.panel_run import PanelResults
     from labelsearch.settings.experiment import Experiment
     from tests.running import run_panel
 
-    experiment = Experiment.from_dict(TINY_PANEL)
-    own, folder = _copied(tmp_path_factory, "panel", partial(run_panel, experiment, workers=1))
+    def run(runs: Path, store: Path) -> Path:
+        import torch
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(2)
+        try:
+            with threadpool_limits(2):
+                return run_panel(Experiment.from_dict(TINY_PANEL), runs, store, workers=1)
+        finally:
+            torch.set_num_threads(before)
+
+    own, folder = _copied(tmp_path_factory, "panel", run)
     return PanelResults(own / "runs" / folder.name, own / "store")
 
 

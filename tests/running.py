@@ -16,7 +16,7 @@ def run_experiment(
     store: Path,
     *,
     last: str = "belief",
-    workers: int = 2,
+    workers: int = 1,
     progress: Progress = silent,
 ) -> Path:
     """Folder of a run whose stages up to ``last`` are done."""
@@ -25,7 +25,7 @@ def run_experiment(
     return run.folder
 
 
-def run_panel(experiment: Experiment, runs: Path, store: Path, *, workers: int = 2) -> Path:
+def run_panel(experiment: Experiment, runs: Path, store: Path, *, workers: int = 1) -> Path:
     """Folder of a panel whose cells are run and judged."""
     with open_panel(experiment, runs, store, workers=Workers(workers)) as run:
         run.do()

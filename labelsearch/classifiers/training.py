@@ -16,14 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from labelsearch.classifiers.dataset import Batches, Samples, thinned
+from labelsearch.classifiers.draws import Options, suggest
 from labelsearch.classifiers.figures import Study, Trial
-from labelsearch.classifiers.kinds import NETWORKS, Choice, NetworkKind, Step
+from labelsearch.classifiers.kinds import NETWORKS
 from labelsearch.classifiers.losses import LOSSES
 from labelsearch.classifiers.networks import Ensemble, build_network, window_of
 from labelsearch.classifiers.prediction import chunk_rows
 from labelsearch.classifiers.threads import one_thread
-
-Options = dict[str, float | int | str]
 
 SMALLEST_BATCH = 512  # of trials; smaller ones take longer than they save
 SAMPLER_ARGUMENTS: dict[str, Any] = {"n_startup_trials": 4, "n_ei_candidates": 24, "multivariate": True}
@@ -204,35 +203,6 @@ class Fit:
         return network.cpu().eval()
 
 
-def suggest_options(trial: optuna.Trial, kind: NetworkKind) -> Options:
-    """Hyper-parameters of a network, drawn in the order of the ranges of its kind."""
-    options: Options = {}
-    for one in kind.ranges:
-        if isinstance(one, Choice):
-            chosen: Any = trial.suggest_categorical(one.name, one.values)
-            options[one.name] = chosen
-        elif isinstance(one, Step):
-            options[one.name] = trial.suggest_float(one.name, one.low, one.high, step=one.step)
-        else:
-            options[one.name] = trial.suggest_int(one.name, one.low, one.high)
-    return options
-
-
-def _suggest(trial: optuna.Trial, kind: NetworkKind) -> tuple[Options, dict[str, float]]:
-    """Hyper-parameters of a network and of its optimiser."""
-    return suggest_options(trial, kind), {
-        "learning_rate": trial.suggest_float("learning_rate", 3e-4, 1e-2, log=True),
-        "weight_decay": trial.suggest_float("weight_decay", 1e-5, 1e-1, log=True),
-    }
-
-
-def distributions(network: str, parameters: Options) -> dict[str, optuna.distributions.BaseDistribution]:
-    """Optuna distributions, by name, that the hyper-parameters of a trial were drawn from."""
-    trial = optuna.trial.FixedTrial(parameters)
-    _suggest(cast(optuna.Trial, trial), NETWORKS.find(network))
-    return trial.distributions
-
-
 def _arguments(kind: type, given: dict[str, Any]) -> str:
     """JSON of a class and of all its arguments, defaults included."""
     arguments = {
@@ -315,7 +285,7 @@ def _search(
 
     def ask() -> _Candidate:
         trial = study.ask()
-        options, optimiser = _suggest(trial, kind)
+        options, optimiser = suggest(trial, kind)
         options = {"window": settings.window, **options} if kind.windowed else options
         seed = settings.seed * 1000 + trial.number
         fit = Fit(train, validation, settings, options, optimiser, seed, lambda: progress(1))

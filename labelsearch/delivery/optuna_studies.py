@@ -78,7 +78,7 @@ def _add(storage: "BaseStorage", name: str, direction: Direction, trials: "list[
 def _network_trials(figures: ClassifierFigures) -> "list[FrozenTrial]":
     from optuna.trial import TrialState, create_trial
 
-    from labelsearch.classifiers.training import distributions
+    from labelsearch.classifiers.draws import distributions
 
     return [
         create_trial(

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from labelsearch.classifiers.explain import N_WINDOWS, background_size, explain_rows
+from labelsearch.classifiers import explain
+from labelsearch.classifiers.explain import N_WINDOWS, background_size, explain_rows, shap_values
 from labelsearch.classifiers.networks import Ensemble, build_network
 from labelsearch.delivery.tables.explanation import EXPLAINERS
 
@@ -95,24 +96,46 @@ def test_an_ensemble_is_explained_by_its_mean_logit(matrix):
     assert got.explainer == "deep"
 
 
-def test_where_the_check_fails_the_exact_explainer_takes_over(matrix, monkeypatch):
+def test_values_are_those_of_each_row_by_itself(matrix, monkeypatch):
+    """However many rows pass through the network at once, and no network is changed."""
+    import shap
+
     network = mlp()
-    rows = ROWS[:12]
-    deep = explain_rows(network, matrix, BACKGROUND, rows)
-    calls = []
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    got, _ = shap_values(network, matrix[BACKGROUND], matrix[ROWS])
+    monkeypatch.setattr(explain, "N_AT_ONCE", 7 * len(BACKGROUND))
+    in_parts, _ = shap_values(network, matrix[BACKGROUND], matrix[ROWS])
+    assert network.state_dict().keys() == before.keys()
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    np.testing.assert_allclose(in_parts, got, atol=1e-5)
+    few = torch.from_numpy(matrix[ROWS[::6]])
+    wanted = shap.DeepExplainer(network, torch.from_numpy(matrix[BACKGROUND])).shap_values(few)
+    np.testing.assert_allclose(got[::6], wanted, atol=1e-5)
 
-    def fails_once(*_):
-        calls.append(1)
-        if len(calls) == 1:
-            raise AssertionError("does not add up")
 
-    monkeypatch.setattr("shap.explainers._deep.deep_pytorch._check_additivity", fails_once)
-    got = explain_rows(Ensemble([network, network]), matrix, BACKGROUND, rows)
+class Gated(torch.nn.Module):
+    """A product of two layers, through which differences cannot be passed on."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = torch.nn.Linear(F, 3), torch.nn.Linear(F, 3)
+
+    def forward(self, x):
+        return 3.0 * self.one(x) * self.two(x)
+
+
+def test_where_the_check_fails_the_exact_explainer_takes_over(matrix):
+    torch.manual_seed(0)
+    network, gated = mlp(), Gated().eval()
+    got = explain_rows(Ensemble([network, gated]), matrix, BACKGROUND, ROWS[:4])
     assert got.explainer == "deep and permutation"
     assert got.error < 1e-4
-    assert not np.array_equal(got.values, deep.values)
-    means = [np.abs(e.values).mean(axis=(0, 2)) for e in (got, deep)]
-    np.testing.assert_allclose(*means, rtol=0.3)
+    exact = np.array([exact_values(gated, matrix[BACKGROUND], matrix[row]) for row in ROWS[:4]])
+    alone = explain_rows(gated, matrix, BACKGROUND, ROWS[:4])
+    assert alone.explainer == "permutation"
+    np.testing.assert_allclose(
+        alone.values, exact, atol=1e-4
+    )  # of products of two, any order and its reverse are exact
 
 
 def test_windows(matrix):

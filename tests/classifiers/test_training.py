@@ -300,26 +300,6 @@ def test_shapley_values_add_up(trained):
     assert np.abs(values).mean(axis=(0, 2)).argmax() == 0  # the planted feature
 
 
-class Squares(nn.Module):
-    """A function that the deep explainer cannot follow."""
-
-    def __init__(self):
-        super().__init__()
-        self.last = nn.Linear(4, 3)
-
-    def forward(self, x):
-        return self.last(x**2 * x.roll(1, dims=1))
-
-
-def test_shapley_values_of_any_network():
-    torch.manual_seed(0)
-    network = Squares()
-    x = make_problem(30, 6, planted=True).features.numpy()
-    values, explainer = shap_values(network, x[:20], x[20:])
-    assert explainer == "permutation"
-    assert_additive(network, values, x[:20], x[20:])
-
-
 def test_averaged_seeds_begin_with_the_best_network_and_repeat(trained):
     data = make_problem(1500, 0, planted=True), make_problem(500, 1, planted=True)
     settings = replace(SETTINGS, n_seeds=3)

@@ -126,7 +126,7 @@ def test_stage_commands_print_what_is_done(finished, home, stage):
 
 def test_run_prints_tiers_and_writes_the_report(finished, home):
     Path("tiny.toml").write_text(finished.experiment.to_toml())
-    result = invoke("run", "tiny.toml")
+    result = invoke("run", "tiny.toml", "--workers", 1)
     assert result.exit_code == 0, result.output
     for words in ("Top-20", "Top-5", "buy and hold", "past", "future", "Verdict", "look 1 of 2", "Against outputs"):
         assert words in result.stdout

@@ -102,7 +102,7 @@ def test_export_takes_a_market_in_its_last_split(panel):
     assert (verified["tier"], verified["run"]) == (5, exported["run"])
     market = json.loads(Path("winners/market.json").read_text())
     assert market["symbol"] == "BETA"
-    assert market["windows"]["future"] == ["2018-02-01", "2018-02-11"]
+    assert market["windows"]["future"] == ["2018-02-25", "2018-03-03"]
     cell = invoke("export", panel.cell_folder("BETA", 1), "--market", "ALPHA", "--out", "x")
     assert cell.exit_code == 2
     assert "has no market ALPHA; it has BETA" in cell.stderr
@@ -167,8 +167,8 @@ def test_a_cell_that_kept_strategies_of_an_earlier_split_keeps_them(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     kept = {
         **TINY_PANEL,
-        "data": {"source": "synthetic", "symbols": ["ALPHA"]},
-        "roll": {"step": "11d", "splits": 2, "refit": "tiers"},
+        "data": {**TINY_PANEL["data"], "symbols": ["ALPHA"]},
+        "roll": {**TINY_PANEL["roll"], "refit": "tiers"},
     }
     folder = run_panel(Experiment.from_dict(kept), Path("runs"), Path("store"), workers=1)
     panel = PanelResults(folder, Path("store"))

@@ -172,7 +172,7 @@ def experiment(**changes: object) -> Experiment:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Hours of New York, from the last sessions of a year on."""
     minutes = synthetic_bars(93 * 1440, 1, start="2017-12-28")
-    open_ = np.isin(minutes.open_time, XNYS.opens(0, int(minutes.open_time[-1]) + 1, 60_000))
+    open_ = np.isin(minutes.open_time, XNYS.opens(int(minutes.open_time[0]), int(minutes.open_time[-1]) + 1, 60_000))
     store = Store(tmp_path_factory.mktemp("hours"))
     store.save(resample(minutes._take(open_), HOUR_MS))
     return store

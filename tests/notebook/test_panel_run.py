@@ -33,7 +33,7 @@ def test_frames_hold_the_figures(run, tiny_panel):
     assert run.tiers.loc["Top-5", "alpha_t"] == panel.tier(5).alpha.t
     assert np.isnan(run.tiers.loc[BASKET, "alpha_t"])
     assert run.splits["Top-20_pct"].tolist() == [row.return_pct[20] for row in panel.splits]
-    assert run.splits.loc[1, "future_first"] == "2018-01-21"
+    assert run.splits.loc[1, "future_first"] == "2018-02-18"
     assert run.markets.loc["BETA", "Top-5_timing"] == panel.timing.by_market["BETA"][5]
     assert run.cells.index.tolist() == [(row.market, row.split) for row in panel.cells]
     assert run.cells["market_pct"].tolist() == [row.market_pct for row in panel.cells]

@@ -15,13 +15,13 @@ from labelsearch.settings.bars import bars_of
 from labelsearch.settings.cost import split_cost
 from labelsearch.settings.roll import Pool
 from strategies.luck.power import detectable_sharpe, effective_markets
-from tests.panels.conftest import small
+from tests.panels.conftest import tiny
 
 
 def test_cells_units_and_years(tmp_path):
-    found = plan_run(small(), tmp_path, tmp_path)
+    found = plan_run(tiny(), tmp_path, tmp_path)
     assert found.cells == 4
-    assert found.units == 4 * (1 + 3)  # a network, two islands of the sampler and a random one
+    assert found.units == 4 * (2 + 3)  # two networks, two islands of the sampler and a random one
     assert found.years == pytest.approx(14 / 365.25)
     assert [(s.split, s.future, s.markets) for s in found.splits] == [
         (1, ("2018-02-18", "2018-02-24"), 2), (2, ("2018-02-25", "2018-03-03"), 2),
@@ -30,21 +30,21 @@ def test_cells_units_and_years(tmp_path):
 
 
 def test_power_is_that_of_these_markets_and_years(tmp_path):
-    found = plan_run(small(), tmp_path, tmp_path)
+    found = plan_run(tiny(), tmp_path, tmp_path)
     alone, held, neutral = found.power
     assert alone.detectable_sharpe == pytest.approx(detectable_sharpe(found.years / 2))
-    days = [bars_of(small().data.of(m), tmp_path, "2018-01-01", "2018-02-16") for m in ("AAA", "BBB")]
+    days = [bars_of(tiny().data.of(m), tmp_path, "2018-01-01", "2018-02-16") for m in ("ALPHA", "BETA")]
     closes = np.array([bars.close[95::96] for bars in days])
     rho = np.corrcoef(np.diff(np.log(closes)))[0, 1]
     assert held.rho == pytest.approx(max(rho, 0.0))
     assert neutral.effective_markets == effective_markets(2, 0.1)
     assert neutral.detectable_sharpe == pytest.approx(detectable_sharpe(found.years, neutral.effective_markets))
-    (row,) = plan_run(small(data={"symbols": ["AAA"]}, roll={"splits": 1}), tmp_path, tmp_path).power
+    (row,) = plan_run(tiny(data={"symbols": ["AAA"]}, roll={"splits": 1}), tmp_path, tmp_path).power
     assert row.rho == 0.0
 
 
 def test_what_is_pooled_costs_less():
-    cells = [small(data={"symbols": [m]}, roll={"step": "", "splits": 0}) for m in ("AAA", "BBB", "CCC")]
+    cells = [tiny(data={"symbols": [m]}, roll={"step": "", "splits": 0}) for m in ("AAA", "BBB", "CCC")]
     apart, networks, all_ = (split_cost(cells, p) for p in (Pool(), Pool(classifiers=True), Pool(True, True)))
     assert networks.seconds["classifiers"] < apart.seconds["classifiers"]
     assert networks.seconds["search"] == apart.seconds["search"]
@@ -55,14 +55,14 @@ def test_what_is_pooled_costs_less():
     assert apart.disk == 3 * one.disk
 
 
-def test_estimates_are_held_against_finished_runs(small_panel, tmp_path):
-    shutil.copytree(small_panel.parent, tmp_path / "runs")
+def test_estimates_are_held_against_finished_runs(panel_folder, tmp_path):
+    shutil.copytree(panel_folder.parent, tmp_path / "runs")
     (tmp_path / "runs" / "notes").mkdir()  # what is no run does not count
     (tmp_path / "runs" / "notes" / "ledger.jsonl").write_text("")
-    found = plan_run(small(), tmp_path / "runs", tmp_path)
+    found = plan_run(tiny(), tmp_path / "runs", tmp_path)
     assert found.slower is not None
-    results = PanelResults(tmp_path / "runs" / small_panel.name)
-    cell = results.cell("AAA", 1)
+    results = PanelResults(tmp_path / "runs" / panel_folder.name)
+    cell = results.cell("ALPHA", 1)
     taken = sum(event["seconds"] for event in cell.done.values())
     assert found.slower > 0.1 * taken / sum(split_cost([cell.experiment]).seconds.values())
     assert f"{found.slower:.1f} times" in cost_table(found, 2).note
@@ -78,10 +78,10 @@ def test_absent_markets_are_named_once(tmp_path):
 
 def test_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "experiment.toml").write_text(small().to_toml())
+    (tmp_path / "experiment.toml").write_text(tiny().to_toml())
     result = CliRunner().invoke(main, ["plan", "experiment.toml", "--workers", "2"])
     assert result.exit_code == 0, result.output
-    for words in ("Splits", "Cost", "Power", "4 cells of 4 units", "detectable Sharpe"):
+    for words in ("Splits", "Cost", "Power", "4 cells of 5 units", "detectable Sharpe"):
         assert words in result.output
     assert [path.name for path in tmp_path.iterdir()] == ["experiment.toml"]
     found = json.loads(CliRunner().invoke(main, ["plan", "experiment.toml", "--json"]).output)

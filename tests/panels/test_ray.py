@@ -14,7 +14,7 @@ import pytest
 from labelsearch.engine.executors.choice import Workers
 from labelsearch.panels.run import open_panel
 from labelsearch.results.panel_run import PanelResults
-from tests.panels.conftest import small
+from tests.panels.conftest import tiny
 from tests.panels.test_run import contents, run_panel
 
 pytest.importorskip("ray")
@@ -52,14 +52,14 @@ def address():
     both.shutdown()
 
 
-def test_a_killed_worker_changes_no_byte(small_panel, tmp_path, address):
+def test_a_killed_worker_changes_no_byte(panel_folder, tmp_path, address):
     runs = tmp_path / "runs"
     killer, killed = kill_one_when(lambda: list(runs.glob("*/cells/*/*/features")))
-    with open_panel(small(), runs, tmp_path / "store", workers=Workers(None, "ray", address)) as run:
+    with open_panel(tiny(), runs, tmp_path / "store", workers=Workers(None, "ray", address)) as run:
         run.do()
     killer.join()
     assert killed
-    assert contents(run.folder) == contents(small_panel)
+    assert contents(run.folder) == contents(panel_folder)
     assert set(PanelResults(run.folder).looks.values()) == {(1, 1)}
     before = contents(run.folder)
     assert run_panel(runs) == run.folder  # and goes on in processes of this machine
@@ -71,17 +71,17 @@ import sys
 from pathlib import Path
 from labelsearch.engine.executors.choice import Workers
 from labelsearch.panels.run import open_panel
-from tests.panels.conftest import small
+from tests.panels.conftest import tiny
 
 runs = Path(sys.argv[1])
-with open_panel(small(), runs, runs / "store", workers=Workers(None, "ray", sys.argv[2])) as run:
+with open_panel(tiny(), runs, runs / "store", workers=Workers(None, "ray", sys.argv[2])) as run:
     run.do()
 """
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [8, 12, 16])
-def test_a_killed_command_goes_on_to_the_same_bytes(small_panel, tmp_path, address, seconds):
+def test_a_killed_command_goes_on_to_the_same_bytes(panel_folder, tmp_path, address, seconds):
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "runs"), address]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -91,5 +91,5 @@ def test_a_killed_command_goes_on_to_the_same_bytes(small_panel, tmp_path, addre
     while time.monotonic() < deadline and any("ray::_run" in p.name() for p in psutil.process_iter()):
         time.sleep(0.1)
     folder = run_panel(tmp_path / "runs")
-    assert contents(folder) == contents(small_panel)
+    assert contents(folder) == contents(panel_folder)
     assert set(PanelResults(folder).looks.values()) == {(1, 1)}

@@ -30,7 +30,9 @@ def windowed(tiny_run, tmp_path_factory):
     )  # fmt: skip
     experiment = dataclasses.replace(tiny_run.experiment, network=network)
     shutil.copytree(tiny_run.folder, root / experiment.run_id)
-    return Results(run_experiment(experiment, root, tiny_run.store, last="outputs", workers=1), tiny_run.store)
+    with pytest.MonkeyPatch.context() as patch:  # Shapley values of windows take long
+        patch.setattr("labelsearch.stages.classifiers.N_EXPLAINED", 10)
+        return Results(run_experiment(experiment, root, tiny_run.store, last="outputs"), tiny_run.store)
 
 
 def test_evaluation_is_saved_with_intervals(tiny_run):

@@ -102,6 +102,7 @@ def test_another_run_takes_over_what_does_not_depend_on_the_change(tiny_run, tmp
     assert seen[-1][2] > 0
 
 
+@pytest.mark.slow
 def test_two_workers_give_the_same_bits_as_one(tiny_run, tmp_path):
     seen: dict[str, list[tuple[int, int]]] = {}
     other = run_experiment(

@@ -8,11 +8,11 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 def decisions(pruner, direction, levels, batch, seed):
-    """What a pruner says of 200 trials that report at growing steps, ``batch`` of them side by side."""
+    """What a pruner says of 120 trials that report at growing steps, ``batch`` of them side by side."""
     rng = np.random.default_rng(seed)
     study = optuna.create_study(pruner=pruner, direction=direction, study_name="fixed")
     said = []
-    for _ in range(200 // batch):
+    for _ in range(120 // batch):
         alive = [study.ask() for _ in range(batch)]
         quality = dict(zip((t.number for t in alive), rng.normal(size=batch), strict=True))
         for step in levels:
