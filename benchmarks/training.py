@@ -18,10 +18,10 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from labelsearch.classifiers.dataset import Batches, Samples
+from labelsearch.classifiers.fitting import Module, make_trainer
 from labelsearch.classifiers.losses import cross_entropy
 from labelsearch.classifiers.networks import build_network
 from labelsearch.classifiers.threads import one_thread
-from labelsearch.classifiers.training import Module, make_trainer
 
 
 def make_samples(n: int, n_features: int) -> Samples:

@@ -20,13 +20,13 @@ from feature_space.feature_set import Feature, FeatureSet
 from feature_space.indicators import INDICATORS
 from labelsearch.classifiers.calibration import fit_temperature
 from labelsearch.classifiers.dataset import make_samples
+from labelsearch.classifiers.fitting import Fit, TrainingSettings
 from labelsearch.classifiers.intervals import block_length, paired_difference
 from labelsearch.classifiers.loss_scaling import loss_factors
 from labelsearch.classifiers.networks import Ensemble
 from labelsearch.classifiers.prediction import predict
 from labelsearch.classifiers.scores import row_losses
 from labelsearch.classifiers.threads import one_thread
-from labelsearch.classifiers.training import Fit, TrainingSettings
 from labelsearch.labels.kinds import Extrema, Threshold
 
 LABELS = (Threshold(0.012, 5), Threshold(0.012, 60), Extrema(1.0, 0.1), Extrema(4.0, 0.4))

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from feature_space.indicators import Inputs
 from feature_space.normalise import Normalisation
 from labelsearch.classifiers.dataset import Batches, Samples, make_samples
+from labelsearch.classifiers.fitting import weighted_loss
 from labelsearch.classifiers.loss_scaling import balance
 from labelsearch.classifiers.networks import build_network
 from labelsearch.classifiers.threads import one_thread
-from labelsearch.classifiers.training import weighted_loss
 from labelsearch.labels.kinds import Label, LabelValues
 from labelsearch.labels.spans import purged_split
 from labelsearch.market.archive import read

@@ -114,8 +114,9 @@ def train(
     rng : numpy.random.Generator
         Draws the neutral bars.
     """
+    from labelsearch.classifiers.fitting import TrainingSettings
     from labelsearch.classifiers.kinds import NETWORKS
-    from labelsearch.classifiers.training import TrainingSettings, train_network
+    from labelsearch.classifiers.training import train_network
 
     window = settings.window if NETWORKS.find(settings.kind).windowed else 1
     fitted = _samples(problems, [problem.fit for problem in problems], settings, rng, window)
@@ -180,8 +181,8 @@ def _calibrate(
     It stays 1 where no row of the first half survives the purge.
     """
     from labelsearch.classifiers.calibration import fit_temperature
+    from labelsearch.classifiers.fitting import weighted_loss
     from labelsearch.classifiers.networks import Ensemble
-    from labelsearch.classifiers.training import weighted_loss
 
     rng = np.random.default_rng(seed)
     firsts, lasts = [], []

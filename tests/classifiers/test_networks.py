@@ -13,10 +13,11 @@ from labelsearch.classifiers.dataset import Batches, Samples, Windows
 from labelsearch.classifiers.draws import suggest_options
 from labelsearch.classifiers.explain import shap_values
 from labelsearch.classifiers.files import load_network, save_network
+from labelsearch.classifiers.fitting import TrainingSettings
 from labelsearch.classifiers.kinds import NETWORKS
 from labelsearch.classifiers.networks import Ensemble, build_network, positions, window_of
 from labelsearch.classifiers.prediction import predict
-from labelsearch.classifiers.training import TrainingSettings, train_network
+from labelsearch.classifiers.training import train_network
 
 F, L, T = 5, 12, 300
 

@@ -12,10 +12,11 @@ from torch import nn
 from labelsearch.classifiers.classifier import load_predictor
 from labelsearch.classifiers.dataset import Samples, Windows
 from labelsearch.classifiers.files import save_network
+from labelsearch.classifiers.fitting import TrainingSettings
 from labelsearch.classifiers.kinds import NETWORKS, Choice, NetworkKind, Step, Whole
 from labelsearch.classifiers.prediction import predict
 from labelsearch.classifiers.proof import prove_network
-from labelsearch.classifiers.training import TrainingSettings, train_network
+from labelsearch.classifiers.training import train_network
 
 
 class Mean(nn.Module):

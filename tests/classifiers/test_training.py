@@ -11,13 +11,15 @@ from torch import nn
 
 from labelsearch.classifiers import prediction, training
 from labelsearch.classifiers.dataset import Samples, Windows, thinned
+from labelsearch.classifiers.draws import distributions
 from labelsearch.classifiers.explain import shap_values
 from labelsearch.classifiers.files import load_network, save_network
+from labelsearch.classifiers.fitting import Fit, TrainingSettings, weighted_loss
 from labelsearch.classifiers.losses import cross_entropy
 from labelsearch.classifiers.networks import build_network
 from labelsearch.classifiers.prediction import predict
 from labelsearch.classifiers.threads import one_thread
-from labelsearch.classifiers.training import TrainingSettings, train_network, weighted_loss
+from labelsearch.classifiers.training import train_network
 
 SETTINGS = TrainingSettings(
     network="mlp", n_trials=2, search_rows=9999, max_epochs=3, batch_size=128, seed=3,
@@ -105,7 +107,7 @@ def test_the_record_of_a_search(trained):
     assert (study.direction, study.n_trials, study.seed) == ("MINIMIZE", 2, 3)
     assert json.loads(study.sampler)["class"] == "TPESampler"
     assert json.loads(study.pruner)["arguments"]["brackets"] == [{"trials": 2, "epochs": [3]}]
-    ranges = training.distributions("mlp", best.parameters)
+    ranges = distributions("mlp", best.parameters)
     assert list(ranges) == ["width", "depth", "dropout", "learning_rate", "weight_decay"]
     assert ranges["width"].choices == (32, 64, 128)
 
@@ -132,7 +134,7 @@ def test_trials_see_a_part_and_the_winner_all():
     optimiser = {name: best.parameters[name] for name in ("learning_rate", "weight_decay")}
     seed = settings.seed * 1000 + best.number
     with one_thread():
-        fit = training.Fit(train, validation, settings, got.options, optimiser, seed)
+        fit = Fit(train, validation, settings, got.options, optimiser, seed)
         fit.advance(settings.max_epochs)
     assert got.losses == tuple(fit.losses)
     assert got.validation_loss == min(fit.losses)
@@ -156,7 +158,7 @@ def test_a_training_that_goes_on_has_the_same_bits(network, options):
     def fit(seed):
         settings = replace(SETTINGS, network=network)
         optimiser = {"learning_rate": 1e-2, "weight_decay": 1e-2}
-        return training.Fit(data(400, 0), data(100, 1), settings, options, optimiser, seed)
+        return Fit(data(400, 0), data(100, 1), settings, options, optimiser, seed)
 
     with one_thread():
         whole = fit(5)

@@ -66,7 +66,7 @@ def test_a_cell_is_a_run_that_makes_the_same_bits_alone(panel_folder, tmp_path):
         assert steps[0][0] == 0
         assert steps == sorted(steps)
         assert steps[-1][0] == steps[-1][1]
-    assert seen["classifiers"][-1] == (4, 4)  # epochs: two labels, a trial, two epochs
+    assert seen["classifiers"][-1] == (8, 8)  # two labels, a trial and its training on all, two epochs
     assert seen["search"][-1] == (120, 120)  # strategies
 
 
