@@ -16,6 +16,7 @@ from labelsearch.classifiers.dataset import Samples, thinned
 from labelsearch.classifiers.draws import Options, suggest
 from labelsearch.classifiers.figures import Study, Trial
 from labelsearch.classifiers.fitting import Fit, TrainingSettings, weighted_loss
+from labelsearch.classifiers.hyperband import brackets
 from labelsearch.classifiers.kinds import NETWORKS
 from labelsearch.classifiers.networks import Ensemble
 from labelsearch.classifiers.threads import one_thread
@@ -59,27 +60,6 @@ def _arguments(kind: type, given: dict[str, Any]) -> str:
     plain = (bool, int, float, str, type(None))
     shown = {n: v if isinstance(v, plain) else getattr(v, "__name__", repr(v)) for n, v in arguments.items()}
     return json.dumps({"class": kind.__name__, "arguments": shown})
-
-
-def brackets(n_trials: int, max_epochs: int) -> list[tuple[int, list[int]]]:
-    """Trials of each bracket of Hyperband, and the epochs after which the worse two thirds of them end.
-
-    The brackets of Li et al. (2018) with a reduction factor of 3, from the one of most trials to the one of fewest,
-    over and over. One that the trials left cannot fill is passed over: it would end most of a few after an epoch.
-    """
-    rungs = [max_epochs]
-    while rungs[0] > 1 and round(rungs[0] / 3) >= 1:
-        rungs.insert(0, round(rungs[0] / 3))
-    n = len(rungs)
-    kinds = [(-(-n * 3**k // (k + 1)), rungs[n - 1 - k :]) for k in reversed(range(n))]
-    found: list[tuple[int, list[int]]] = []
-    left = n_trials
-    while left >= kinds[-1][0]:
-        for size, epochs in kinds:
-            if size <= left:
-                found.append((size, epochs))
-                left -= size
-    return [*found, (left, [max_epochs])] if left else found
 
 
 def _make_study(settings: TrainingSettings) -> tuple[optuna.Study, Study]:

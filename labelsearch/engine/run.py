@@ -233,6 +233,7 @@ class Run:
             counts=dict(result.trial_counts) if not stage.extent else self._new_counts(result, units.name, work.used),
             units={"folder": units.name, "names": work.used} if stage.extent else None,
             seconds=round(meter.seconds, 3),
+            processor_seconds=round(meter.processor_seconds, 3),
             peak_mb=round(meter.peak_mb, 1),
             time=int(time.time()),
         )

@@ -1,6 +1,6 @@
 """What an experiment would do, and what it could show, before anything is computed."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from strategies.trade.window import DAY_MS, day_edges
 
 NEUTRAL_RHO = 0.1  # of accounts in coins once the market's share is taken out
 WANTED = 1.0  # yearly Sharpe ratio for which years and markets are told
+CALIBRATION = ".calibration"  # folder in the store, of a run that shows the pace of this machine
 MOST_FINISHED = 100  # cells and runs whose times are compared with the estimate
 
 
@@ -54,7 +55,7 @@ class SplitPlan:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """All of it. Seconds are those of one core."""
+    """All of it. Seconds are those of one core, at the pace of this machine where it is known."""
 
     splits: tuple[SplitPlan, ...]
     absent: tuple[Absent, ...]
@@ -63,7 +64,7 @@ class RunPlan:
     years: float
     seconds: dict[str, float]  # by stage, all cells
     disk: int
-    slower: float | None  # finished runs of the folder against the estimate
+    pace: dict[str, float]  # by stage, finished runs of this machine over what was estimated for them
     power: tuple[PowerRow, ...]
 
 
@@ -80,7 +81,8 @@ def plan_run(experiment: Experiment, runs: Path, store: Path) -> RunPlan:
         split_cost([cell.experiment for cell in found.of(number)], experiment.pool)
         for number in range(1, len(found.splits) + 1)
     ]
-    seconds = {name: sum(cost.seconds[name] for cost in costs) for name in costs[0].seconds}
+    pace = _pace(runs, store)
+    seconds = {name: pace.get(name, 1.0) * sum(cost.seconds[name] for cost in costs) for name in costs[0].seconds}
     n_islands = len(islands(experiment.search.settings(0)))
     years = sum(windows.named["future"].days for windows in found.splits) / 365.25
     return RunPlan(
@@ -94,7 +96,7 @@ def plan_run(experiment: Experiment, runs: Path, store: Path) -> RunPlan:
         years=years,
         seconds=seconds,
         disk=sum(cost.disk for cost in costs),
-        slower=_slower(runs),
+        pace=pace,
         power=_power(found, years, _correlation(found, store)),
     )
 
@@ -141,23 +143,33 @@ def _daily(cell: Cell, store: Path, first: str, last: str) -> tuple[NDArray[np.i
     return bars.open_time[edges[:-1]] // DAY_MS, bars.close[edges[1:] - 1]
 
 
-def _slower(runs: Path) -> float | None:
-    """Recorded seconds of finished runs and cells over those estimated for them; None without any."""
-    taken = estimated = 0.0
-    ledgers = [*runs.glob(f"*/{LEDGER}"), *runs.glob(f"*/{CELLS}/*/*/{LEDGER}")]
+def _pace(runs: Path, store: Path) -> dict[str, float]:
+    """Processor time of finished runs over the one estimated for them, by stage; empty without any.
+
+    Those of the folder, cells among them, and that of `CALIBRATION` beside the bars. Times of a stage that ran on
+    other machines are not known, and those taken over from another run are that run's.
+    """
+    taken: Counter[str] = Counter()
+    estimated: Counter[str] = Counter()
+    folders = (runs, store / CALIBRATION)
+    patterns = (f"*/{LEDGER}", f"*/{CELLS}/*/*/{LEDGER}")
+    ledgers = [path for folder in folders for pattern in patterns for path in folder.glob(pattern)]
     for path in sorted(ledgers, key=lambda path: path.stat().st_mtime)[-MOST_FINISHED:]:
         try:
             cost = split_cost([Experiment.load(path.parent / "experiment.toml")])
             seconds = _recorded(Ledger(path), cost)
         except (ValueError, OSError, KeyError):
             continue  # a folder beside these runs may hold anything
-        taken += sum(seconds.values())
-        estimated += sum(cost.seconds[name] for name in seconds)
-    return taken / estimated if estimated else None
+        taken.update(seconds)
+        estimated.update({name: cost.seconds[name] for name in seconds})
+    return {name: taken[name] / estimated[name] for name in taken if estimated[name]}
 
 
-def _recorded(ledger: Ledger, cost: CellCost) -> Mapping[str, float]:
-    """Seconds of the stages that a run did itself."""
-    done: Sequence[Mapping[str, object]] = ledger.stages()
-    own = {str(event["stage"]): float(str(event["seconds"])) for event in done if "run" not in event}
+def _recorded(ledger: Ledger, cost: CellCost) -> dict[str, float]:
+    """Processor seconds of the stages that a run did itself."""
+    own = {
+        str(event["stage"]): float(event["processor_seconds"])
+        for event in ledger.stages()
+        if "run" not in event and event.get("processor_seconds")
+    }
     return {name: own[name] for name in STAGE_NAMES if own.get(name, 0.0) > 0.0 and name in cost.seconds}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from feature_space.selection import parameter_grid
+from labelsearch.classifiers.hyperband import epochs_of_trials
 from labelsearch.classifiers.kinds import NETWORKS
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.roll import Pool
@@ -19,8 +20,8 @@ class Rates(NamedTuple):
     label_bar: float = 1.0e-5  # a label and bar
     candidate_bar: float = 1.1e-7  # a setting of an indicator and bar of train
     pair: float = 8.0e-8  # a pair of bars, setting and label
-    trial: float = 0.9  # of a network, before its first sample
-    sample: float = 3.5e-6  # a sample and epoch, with half of them pruned
+    network: float = 3.0  # of a label: start, evaluation, explanation
+    sample: float = 4.0e-6  # a sample and epoch
     strategy: float = 1.6e-3  # asked for and told
     strategy_bar: float = 1.0e-9  # a strategy and bar of past
     cell: float = 4.0  # what is the same for all: start, tiers
@@ -68,13 +69,14 @@ def split_cost(cells: Sequence[Experiment], pool: Pool = UNPOOLED, rates: Rates 
     most = 1.3 * network.n_neutral  # action bars beside
     samples = min(train, most) if pool.classifiers else sum(min(bars, most) for bars, _, _ in sizes)
     of_trials = min(fits * network.search_rows, samples)
-    fitted = n_labels * network.max_epochs * (network.n_seeds * samples + network.n_trials * of_trials)
+    in_trials = epochs_of_trials(network.n_trials, network.max_epochs) * of_trials
+    fitted = n_labels * (in_trials + network.max_epochs * network.n_seeds * samples)
     pairs = fits * first.separation.n_pairs * n_labels
     asked = search.n_strategies * (1 if pool.strategies else n)
     seconds = {
         "labels": rates.label_bar * n_labels * (train + past),
         "features": n_candidates * (rates.candidate_bar * train + rates.pair * pairs),
-        "classifiers": fits * n_labels * (network.n_trials + network.n_seeds) * rates.trial + rates.sample * fitted,
+        "classifiers": fits * n_labels * rates.network + rates.sample * fitted,
         "outputs": rates.label_bar * 0.1 * n_labels * (train + past + future),
         "search": asked * rates.strategy + search.n_strategies * rates.strategy_bar * past,
         "ensembles": n * rates.cell + rates.strategy_bar * search.n_strategies * future,

@@ -15,6 +15,7 @@ from labelsearch.classifiers.draws import distributions
 from labelsearch.classifiers.explain import shap_values
 from labelsearch.classifiers.files import load_network, save_network
 from labelsearch.classifiers.fitting import Fit, TrainingSettings, weighted_loss
+from labelsearch.classifiers.hyperband import brackets, epochs_of_trials
 from labelsearch.classifiers.losses import cross_entropy
 from labelsearch.classifiers.networks import build_network
 from labelsearch.classifiers.prediction import predict
@@ -175,18 +176,19 @@ def test_a_training_that_goes_on_has_the_same_bits(network, options):
 
 
 def test_hyperband_ends_the_worse_two_thirds():
-    assert training.brackets(17, 9) == [(9, [1, 3, 9]), (5, [3, 9]), (3, [9])]
-    assert training.brackets(22, 9)[3:] == [(5, [3, 9])]
-    assert training.brackets(9, 9) == [(9, [1, 3, 9])]
-    assert training.brackets(4, 9) == [(3, [9]), (1, [9])]
-    assert training.brackets(2, 6) == [(2, [6])]
-    assert training.brackets(2, 1) == [(1, [1]), (1, [1])]
-    assert training.brackets(27, 27)[0] == (27, [1, 3, 9, 27])
+    assert brackets(17, 9) == [(9, [1, 3, 9]), (5, [3, 9]), (3, [9])]
+    assert brackets(22, 9)[3:] == [(5, [3, 9])]
+    assert brackets(9, 9) == [(9, [1, 3, 9])]
+    assert brackets(4, 9) == [(3, [9]), (1, [9])]
+    assert brackets(2, 6) == [(2, [6])]
+    assert brackets(2, 1) == [(1, [1]), (1, [1])]
+    assert brackets(27, 27)[0] == (27, [1, 3, 9, 27])
     data = make_problem(300, 0, planted=True), make_problem(100, 1, planted=True)
     told = []
     got = train_network(*data, replace(SETTINGS, n_trials=9, max_epochs=9), told.append)
     assert sum(told) == 81
     epochs = sorted(len(trial.losses) for trial in got.trials)
+    assert sum(epochs) == epochs_of_trials(9, 9)
     assert epochs == [1] * 6 + [3] * 2 + [9]
     first = sorted(got.trials, key=lambda trial: trial.losses[0])
     assert {trial.number for trial in first[:3]} == {t.number for t in got.trials if len(t.losses) >= 3}

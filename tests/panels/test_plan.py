@@ -26,7 +26,7 @@ def test_cells_units_and_years(tmp_path):
     assert [(s.split, s.future, s.markets) for s in found.splits] == [
         (1, ("2018-02-18", "2018-02-24"), 2), (2, ("2018-02-25", "2018-03-03"), 2),
     ]  # fmt: skip
-    assert found.slower is None
+    assert found.pace == {}
 
 
 def test_power_is_that_of_these_markets_and_years(tmp_path):
@@ -55,17 +55,21 @@ def test_what_is_pooled_costs_less():
     assert apart.disk == 3 * one.disk
 
 
-def test_estimates_are_held_against_finished_runs(panel_folder, tmp_path):
+def test_estimates_go_at_the_pace_of_finished_runs(panel_folder, tmp_path):
     shutil.copytree(panel_folder.parent, tmp_path / "runs")
     (tmp_path / "runs" / "notes").mkdir()  # what is no run does not count
     (tmp_path / "runs" / "notes" / "ledger.jsonl").write_text("")
-    found = plan_run(tiny(), tmp_path / "runs", tmp_path)
-    assert found.slower is not None
+    before, found = plan_run(tiny(), tmp_path, tmp_path), plan_run(tiny(), tmp_path / "runs", tmp_path)
+    assert before.pace == {}
+    assert "--calibrate" in cost_table(before, 2).note
     results = PanelResults(tmp_path / "runs" / panel_folder.name)
-    cell = results.cell("ALPHA", 1)
-    taken = sum(event["seconds"] for event in cell.done.values())
-    assert found.slower > 0.1 * taken / sum(split_cost([cell.experiment]).seconds.values())
-    assert f"{found.slower:.1f} times" in cost_table(found, 2).note
+    cells = [results.cell(market, split) for market in ("ALPHA", "BETA") for split in (1, 2)]
+    for stage in ("labels", "features", "classifiers", "search", "ensembles"):
+        taken = sum(cell.done[stage]["processor_seconds"] for cell in cells)
+        assert taken > 0
+        assert found.seconds[stage] == pytest.approx(taken, rel=0.01)  # the same experiment: what it has taken
+        assert found.pace[stage] == pytest.approx(taken / before.seconds[stage], rel=0.01)
+    assert "finished runs of this machine" in cost_table(found, 2).note
 
 
 def test_absent_markets_are_named_once(tmp_path):

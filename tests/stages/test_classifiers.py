@@ -56,10 +56,8 @@ def test_the_study_is_recorded_in_full(tiny_run):
     assert sampler["class"] == "TPESampler"
     assert sampler["arguments"]["seed"] == study.seed
     assert {"multivariate", "n_startup_trials", "consider_endpoints", "constant_liar"} <= set(sampler["arguments"])
-    assert pruner == {
-        "class": "HyperbandPruner",
-        "arguments": {"min_resource": 1, "max_resource": 3, "reduction_factor": 3, "bootstrap_count": 0},
-    }
+    brackets = [{"trials": 2, "epochs": [3]}]
+    assert pruner == {"class": "Hyperband", "arguments": {"reduction_factor": 3, "brackets": brackets}}
     for trial in figures.trials:
         assert len(trial.losses) == trial.epochs
         assert trial.best == min(trial.losses)

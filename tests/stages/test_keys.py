@@ -56,6 +56,7 @@ CHANGES = {
     "network.calibration": "temperature",
     "network.n_neutral": 700,
     "network.n_trials": 2,
+    "network.search_rows": 300,
     "network.max_epochs": 1,
     "network.batch_size": 256,
     "network.device": "auto",

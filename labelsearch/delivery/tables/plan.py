@@ -31,12 +31,14 @@ def cost_table(plan: RunPlan, workers: int) -> Table:
     elapsed = total / min(workers, max(plan.cells, 1))
     note = (
         f"{plan.cells:,} cells of {plan.units // max(plan.cells, 1):,} units, about {duration(elapsed)} with {workers} "
-        f"workers and {plan.disk / 1e9:.1f} GB on disk. Time is that of one core, from rates measured on bitcoin."
+        f"workers and {plan.disk / 1e9:.1f} GB on disk. Time is that of one core, from rates measured on bitcoin"
     )
-    if plan.slower is not None:
-        note += f" Finished runs of this folder took {plan.slower:.1f} times their estimates."
+    if plan.pace:
+        note += ", times what finished runs of this machine took against their estimates."
+    else:
+        note += " on another machine; --calibrate measures this one."
     columns = ("stage", "time of one core", "share")
-    data = {"cells": plan.cells, "units": plan.units, "seconds": plan.seconds, "disk": plan.disk, "slower": plan.slower}
+    data = {"cells": plan.cells, "units": plan.units, "seconds": plan.seconds, "disk": plan.disk, "pace": plan.pace}
     return Table("Cost", columns, tuple(rows), note=note, key="cost", data=data)
 
 

@@ -1,9 +1,10 @@
-"""Units on a Ray cluster of two nodes on loopback: the same files, whatever dies."""
+"""Units and panels on a Ray cluster of two nodes on loopback: the same files, whatever dies."""
 
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -12,11 +13,17 @@ import numpy as np
 import psutil
 import pytest
 
+from labelsearch.engine.executors import ray as ray_module
 from labelsearch.engine.executors.base import WorkError
+from labelsearch.engine.executors.choice import Workers
 from labelsearch.engine.executors.local import LocalExecutor
 from labelsearch.engine.executors.ray import ClusterError, RayExecutor
 from labelsearch.engine.stage import Work
+from labelsearch.panels.run import open_panel
+from labelsearch.results.panel_run import PanelResults
 from labelsearch.settings.schema import ExperimentError
+from tests.panels.conftest import tiny
+from tests.panels.test_run import contents, run_panel
 
 pytest.importorskip("ray")
 MIB = 2**20
@@ -34,6 +41,18 @@ def cluster():
     both.add_node(num_cpus=1, object_store_memory=100 * MIB)
     yield both
     both.shutdown()
+
+
+@pytest.fixture
+def panel_folder(tiny_panel):
+    """Folder of the tiny panel, run in one process."""
+    return tiny_panel.folder
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch):
+    """Lost units are sent again at once."""
+    monkeypatch.setattr(ray_module, "PAUSE_SECONDS", 0.1)
 
 
 @pytest.fixture(scope="module")
@@ -227,3 +246,66 @@ def test_nodes_that_differ_are_named(cluster, executor, options, text):
 def test_arrays_that_no_node_has_room_for_are_refused(executor, tmp_path):
     with pytest.raises(ClusterError, match=r" gives Ray 100 MiB for shared arrays, and these take 120: more room in "):
         Work(executor, tmp_path).units(draw, {"u": 1}, np.zeros(120 * MIB, dtype=np.uint8))
+
+
+def kill_one_when(condition) -> tuple[threading.Thread, list[int]]:
+    """Kill one worker process that runs a cell once a condition holds; the thread, and who was killed."""
+    killed = []
+
+    def wait() -> None:
+        deadline = time.monotonic() + 240
+        while time.monotonic() < deadline:
+            if condition():
+                for process in psutil.process_iter(["cmdline"]):
+                    if "ray::_run" in " ".join(process.info["cmdline"] or []):
+                        process.send_signal(signal.SIGKILL)
+                        killed.append(process.pid)
+                        return
+            time.sleep(0.01)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread, killed
+
+
+def test_a_killed_worker_changes_no_byte(panel_folder, tmp_path, cluster, executor):
+    runs = tmp_path / "runs"
+    killer, killed = kill_one_when(lambda: list(runs.glob("*/cells/*/*/features")))
+    with open_panel(tiny(), runs, tmp_path / "store", workers=Workers(None, "ray", cluster.address)) as run:
+        run.do()
+    killer.join()
+    assert killed
+    assert contents(run.folder) == contents(panel_folder)
+    assert set(PanelResults(run.folder).looks.values()) == {(1, 1)}
+    before = contents(run.folder)
+    assert run_panel(runs) == run.folder  # and goes on in processes of this machine
+    assert contents(run.folder) == before
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from labelsearch.engine.executors.choice import Workers
+from labelsearch.panels.run import open_panel
+from tests.panels.conftest import tiny
+
+runs = Path(sys.argv[1])
+with open_panel(tiny(), runs, runs / "store", workers=Workers(None, "ray", sys.argv[2])) as run:
+    run.do()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [8, 12, 16])
+def test_a_killed_command_goes_on_to_the_same_bytes(panel_folder, tmp_path, cluster, seconds):
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "runs"), cluster.address]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        time.sleep(seconds)
+        process.kill()
+    deadline = time.monotonic() + 60  # the cluster ends the workers of a program that has died
+    while time.monotonic() < deadline and any("ray::_run" in p.name() for p in psutil.process_iter()):
+        time.sleep(0.1)
+    folder = run_panel(tmp_path / "runs")
+    assert contents(folder) == contents(panel_folder)
+    assert set(PanelResults(folder).looks.values()) == {(1, 1)}
