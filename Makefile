@@ -3,8 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-# Three processes, a file of tests each: some tests wait, and two would leave a processor of two idle meanwhile.
-PARALLEL := -n 3 --dist loadfile
+# Two processes, a file of tests each, in the order of tests/conftest.py: more would want more memory than a laptop has.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup demo test test-slow test-lowest lint lock audit bench clean
 

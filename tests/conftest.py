@@ -30,8 +30,23 @@ UNMEASURED = (
     "tests/test_docs.py",
 )
 
+# Files of few long tests come first, so that no process is left with one of them when the others are done.
+FIRST = (
+    "tests/test_ray.py",
+    "tests/live/",
+    "tests/stages/",
+    "tests/panels/",
+    "tests/commands/",
+    "tests/test_packaging.py",
+    "tests/settings/",
+    "tests/strategies/",
+    "tests/studies/",
+    "tests/engine/",
+)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: [not item.nodeid.startswith(start) for start in FIRST])
     for item in items:
         if item.nodeid.startswith(UNMEASURED):
             item.add_marker("no_cover")

@@ -32,7 +32,10 @@ def outcome(runs: Path) -> dict[str, object]:
         content: object = path.read_bytes()
         if path.suffix == ".jsonl":
             events = Ledger(path).events()
-            content = [{n: x for n, x in e.items() if n not in ("time", "seconds", "peak_mb")} for e in events]
+            content = [
+                {n: x for n, x in e.items() if n not in ("time", "seconds", "processor_seconds", "peak_mb")}
+                for e in events
+            ]
         found[str(path.relative_to(runs))] = content
     return found
 
