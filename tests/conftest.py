@@ -181,6 +181,12 @@ def tiny_panel(tmp_path_factory):
     return PanelResults(own / "runs" / folder.name, own / "store")
 
 
+@pytest.fixture
+def panel_folder(tiny_panel):
+    """Folder of the tiny panel, run in one process."""
+    return tiny_panel.folder
+
+
 def _copied(tmp_path_factory, name: str, run: Callable[[Path, Path], Path]) -> tuple[Path, Path]:
     """A folder with a copy of the runs that were made once for all test processes, and the folder of the run."""
     from labelsearch.durable import held

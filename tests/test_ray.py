@@ -22,6 +22,7 @@ from labelsearch.engine.stage import Work
 from labelsearch.panels.run import open_panel
 from labelsearch.results.panel_run import PanelResults
 from labelsearch.settings.schema import ExperimentError
+from tests.engine.test_executors import SHARED, draw, leave
 from tests.panels.conftest import tiny
 from tests.panels.test_run import contents, run_panel
 
@@ -43,12 +44,6 @@ def cluster():
     both.shutdown()
 
 
-@pytest.fixture
-def panel_folder(tiny_panel):
-    """Folder of the tiny panel, run in one process."""
-    return tiny_panel.folder
-
-
 @pytest.fixture(autouse=True)
 def soon(monkeypatch):
     """Lost units are sent again at once."""
@@ -61,16 +56,6 @@ def executor(cluster):
         yield both
 
 
-SHARED = np.arange(5)
-
-
-def draw(task: int, shared: np.ndarray) -> dict[str, bytes]:
-    """A number that depends on the task and on what is shared."""
-    if task < 0:
-        raise ArithmeticError("no such unit")
-    return {"value.txt": str(np.random.default_rng(task).integers(1 << 40) + int(shared.sum())).encode()}
-
-
 def test_results_are_those_of_the_local_executor(executor, tmp_path):
     tasks = {f"u{i}": i for i in range(12)}
     seen = []
@@ -79,23 +64,6 @@ def test_results_are_those_of_the_local_executor(executor, tmp_path):
     assert found == Work(LocalExecutor(1), tmp_path / "local").units(draw, tasks, SHARED)
     assert list(found) == list(tasks)
     assert seen == [(n, 12) for n in range(13)]
-
-
-class Awkward(Exception):
-    """An error of a user's own that cannot be unpickled."""
-
-    def __init__(self, one, two):
-        super().__init__(f"{one}\n{two}")
-
-
-def leave(task: int, shared: None) -> dict[str, bytes]:
-    if task == 1:
-        raise SystemExit
-    if task == 2:
-        raise Awkward("a", "b")
-    if task == 3:
-        raise ExperimentError("a label that marks nothing")
-    return {}
 
 
 @pytest.mark.parametrize(
@@ -287,6 +255,7 @@ import sys
 from pathlib import Path
 from labelsearch.engine.executors.choice import Workers
 from labelsearch.panels.run import open_panel
+from tests.engine.test_executors import SHARED, draw, leave
 from tests.panels.conftest import tiny
 
 runs = Path(sys.argv[1])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from labelsearch.engine.ledger import Ledger
 from labelsearch.engine.run import LEDGER
-from labelsearch.results.run import CELLS, STAGE_NAMES
+from labelsearch.results.run import CELLS
 from labelsearch.settings.bars import bars_of
 from labelsearch.settings.cells import Absent, Cell, Cells, cells_of
 from labelsearch.settings.cost import CellCost, split_cost
@@ -167,9 +167,8 @@ def _pace(runs: Path, store: Path) -> dict[str, float]:
 
 def _recorded(ledger: Ledger, cost: CellCost) -> dict[str, float]:
     """Processor seconds of the stages that a run did itself."""
-    own = {
-        str(event["stage"]): float(event["processor_seconds"])
+    return {
+        event["stage"]: event["processor_seconds"]
         for event in ledger.stages()
-        if "run" not in event and event.get("processor_seconds")
+        if event["stage"] in cost.seconds and "run" not in event and event.get("processor_seconds")
     }
-    return {name: own[name] for name in STAGE_NAMES if own.get(name, 0.0) > 0.0 and name in cost.seconds}

@@ -186,7 +186,8 @@ def opened(
             (folder / SCRATCH).mkdir()
             own = [Path(path).absolute() for path in saved.own]
             prepare = partial(activate, own, proved=active())
-            with workers.open(prepare, folder / SCRATCH, (CODE, __name__), _visible(saved, folder, store)) as executor:
+            code_here = partial(CODE.digest_of, __name__)
+            with workers.open(prepare, folder / SCRATCH, code_here, _visible(saved, folder, store)) as executor:
                 yield saved, executor
         except InputError:
             if is_new and not any(folder.rglob(LEDGER)):

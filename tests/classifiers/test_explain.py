@@ -133,9 +133,8 @@ def test_where_the_check_fails_the_exact_explainer_takes_over(matrix):
     exact = np.array([exact_values(gated, matrix[BACKGROUND], matrix[row]) for row in ROWS[:4]])
     alone = explain_rows(gated, matrix, BACKGROUND, ROWS[:4])
     assert alone.explainer == "permutation"
-    np.testing.assert_allclose(
-        alone.values, exact, atol=1e-4
-    )  # of products of two, any order and its reverse are exact
+    # of products of two, any order and its reverse are exact
+    np.testing.assert_allclose(alone.values, exact, atol=1e-4)
 
 
 def test_windows(matrix):

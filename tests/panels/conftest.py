@@ -1,5 +1,3 @@
-import pytest
-
 from labelsearch.settings.experiment import Experiment
 from tests.conftest import TINY_PANEL
 
@@ -10,9 +8,3 @@ def tiny(**changes) -> Experiment:
     for name, value in changes.items():
         data[name] = {**data.get(name, {}), **value} if isinstance(value, dict) else value
     return Experiment.from_dict(data)
-
-
-@pytest.fixture
-def panel_folder(tiny_panel):
-    """Folder of the tiny panel, run in one process."""
-    return tiny_panel.folder

@@ -10,6 +10,8 @@ from labelsearch.engine.budget import BudgetError
 from labelsearch.engine.files import Files
 from labelsearch.errors import InputError, LabelsearchError
 
+IN_FLIGHT = 2  # tasks submitted per worker
+POLL_SECONDS = 0.5  # between looks at units at work
 Unit = Callable[[Any, Any], Files]
 """A pure function of a task and of what all tasks share, importable by name. It may report steps with `tell`."""
 
@@ -111,12 +113,18 @@ def execute(name: str, unit: Unit, task: Any, shared: Any, steps: int) -> Files:
     return files
 
 
-def describe(error: BaseException) -> str:
-    """An error as one line: its notes, what it is, and the last line outside of installed packages that raised it."""
+def one_line(error: BaseException) -> str:
+    """An error as one line: its notes and what it is, or the text alone of one that we raise on purpose."""
     if isinstance(error, LabelsearchError):
         return " ".join(str(error).split())
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return " ".join(": ".join([*getattr(error, "__notes__", ()), text]).split())[:500]
+
+
+def describe(error: BaseException) -> str:
+    """As `one_line`, with the last line outside of installed packages that raised what we did not."""
+    if isinstance(error, LabelsearchError):
+        return one_line(error)
     installed = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib"))
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(installed)]
-    where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return " ".join(": ".join([*getattr(error, "__notes__", ()), text]).split())[:500] + where
+    return one_line(error) + (f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else "")

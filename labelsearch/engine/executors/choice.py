@@ -4,15 +4,11 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from labelsearch.engine.budget import UNLIMITED, Budget
 from labelsearch.engine.executors.base import Executor, nothing
 from labelsearch.engine.executors.local import LocalExecutor
-from labelsearch.engine.key import Code
-
-ENGINES = ("local", "ray")
 
 
 @dataclass(frozen=True)
@@ -24,7 +20,7 @@ class Workers:
     count : int, optional
         Units at work at once; by default one for each processor, of this machine or of the cluster.
     engine : str
-        One of `ENGINES`.
+        ``local`` or ``ray``.
     address : str
         Of a Ray cluster, as `labelsearch.engine.executors.ray.RayExecutor` says.
     lent : Executor, optional
@@ -49,7 +45,7 @@ class Workers:
         self,
         prepare: Callable[[], None] = nothing,
         scratch: Path | None = None,
-        code: tuple[Code, str] | None = None,
+        code_here: Callable[[], str] | None = None,
         visible: tuple[Path, ...] = (),
     ) -> Iterator[Executor]:
         """An executor, closed at the end.
@@ -58,10 +54,8 @@ class Workers:
         ----------
         prepare, scratch
             As of `labelsearch.engine.executors.local.LocalExecutor`.
-        code : Code and str, optional
-            A module whose source must be the same on all machines.
-        visible : tuple of Path
-            Folders that every machine must see.
+        code_here, visible
+            As of `labelsearch.engine.executors.ray.RayExecutor`.
 
         Raises
         ------
@@ -76,8 +70,9 @@ class Workers:
         else:
             from labelsearch.engine.executors.ray import RayExecutor
 
-            here = partial(code[0].digest_of, code[1]) if code else None
-            with closing(RayExecutor(self.address, self.count, prepare, code_here=here, visible=visible)) as remote:
+            with closing(
+                RayExecutor(self.address, self.count, prepare, code_here=code_here, visible=visible)
+            ) as remote:
                 yield remote
 
 

@@ -13,12 +13,18 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from labelsearch.engine.executors.base import TELLER, Unit, WorkError, cap_threads, execute, nothing
+from labelsearch.engine.executors.base import (
+    IN_FLIGHT,
+    POLL_SECONDS,
+    TELLER,
+    Unit,
+    WorkError,
+    cap_threads,
+    execute,
+    nothing,
+)
 from labelsearch.engine.executors.packing import spool, unspool
 from labelsearch.engine.files import Files
-
-POLL_SECONDS = 0.5  # between looks at the steps of units at work
-IN_FLIGHT = 2  # tasks submitted per worker
 
 
 class LocalExecutor:

@@ -17,17 +17,24 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from labelsearch.engine.executors.base import Unit, WorkError, cap_threads, execute, nothing
+from labelsearch.engine.executors.base import (
+    IN_FLIGHT,
+    POLL_SECONDS,
+    Unit,
+    WorkError,
+    cap_threads,
+    execute,
+    nothing,
+    one_line,
+)
 from labelsearch.engine.executors.packing import Packed, pack, unpack
 from labelsearch.engine.files import Files
 from labelsearch.errors import InputError
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
-IN_FLIGHT = 2  # tasks submitted per worker
 ATTEMPTS = 3  # of a unit whose worker or node is lost
 PAUSE_SECONDS = 2.0  # before another attempt: what a lost node still runs must have let go of its files
-POLL_SECONDS = 0.5
 CONNECT_SECONDS = 10.0
 PROBE_SECONDS = 120.0  # for a node to import the packages
 # what must be the same everywhere, as bits depend on it
@@ -184,11 +191,11 @@ class RayExecutor:
             cause = error.cause
             if isinstance(cause, (InputError, WorkError)):
                 raise cause from None
-            raise WorkError(f"{name}: {_line(cause)}") from error
+            raise WorkError(f"{name}: {one_line(cause)}") from error
         except errors.RayError as error:
             if attempt < ATTEMPTS:
                 return None
-            raise WorkError(f"{name}: its worker ended {ATTEMPTS} times, at last: {_line(error)}") from error
+            raise WorkError(f"{name}: its worker ended {ATTEMPTS} times, at last: {one_line(error)}") from error
 
     def _check(self, code_here: Callable[[], str] | None, visible: Sequence[Path]) -> None:
         """Hold every node against this process."""
@@ -208,7 +215,7 @@ class RayExecutor:
                 raise ClusterError(f"{node.address} has not answered for {PROBE_SECONDS:.0f} s") from error
             except ray.exceptions.RayError as error:
                 cause = getattr(error, "cause", None) or error
-                raise ClusterError(f"{node.address} cannot run labelsearch: {_line(cause)}") from error
+                raise ClusterError(f"{node.address} cannot run labelsearch: {one_line(cause)}") from error
             other = [f"{name} {answer.versions.get(name)}, here {here[name]}"
                      for name in here if answer.versions.get(name) != here[name]]  # fmt: skip
             if other:
@@ -238,7 +245,7 @@ def _connect(ray: Any, address: str) -> None:
         try:
             socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
         except (OSError, ValueError, OverflowError) as error:
-            raise ClusterError(f"no Ray cluster answers at {address}: {_line(error)}") from error
+            raise ClusterError(f"no Ray cluster answers at {address}: {one_line(error)}") from error
     elif address not in ("auto", "local"):
         raise ClusterError(f"{address!r} is no address of a Ray cluster: host:port, auto or local")
     _keep_silent()
@@ -248,7 +255,7 @@ def _connect(ray: Any, address: str) -> None:
             ray.init(address=address, log_to_driver=False, logging_level="CRITICAL", **started)
     except Exception as error:  # Ray raises what it finds: ConnectionError, RuntimeError, ValueError, its own
         ray.shutdown()
-        raise ClusterError(f"cannot join the Ray cluster at {address}: {_line(error)}") from error
+        raise ClusterError(f"cannot join the Ray cluster at {address}: {one_line(error)}") from error
 
 
 def _keep_silent() -> None:
@@ -295,11 +302,6 @@ def _versions(code_here: Callable[[], str] | None) -> dict[str, str]:
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found
-
-
-def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}"[:300]
 
 
 def _probe(code_here: Callable[[], str] | None, visible: list[str]) -> Probe:
