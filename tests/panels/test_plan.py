@@ -10,10 +10,11 @@ from click.testing import CliRunner
 from labelsearch.commands import main
 from labelsearch.delivery.tables.plan import cost_table, duration, splits_table
 from labelsearch.results.panel_run import PanelResults
-from labelsearch.results.plan import plan_run
+from labelsearch.results.plan import CALIBRATION, plan_run
 from labelsearch.settings.bars import bars_of
 from labelsearch.settings.cost import split_cost
 from labelsearch.settings.roll import Pool
+from labelsearch.stages.calibration import calibrate
 from strategies.luck.power import detectable_sharpe, effective_markets
 from tests.panels.conftest import tiny
 
@@ -70,6 +71,16 @@ def test_estimates_go_at_the_pace_of_finished_runs(panel_folder, tmp_path):
         assert found.seconds[stage] == pytest.approx(taken, rel=0.01)  # the same experiment: what it has taken
         assert found.pace[stage] == pytest.approx(taken / before.seconds[stage], rel=0.01)
     assert "finished runs of this machine" in cost_table(found, 2).note
+
+
+def test_a_calibration_sets_the_pace(tmp_path):
+    alone = tiny(data={"symbols": ["AAA"]}, roll={"step": "", "splits": 0})
+    calibrate(alone, tmp_path)
+    (run,) = (tmp_path / CALIBRATION).glob("*/ledger.jsonl")  # not the one before it
+    assert run.parent.name == alone.run_id
+    assert {"labels", "features", "classifiers", "search", "ensembles"} <= set(plan_run(alone, tmp_path, tmp_path).pace)
+    calibrate(alone, tmp_path)  # a later one takes its place
+    assert len(list((tmp_path / CALIBRATION).glob("*/ledger.jsonl"))) == 1
 
 
 def test_absent_markets_are_named_once(tmp_path):
