@@ -96,6 +96,16 @@ def joined(parts: Sequence[Candidates]) -> Candidates:
     return Candidates(first.features, first.offsets, np.hstack([p.values for p in parts]), np.concatenate(moved))
 
 
+def _only(candidates: Candidates, choice: NDArray[np.int64]) -> Candidates:
+    """One candidate for each feature and no other."""
+    return Candidates(
+        [[group[c]] for group, c in zip(candidates.features, choice, strict=True)],
+        np.arange(len(choice) + 1),
+        candidates.values[candidates.offsets[:-1] + choice],
+        candidates.position,
+    )
+
+
 @njit(cache=True, nogil=True)
 def pair_terms_nb(values, left, right):
     """|value_left - value_right| of every candidate and pair, (n_candidates, M) array of float32."""
@@ -265,16 +275,18 @@ def select(
         search = PairSearch(candidates, contrast[0], np.random.default_rng(seed), contrast[1])
     choice, _ = min((search.climb(search.random_choice()) for _ in range(n_restarts)), key=lambda end: end[1])
     mass, n_evaluations = plain.mass(choice), search.n_evaluations
-    beside = PairSearch(candidates, same, np.random.default_rng(seed))
+    chosen = _only(candidates, choice)
+    beside = PairSearch(chosen, same, np.random.default_rng(seed))
     beside.weights = plain.weights
+    alone = np.zeros_like(choice)
     return Selection(
-        features=tuple(group[c] for group, c in zip(candidates.features, choice, strict=True)),
+        features=tuple(group[0] for group in chosen.features),
         power=separation_power(mass),
         power_random=separation_power(random_mass),
-        same_class_mass=beside.mass(choice),
+        same_class_mass=beside.mass(alone),
         cross_class_mass=mass,
         n_evaluations=n_evaluations,
         distances=plain.distances(choice)[0],
-        same_distances=beside.distances(choice)[0],
+        same_distances=beside.distances(alone)[0],
         weights=plain.weights,
     )

@@ -6,9 +6,7 @@ from optuna import Trial
 from optuna.distributions import BaseDistribution
 from optuna.trial import FixedTrial
 
-from labelsearch.classifiers.kinds import NETWORKS, Choice, NetworkKind, Step
-
-Options = dict[str, float | int | str]
+from labelsearch.classifiers.kinds import NETWORKS, Choice, NetworkKind, Options, Step
 
 
 def suggest_options(trial: Trial, kind: NetworkKind) -> Options:

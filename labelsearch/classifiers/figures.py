@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from labelsearch.classifiers.kinds import Options
+
 Interval = tuple[float, float]  # 95%, lower end first
 
 
@@ -64,7 +66,7 @@ class Trial:
     state: str
     value: float | None
     epochs: int
-    parameters: dict[str, float | int | str]
+    parameters: Options
     best: float
     losses: tuple[float, ...]
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 LOSS_NAMES = ("cross_entropy", "ensloss")
 CALIBRATION_NAMES = ("none", "temperature")
 N_CLASSES = 3  # buy, neutral, sell
+Options = dict[str, float | int | str]
+"""Hyper-parameters by name."""
 
 
 class NetworkError(InputError):

@@ -6,7 +6,7 @@ import logging
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import optuna
@@ -30,7 +30,7 @@ class Trained:
     """The best network of a search, or an ensemble of networks of its hyper-parameters.
 
     ``losses`` are the validation losses by epoch of the first network of the best hyper-parameters, whose weights are
-    those of the lowest.
+    those of the lowest. Without a search there are no trials and no study.
     ``validation_loss`` is that of ``network``, so for an ensemble not the lowest of ``losses``.
     """
 
@@ -40,7 +40,7 @@ class Trained:
     losses: tuple[float, ...]
     validation_loss: float
     trials: tuple[Trial, ...]
-    study: Study
+    study: Study | None
 
 
 def _of_trials(settings: TrainingSettings, n_samples: int) -> TrainingSettings:
@@ -86,6 +86,15 @@ def _record(trial: optuna.trial.FrozenTrial) -> Trial:
     return Trial(trial.number, trial.state.name, trial.value, len(losses), trial.params, min(losses), losses)
 
 
+class _Winner(NamedTuple):
+    """The best hyper-parameters, the seed of their network, and its training if it has been in full."""
+
+    options: Options
+    optimiser: dict[str, float]
+    seed: int
+    fit: Fit | None
+
+
 class _Candidate(NamedTuple):
     """A trial, its hyper-parameters and its training."""
 
@@ -105,14 +114,12 @@ def _search(
     train: Samples, validation: Samples, settings: TrainingSettings, progress: Callable[[int], None]
 ) -> tuple[_Candidate, tuple[Trial, ...], Study]:
     """The best trial of a study, all trials, and the description of the study."""
-    kind = NETWORKS.find(settings.network)
     study, description = _make_study(settings)
     best: _Candidate | None = None
 
     def ask() -> _Candidate:
         trial = study.ask()
-        options, optimiser = suggest(trial, kind)
-        options = {"window": settings.window, **options} if kind.windowed else options
+        options, optimiser = _drawn(trial, settings)
         seed = settings.seed * 1000 + trial.number
         fit = Fit(train, validation, settings, options, optimiser, seed, lambda: progress(1))
         return _Candidate(trial, options, optimiser, seed, fit)
@@ -136,6 +143,13 @@ def _search(
     return best, tuple(_record(trial) for trial in study.trials), description
 
 
+def _drawn(trial: optuna.Trial, settings: TrainingSettings) -> tuple[Options, dict[str, float]]:
+    """Hyper-parameters of a network, with its window, and of its optimiser."""
+    kind = NETWORKS.find(settings.network)
+    options, optimiser = suggest(trial, kind)
+    return {"window": settings.window, **options} if kind.windowed else options, optimiser
+
+
 def _tell(study: optuna.Study, candidate: _Candidate, state: optuna.trial.TrialState) -> None:
     for epoch, loss in enumerate(candidate.fit.losses, 1):
         candidate.trial.report(loss, step=epoch)
@@ -143,16 +157,37 @@ def _tell(study: optuna.Study, candidate: _Candidate, state: optuna.trial.TrialS
     study.tell(candidate.trial, candidate.loss if is_complete else None, state)
 
 
+def _found(
+    train: Samples, validation: Samples, settings: TrainingSettings, progress: Callable[[int], None]
+) -> tuple[_Winner, tuple[Trial, ...], Study]:
+    """Search on a few of the samples."""
+    rng = np.random.default_rng(settings.seed)
+    few, few_validation = (thinned(samples, settings.search_rows, rng) for samples in (train, validation))
+    best, trials, study = _search(few, few_validation, _of_trials(settings, len(train.classes)), progress)
+    is_whole = few is train and few_validation is validation and len(best.fit.losses) == settings.max_epochs
+    winner = _Winner(best.options, best.optimiser, best.seed, best.fit if is_whole else None)
+    return winner, trials, study
+
+
 def train_network(
     train: Samples,
     validation: Samples,
     settings: TrainingSettings,
     progress: Callable[[int], None] = lambda epochs: None,
+    known: Options | None = None,
 ) -> Trained:
     """Search hyper-parameters and return the network of lowest validation loss, or an ensemble of such networks.
 
-    The result depends on samples and settings alone: one torch thread, fixed seeds, a fixed study name. ``progress`` is
-    called with the number of epochs done, or skipped by a pruned trial, since the last call.
+    The result depends on samples and settings alone: one torch thread, fixed seeds, a fixed study name.
+
+    Parameters
+    ----------
+    train, validation : Samples
+    settings : TrainingSettings
+    progress : callable
+        Called with the number of epochs done, or skipped by a pruned trial, since the last call.
+    known : dict, optional
+        The hyper-parameters, as a trial has them; none are searched then.
 
     Raises
     ------
@@ -165,14 +200,16 @@ def train_network(
         # Lightning recommends loader workers; batches are slices of memory, which workers would only copy
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-        rng = np.random.default_rng(settings.seed)
-        few, few_validation = (thinned(samples, settings.search_rows, rng) for samples in (train, validation))
-        of_trials = _of_trials(settings, len(train.classes))
-        best, trials, study = _search(few, few_validation, of_trials, progress)
+        trials: tuple[Trial, ...] = ()
+        study: Study | None = None
+        if known is None:
+            best, trials, study = _found(train, validation, settings, progress)
+        else:
+            trial = cast(optuna.Trial, optuna.trial.FixedTrial(known))
+            best = _Winner(*_drawn(trial, settings), settings.seed * 1000, None)
         # seeds are counted down, so that no trial has them
         seeds = [best.seed, *(settings.seed * 1000 + 1000 - k for k in range(1, settings.n_seeds))]
-        is_whole = few is train and few_validation is validation and len(best.fit.losses) == settings.max_epochs
-        fits = [best.fit] if is_whole else []
+        fits = [] if best.fit is None else [best.fit]
         for seed in seeds[len(fits) :]:
             fit = Fit(train, validation, settings, best.options, best.optimiser, seed, lambda: progress(1))
             fit.advance(settings.max_epochs)

@@ -28,17 +28,18 @@ def plan(experiment: Path, calibrate: bool, as_json: bool, store: Path, runs: Pa
       labelsearch plan experiment.toml --calibrate
     """  # fmt: skip
     from labelsearch.delivery.tables.plan import cost_table, power_table, splits_table
+    from labelsearch.engine.executors.choice import Workers
     from labelsearch.results.plan import plan_run
     from labelsearch.settings.experiment import Experiment
     from labelsearch.settings.presets import preset
-    from labelsearch.stages.calibration import calibrate as calibrate_machine
+    from labelsearch.studies.calibration import calibrate as calibrate_machine
 
     loaded = Experiment.load(experiment)
     name_own_files(loaded)
     loaded.activate()
     if calibrate:
         with progress_bars() as progress:
-            calibrate_machine(preset("quick"), store, progress)
+            calibrate_machine(preset("quick"), store, Workers(workers.here), progress)
         loaded.activate()  # own files were set aside meanwhile
     found = plan_run(loaded, runs, store)
     answer(as_json, [splits_table(found), cost_table(found, workers.here), power_table(found)])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from labelsearch import __version__
+from labelsearch.classifiers.kinds import Options
 from labelsearch.engine.files import write_atomically, write_files
 from labelsearch.engine.run import RunError
 from labelsearch.live.bundle import Thresholds
@@ -116,7 +117,7 @@ class _Network:
 
     kind: str
     n_features: int
-    options: dict[str, int | float | str]
+    options: Options
 
 
 def export_bundle(results: Results, tier: int | None, out: Path, *, onnx: bool = False) -> Path:

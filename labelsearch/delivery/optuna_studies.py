@@ -41,6 +41,8 @@ def studies(results: Results, n_strategies: int | None = None, seed: int = 0) ->
     strategies, settings = results.strategies, results.experiment.search
     storage = optuna.storages.InMemoryStorage()
     for figures in results.classifiers.figures:
+        if figures.study is None:  # hyper-parameters of another split
+            continue
         note = f"Networks of label {figures.label}. Objective: {figures.study.objective}."
         _add(storage, f"network {figures.label}", "minimize", _network_trials(figures), note)
     frame = chosen(strategies.frame, n_strategies, seed)

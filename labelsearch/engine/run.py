@@ -20,6 +20,7 @@ from labelsearch.engine.files import digest_files, write_atomically
 from labelsearch.engine.key import Code, digest
 from labelsearch.engine.ledger import Event, Ledger
 from labelsearch.engine.looks import record_look
+from labelsearch.engine.memory import give_back
 from labelsearch.engine.meter import Meter
 from labelsearch.engine.reuse import take_over
 from labelsearch.engine.stage import Progress, R, Stage, Stored, Work, keep_units
@@ -221,6 +222,7 @@ class Run:
         with Meter() as meter:
             result = stage.run(inputs, work)
             write_atomically(self.folder / target, result.save)
+        give_back()  # the next stage may be the work of other processes, while this one waits
         needs = {f.name: x.content for f in fields(inputs) if isinstance(x := getattr(inputs, f.name), Stored)}
         content = digest_files(self.folder / target)
         self.ledger.append(

@@ -18,11 +18,13 @@ from labelsearch.engine.files import Files
 from labelsearch.engine.run import Run, recorded, silent
 from labelsearch.engine.stage import Progress, Stored
 from labelsearch.errors import InputError
+from labelsearch.results.classifiers import Classifiers
 from labelsearch.results.run import CELLS
 from labelsearch.results.search import Strategies
 from labelsearch.settings.cells import Cell
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.schema import ExperimentError
+from labelsearch.stages.classifiers import KNOWN
 from labelsearch.stages.plan import CODE, STAGES, open_run
 from labelsearch.stages.search import JUDGED
 from labelsearch.studies.seeds import repeat_with_other_seeds
@@ -51,13 +53,14 @@ class CellTask(NamedTuple):
     """A cell, and what was made for it elsewhere.
 
     ``adopted``: results by the name of their stage. ``judged``: strategies that are evaluated instead of searched, and
-    whether they keep their score. ``last``: the stage to end with. ``classifier_seeds``: repetitions of all of it with
-    other seeds of the classifiers.
+    whether they keep their score. ``earlier``: classifiers whose hyper-parameters serve instead of searched ones.
+    ``last``: the stage to end with. ``classifier_seeds``: repetitions of all of it with other seeds of the classifiers.
     """
 
     cell: Cell
     adopted: dict[str, Stored[Any]]
     judged: tuple[Stored[Strategies], bool] | None = None
+    earlier: Stored[Classifiers] | None = None
     last: str = "ensembles"
     classifier_seeds: int = 0
 
@@ -100,6 +103,8 @@ def run_cell(task: CellTask, place: Place, workers: Workers = ALONE, progress: P
     """Run a cell up to a stage."""
     cell = task.cell
     with open_cell(cell, place, task.adopted, workers, progress) as run:
+        if task.earlier is not None:
+            run.adopt(STAGES["classifiers"], run.do(KNOWN, earlier=task.earlier))
         if task.judged is not None:
             tried, keep_score = task.judged
             run.adopt(STAGES["search"], run.do(JUDGED, tried=tried, keep_score=keep_score))

@@ -90,10 +90,15 @@ class Pooling:
         )
         sets = {task.cell.market: self._share(task, pooled) for task in tasks}
         names = ("label_kinds", "label_price", "train", "past", "boundary", "warm_up", "bars_before_future")
+        stage: Stage[Any, Any] = classifiers.POOLED
+        earlier: dict[str, Stored[Any]] = {}
+        if self.experiment.roll.hyperparameters == "first" and stage.name in self.kept:
+            stage, earlier = classifiers.KNOWN_POOLED, {"earlier": self.kept[stage.name]}
         networks = self._do(
             split,
-            classifiers.POOLED,
+            stage,
             keep=("search", "tiers"),
+            **earlier,
             **_some(shared, ("network", "network_kind")),
             classifier_seeds=seeds,
             markets=tuple(

@@ -13,16 +13,9 @@ from labelsearch.panels.pooling import Pooling
 from labelsearch.panels.verdict import VERDICT, verdict_inputs
 from labelsearch.settings.cells import Cell, Cells, cells_of
 from labelsearch.settings.experiment import Experiment
+from labelsearch.settings.roll import KEPT
 from labelsearch.settings.schema import ExperimentError
 from labelsearch.stages.plan import CODE, opened
-
-# stages whose results later splits keep from the first one of their market
-KEPT: dict[str, tuple[str, ...]] = {
-    "everything": (),
-    "classifiers": ("features",),
-    "search": ("features", "classifiers"),
-    "tiers": ("features", "classifiers", "search"),
-}
 
 
 @contextmanager
@@ -68,16 +61,19 @@ class PanelRun:
         """
         roll, pool = self.experiment.roll, self.experiment.pool
         pooled = pool.classifiers or pool.strategies
-        if classifier_seeds and (pooled or roll.refit != "everything"):
+        is_kept = roll.refit != "everything" or roll.hyperparameters != "each"
+        if classifier_seeds and (pooled or is_kept):
             raise ExperimentError("other seeds of the classifiers need cells that share nothing: no [pool], no refit")
         pooling = Pooling(self.experiment, self.cells, self.place, self.executor, self.progress)
         pooling.check()
         tasks = {cell.name: CellTask(cell, {}, classifier_seeds=classifier_seeds) for cell in self.cells.cells}
         kept = [name for name in KEPT[roll.refit] if not (name in ("features", "classifiers") and pool.classifiers)]
+        # with [pool] classifiers it is what all markets share that keeps them
+        earlier = roll.hyperparameters == "first" and not pool.classifiers
         first = {cell.market: cell for cell in reversed(self.cells.cells)}
         done = 0
-        for cells in self._waves(kept, first, pooled=pooled):
-            wave = [self._task(tasks[cell.name], first[cell.market], kept) for cell in cells]
+        for cells in self._waves(first, pooled=pooled, is_kept=bool(kept or earlier)):
+            wave = [self._task(tasks[cell.name], first[cell.market], kept, earlier=earlier) for cell in cells]
             if pooled:
                 wave = pooling.tasks(wave)
             self._run(wave, done, len(tasks))
@@ -85,7 +81,7 @@ class PanelRun:
         run = Run(self.folder, {}, {}, CODE, self.executor, self.progress, budget=self.place.budget)
         run.do(VERDICT, **verdict_inputs(self.experiment, self.cells, self.place, classifier_seeds))
 
-    def _waves(self, kept: Sequence[str], first: Mapping[str, Cell], *, pooled: bool) -> Iterator[list[Cell]]:
+    def _waves(self, first: Mapping[str, Cell], *, pooled: bool, is_kept: bool) -> Iterator[list[Cell]]:
         """Cells that may be at work at once.
 
         Those of one split where markets share something; the first ones of their markets before those that keep some
@@ -93,19 +89,23 @@ class PanelRun:
         """
         if pooled:
             yield from (self.cells.of(number) for number in range(1, len(self.cells.splits) + 1))
-        elif kept:
+        elif is_kept:
             yield [cell for cell in self.cells.cells if cell is first[cell.market]]
             yield [cell for cell in self.cells.cells if cell is not first[cell.market]]
         else:
             yield list(self.cells.cells)
 
-    def _task(self, task: CellTask, first: Cell, kept: Sequence[str]) -> CellTask:
+    def _task(self, task: CellTask, first: Cell, kept: Sequence[str], *, earlier: bool) -> CellTask:
         """The task of a cell that keeps results of the first one of its market."""
         if task.cell is first:
             return task
         results = {name: self.place.recorded(first, name) for name in kept}
         tried = results.pop("search", None)
-        return task._replace(adopted=results, judged=None if tried is None else (tried, False))
+        return task._replace(
+            adopted=results,
+            judged=None if tried is None else (tried, False),
+            earlier=self.place.recorded(first, "classifiers") if earlier else None,
+        )
 
     def _run(self, tasks: Sequence[CellTask], done: int, total: int) -> None:
         if tasks:

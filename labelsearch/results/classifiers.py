@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from labelsearch.classifiers.figures import Calibration, Evaluation, Study, Trial
+from labelsearch.classifiers.kinds import Options
 from labelsearch.engine.files import Files, read_files, write_files
 from labelsearch.results.codec import json_bytes, parse, reading
 
@@ -33,7 +34,7 @@ class ClassifierFigures:
     n_action: int  # buy and sell bars among them
     validation_loss: float
     losses: tuple[float, ...]  # on validation, by epoch of the best trial
-    study: Study
+    study: Study | None  # none, and no trials, where hyper-parameters are those of another split
     trials: tuple[Trial, ...]
     n_networks: int  # whose probabilities are averaged
     calibration: Calibration | None
@@ -80,7 +81,13 @@ class Classifiers:
     @property
     def trial_counts(self) -> dict[str, int]:
         """Networks that were trained."""
-        return {"network_trials": sum(len(entry.trials) + entry.n_networks - 1 for entry in self.figures)}
+        return {"network_trials": sum(max(len(entry.trials), 1) + entry.n_networks - 1 for entry in self.figures)}
+
+    @property
+    def hyperparameters(self) -> dict[str, Options]:
+        """Those of the best trial of each label, by name of the label."""
+        best = {entry.label: min(entry.trials, key=lambda trial: trial.best) for entry in self.figures}
+        return {name: trial.parameters for name, trial in best.items()}
 
     def save(self, folder: Path) -> None:
         """Write a folder for each label: ``figures.json``, ``network.json`` and weights."""

@@ -54,6 +54,8 @@ def from_plain(kind: object, data: object) -> typing.Any:
     if origin in (typing.Union, types.UnionType):
         if data is None and type(None) in of:
             return None
+        if type(data) in of:
+            return data  # a whole number would fit a float too
         for option in of:
             with suppress(ValueError):
                 return from_plain(option, data)  # the first that fits

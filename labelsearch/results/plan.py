@@ -1,6 +1,7 @@
 """What an experiment would do, and what it could show, before anything is computed."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from labelsearch.engine.run import LEDGER
 from labelsearch.results.run import CELLS
 from labelsearch.settings.bars import bars_of
 from labelsearch.settings.cells import Absent, Cell, Cells, cells_of
-from labelsearch.settings.cost import CellCost, split_cost
+from labelsearch.settings.cost import RATES, judging_cost, split_cost
 from labelsearch.settings.experiment import Experiment
+from labelsearch.settings.roll import KEPT
 from strategies.luck.power import (
     detectable_sharpe,
     effective_markets,
@@ -77,12 +79,9 @@ def plan_run(experiment: Experiment, runs: Path, store: Path) -> RunPlan:
         As `labelsearch.settings.cells.cells_of`.
     """
     found = cells_of(experiment, store)
-    costs = [
-        split_cost([cell.experiment for cell in found.of(number)], experiment.pool)
-        for number in range(1, len(found.splits) + 1)
-    ]
     pace = _pace(runs, store)
-    seconds = {name: pace.get(name, 1.0) * sum(cost.seconds[name] for cost in costs) for name in costs[0].seconds}
+    estimated, disk = _cost(experiment, found)
+    seconds = {name: pace.get(name, 1.0) * value for name, value in estimated.items()}
     n_islands = len(islands(experiment.search.settings(0)))
     years = sum(windows.named["future"].days for windows in found.splits) / 365.25
     return RunPlan(
@@ -95,10 +94,29 @@ def plan_run(experiment: Experiment, runs: Path, store: Path) -> RunPlan:
         units=len(found.cells) * (len(experiment.label) + n_islands),
         years=years,
         seconds=seconds,
-        disk=sum(cost.disk for cost in costs),
+        disk=disk,
         pace=pace,
         power=_power(found, years, _correlation(found, store)),
     )
+
+
+def _cost(experiment: Experiment, found: Cells) -> tuple[dict[str, float], int]:
+    """Seconds of one core by stage, and bytes on disk."""
+    total: Counter[str] = Counter({"start": RATES.start})
+    disk = 0
+    known: set[str] = set()  # markets of an earlier split
+    for number in range(1, len(found.splits) + 1):
+        cells = found.of(number)
+        is_searched = experiment.roll.hyperparameters == "each" or number == 1
+        cost = split_cost([cell.experiment for cell in cells], experiment.pool, is_searched=is_searched)
+        disk += cost.disk
+        share = sum(cell.market not in known for cell in cells) / len(cells)
+        kept = KEPT[experiment.roll.refit]
+        total.update({name: seconds * (share if name in kept else 1.0) for name, seconds in cost.seconds.items()})
+        known.update(cell.market for cell in cells)
+    if not experiment.is_panel:
+        total.update(judging_cost(experiment))
+    return dict(total), disk
 
 
 def _power(found: Cells, years: float, rho: float | None) -> tuple[PowerRow, ...]:
@@ -156,19 +174,20 @@ def _pace(runs: Path, store: Path) -> dict[str, float]:
     ledgers = [path for folder in folders for pattern in patterns for path in folder.glob(pattern)]
     for path in sorted(ledgers, key=lambda path: path.stat().st_mtime)[-MOST_FINISHED:]:
         try:
-            cost = split_cost([Experiment.load(path.parent / "experiment.toml")])
+            experiment = Experiment.load(path.parent / "experiment.toml")
+            cost = {**split_cost([experiment]).seconds, **judging_cost(experiment)}
             seconds = _recorded(Ledger(path), cost)
         except (ValueError, OSError, KeyError):
             continue  # a folder beside these runs may hold anything
         taken.update(seconds)
-        estimated.update({name: cost.seconds[name] for name in seconds})
+        estimated.update({name: cost[name] for name in seconds})
     return {name: taken[name] / estimated[name] for name in taken if estimated[name]}
 
 
-def _recorded(ledger: Ledger, cost: CellCost) -> dict[str, float]:
+def _recorded(ledger: Ledger, cost: Mapping[str, float]) -> dict[str, float]:
     """Processor seconds of the stages that a run did itself."""
     return {
         event["stage"]: event["processor_seconds"]
         for event in ledger.stages()
-        if event["stage"] in cost.seconds and "run" not in event and event.get("processor_seconds")
+        if event["stage"] in cost and "run" not in event and event.get("processor_seconds")
     }

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from labelsearch.classifiers.figures import Calibration, NetworkScores, PairedDifference, Study, Trial
+from labelsearch.classifiers.kinds import Options
 from labelsearch.results.codec import OnDisk
 from labelsearch.results.ensembles import AccountRow, Curves, load_curves, save_curves
 from labelsearch.results.outputs import WINDOWS
@@ -172,7 +173,7 @@ class NetworkTraining:
     """How one kind of network was trained, and what it costs."""
 
     network: str
-    options: dict[str, int | float | str]
+    options: Options
     search_loss: float
     study: Study
     trials: tuple[Trial, ...]

@@ -15,16 +15,27 @@ STRATEGY_NUMBERS = 25  # figures of each strategy besides its parameters
 
 
 class Rates(NamedTuple):
-    """Seconds of one core, measured on bitcoin in hours and in minutes, multilayer perceptrons."""
+    """Seconds of one core of a small virtual machine, multilayer perceptrons.
 
-    label_bar: float = 1.0e-5  # a label and bar
-    candidate_bar: float = 1.1e-7  # a setting of an indicator and bar of train
-    pair: float = 8.0e-8  # a pair of bars, setting and label
-    network: float = 3.0  # of a label: start, evaluation, explanation
-    sample: float = 4.0e-6  # a sample and epoch
-    strategy: float = 1.6e-3  # asked for and told
-    strategy_bar: float = 1.0e-9  # a strategy and bar of past
-    cell: float = 4.0  # what is the same for all: start, tiers
+    Between those that fit the presets `panel`, `quick` and `paper`, whose stages take 0.65 to 1.2 times what is
+    estimated: a calibration by `quick` carries over to the two others.
+    """
+
+    label_bar: float = 2.5e-7  # a label and bar
+    candidate_bar: float = 2.0e-7  # a setting of an indicator and bar of train
+    pair: float = 8.0e-9  # a pair of bars, setting, label and search
+    network: float = 0.2  # of a label: explanation
+    sample: float = 3.0e-6  # a sample and epoch
+    network_bar: float = 8.0e-6  # a label and bar that a network is prepared for and judged on
+    output_bar: float = 1.5e-6  # a label and bar
+    strategy: float = 1.5e-3  # asked for and told
+    searched_bar: float = 1.0e-8  # a strategy and bar of past, part of it several times
+    strategy_bar: float = 5.5e-9  # a strategy and bar, once
+    member_bar: float = 3.2e-7  # a strategy of the largest tier and bar
+    path_bar: float = 2.0e-8  # the same without vectorbt
+    cell: float = 0.3  # tiers, whatever their size
+    belief: float = 7.5e-4  # a strategy, whatever the bars
+    start: float = 15.0  # libraries, in all processes, and the report
 
 
 RATES = Rates()
@@ -51,7 +62,9 @@ def candidates_of(experiment: Experiment) -> int:
     return sum(len(parameter_grid(indicator, experiment.separation.n_values)) for indicator in indicators)
 
 
-def split_cost(cells: Sequence[Experiment], pool: Pool = UNPOOLED, rates: Rates = RATES) -> CellCost:
+def split_cost(
+    cells: Sequence[Experiment], pool: Pool = UNPOOLED, rates: Rates = RATES, *, is_searched: bool = True
+) -> CellCost:
     """What the cells of one split cost up to their tiers; own files must be active.
 
     Parameters
@@ -60,6 +73,9 @@ def split_cost(cells: Sequence[Experiment], pool: Pool = UNPOOLED, rates: Rates 
         Of one market and one split each.
     pool : Pool
         What they share.
+    rates : Rates
+    is_searched : bool
+        Whether hyper-parameters of networks are.
     """
     first, sizes = cells[0], [_sizes(cell) for cell in cells]
     n_labels, n_candidates, n = len(first.label), candidates_of(first), len(cells)
@@ -69,21 +85,35 @@ def split_cost(cells: Sequence[Experiment], pool: Pool = UNPOOLED, rates: Rates 
     most = 1.3 * network.n_neutral  # action bars beside
     samples = min(train, most) if pool.classifiers else sum(min(bars, most) for bars, _, _ in sizes)
     of_trials = min(fits * network.search_rows, samples)
-    in_trials = epochs_of_trials(network.n_trials, network.max_epochs) * of_trials
+    in_trials = epochs_of_trials(network.n_trials, network.max_epochs) * of_trials * is_searched
     fitted = n_labels * (in_trials + network.max_epochs * network.n_seeds * samples)
     pairs = fits * first.separation.n_pairs * n_labels
     asked = search.n_strategies * (1 if pool.strategies else n)
+    judged = first.tiers.descending[0] * (past + future)
     seconds = {
         "labels": rates.label_bar * n_labels * (train + past),
-        "features": n_candidates * (rates.candidate_bar * train + rates.pair * pairs),
-        "classifiers": fits * n_labels * rates.network + rates.sample * fitted,
-        "outputs": rates.label_bar * 0.1 * n_labels * (train + past + future),
-        "search": asked * rates.strategy + search.n_strategies * rates.strategy_bar * past,
-        "ensembles": n * rates.cell + rates.strategy_bar * search.n_strategies * future,
+        "features": n_candidates
+        * (rates.candidate_bar * train + rates.pair * pairs * (first.separation.n_restarts + 1)),
+        "classifiers": n_labels * (fits * rates.network + rates.network_bar * (train + past)) + rates.sample * fitted,
+        "outputs": rates.output_bar * n_labels * (train + past + future),
+        "search": asked * rates.strategy + search.n_strategies * rates.searched_bar * past,
+        "ensembles": n * rates.cell + rates.strategy_bar * search.n_strategies * future + rates.member_bar * judged,
     }
     numbers = n * (2 * n_labels + 3 + 2 * STRATEGY_NUMBERS)  # compressed to 5 bytes each
     disk = 5 * search.n_strategies * numbers + (past + future) * (8 * n_labels + 160) + 12 * n_labels * (train + past)
     return CellCost(seconds, disk)
+
+
+def judging_cost(experiment: Experiment, rates: Rates = RATES) -> dict[str, float]:
+    """Seconds of one core by stage of what a run of one market and one split does after its tiers."""
+    _, past, future = _sizes(experiment)
+    bars, n, null = past + future, experiment.search.n_strategies, experiment.null
+    of_tiers = rates.path_bar * experiment.tiers.descending[0] * bars
+    repeated = null.n_strategies * (rates.strategy + rates.searched_bar * bars) + of_tiers
+    return {
+        "belief": n * (rates.belief + rates.strategy_bar * bars),
+        **({"null": (null.repeats + 1) * repeated} if null.repeats else {}),
+    }
 
 
 def memory_needed(experiment: Experiment) -> dict[str, int]:

@@ -125,8 +125,10 @@ class Experiment:
             raise ExperimentError(f"[roll]: {error}") from error
         if self.pool != Pool() and not self.is_panel:
             raise ExperimentError("[pool]: there is one market alone")
-        if len(splits) == 1 and self.roll.refit != "everything":
-            raise ExperimentError("[roll]: refit says what later splits make anew, and there is one split alone")
+        if len(splits) == 1 and (self.roll.refit, self.roll.hyperparameters) != ("everything", "each"):
+            raise ExperimentError(
+                "[roll]: refit and hyperparameters say what later splits make anew, and there is one split alone"
+            )
         object.__setattr__(self, "score", _with_defaults(self.score))
         if self.score["rate"] not in RATES:
             raise ExperimentError(f"[score]: rate = {self.score['rate']!r} is unknown; known are {', '.join(RATES)}")

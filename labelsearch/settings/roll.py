@@ -11,8 +11,15 @@ from labelsearch.settings.schema import ExperimentError, Ranged, option
 from labelsearch.settings.sections import Windows, check_day, one_of
 
 STEP = re.compile(r"([1-9]\d{0,4})(d|w|mo|y)")
-REFITS = ("everything", "classifiers", "search", "tiers")
+# stages whose results later splits keep from the first one of their market
+KEPT: dict[str, tuple[str, ...]] = {
+    "everything": (),
+    "classifiers": ("features",),
+    "search": ("features", "classifiers"),
+    "tiers": ("features", "classifiers", "search"),
+}
 TRAINS = ("sliding", "expanding")
+SEARCHES = ("each", "first")
 MOST_SPLITS = 10_000
 
 
@@ -24,12 +31,18 @@ class Roll(Ranged):
     splits: int = option(0, "how many splits; 0: as many as begin their future by the last day", 0, MOST_SPLITS)
     last: str = option("", "last day of all futures; the last one is cut there")
     train: str = option("sliding", "sliding, or expanding: train keeps its first day")
-    refit: str = option("everything", f"what each split makes anew, with all after it: {', '.join(REFITS)}")
+    refit: str = option("everything", f"what each split makes anew, with all after it: {', '.join(KEPT)}")
+    hyperparameters: str = option("each", "each split searches those of its networks, or the first one for all")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of("train", self.train, TRAINS)
-        one_of("refit", self.refit, REFITS)
+        one_of("refit", self.refit, KEPT)
+        one_of("hyperparameters", self.hyperparameters, SEARCHES)
+        if self.hyperparameters == "first" and self.refit in ("search", "tiers"):
+            raise ExperimentError(
+                f"refit = {self.refit} keeps the networks themselves, so hyperparameters must be each"
+            )
         if self.step and not STEP.fullmatch(self.step):
             raise ExperimentError(f"step must be a number of d, w, mo or y, as 90d, not {self.step!r}")
         if self.last:

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from feature_space.feature_set import titles
-from labelsearch.classifiers.kinds import NetworkKind
+from labelsearch.classifiers.kinds import NetworkKind, Options
 from labelsearch.engine.files import Files, files_written_by
 from labelsearch.engine.stage import Stage, Stored, Work
 from labelsearch.labels.base import CLASS_NAMES, Label
@@ -24,9 +24,6 @@ from labelsearch.stages.features import inputs_of
 from labelsearch.stages.labels import label_bars, price_of
 from labelsearch.stages.seeds import Seeds
 from labelsearch.stages.training import LabelTask, MarketPart, Training, TrainingProblem, epochs_of, train
-
-if TYPE_CHECKING:
-    pass
 
 N_BACKGROUND, N_EXPLAINED = 50, 100  # bars behind the Shapley values
 
@@ -88,7 +85,8 @@ def train_unit(task: tuple[LabelTask, ...], shared: Training) -> Files:
         pairs = [(of, market) for of, market in pairs if market.has_actions(of)]
     problems = [market.problem(*of) for of, market in pairs]
     rng = np.random.default_rng(shared.seeds("samples", label.name))
-    trained, calibration = train(problems, settings, shared.seeds, rng)
+    known = None if shared.known is None else shared.known[label.name]
+    trained, calibration = train(problems, settings, shared.seeds, rng, known)
     seen = _Seen([], [], []), _Seen([], [], [])
     for (of, market), problem in zip(pairs, problems, strict=True):
         past = market.past
@@ -165,20 +163,40 @@ def _joined_rows(
 
 def train_all(tasks: Mapping[str, tuple[LabelTask, ...]], shared: Training, work: Work) -> Classifiers:
     """Train the classifiers of all labels, each for all of the markets."""
-    done = work.units(train_unit, tasks, shared, steps=dict.fromkeys(tasks, epochs_of(shared.settings)))
+    n_epochs = epochs_of(shared.settings, is_searched=shared.known is None)
+    done = work.units(train_unit, tasks, shared, steps=dict.fromkeys(tasks, n_epochs))
     figures = tuple(parse(ClassifierFigures, files[FIGURES]) for files in done.values())
     networks = {name: {n: c for n, c in files.items() if n != FIGURES} for name, files in done.items()}
     return Classifiers(figures, networks)
 
 
-def run(inputs: ClassifierInputs, work: Work) -> Classifiers:
-    """Train the classifiers of all labels."""
+def _train(inputs: ClassifierInputs, work: Work, known: Mapping[str, Options] | None = None) -> Classifiers:
     market = inputs.market(inputs.bars_before_future)
     tasks = {name: (task,) for name, task in inputs.tasks().items()}
-    return train_all(tasks, Training((market,), inputs.network, inputs.classifier_seeds), work)
+    return train_all(tasks, Training((market,), inputs.network, inputs.classifier_seeds, known), work)
+
+
+def run(inputs: ClassifierInputs, work: Work) -> Classifiers:
+    """Search and train the classifiers of all labels."""
+    return _train(inputs, work)
 
 
 STAGE = Stage("classifiers", ClassifierInputs, Classifiers, run)
+
+
+@dataclass(frozen=True)
+class KnownInputs(ClassifierInputs):
+    """All that the stage may know where an earlier split has searched hyper-parameters."""
+
+    earlier: Stored[Classifiers]
+
+
+def run_known(inputs: KnownInputs, work: Work) -> Classifiers:
+    """Train the classifiers of all labels with the hyper-parameters of an earlier split."""
+    return _train(inputs, work, inputs.earlier.value.hyperparameters)
+
+
+KNOWN = Stage("classifiers", KnownInputs, Classifiers, run_known)
 
 
 @dataclass(frozen=True)
@@ -198,12 +216,33 @@ class PooledClassifierInputs:
     classifier_seeds: Seeds
 
 
-def run_pooled(inputs: PooledClassifierInputs, work: Work) -> Classifiers:
-    """Train the classifiers of all labels for all markets."""
+def _train_pooled(
+    inputs: PooledClassifierInputs, work: Work, known: Mapping[str, Options] | None = None
+) -> Classifiers:
     markets = tuple(market.market(market.bars_before_future) for market in inputs.markets)
     tasks = [market.tasks() for market in inputs.markets]
     named = {name: tuple(of_market[name] for of_market in tasks) for name in tasks[0]}
-    return train_all(named, Training(markets, inputs.network, inputs.classifier_seeds), work)
+    return train_all(named, Training(markets, inputs.network, inputs.classifier_seeds, known), work)
+
+
+def run_pooled(inputs: PooledClassifierInputs, work: Work) -> Classifiers:
+    """Search and train the classifiers of all labels for all markets."""
+    return _train_pooled(inputs, work)
 
 
 POOLED = Stage("pooled classifiers", PooledClassifierInputs, Classifiers, run_pooled)
+
+
+@dataclass(frozen=True)
+class KnownPooledInputs(PooledClassifierInputs):
+    """All that the stage may know where one network is trained for all markets, as an earlier split found it best."""
+
+    earlier: Stored[Classifiers]
+
+
+def run_known_pooled(inputs: KnownPooledInputs, work: Work) -> Classifiers:
+    """Train the classifiers of all labels for all markets with the hyper-parameters of an earlier split."""
+    return _train_pooled(inputs, work, inputs.earlier.value.hyperparameters)
+
+
+KNOWN_POOLED = Stage("pooled classifiers", KnownPooledInputs, Classifiers, run_known_pooled)

@@ -1,6 +1,6 @@
 """What the network of one label is trained on, in one market or in several, and how it is trained."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from feature_space.feature_set import FeatureSet
 from feature_space.indicators import Inputs
 from labelsearch.classifiers.figures import Calibration
+from labelsearch.classifiers.kinds import Options
 from labelsearch.engine.executors.base import tell
 from labelsearch.labels.base import NEUTRAL, Label, LabelValues
 from labelsearch.labels.spans import purged_split
@@ -79,6 +80,7 @@ class Training(NamedTuple):
     markets: tuple[MarketPart, ...]
     settings: Network
     seeds: Seeds
+    known: Mapping[str, Options] | None = None  # hyper-parameters by label, where none are searched
 
 
 def make_problem(
@@ -98,7 +100,11 @@ def make_problem(
 
 
 def train(
-    problems: Sequence[TrainingProblem], settings: Network, seeds: Callable[..., int], rng: np.random.Generator
+    problems: Sequence[TrainingProblem],
+    settings: Network,
+    seeds: Callable[..., int],
+    rng: np.random.Generator,
+    known: Options | None = None,
 ) -> tuple["Trained", Calibration | None]:
     """Search, train and calibrate a network.
 
@@ -113,6 +119,8 @@ def train(
         Seed of a unit by its names.
     rng : numpy.random.Generator
         Draws the neutral bars.
+    known : dict, optional
+        Hyper-parameters; none are searched then.
     """
     from labelsearch.classifiers.fitting import TrainingSettings
     from labelsearch.classifiers.kinds import NETWORKS
@@ -138,6 +146,7 @@ def train(
             n_seeds=settings.n_seeds,
         ),
         tell,
+        known,
     )
     if settings.calibration == "none":
         return trained, None
@@ -163,9 +172,9 @@ def _samples(
     )
 
 
-def epochs_of(settings: Network) -> int:
+def epochs_of(settings: Network, *, is_searched: bool = True) -> int:
     """Epochs that a network takes if no trial is pruned and the winner is trained again."""
-    return (settings.n_trials + settings.n_seeds) * settings.max_epochs
+    return (settings.n_trials * is_searched + settings.n_seeds) * settings.max_epochs
 
 
 def _calibrate(

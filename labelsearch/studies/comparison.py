@@ -51,11 +51,12 @@ def compare_unit(task: str, shared: Compared) -> Files:
     from labelsearch.classifiers.prediction import predict
     from labelsearch.classifiers.timing import microseconds_per_bar, parameter_count
 
-    (market,), settings, seeds = shared.training
+    (market,), settings, seeds = shared.training.markets, shared.training.settings, shared.training.seeds
     problem = market.problem(*shared.label)
     start = time.perf_counter()
     rng = np.random.default_rng(seeds("samples", problem.label.name))
     trained, calibration = train([problem], replace(settings, kind=task), seeds, rng)
+    assert trained.study is not None
     seconds = time.perf_counter() - start
     times = microseconds_per_bar(trained.network, problem.matrix)
     figures = NetworkTraining(

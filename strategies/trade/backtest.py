@@ -5,6 +5,7 @@ its price, so there is no look-ahead. vectorbt lets a ruined short come back whe
 compared up to ruin. The ensembles are those of Balcerak & Schmelzer 2020.
 """
 
+import gc
 from typing import NamedTuple
 
 import numpy as np
@@ -72,21 +73,22 @@ def backtest(
     ArithmeticError
         If equity differs by more than the tolerance, or a number of fills differs: one of the two is wrong.
     """
-    parts = []
+    shape = (len(window.close), len(params))
+    fills, simulated = np.zeros((2, len(params)), dtype=np.int64)
+    result = Backtest(np.empty(shape), np.empty(shape), fills, simulated, 0.0)
     # in a power of two of the currency, which changes no digit: vectorbt takes prices and cash of 1e-12 for nothing
     unit = starting_cash(window)
     near_one = window._replace(open=window.open / unit, close=window.close / unit)
     for first in range(0, len(params), columns):
         chunk = params[first : first + columns]
         paths = simulate_paths(chunk, window, rules)
-        parts.append(_compare(paths, portfolio(paths.orders, near_one, rules)))
-    result = Backtest(
-        equity=np.concatenate([p.equity for p in parts], axis=1),
-        position=np.concatenate([p.position for p in parts], axis=1),
-        fills=np.concatenate([p.fills for p in parts]),
-        simulated=np.concatenate([p.simulated for p in parts]),
-        difference=max(p.difference for p in parts),
-    )
+        part = _compare(paths, portfolio(paths.orders, near_one, rules))
+        for whole, its in zip(result[:-1], part[:-1], strict=True):
+            whole[..., first : first + columns] = its
+        difference = float(np.maximum(result.difference, part.difference))  # what is not a number stays so
+        result = result._replace(difference=difference)
+        del paths, part
+        gc.collect(1)  # a portfolio refers to itself, and holds some 50 bytes a strategy and bar
     if not result.difference <= tolerance:
         raise ArithmeticError(f"simulator and vectorbt differ by {result.difference:.3g} in equity")
     if (result.fills != result.simulated).any():

@@ -14,7 +14,7 @@ from labelsearch.results.plan import CALIBRATION, plan_run
 from labelsearch.settings.bars import bars_of
 from labelsearch.settings.cost import split_cost
 from labelsearch.settings.roll import Pool
-from labelsearch.stages.calibration import calibrate
+from labelsearch.studies.calibration import calibrate
 from strategies.luck.power import detectable_sharpe, effective_markets
 from tests.panels.conftest import tiny
 
@@ -56,6 +56,19 @@ def test_what_is_pooled_costs_less():
     assert apart.disk == 3 * one.disk
 
 
+def test_what_is_kept_from_the_first_split_costs_nothing_again(tmp_path):
+    each, first, tiers = (
+        plan_run(tiny(roll=roll), tmp_path, tmp_path).seconds
+        for roll in ({}, {"hyperparameters": "first"}, {"refit": "tiers"})
+    )
+    assert first["classifiers"] < each["classifiers"]
+    assert first["features"] == each["features"]
+    for name in ("features", "classifiers", "search"):
+        assert tiers[name] == pytest.approx(each[name] / 2)
+    assert tiers["labels"] == each["labels"]
+    assert "null" not in each
+
+
 def test_estimates_go_at_the_pace_of_finished_runs(panel_folder, tmp_path):
     shutil.copytree(panel_folder.parent, tmp_path / "runs")
     (tmp_path / "runs" / "notes").mkdir()  # what is no run does not count
@@ -74,11 +87,14 @@ def test_estimates_go_at_the_pace_of_finished_runs(panel_folder, tmp_path):
 
 
 def test_a_calibration_sets_the_pace(tmp_path):
-    alone = tiny(data={"symbols": ["AAA"]}, roll={"step": "", "splits": 0})
+    null = {"repeats": 1, "n_strategies": 30}
+    alone = tiny(data={"symbols": ["AAA"]}, roll={"step": "", "splits": 0}, null=null)
     calibrate(alone, tmp_path)
     (run,) = (tmp_path / CALIBRATION).glob("*/ledger.jsonl")  # not the one before it
     assert run.parent.name == alone.run_id
-    assert {"labels", "features", "classifiers", "search", "ensembles"} <= set(plan_run(alone, tmp_path, tmp_path).pace)
+    found = plan_run(alone, tmp_path, tmp_path)
+    assert set(found.pace) == set(found.seconds) - {"start"}
+    assert {"belief", "null"} < set(found.pace)
     calibrate(alone, tmp_path)  # a later one takes its place
     assert len(list((tmp_path / CALIBRATION).glob("*/ledger.jsonl"))) == 1
 

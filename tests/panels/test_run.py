@@ -16,6 +16,7 @@ from labelsearch.engine.budget import Budget, BudgetError
 from labelsearch.engine.executors.choice import Workers
 from labelsearch.engine.ledger import Ledger
 from labelsearch.engine.run import RunError, done_events
+from labelsearch.panels.reopen import reopen_cell
 from labelsearch.panels.run import open_panel
 from labelsearch.results.panel import Panel
 from labelsearch.results.panel_run import PanelResults
@@ -157,6 +158,28 @@ def test_what_is_not_refitted_is_kept_from_the_first_split(panel_folder, tmp_pat
     assert len(results.panel.cells) == 4
 
 
+@pytest.mark.parametrize("pool", [{}, {"classifiers": True}])
+def test_hyperparameters_of_the_first_split_serve_all(panel_folder, tmp_path, pool):
+    runs = tmp_path / "runs"
+    if not pool:
+        shutil.copytree(panel_folder.parent, runs)  # cells of the first split are taken over
+    results = PanelResults(run_panel(runs, roll={"hyperparameters": "first"}, pool=pool))
+    a, b = (results.cell("ALPHA", split).classifiers for split in (1, 2))
+    for first, later in zip(a.figures, b.figures, strict=True):
+        best = min(first.trials, key=lambda trial: trial.best)
+        files = [json.loads(its.networks[first.label]["network.json"]) for its in (a, b)]
+        assert files[0]["options"] == files[1]["options"]
+        assert {name: best.parameters[name] for name in files[1]["options"]} == files[1]["options"]
+        assert first.study is not None
+        assert (later.trials, later.study) == ((), None)
+        assert a.networks[first.label] != b.networks[first.label]
+    assert b.trial_counts["network_trials"] == len(b.figures)  # trained once each
+    assert len(results.panel.cells) == 4
+    # a study of the cell takes its networks as they are
+    with reopen_cell(results.cell("ALPHA", 2).folder, tmp_path / "store") as run:
+        assert run.do(STAGES["classifiers"]).content == done(run.folder)["classifiers"]["content"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("pool", [{"classifiers": True}, {"strategies": True}])
 def test_pooled_results_do_not_depend_on_workers(tmp_path, pool):
@@ -225,6 +248,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from labelsearch.engine.executors.choice import Workers
+from labelsearch.panels.reopen import reopen_cell
 from labelsearch.panels.run import open_panel
 from tests.panels.conftest import tiny
 

@@ -32,7 +32,7 @@ class Inner:
 class Outer:
     inner: Inner
     flag: bool
-    mixed: dict[str, int | float | str]
+    mixed: dict[str, float | int | str]  # in an order in which the first that fits is not the right one
     maybe: Inner | None = None
     box: tuple[int, str] = (1, "a")
 

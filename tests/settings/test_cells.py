@@ -147,6 +147,9 @@ def test_one_symbol_of_a_list_is_as_if_it_stood_alone():
         ({"data": {"symbols": ["AAA", "../x"]}}, "not one that a store may hold"),
         ({"pool": {"classifiers": True}}, "one market alone"),
         ({"data": {"symbols": ["AAA", "BBB"]}, "roll": {"refit": "tiers"}}, "one split alone"),
+        ({"data": {"symbols": ["AAA", "BBB"]}, "roll": {"hyperparameters": "first"}}, "one split alone"),
+        ({"roll": {"step": "20d", "splits": 2, "refit": "search", "hyperparameters": "first"}}, "networks themselves"),
+        ({"roll": {"step": "20d", "splits": 2, "hyperparameters": "second"}}, "each, first"),
         ({"roll": {"step": "1d", "splits": 2}}, r"\[roll\]: futures overlap"),
     ],
 )

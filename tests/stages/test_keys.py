@@ -87,7 +87,7 @@ CHANGES = {
 ELSEWHERE = {
     "name", "own", "null.repeats", "null.n_strategies", "data.source", "data.interval", "data.calendar", "score.kind",
     "data.symbols", "data.market_start", "roll.step", "roll.splits", "roll.last", "roll.train", "roll.refit",
-    "pool.classifiers", "pool.strategies",
+    "roll.hyperparameters", "pool.classifiers", "pool.strategies",
 }  # fmt: skip
 QUICK = ("windows.validation_share", "windows.future", "windows.train", "labels.price", "score.rate")
 

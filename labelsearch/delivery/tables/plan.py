@@ -28,7 +28,8 @@ def cost_table(plan: RunPlan, workers: int) -> Table:
     """Estimated time by stage."""
     total = sum(plan.seconds.values())
     rows = [(name, duration(seconds), f"{seconds / total:.0%}") for name, seconds in plan.seconds.items()]
-    elapsed = total / min(workers, max(plan.cells, 1))
+    # cells are shared out where there are as many as workers, else the units of each
+    elapsed = total / min(workers, max(plan.units, 1))
     note = (
         f"{plan.cells:,} cells of {plan.units // max(plan.cells, 1):,} units, about {duration(elapsed)} with {workers} "
         f"workers and {plan.disk / 1e9:.1f} GB on disk. Time is that of one core, from rates measured on bitcoin"

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from labelsearch.engine.budget import BudgetError
 from labelsearch.engine.files import Files
+from labelsearch.engine.memory import give_back
 from labelsearch.errors import InputError, LabelsearchError
 
 IN_FLIGHT = 2  # tasks submitted per worker
@@ -109,6 +110,7 @@ def execute(name: str, unit: Unit, task: Any, shared: Any, steps: int) -> Files:
         raise
     except (Exception, SystemExit) as error:
         raise WorkError(f"{name}: {describe(error)}") from error
+    give_back()
     tell(TELLER.left)
     return files
 
