@@ -1,12 +1,15 @@
-"""The search of 20,000 strategies against the plain loop: one Optuna TPE study, one vectorbt portfolio a trial.
+"""The search of 20,000 strategies against Optuna and vectorbt as a skilled user joins them, and against the plain loop.
 
-The peer runs as many trials as fit its seconds; its time for all is extrapolated. What grows is its sampler, so that is
-timed by itself in studies that hold more and more trials already, and summed between these sizes by straight lines;
-what vectorbt costs does not grow. The peer runs on one core, as such loops do; ours uses two. Pruned trials count as
-trials.
+The skilled user asks Optuna's CmaEsSampler for a generation at a time, takes the signals of all its strategies from one
+product of matrices, decides their orders in Numba, and simulates them as columns of one portfolio on vectorbt's Rust
+engine. The plain loop asks TPE for one strategy and simulates it by an order function. Both run as many trials as fit
+their seconds; their time for all is extrapolated. What grows is the sampler, so that is timed by itself in studies that
+hold more and more trials, and summed between these sizes by straight lines; what vectorbt costs does not grow. The
+peers run on one core, as such loops do; ours uses two. Pruned trials count as trials.
 
 How good the strategies are is compared too, by full score: the best and the hundredth best of ours, of as many random
-ones, and of one TPE study of 1,000 trials with the same budgets. Faster must not mean worse.
+ones, and of one TPE study of 1,000 trials with the same budgets, and the best that the skilled user came to. Faster
+must not mean worse.
 """
 
 import argparse
@@ -29,6 +32,7 @@ from strategies.search.islands import Population, SearchSettings, islands, merge
 from strategies.search.linear import StrategySpace
 from strategies.search.problem import SearchProblem, evaluate_population
 from strategies.search.score import PaperScore, Record
+from strategies.trade.backtest import portfolio, starting_cash
 from strategies.trade.rules import TradingRules
 from strategies.trade.window import TradingWindow
 
@@ -104,6 +108,63 @@ def plain_loop(problem: SearchProblem, seconds: float) -> np.ndarray:
     return np.array(took[1:])  # the first one compiles
 
 
+@njit(cache=True)
+def orders_nb(signal, theta_buy, theta_sell, delta):
+    """Target of each order, filled at the next open, NaN for none; as if a position stayed what was last ordered."""
+    out = np.full(signal.shape, np.nan)
+    for s in range(signal.shape[1]):
+        held = 0.0
+        for t in range(signal.shape[0] - 1):
+            x = signal[t, s]
+            if (x > theta_buy[s] and x - held > delta[s]) or (x < theta_sell[s] and held - x > delta[s]):
+                out[t + 1, s] = held = x
+    return out
+
+
+def skilled_loop(problem: SearchProblem, seconds: float) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds of each trial, (n, 2) as for the plain loop, and their scores, (n,)."""
+    space, window = problem.space, problem.window
+    population = SearchSettings().population
+    sampler = optuna.samplers.CmaEsSampler(seed=0, popsize=population)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    took, scores = [], []
+    began = time.perf_counter()
+    while time.perf_counter() - began < seconds or len(took) < 3:
+        start = time.perf_counter()
+        trials = [study.ask(space.distributions()) for _ in range(population)]
+        rows = np.array([space.from_optuna(trial.params) for trial in trials])
+        asked = time.perf_counter()
+        signal = np.clip(0.5 + window.outputs @ rows[:, :-3].T, 0.0, 1.0)
+        folio = portfolio(orders_nb(signal, *rows[:, -3:].T), window, RULES)
+        position = np.asarray(folio.asset_value()) / np.asarray(folio.value())
+        figures = (np.asarray(x) for x in (folio.final_value() / starting_cash(window), folio.orders.count()))
+        found = problem.score.pieces(Record(*figures, position.mean(axis=0), window.months))["score"]
+        simulated = time.perf_counter()
+        for trial, score in zip(trials, found, strict=True):
+            study.tell(trial, float(score))
+        told = time.perf_counter()
+        took.append(((asked - start + told - simulated) / population, (simulated - asked) / population))
+        scores.append(found)
+    return np.array(took[1:]), np.concatenate(scores)
+
+
+def cma_seconds(space: StrategySpace, sizes: list[int], population: int) -> list[float]:
+    """Seconds of a trial of CmaEsSampler, asked for and told, in studies that hold so many trials."""
+    study = optuna.create_study(sampler=optuna.samplers.CmaEsSampler(seed=0, popsize=population))
+    rng = np.random.default_rng(0)
+    found = []
+    for size in sizes:
+        start, before = time.perf_counter(), len(study.trials)
+        while len(study.trials) < size:
+            trials = [study.ask(space.distributions()) for _ in range(population)]
+            took = (time.perf_counter() - start) / (len(study.trials) - before)
+            for trial in trials:
+                study.tell(trial, float(rng.normal()))
+            start, before = time.perf_counter(), len(study.trials)
+        found.append(took)
+    return found
+
+
 def sampler_seconds(space: StrategySpace, sizes: list[int], repeats: int = 5) -> list[float]:
     """Median seconds of one more trial's proposal in studies that hold so many trials already."""
     rng = np.random.default_rng(0)
@@ -146,7 +207,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bars", type=int, default=176_428)
     parser.add_argument("--strategies", type=int, default=20_000)
-    parser.add_argument("--peer-seconds", type=float, default=60.0)
+    parser.add_argument("--peer-seconds", type=float, default=60.0, help="of each of the two")
+    parser.add_argument("--cma-trials", type=int, default=2000, help="up to which its sampler is timed")
     parser.add_argument("--tpe-trials", type=int, default=1000, help="of the TPE study whose scores are compared")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--outputs", type=Path, help="past.npz of a run; without it bars and outputs are made up")
@@ -166,27 +228,43 @@ def main() -> None:
     sizes = [size for size in (100, 1000, 5000, 10_000, 20_000) if size < n] + [n]
     sampling = sampler_seconds(problem.space, sizes)
     simulation = float(np.median(took[:, 1]))
-    peer = n * simulation + float(np.trapezoid(np.interp(np.arange(n), sizes, sampling)))
+    loop = n * simulation + float(np.trapezoid(np.interp(np.arange(n), sizes, sampling)))
+    skilled, scores = skilled_loop(problem, args.peer_seconds)
+    generation = settings.population
+    cma_sizes = [max(args.cma_trials // 4, generation), args.cma_trials]
+    proposing = cma_seconds(problem.space, cma_sizes, generation)
+    slope = max(proposing[1] - proposing[0], 0.0) / (cma_sizes[1] - cma_sizes[0])
+    batched = float(np.median(skilled[:, 1]))
+    peer = n * (batched + proposing[0]) + slope * n * (n / 2 - cma_sizes[0])
     random = search(problem, replace(settings, sampler="random"), args.workers)
     n_tpe = args.tpe_trials
     small = replace(settings, n_strategies=n_tpe, island_size=n_tpe, sampler="tpe", batch=16, random_share=0.0)
     quality = {
         "ours": reached(problem, found),
         "random": reached(problem, random),
+        f"cmaes_batched_{len(scores)}": {"best": round(float(scores.max()), 2), "hundredth": None},
         f"tpe_{n_tpe}": reached(problem, search(problem, small, 1)),
     }
     print(f"{len(problem.window.close):,} bars, {n:,} strategies, {found.n_pruned:,} pruned")
     print(f"labelsearch {ours:8.1f} s on {args.workers} cores, {searched:.1f} s of it the search; all run in full")
     grows = ", ".join(f"{1e3 * s:.0f} ms at {size:,}" for size, s in zip(sizes, sampling, strict=True))
-    print(f"plain loop  {peer:8.0f} s: {1e3 * simulation:.0f} ms a simulation, and a proposal takes {grows}")
-    for name, scores in quality.items():
-        print(f"{name:12} best {scores['best']:7.2f}  hundredth {scores['hundredth']:7.2f}")
+    print(
+        f"skilled     {peer:8.0f} s: {1e3 * batched:.1f} ms a simulation in columns, and a proposal takes "
+        f"{1e3 * proposing[0]:.1f} ms at {cma_sizes[0]:,} and {1e3 * proposing[1]:.1f} ms at {cma_sizes[1]:,}"
+    )
+    print(f"plain loop  {loop:8.0f} s: {1e3 * simulation:.0f} ms a simulation, and a proposal takes {grows}")
+    for name, its in quality.items():
+        print(f"{name:20} best {its['best']:7.2f}  hundredth {its['hundredth']}")
     result = {
         "benchmark": "search", "ours": round(ours, 1), "peer": round(peer), "ratio": round(peer / ours, 1),
-        "unit": "seconds for all strategies, the peer's extrapolated", "peer_name": "Optuna TPE, vectorbt per trial",
+        "unit": "seconds for all strategies, the peers' extrapolated",
+        "peer_name": "Optuna CmaEsSampler, vectorbt's Rust engine in columns",
+        "plain_loop": round(loop), "ratio_plain_loop": round(loop / ours, 1),
         "strategies": n, "bars": len(problem.window.close), "workers": args.workers, "cpu_count": os.cpu_count(),
-        "peer_trials": len(took), "peer_simulation_s": round(simulation, 4),
-        "peer_proposal_s": dict(zip(map(str, sizes), (round(s, 4) for s in sampling), strict=True)),
+        "peer_trials": len(scores), "peer_simulation_s": round(batched, 4),
+        "peer_proposal_s": dict(zip(map(str, cma_sizes), (round(s, 4) for s in proposing), strict=True)),
+        "plain_loop_trials": len(took), "plain_loop_simulation_s": round(simulation, 4),
+        "plain_loop_proposal_s": dict(zip(map(str, sizes), (round(s, 4) for s in sampling), strict=True)),
         "scores": quality, "source": "a run" if args.outputs else "made up",
     }  # fmt: skip
     print(json.dumps(result))
