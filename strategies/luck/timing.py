@@ -182,17 +182,21 @@ def positions_held(params: np.ndarray, window: TradingWindow, rules: TradingRule
         Of the n tiers.
     """
     held, equity = np.zeros(len(window.open)), np.zeros(len(window.open))
-    found, first = {}, 0
+    found, first, to_open = {}, 0, (window.open / window.close)[:, None]
     for size in sorted(set(sizes)):
         while first < size:
             stop = min(first + GROUP, size)
             paths = simulate_paths(params[first:stop], window, rules)
-            value = paths.position * paths.equity
-            # what is held does not change between the open and the close
-            at_open = value * (window.open / window.close)[:, None]
-            held += at_open.sum(axis=1)
-            equity += (paths.equity - value + at_open).sum(axis=1)
+            # in place: a group takes as much memory as all else that judges tiers
+            value, rest = paths.position, paths.equity
+            value *= rest
+            rest -= value
+            value *= to_open  # what is held does not change between the open and the close
+            held += value.sum(axis=1)
+            rest += value
+            equity += rest.sum(axis=1)
             first = stop
+            del paths, value, rest
         found[size] = np.divide(held, equity, out=np.zeros_like(held), where=equity > 0)
     return np.column_stack([found[size] for size in sizes])
 

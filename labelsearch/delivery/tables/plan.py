@@ -5,6 +5,7 @@ from labelsearch.results.plan import WANTED, RunPlan
 from strategies.luck.power import POWER, T_NEEDED
 
 LONGEST = 40  # absent markets that are listed
+SHARED = 0.85  # of its speed has a processor where others share memory and wait for the last of them
 
 
 def splits_table(plan: RunPlan) -> Table:
@@ -29,7 +30,8 @@ def cost_table(plan: RunPlan, workers: int) -> Table:
     total = sum(plan.seconds.values())
     rows = [(name, duration(seconds), f"{seconds / total:.0%}") for name, seconds in plan.seconds.items()]
     # cells are shared out where there are as many as workers, else the units of each
-    elapsed = total / min(workers, max(plan.units, 1))
+    at_work = min(workers, max(plan.units, 1))
+    elapsed = total / (at_work * SHARED if at_work > 1 else 1)
     note = (
         f"{plan.cells:,} cells of {plan.units // max(plan.cells, 1):,} units, about {duration(elapsed)} with {workers} "
         f"workers and {plan.disk / 1e9:.1f} GB on disk. Time is that of one core, from rates measured on bitcoin"
