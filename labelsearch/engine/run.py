@@ -222,8 +222,11 @@ class Run:
         with Meter() as meter:
             result = stage.run(inputs, work)
             write_atomically(self.folder / target, result.save)
+        read = {f.name: x for f in fields(inputs) if isinstance(x := getattr(inputs, f.name), Stored)}
+        for one in read.values():
+            one.forget()
         give_back()  # the next stage may be the work of other processes, while this one waits
-        needs = {f.name: x.content for f in fields(inputs) if isinstance(x := getattr(inputs, f.name), Stored)}
+        needs = {name: one.content for name, one in read.items()}
         content = digest_files(self.folder / target)
         self.ledger.append(
             "stage",

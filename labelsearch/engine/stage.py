@@ -56,8 +56,12 @@ class Stored(Generic[R]):
 
     @cached_property
     def value(self) -> R:
-        """The result itself."""
+        """The result itself; read again after `forget`."""
         return self.kind.load(self.folder)
+
+    def forget(self) -> None:
+        """Hold the result no longer."""
+        self.__dict__.pop("value", None)
 
 
 @dataclass(frozen=True)
