@@ -4,9 +4,9 @@
     python benchmarks/studies/retrained.py PANEL/cells/*/split-[2-9] --store store --known ../split-1
 
 RUN is a finished run or a cell, perhaps of an older version, or several. The network of each of its labels is searched
-and trained again by the code of today, with so many samples for a trial; or trained with the hyper-parameters of another
-run, whose path is relative to RUN. Past is before the future and after train, so it chose none. Differences are paired,
-with 95% intervals over blocks of time. The last line is one line of JSON; its times are of one processor.
+and trained again by the code of today, with so many samples for a trial; or trained with the hyper-parameters of a
+second run, whose path is relative to RUN. Past is before the future and after train, so it chose none. Differences are
+paired, with 95% intervals over blocks of time. The last line is one line of JSON; its times are of one processor.
 """
 
 import argparse
