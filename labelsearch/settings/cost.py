@@ -28,7 +28,7 @@ class Rates(NamedTuple):
     sample: float = 3.0e-6  # a sample and epoch
     network_bar: float = 8.0e-6  # a label and bar that a network is prepared for and judged on
     output_bar: float = 1.5e-6  # a label and bar
-    strategy: float = 1.5e-3  # asked for and told
+    strategy: float = 5.0e-4  # asked for and told
     searched_bar: float = 1.0e-8  # a strategy and bar of past, part of it several times
     strategy_bar: float = 5.5e-9  # a strategy and bar, once
     member_bar: float = 3.2e-7  # a strategy of the largest tier and bar

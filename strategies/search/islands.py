@@ -7,7 +7,7 @@ parallel if the caller maps `run_island` over processes. A share of the trials i
 own: the full range from bad to good is kept.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -192,8 +192,9 @@ def run_island(
         study = _study(task, distributions)
         for start in range(0, task.n_trials, settings.batch):
             rows = slice(start, min(start + settings.batch, task.n_trials))
-            trials = [study.ask(distributions) for _ in range(rows.start, rows.stop)]
-            params[rows] = [problem.space.from_optuna(trial.params) for trial in trials]
+            asked = [_ask(study, distributions) for _ in range(rows.start, rows.stop)]
+            trials = [trial for trial, _ in asked]
+            params[rows] = [problem.space.from_optuna(proposed) for _, proposed in asked]
             spent = spending(problem, params[rows], settings.n_blocks, settings.eta, settings.budget)
             rung_score[rows], blocks[rows] = _race(study, trials, spent, settings)
             told(rows.stop - rows.start)
@@ -220,6 +221,23 @@ def merge(results: Sequence[IslandResult]) -> Population:
         island=np.repeat(index, size),
         random=np.repeat([r.sampler == "random" for r in results], size),
     )
+
+
+def _ask(
+    study: "optuna.Study", distributions: "dict[str, BaseDistribution]"
+) -> tuple["optuna.Trial", Mapping[str, float]]:
+    """A trial and its parameters.
+
+    Our samplers propose all of them at once, and do not read the record of trials; to enter each parameter there would
+    take longer than the simulation.
+    """
+    from strategies.search.samplers import AtRandom, RestartedCma
+
+    if isinstance(study.sampler, AtRandom | RestartedCma):
+        trial = study.ask()
+        return trial, trial.relative_params
+    trial = study.ask(distributions)
+    return trial, trial.params
 
 
 def _race(

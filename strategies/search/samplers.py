@@ -17,12 +17,59 @@ from optuna.trial import FrozenTrial, TrialState
 SMALLEST_SPREAD = 0.01  # of a generation, in widths of the box: below it the search has come to its end
 
 
+class AtRandom(RandomSampler):
+    """Optuna's RandomSampler over a fixed box, whose trials have the same values as ``relative_params`` at once.
+
+    Parameters
+    ----------
+    distributions : mapping of str to FloatDistribution
+        The box, without ``log`` or ``step``.
+    seed : int
+    """
+
+    def __init__(self, distributions: Mapping[str, BaseDistribution], seed: int) -> None:
+        super().__init__(seed)
+        self.distributions = dict(distributions)
+        self._low, self._high = bounds_of(self.distributions)
+        self._values = np.random.RandomState(seed)
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return dict(self.distributions)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        values = self._values.uniform(self._low, self._high)
+        drawn = np.minimum(values, np.nextafter(self._high, self._low))  # the upper end is not drawn
+        return dict(zip(self.distributions, drawn.tolist(), strict=True))
+
+    def reseed_rng(self) -> None:
+        super().reseed_rng()
+        self._values = np.random.RandomState()
+
+
+def bounds_of(distributions: Mapping[str, BaseDistribution]) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper ends of a box, (P,) each.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not a plain float.
+    """
+    plain = [d for d in distributions.values() if isinstance(d, FloatDistribution) and not d.log and d.step is None]
+    if len(plain) < len(distributions):
+        raise ValueError("only float parameters without log or step are proposed all at once")
+    low, high = np.array([(d.low, d.high) for d in plain]).T
+    return low, high
+
+
 class RestartedCma(BaseSampler):
     """CMA-ES over a fixed box, a new start from a random point whenever it has come to rest.
 
     Trials may be asked for in any number before the first is told; a generation ends when ``population`` of them are.
     A pruned trial counts with the last value it reported; a failed one, or one that was not proposed here, does not.
     A parameter that is fixed by others counts with the value it was given; one outside of the box is drawn at random.
+    A trial none of whose parameters was suggested counts as proposed, by its ``relative_params``.
 
     Parameters
     ----------
@@ -51,12 +98,7 @@ class RestartedCma(BaseSampler):
         self.distributions = dict(distributions)
         self.population = population
         self.spread = spread
-        plain = [
-            d for d in self.distributions.values() if isinstance(d, FloatDistribution) and not d.log and d.step is None
-        ]
-        if len(plain) < len(self.distributions):
-            raise ValueError("CMA-ES searches float parameters without log or step only")
-        self._low, self._high = np.array([(d.low, d.high) for d in plain]).T
+        self._low, self._high = bounds_of(self.distributions)
         self._rng = np.random.default_rng(seed)
         self._others = RandomSampler(seed=seed)
         self._waiting: dict[int, tuple[int, np.ndarray]] = {}  # by trial number: start it belongs to, and point
@@ -101,7 +143,9 @@ class RestartedCma(BaseSampler):
         return dict(zip(self.distributions, np.clip(values, self._low, self._high).tolist(), strict=True))
 
     def _point(self, proposed: np.ndarray, params: Mapping[str, Any]) -> np.ndarray | None:
-        """Where a trial was evaluated in the unit cube; None if parameters are missing."""
+        """Where a trial was evaluated in the unit cube; None if some of its parameters are missing."""
+        if not params:
+            return proposed
         if not params.keys() >= self.distributions.keys():
             return None
         point = proposed.copy()
@@ -152,9 +196,8 @@ def make_sampler(
         return RestartedCma(distributions, seed, **arguments)
     if name == "tpe":
         return TPESampler(seed=seed, **arguments)
-    at_random = RandomSampler(seed=seed)
     if name == "random":
-        return at_random
+        return AtRandom(distributions, seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return QMCSampler(seed=seed, independent_sampler=at_random, **arguments)
+        return QMCSampler(seed=seed, independent_sampler=RandomSampler(seed=seed), **arguments)

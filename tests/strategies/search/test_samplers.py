@@ -8,7 +8,7 @@ import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.testing.pytest_samplers import BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase
 
-from strategies.search.samplers import RestartedCma
+from strategies.search.samplers import AtRandom, RestartedCma
 
 BOX = {"x": FloatDistribution(-1.0, 3.0), "y": FloatDistribution(0.0, 0.5), "z": FloatDistribution(2.0, 2.0)}
 
@@ -85,3 +85,28 @@ def test_reseeded_samplers_differ():
     np.testing.assert_array_equal(one._cma.ask(), two._cma.ask())
     two.reseed_rng()
     assert not np.array_equal(one._cma.ask(), two._cma.ask())
+
+
+def proposals(sampler, box, *, whole: bool) -> list[dict[str, float]]:
+    """Parameters of sixty trials, taken whole or suggested one by one; every third is pruned."""
+    study = optuna.create_study(sampler=sampler)
+    found = []
+    for number in range(60):
+        trial = study.ask() if whole else study.ask(box)
+        found.append(dict(trial.relative_params if whole else trial.params))
+        value = sum(x * x for x in found[-1].values())
+        trial.report(value, 1)
+        if number % 3:
+            study.tell(trial, value)
+        else:
+            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+    return found
+
+
+def test_whole_proposals_are_those_of_single_suggestions():
+    wide = {name: BOX[name] for name in ("x", "y")}  # Optuna draws nothing for a parameter of one value
+    theirs = proposals(optuna.samplers.RandomSampler(seed=7), wide, whole=False)
+    assert proposals(AtRandom(wide, 7), wide, whole=True) == theirs
+    cma = [proposals(RestartedCma(BOX, 7, 8, 0.25), BOX, whole=whole) for whole in (True, False)]
+    assert cma[0] == cma[1]
+    assert cma[0] != proposals(RestartedCma(BOX, 8, 8, 0.25), BOX, whole=True)

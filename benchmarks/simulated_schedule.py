@@ -1,6 +1,6 @@
 """Carry the times of a finished panel on to more markets, splits and workers, by a simulated schedule.
 
-    python benchmarks/schedule.py RUN --workers 2 --markets 1000 --splits 10 --cluster 2 16 64 256
+    python benchmarks/simulated_schedule.py RUN --workers 2 --markets 1000 --splits 10 --cluster 2 16 64 256
 
 RUN is a finished panel whose cells are units of their own, run without a break by so many workers. A worker takes the
 next cell as soon as it is free, and its first cell also loads libraries. The schedule is first held against RUN itself:
