@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numba import get_num_threads
 from numpy.typing import NDArray
 
 from feature_space.indicators import BY_NAME, Indicator, Inputs
@@ -81,7 +82,8 @@ class FeatureSet:
             feature = self.features[column]
             out[:, column] = self.normalisation.apply(feature.raw(inputs), feature.scale)
 
-        with ThreadPoolExecutor(N_THREADS) as pool:
+        # one in a process that shares the processors with others
+        with ThreadPoolExecutor(min(N_THREADS, get_num_threads())) as pool:
             list(pool.map(fill, range(len(self.features))))
         return out
 

@@ -1,9 +1,13 @@
 """Stage: the buy and sell probabilities of every classifier, bar by bar, on past and future."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from feature_space.feature_set import FeatureSet
+from feature_space.indicators import Inputs
+from labelsearch.engine.files import Files
 from labelsearch.engine.stage import Stage, Stored, Work
 from labelsearch.labels.base import BUY, SELL, Label
 from labelsearch.labels.spans import Span, coverage
@@ -31,30 +35,50 @@ class OutputInputs:
     classifiers: Stored[Classifiers]
 
 
-def run(inputs: OutputInputs, work: Work) -> Outputs:
-    """Compute the outputs on both windows."""
+class OutputTask(NamedTuple):
+    """The classifier of one label."""
+
+    network: Files
+    feature_set: FeatureSet
+
+
+class OutputColumns(NamedTuple):
+    """What all labels share."""
+
+    inputs: Inputs  # (T,) each
+    rows: dict[str, slice]  # of the windows
+    origin: int  # number of the first row, as it is when followed live
+
+
+def output_unit(task: OutputTask, shared: OutputColumns) -> Files:
+    """Probabilities (N, 2) of buy and sell in each window, as float32 in row order."""
     from labelsearch.classifiers.files import network_from_files
     from labelsearch.classifiers.prediction import predict
 
+    network = network_from_files(task.network)
+    matrix = task.feature_set.matrix(shared.inputs)
+
+    def side_bytes(rows: slice) -> bytes:
+        # windows of bars may reach back
+        probabilities = predict(network, matrix, np.arange(rows.start, rows.stop), origin=shared.origin)
+        return probabilities[:, SIDES].tobytes()
+
+    return {window: side_bytes(rows) for window, rows in shared.rows.items()}
+
+
+def run(inputs: OutputInputs, work: Work) -> Outputs:
+    """Compute the outputs on both windows; each label is a unit."""
     bars, names = inputs.bars, tuple(label.name for label in inputs.label_kinds)
-    columns = inputs_of(bars)
     spans = {"past": inputs.past, "future": inputs.future}
     rows = {window: span.rows(bars.open_time) for window, span in spans.items()}
-    origin = bars.number  # as it is when followed live
-    outputs = {w: np.empty((r.stop - r.start, 2 * len(names)), dtype=np.float32) for w, r in rows.items()}
-    work.progress(0, len(names))
-    for index, name in enumerate(names):
-        network = network_from_files(inputs.classifiers.value.networks[name])
-        matrix = inputs.features.value.of(name).feature_set.matrix(columns)
-        for window, r in rows.items():
-            # windows of bars may reach back
-            probabilities = predict(network, matrix, np.arange(r.start, r.stop), origin=origin)
-            outputs[window][:, 2 * index : 2 * index + 2] = probabilities[:, SIDES]
-        work.progress(index + 1, len(names))
+    networks, sets = inputs.classifiers.value.networks, inputs.features.value
+    tasks = {name: OutputTask(networks[name], sets.of(name).feature_set) for name in names}
+    done = work.units(output_unit, tasks, OutputColumns(inputs_of(bars), rows, bars.number))
     windows, year = [], calendar_year(bars)
     for window, r in rows.items():
+        sides = [np.frombuffer(files[window], dtype=np.float32).reshape(-1, len(SIDES)) for files in done.values()]
         traded = ~bars.filled[r]
-        seen = outputs[window][traded].astype(np.float64)
+        seen = np.hstack(sides)[traded].astype(np.float64)
         prices = (bars.open[r][traded], bars.close[r][traded], bars.open_time[r][traded])
         windows.append(TradingWindow.of(seen, *prices, spans[window].months, year))
     past, future = windows
