@@ -60,19 +60,21 @@ class BeliefInputs(TradingInputs):
 class WindowDays(NamedTuple):
     """A window by days: strategies as `EquityGrid`, the market's returns, and the bars so far at each edge."""
 
-    grid: EquityGrid
+    grid: EquityGrid  # of future the equity alone
     market: NDArray[np.float64]  # (D,) simple returns of buy and hold
     edges: NDArray[np.int64]  # (D + 1,)
     first: NDArray[np.datetime64]  # (D,) the days
     year: int  # daily returns in a year
 
     @classmethod
-    def of(cls, problem: SearchProblem, params: NDArray[np.float64]) -> "WindowDays":
-        """Simulate strategies and the market, and keep the ends of days."""
+    def of(cls, problem: SearchProblem, params: NDArray[np.float64], *, scored: bool) -> "WindowDays":
+        """Simulate strategies and the market, and keep the ends of days; all fields if they are to be scored."""
         window = problem.window
         edges = window.day_edges
         closes = np.r_[1.0, market(window, problem.rules).equity[edges[1:] - 1]]
         grid = equity_grid(params, window, problem.rules)
+        if not scored:  # a million strategies take gigabytes
+            grid = grid._replace(fills=np.empty((0, 0)), position_sum=np.empty((0, 0)))
         return cls(grid, closes[1:] / closes[:-1] - 1.0, edges, window.days, year_of(window))
 
 
@@ -227,7 +229,8 @@ def run(inputs: BeliefInputs, work: Work) -> Belief:
     strategies, ensembles = inputs.search.value, inputs.ensembles.value
     problems = {window: inputs.problem(window) for window in WINDOWS}
     work.progress(0, 2)
-    days = {window: WindowDays.of(problem, strategies.params) for window, problem in problems.items()}
+    params = strategies.params
+    days = {name: WindowDays.of(problem, params, scored=name == "past") for name, problem in problems.items()}
     work.progress(1, 2)
     members = {size: np.array(rows) for size, rows in ensembles.members.items()}
     belief = judge_belief(problems, days, strategies, members, ensembles.timing.adjusted, inputs.seeds)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from strategies.luck.resample import block_weights
+from strategies.luck.resample import block_weights, reps_at_once
 from strategies.trade.correlation import unit_rows
 
 EULER_GAMMA = 0.5772156649015329
@@ -126,8 +126,9 @@ def effective_trials(returns: np.ndarray, *, block: int = 7, n_reps: int = 200, 
     unit = unit_rows(returns, least=1e-9)
     weight = block_weights(np.random.default_rng(seed), n_days, block, n_reps)
     best = np.empty(n_reps)
-    for first in range(0, n_reps, 50):  # bounds memory
-        best[first : first + 50] = (weight[first : first + 50] @ unit.T).max(axis=1)
+    at_once = reps_at_once(n_strategies)
+    for first in range(0, n_reps, at_once):
+        best[first : first + at_once] = (weight[first : first + at_once] @ unit.T).max(axis=1)
     seen = float(best.mean())  # the sum of weighted unit rows has deviation 1
     low, high = 0.0, float(np.log(n_strategies))
     for _ in range(60):

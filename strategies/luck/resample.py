@@ -5,6 +5,8 @@ That the past score ranks future returns is a claim of Balcerak & Schmelzer 2020
 
 import numpy as np
 
+MOST_AT_ONCE, MOST_VALUES = 50, 2_500_000
+
 
 def block_weights(rng: np.random.Generator, n_days: int, block: int, n_reps: int) -> np.ndarray:
     """Number of times (n_reps, n_days) that each day comes in windows resampled by circular blocks of days."""
@@ -21,6 +23,11 @@ def rank_correlation(past_score: np.ndarray, future_return: np.ndarray) -> float
     if len(past_score) < 3:
         raise ValueError("a rank correlation needs at least three strategies")
     return float(spearmanr(past_score, future_return).statistic)
+
+
+def reps_at_once(n_strategies: int) -> int:
+    """Repetitions that are held together, so that memory stays bounded however many strategies there are."""
+    return max(1, min(MOST_AT_ONCE, MOST_VALUES // n_strategies))
 
 
 def rank_interval(
@@ -73,9 +80,12 @@ def rank_interval(
     ranks = rankdata(past_score) - (n_strategies + 1) / 2
     scale = np.sqrt(ranks @ ranks)
     rhos = np.empty(n_reps)
-    for first in range(0, n_reps, 50):  # bounds memory
-        resampled = rankdata(weight[first : first + 50] @ log_returns.T, axis=1) - (n_strategies + 1) / 2
+    at_once = reps_at_once(n_strategies)
+    for first in range(0, n_reps, at_once):
+        resampled = rankdata(weight[first : first + at_once] @ log_returns.T, axis=1) - (n_strategies + 1) / 2
         spread = scale * np.sqrt((resampled**2).sum(axis=1))
-        rhos[first : first + 50] = np.divide(resampled @ ranks, spread, out=np.zeros(len(resampled)), where=spread > 0)
+        rhos[first : first + at_once] = np.divide(
+            resampled @ ranks, spread, out=np.zeros(len(resampled)), where=spread > 0
+        )
     low, high = np.quantile(rhos, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

@@ -138,7 +138,7 @@ def test_short_windows_give_fewer_figures_and_no_errors(n_days):
     frame = pd.DataFrame(params, columns=list(space.names)).assign(**evaluate_population(problems["past"], params))
     strategies = Strategies(SearchSettings(), space.names, frame)
     order = np.argsort(-strategies.score, kind="stable")
-    days = {name: WindowDays.of(problem, params) for name, problem in problems.items()}
+    days = {name: WindowDays.of(problem, params, scored=True) for name, problem in problems.items()}
     found = judge_belief(problems, days, strategies, {20: order[:20], 5: order[:5]}, {20: 0.5, 5: 0.5}, Seeds(1))
     assert json_bytes(found)
     assert (found.overfitting is None) == (n_days < 4)

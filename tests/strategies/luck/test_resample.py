@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from strategies.luck.resample import rank_correlation, rank_interval
+from strategies.luck.resample import MOST_AT_ONCE, rank_correlation, rank_interval, reps_at_once
 
 
 def test_rank_correlation():
@@ -45,3 +45,14 @@ def test_rank_interval_is_that_of_plain_resampling():
     np.testing.assert_allclose(got, np.quantile(rhos, [0.05, 0.95]), atol=1e-12)
     with pytest.raises(ValueError, match="rank correlation"):
         rank_interval(score[:5], returns)
+
+
+def test_many_strategies_are_resampled_in_smaller_parts(monkeypatch):
+    rng = np.random.default_rng(5)
+    score, returns = rng.normal(size=300), rng.normal(0, 0.01, (300, 40))
+    expected = rank_interval(score, returns, n_reps=60, seed=2)
+    assert reps_at_once(20_000) == MOST_AT_ONCE
+    monkeypatch.setattr("strategies.luck.resample.MOST_VALUES", 900)
+    assert reps_at_once(300) == 3
+    assert reps_at_once(10**9) == 1
+    assert rank_interval(score, returns, n_reps=60, seed=2) == pytest.approx(expected, rel=1e-12)
