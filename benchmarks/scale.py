@@ -46,9 +46,9 @@ def of_strategies(n: int) -> Experiment:
 CASES: dict[str, tuple[tuple[int, ...], Callable[[int], Experiment]]] = {
     "bars": ((1, 2, 4), of_bars),
     "markets": ((1, 2, 4, 8, 16, 32), lambda n: of_panel(markets=n)),
-    "splits": ((1, 2, 4), lambda n: of_panel(splits=n)),
+    "splits": ((1, 2, 4, 8), lambda n: of_panel(splits=n)),
     "strategies": ((20_000, 200_000, 1_000_000), of_strategies),
-    "workers": ((1, 2), lambda n: of_panel(markets=4)),
+    "workers": ((1, 2), lambda n: of_panel(markets=16)),
 }
 
 
