@@ -23,6 +23,8 @@ import numpy as np
 from labelsearch.engine.ledger import Ledger
 from labelsearch.engine.run import LEDGER
 from labelsearch.results.run import CELLS
+from labelsearch.settings.experiment import Experiment
+from labelsearch.settings.roll import Pool
 
 
 class Cell(NamedTuple):
@@ -66,7 +68,11 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=10)
     parser.add_argument("--cluster", type=int, nargs="+", default=[2, 16, 64, 256])
     args = parser.parse_args()
+    experiment = Experiment.load(args.run / "experiment.toml")
+    shares = (experiment.pool, experiment.roll.refit, experiment.roll.hyperparameters) != (Pool(), "everything", "each")
     cells, verdict = read(args.run)
+    if shares or len(cells) < 4 * args.workers:
+        raise SystemExit(f"{args.run} must have {4 * args.workers} cells or more, which share nothing")
     took = max(cell.stop for cell in cells) - min(cell.start for cell in cells)
     simulated = makespan([cell.seconds for cell in cells], args.workers)
     warm = np.array([cell.seconds for cell in cells[args.workers :]])
