@@ -74,13 +74,13 @@ class FeatureSet:
         """Bars before the first value that no longer depends on where the series starts."""
         return max(feature.warm_up for feature in self.features) + self.normalisation.warm_up
 
-    def matrix(self, inputs: Inputs) -> NDArray[np.float32]:
-        """Normalised features, (T, F) array of float32."""
-        out = np.empty((inputs.close.size, len(self.features)), dtype=np.float32)
+    def matrix(self, inputs: Inputs, start: int = 0) -> NDArray[np.float32]:
+        """Normalised features of the bars from ``start`` on, (T - start, F) array of float32."""
+        out = np.empty((inputs.close.size - start, len(self.features)), dtype=np.float32)
 
         def fill(column: int) -> None:
             feature = self.features[column]
-            out[:, column] = self.normalisation.apply(feature.raw(inputs), feature.scale)
+            out[:, column] = self.normalisation.apply(feature.raw(inputs), feature.scale)[start:]
 
         # one in a process that shares the processors with others
         with ThreadPoolExecutor(min(N_THREADS, get_num_threads())) as pool:

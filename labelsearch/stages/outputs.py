@@ -53,15 +53,17 @@ class OutputColumns(NamedTuple):
 def output_unit(task: OutputTask, shared: OutputColumns) -> Files:
     """Probabilities (N, 2) of buy and sell in each window, as float32 in row order."""
     from labelsearch.classifiers.files import network_from_files
+    from labelsearch.classifiers.networks import window_of
     from labelsearch.classifiers.prediction import predict
 
     network = network_from_files(task.network)
-    matrix = task.feature_set.matrix(shared.inputs)
+    # the windows of some networks reach back; most of train is not needed
+    start = max(min(rows.start for rows in shared.rows.values()) - window_of(network) + 1, 0)
+    matrix = task.feature_set.matrix(shared.inputs, start)
 
     def side_bytes(rows: slice) -> bytes:
-        # windows of bars may reach back
-        probabilities = predict(network, matrix, np.arange(rows.start, rows.stop), origin=shared.origin)
-        return probabilities[:, SIDES].tobytes()
+        index = np.arange(rows.start - start, rows.stop - start)
+        return predict(network, matrix, index, origin=shared.origin + start)[:, SIDES].tobytes()
 
     return {window: side_bytes(rows) for window, rows in shared.rows.items()}
 
