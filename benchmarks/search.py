@@ -1,13 +1,13 @@
 """The search of 20,000 strategies against Optuna and vectorbt as a skilled user joins them, and against the plain loop.
 
-The skilled user asks Optuna's CmaEsSampler for a generation at a time, takes the signals of all its strategies from one
-product of matrices, decides their orders in Numba, and simulates them as columns of one portfolio on vectorbt's Rust
-engine. As that sampler slows with every trial of a study, the skilled user begins a new study after 500, and shares them
-out over as many processes as ours has, here without any loss. The plain loop asks one study with TPE for one strategy
-after the other, and simulates each by an order function, on one core. Both run as many trials as fit their seconds;
-their time for all is extrapolated. What grows is the sampler, so that is timed by itself in studies that hold more and
-more trials, and summed between these sizes by straight lines; what vectorbt costs does not grow. Pruned trials count as
-trials.
+The skilled user asks Optuna's CmaEsSampler for a generation at a time, takes the signals of all its strategies from
+one product of matrices, decides their orders in Numba, and simulates them as columns of one portfolio on vectorbt's
+Rust engine. As that sampler slows with every trial of a study, the skilled user begins a new study after 500, and
+shares them out over as many processes as ours has, here without any loss. The plain loop asks one study with TPE for
+one strategy after the other, and simulates each by an order function, on one core. Both run as many trials as fit
+their seconds; their time for all is extrapolated. What grows is the sampler, so that is timed by itself in studies
+that hold more and more trials, and summed between these sizes by straight lines; what vectorbt costs does not grow.
+Pruned trials count as trials.
 
 How good the strategies are is compared too, by full score: the best and the hundredth best of ours, of as many random
 ones, and of one TPE study of 1,000 trials with the same budgets, and the best that the skilled user came to. Faster
@@ -253,8 +253,8 @@ def main() -> None:
     print(f"labelsearch {ours:8.1f} s on {args.workers} cores, {searched:.1f} s of it the search; all run in full")
     grows = ", ".join(f"{1e3 * s:.0f} ms at {size:,}" for size, s in zip(sizes, sampling, strict=True))
     print(
-        f"skilled     {peer:8.0f} s on {args.workers} cores: {1e3 * batched:.1f} ms a simulation in columns, and a proposal takes "
-        f"{1e3 * proposing[0]:.1f} ms at {cma_sizes[0]:,} and {1e3 * proposing[1]:.1f} ms at {cma_sizes[1]:,}"
+        f"skilled     {peer:8.0f} s on {args.workers} cores: {1e3 * batched:.1f} ms a simulation in columns, and a proposal "
+        f"takes {1e3 * proposing[0]:.1f} ms at {cma_sizes[0]:,} and {1e3 * proposing[1]:.1f} ms at {cma_sizes[1]:,}"
     )
     print(f"plain loop  {loop:8.0f} s: {1e3 * simulation:.0f} ms a simulation, and a proposal takes {grows}")
     for name, its in quality.items():
