@@ -253,8 +253,9 @@ def main() -> None:
     print(f"labelsearch {ours:8.1f} s on {args.workers} cores, {searched:.1f} s of it the search; all run in full")
     grows = ", ".join(f"{1e3 * s:.0f} ms at {size:,}" for size, s in zip(sizes, sampling, strict=True))
     print(
-        f"skilled     {peer:8.0f} s on {args.workers} cores: {1e3 * batched:.1f} ms a simulation in columns, and a proposal "
-        f"takes {1e3 * proposing[0]:.1f} ms at {cma_sizes[0]:,} and {1e3 * proposing[1]:.1f} ms at {cma_sizes[1]:,}"
+        f"skilled     {peer:8.0f} s on {args.workers} cores: {1e3 * batched:.1f} ms a simulation in columns, and a "
+        f"proposal takes {1e3 * proposing[0]:.1f} ms at {cma_sizes[0]:,} and {1e3 * proposing[1]:.1f} ms at "
+        f"{cma_sizes[1]:,}"
     )
     print(f"plain loop  {loop:8.0f} s: {1e3 * simulation:.0f} ms a simulation, and a proposal takes {grows}")
     for name, its in quality.items():
