@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -89,12 +90,13 @@ def verdict_inputs(experiment: Experiment, cells: Cells, place: Place, classifie
 
 
 class _Trader:
-    """Legs and paths of all cells, read one cell at a time."""
+    """Legs, paths and figures of all cells, read one cell at a time and held no longer."""
 
     def __init__(self, inputs: VerdictInputs) -> None:
         self.inputs, self.sizes = inputs, inputs.tiers.descending
         self.legs: dict[int, list[list[Leg]]] = {}  # by repetition and split
         self.paths: list[CellPath] = []
+        self.rows: list[CellRow] = []
         self.year = 0  # its days
 
     def read(self, cell: CellResults) -> None:
@@ -109,6 +111,10 @@ class _Trader:
             splits[cell.split - 1].append(leg)
             if number == 0:
                 self.paths.append(path_of(cell, window, equity, position))
+                self.rows.append(_cell_row(cell, self.paths[-1], self.sizes))
+        results: tuple[Stored[Any], ...] = (cell.outputs, cell.ensembles, *cell.repetitions)
+        for stored in results:
+            stored.forget()
 
     def stitched(self, number: int) -> Stitched:
         """The book of a repetition."""
@@ -143,7 +149,7 @@ def run(inputs: VerdictInputs, work: Work) -> Panel:
         work.progress(done, total)
         trader.read(cell)
     timing = judge_panel_timing(trader.paths, inputs.tiers.descending)
-    rows = [_cell_row(cell, path, trader.sizes) for cell, path in zip(inputs.cells, trader.paths, strict=True)]
+    rows = trader.rows
     work.progress(total - 1, total)
     books = [trader.stitched(number) for number in trader.legs]
     tiers = tier_rows(books[0], trader.sizes, trader.year, inputs.seeds)

@@ -14,12 +14,17 @@ import pytest
 
 from labelsearch.engine.budget import Budget, BudgetError
 from labelsearch.engine.executors.choice import Workers
+from labelsearch.engine.executors.local import LocalExecutor
 from labelsearch.engine.ledger import Ledger
 from labelsearch.engine.run import RunError, done_events
+from labelsearch.engine.stage import Work
+from labelsearch.panels.cells import Place
 from labelsearch.panels.reopen import reopen_cell
 from labelsearch.panels.run import open_panel
+from labelsearch.panels.verdict import VERDICT, VerdictInputs, verdict_inputs
 from labelsearch.results.panel import Panel
 from labelsearch.results.panel_run import PanelResults
+from labelsearch.settings.cells import cells_of
 from labelsearch.settings.schema import ExperimentError
 from labelsearch.stages.plan import STAGES, open_run
 from strategies.luck.verdict import verdict
@@ -128,6 +133,14 @@ def test_the_verdict_is_that_of_its_cells(panel_folder):
     alpha = {row.size: row.alpha_adjusted for row in found.tiers if row.size}
     assert found.verdict == verdict(found.timing.adjusted, alpha)
     assert Panel.load(panel_folder / "panel") == found
+
+
+def test_the_verdict_holds_no_cell_after_it_has_read_it(panel_folder):
+    results = PanelResults(panel_folder)
+    cells = cells_of(results.experiment, panel_folder)
+    inputs = VerdictInputs(**verdict_inputs(results.experiment, cells, Place(panel_folder, panel_folder), 0))
+    assert VERDICT.run(inputs, Work(LocalExecutor(), panel_folder)) == results.panel
+    assert not any("value" in vars(stored) for cell in inputs.cells for stored in (cell.outputs, cell.ensembles))
 
 
 @pytest.mark.parametrize(
