@@ -67,4 +67,6 @@ def returns_of(equity: np.ndarray) -> np.ndarray:
 
 def log_returns_of(equity: np.ndarray) -> np.ndarray:
     """Logarithmic returns (S, D); equity below 1e-300 counts as 1e-300."""
-    return np.diff(np.log(np.maximum(equity, 1e-300)), axis=1)
+    logarithm = np.maximum(equity, 1e-300)
+    np.log(logarithm, out=logarithm)  # in place: of a million strategies it takes hundreds of megabytes
+    return np.diff(logarithm, axis=1)
