@@ -63,7 +63,10 @@ class PanelRun:
         pooled = pool.classifiers or pool.strategies
         is_kept = roll.refit != "everything" or roll.hyperparameters != "each"
         if classifier_seeds and (pooled or is_kept):
-            raise ExperimentError("other seeds of the classifiers need cells that share nothing: no [pool], no refit")
+            raise ExperimentError(
+                "other seeds of the classifiers need cells that share nothing: no [pool], no refit, and "
+                "hyperparameters of each split"
+            )
         pooling = Pooling(self.experiment, self.cells, self.place, self.executor, self.progress)
         pooling.check()
         tasks = {cell.name: CellTask(cell, {}, classifier_seeds=classifier_seeds) for cell in self.cells.cells}

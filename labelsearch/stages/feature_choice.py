@@ -167,8 +167,7 @@ def _parts(markets: Sequence[TrainPart], entries: Mapping[str, Mapping[int, _Lab
             n_values=market.settings.n_values,
             fit_stop=market.boundary,
         )
-        # copies: a view would keep the whole matrix
-        later = [s.matrix(market.inputs)[market.boundary :].copy() for s in _random_sets(market, candidates)]
+        later = [s.matrix(market.inputs, market.boundary) for s in _random_sets(market, candidates)]
         parts.append(_Part(market, offset, candidates, later))
         offset += candidates.position.size
     return parts
