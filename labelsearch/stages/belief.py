@@ -27,7 +27,7 @@ from labelsearch.stages.search import TradingInputs
 from labelsearch.stages.seeds import Seeds
 from strategies.luck.attribution import mean_correlation, partial_rank_correlation, without_best_days
 from strategies.luck.deflated_sharpe import effective_trials, probabilistic_sharpe, sharpe_moments, sharpe_ratios
-from strategies.luck.overfitting import BlockSums, cross_validate, n_blocks_for, return_sums, score_sums
+from strategies.luck.overfitting import BlockSums, cross_validate, joined, n_blocks_for, return_sums, score_sums
 from strategies.luck.panel import alpha_of_tiers
 from strategies.luck.resample import rank_correlation, rank_interval
 from strategies.luck.superior_ability import SuperiorAbility, superior_ability
@@ -35,13 +35,14 @@ from strategies.luck.verdict import verdict
 from strategies.search.problem import SearchProblem
 from strategies.tiers.baselines import market
 from strategies.tiers.metrics import year_of
-from strategies.trade.equity_grid import EquityGrid, equity_grid, log_returns_of, returns_of
+from strategies.trade.equity_grid import equity_grid, log_returns_of, returns_of
 from strategies.trade.rules import N_THRESHOLDS
 from strategies.trade.simulate import final_value, simulate
 
 RANK_BLOCK = 7  # days: returns of a week may hang together
 RANK_REPS = 500
 SUPERIOR_REPS = 1000
+AT_ONCE = 65_536  # strategies that are simulated together
 SUPERIOR_SAMPLE = 2000  # strategies of the past test beside the tiers: memory goes with strategies x samples
 FORTNIGHT = 14
 LOGIT_QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -58,24 +59,31 @@ class BeliefInputs(TradingInputs):
 
 
 class WindowDays(NamedTuple):
-    """A window by days: strategies as `EquityGrid`, the market's returns, and the bars so far at each edge."""
+    """S strategies on a window by days, the market's returns, and what overfitting of the score is judged by."""
 
-    grid: EquityGrid  # of future the equity alone
+    equity: NDArray[np.float64]  # (S, D + 1) at the ends of days, the first column before the first bar
+    scores: BlockSums | None  # None if they are not asked for, or the days make no blocks
     market: NDArray[np.float64]  # (D,) simple returns of buy and hold
-    edges: NDArray[np.int64]  # (D + 1,)
     first: NDArray[np.datetime64]  # (D,) the days
     year: int  # daily returns in a year
 
     @classmethod
     def of(cls, problem: SearchProblem, params: NDArray[np.float64], *, scored: bool) -> "WindowDays":
-        """Simulate strategies and the market, and keep the ends of days; all fields if they are to be scored."""
+        """Simulate strategies and the market."""
         window = problem.window
         edges = window.day_edges
         closes = np.r_[1.0, market(window, problem.rules).equity[edges[1:] - 1]]
-        grid = equity_grid(params, window, problem.rules)
-        if not scored:  # a million strategies take gigabytes
-            grid = grid._replace(fills=np.empty((0, 0)), position_sum=np.empty((0, 0)))
-        return cls(grid, closes[1:] / closes[:-1] - 1.0, edges, window.days, year_of(window))
+        scored = scored and n_blocks_for(len(edges) - 1) >= 2
+        equity, parts = np.empty((len(params), len(edges))), []
+        # fills and positions of a million strategies at the ends of days take a gigabyte, their sums over blocks do not
+        for first in range(0, len(params), AT_ONCE):
+            rows = slice(first, first + AT_ONCE)
+            grid = equity_grid(params[rows], window, problem.rules)
+            equity[rows] = grid.equity
+            if scored:
+                parts.append(score_sums(grid, edges, window.months, problem.score))
+        scores = joined(parts) if scored else None
+        return cls(equity, scores, closes[1:] / closes[:-1] - 1.0, window.days, year_of(window))
 
 
 def judge_belief(
@@ -112,9 +120,9 @@ def judge_belief(
     return Belief(
         verdict=verdict(timing, alpha),
         days={window: len(found.first) for window, found in days.items()},
-        rank=_rank(strategies, log_returns_of(future.grid.equity), seeds),
+        rank=_rank(strategies, log_returns_of(future.equity), seeds),
         sharpe=_sharpe(past, members, seeds),
-        overfitting=_overfitting(past, problems["past"]),
+        overfitting=_overfitting(past),
         superior={
             "past": _superior(past, np.union1d(sample, best), seeds),
             "future": _superior(future, best, seeds),
@@ -128,18 +136,19 @@ def _rank(strategies: Strategies, future: NDArray[np.float64], seeds: Seeds) -> 
     score = strategies.score
     earned = future.sum(axis=1)
 
-    def among(chosen: NDArray[np.bool_]) -> RankInterval | None:
-        if chosen.sum() < 3:
+    def among(chosen: NDArray[np.bool_] | slice) -> RankInterval | None:
+        of = score[chosen]
+        if len(of) < 3:
             return None
         seed = seeds("belief", "rank")
-        low, high = rank_interval(score[chosen], future[chosen], block=RANK_BLOCK, n_reps=RANK_REPS, seed=seed)
-        return RankInterval(rank_correlation(score[chosen], earned[chosen]), low, high, int(chosen.sum()))
+        low, high = rank_interval(of, future[chosen], block=RANK_BLOCK, n_reps=RANK_REPS, seed=seed)
+        return RankInterval(rank_correlation(of, earned[chosen]), low, high, len(of))
 
     controls = strategies.frame[["mean_position_pct", "trades_per_month"]].to_numpy()
     return RankBelief(
         RANK_BLOCK,
         RANK_REPS,
-        among(np.ones(len(score), dtype=np.bool_)),
+        among(slice(None)),
         among(score > 0),
         partial_rank_correlation(score, earned, controls),
     )
@@ -147,12 +156,12 @@ def _rank(strategies: Strategies, future: NDArray[np.float64], seeds: Seeds) -> 
 
 def _tier_returns(found: WindowDays, index: NDArray[np.int64]) -> NDArray[np.float64]:
     """Daily returns of strategies held together, equal capital at the start."""
-    return returns_of(found.grid.equity[index].mean(axis=0, keepdims=True))[0]
+    return returns_of(found.equity[index].mean(axis=0, keepdims=True))[0]
 
 
 def _sharpe(past: WindowDays, members: Members, seeds: Seeds) -> SharpeBelief:
     """Sharpe ratio of each tier on past, with what is needed to deflate it."""
-    returns = returns_of(past.grid.equity)
+    returns = returns_of(past.equity)
     tiers = {}
     for n, index in members.items():
         moments = sharpe_moments(_tier_returns(past, index))
@@ -162,19 +171,13 @@ def _sharpe(past: WindowDays, members: Members, seeds: Seeds) -> SharpeBelief:
     return SharpeBelief(len(returns), n_effective, float(sharpe_ratios(returns).var()), tiers)
 
 
-def _overfitting(past: WindowDays, problem: SearchProblem) -> dict[str, SplitsBelief] | None:
+def _overfitting(past: WindowDays) -> dict[str, SplitsBelief] | None:
     """Probability of backtest overfitting by Sharpe ratio, mean return and the score; None if too few days."""
-    if n_blocks_for(len(past.first)) < 2:
+    if past.scores is None:
         return None
-    returns = returns_of(past.grid.equity)
-    blocks: dict[str, BlockSums] = {
-        "sharpe": return_sums(returns, "sharpe"),
-        "mean": return_sums(returns, "mean"),
-        "score": score_sums(past.grid, past.edges, problem.window.months, problem.score),
-    }
     result = {}
-    for name, sums in blocks.items():
-        o = cross_validate(sums)
+    for name in ("sharpe", "mean", "score"):
+        o = cross_validate(past.scores if name == "score" else return_sums(returns_of(past.equity), name))
         logit = dict(zip(map(str, LOGIT_QUANTILES), np.quantile(o.logit, LOGIT_QUANTILES).tolist(), strict=True))
         result[name] = SplitsBelief(o.pbo, o.slope, o.loss, o.n_blocks, len(o.logit), logit)
     return result
@@ -183,7 +186,7 @@ def _overfitting(past: WindowDays, problem: SearchProblem) -> dict[str, SplitsBe
 def _superior(found: WindowDays, index: NDArray[np.int64], seeds: Seeds) -> SuperiorAbility | None:
     """Whether any of these strategies is better than buy and hold."""
     return superior_ability(
-        log_returns_of(found.grid.equity[index]),
+        log_returns_of(found.equity[index]),
         np.log1p(found.market),
         n_reps=SUPERIOR_REPS,
         seed=seeds("belief", "superior"),
@@ -201,7 +204,7 @@ def _sources(
     fits, adjusted = alpha_of_tiers(np.column_stack(list(of_tiers.values())), found.market)
     for (n, index), fit, p in zip(members.items(), fits, adjusted, strict=True):
         returns = of_tiers[n]
-        growth = float(found.grid.equity[index, -1].mean())
+        growth = float(found.equity[index, -1].mean())
         # equity of a tier that is gone stays gone
         rest = without_best_days(np.log(np.maximum(1.0 + returns, 1e-300)), FORTNIGHT)
         rows.append(
@@ -218,7 +221,7 @@ def _sources(
                 without_best_fortnight_pct=None if rest is None else 100.0 * (rest.growth - 1.0),
                 best_fortnight=None if rest is None else str(found.first[rest.start]),
                 weight_correlation=mean_correlation(params[index, :-N_THRESHOLDS]),
-                return_correlation=mean_correlation(returns_of(found.grid.equity[index])),
+                return_correlation=mean_correlation(returns_of(found.equity[index])),
             )
         )
     return rows
@@ -229,8 +232,9 @@ def run(inputs: BeliefInputs, work: Work) -> Belief:
     strategies, ensembles = inputs.search.value, inputs.ensembles.value
     problems = {window: inputs.problem(window) for window in WINDOWS}
     work.progress(0, 2)
-    params = strategies.params
-    days = {name: WindowDays.of(problem, params, scored=name == "past") for name, problem in problems.items()}
+    days = {
+        name: WindowDays.of(problem, strategies.params, scored=name == "past") for name, problem in problems.items()
+    }
     work.progress(1, 2)
     members = {size: np.array(rows) for size, rows in ensembles.members.items()}
     belief = judge_belief(problems, days, strategies, members, ensembles.timing.adjusted, inputs.seeds)

@@ -6,6 +6,7 @@ in sample, take the strategy that is best there and look up its rank in the othe
 A statistic of any union of blocks follows from sums over blocks, so a split costs a few additions a strategy.
 """
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -101,6 +102,11 @@ def score_sums(
     fields = (growth, grid.fills, grid.position_sum)
     sums = np.stack([np.ascontiguousarray(np.diff(x[:, cuts], axis=1).T) for x in fields])
     return BlockSums(sums, np.diff(np.asarray(edges)[cuts]).astype(np.float64), SCORE, score, months / edges[-1])
+
+
+def joined(parts: Sequence[BlockSums]) -> BlockSums:
+    """Sums of all strategies from those of some of them, on the same blocks."""
+    return parts[0]._replace(sums=np.concatenate([part.sums for part in parts], axis=2))
 
 
 def _checked_edges(n_days: int, n_blocks: int | None) -> np.ndarray:

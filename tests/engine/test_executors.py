@@ -1,9 +1,11 @@
 """Executors and units: pure, resumable, and the same whoever runs them."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
+from labelsearch.engine.executors import local
 from labelsearch.engine.executors.base import WorkError, execute, tell
 from labelsearch.engine.executors.local import LocalExecutor
 from labelsearch.engine.executors.packing import pack, spool, unpack, unspool
@@ -230,6 +233,28 @@ def test_workers_are_prepared_before_their_first_unit(tmp_path):
     files = Work(executor, tmp_path).units(prepared, {"a": 0, "b": 0})
     assert files["a"] == {"value": b"yes"}
     assert "LABELSEARCH_TEST_PREPARED" not in os.environ
+
+
+def test_idle_workers_end_and_start_again(tmp_path, monkeypatch):
+    """What their libraries hold is free for long stages without units."""
+    others = set(multiprocessing.active_children())
+
+    def workers() -> set[int]:
+        return {process.pid for process in set(multiprocessing.active_children()) - others}
+
+    def after(folder: str) -> set[int]:
+        Work(executor, tmp_path / folder).units(draw, dict.fromkeys("abcd", 0), SHARED)
+        return workers()
+
+    with closing(LocalExecutor(2)) as executor:
+        first = after("first")
+        assert len(first) == 2
+        assert after("second") == first
+        monkeypatch.setattr(local, "IDLE_SECONDS", 0.5)
+        after("third")
+        assert comes_true(lambda: not workers())
+        assert after("fourth").isdisjoint(first)
+    assert not workers()
 
 
 def test_shared_values_come_back_equal_and_writable(tmp_path):

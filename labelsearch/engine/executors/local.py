@@ -26,9 +26,13 @@ from labelsearch.engine.executors.base import (
 from labelsearch.engine.executors.packing import spool, unspool
 from labelsearch.engine.files import Files
 
+IDLE_SECONDS = 20.0  # then worker processes, which hold their libraries, are ended; starting them takes five
+
 
 class LocalExecutor:
-    """Runs units in this process (one worker) or in spawned processes (more), which stay until `close`.
+    """Runs units in this process (one worker) or in spawned processes (more).
+
+    The processes stay for the units of the next stage, but not while a stage without units takes long.
 
     Parameters
     ----------
@@ -43,6 +47,7 @@ class LocalExecutor:
     def __init__(self, workers: int = 1, prepare: Callable[[], None] = nothing, scratch: Path | None = None) -> None:
         self._workers, self.prepare, self.scratch = workers, prepare, scratch
         self._pool: _Pool | None = None
+        self._idle: threading.Timer | None = None
 
     @property
     def workers(self) -> int:
@@ -56,9 +61,28 @@ class LocalExecutor:
 
     def close(self) -> None:
         """End the worker processes; they are started again when they are needed."""
+        self._stop_waiting()
         if self._pool is not None:
             self._pool.end()
             self._pool = None
+
+    def _stop_waiting(self) -> None:
+        """After this, nothing ends the processes from elsewhere."""
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle.join()
+            self._idle = None
+
+    def _awake(self) -> "_Pool":
+        self._stop_waiting()
+        if self._pool is None or self._pool.ended:
+            self._pool = _Pool(self.workers, self.prepare)
+        return self._pool
+
+    def _rest(self, pool: "_Pool") -> None:
+        self._idle = threading.Timer(IDLE_SECONDS, pool.end)
+        self._idle.daemon = True
+        self._idle.start()
 
     def results(
         self,
@@ -72,9 +96,7 @@ class LocalExecutor:
         if self.workers == 1 or len(tasks) <= 1:
             yield from _here(unit, tasks, shared, steps, progress)
             return
-        if self._pool is None:
-            self._pool = _Pool(self.workers, self.prepare)
-        pool = self._pool
+        pool = self._awake()
         queue, before = iter(tasks), pool.count.value
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
             spool(shared, Path(folder))
@@ -101,6 +123,7 @@ class LocalExecutor:
                         "workers need less"
                     ) from error
                 raise
+        self._rest(pool)
 
 
 class _Pool:
@@ -112,9 +135,11 @@ class _Pool:
         self._others = set(multiprocessing.active_children())
         self._pool = ProcessPoolExecutor(workers, context, _start, (self.count, prepare))
         self.submit = self._pool.submit
+        self.ended = False
 
     def end(self) -> None:
         """Wait for the workers to end."""
+        self.ended = True
         self._pool.shutdown()
 
     def kill(self) -> None:
