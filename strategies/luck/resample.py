@@ -3,7 +3,10 @@
 That the past score ranks future returns is a claim of Balcerak & Schmelzer 2020.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
+from numba import get_num_threads
 
 MOST_AT_ONCE, MOST_VALUES = 50, 2_500_000
 
@@ -81,11 +84,13 @@ def rank_interval(
     scale = np.sqrt(ranks @ ranks)
     rhos = np.empty(n_reps)
     at_once = reps_at_once(n_strategies)
-    for first in range(0, n_reps, at_once):
-        resampled = rankdata(weight[first : first + at_once] @ log_returns.T, axis=1) - (n_strategies + 1) / 2
-        spread = scale * np.sqrt((resampled**2).sum(axis=1))
-        rhos[first : first + at_once] = np.divide(
-            resampled @ ranks, spread, out=np.zeros(len(resampled)), where=spread > 0
-        )
+    with ThreadPoolExecutor(get_num_threads()) as pool:  # sorting, most of the time, holds no lock
+        for first in range(0, n_reps, at_once):
+            futures = weight[first : first + at_once] @ log_returns.T
+            resampled = np.stack(list(pool.map(rankdata, futures))) - (n_strategies + 1) / 2
+            spread = scale * np.sqrt((resampled**2).sum(axis=1))
+            rhos[first : first + at_once] = np.divide(
+                resampled @ ranks, spread, out=np.zeros(len(resampled)), where=spread > 0
+            )
     low, high = np.quantile(rhos, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
