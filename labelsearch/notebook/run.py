@@ -195,13 +195,13 @@ class Run:
 
         self._check(window, WINDOWS, "window")
         members, strategies = self.members(tier), self._results.strategies
-        seen, rules = self._results.outputs.window(window), self.experiment.search.rules()
-        paths = simulate_paths(strategies.params[members], seen, rules)
+        seen, rules = self._results.traded(window), self.experiment.rules()
+        paths = simulate_paths(strategies.params[members], seen, rules, flows=True)
         for member, equity in zip(members, paths.state.equity, strict=True):
             if equity <= 0:
                 raise InputError(f"strategy {member} of the tier is ruined in {window}, which vectorbt cannot hold")
         labels = {"index": _times(seen.open_time), "columns": pd.Index(members, name="strategy")}
-        return portfolio(paths.orders, seen, rules, **labels, interval_ms=self.experiment.data.interval_ms)
+        return portfolio(paths.orders, seen, rules, flows=paths.flows, **labels, interval_ms=self.experiment.data.interval_ms)
 
     @staticmethod
     def _check(name: str, known: tuple[str, ...] | list[str], what: str) -> None:

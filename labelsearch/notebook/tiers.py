@@ -75,7 +75,7 @@ def _problem(
     outputs: pd.DataFrame, bars: pd.DataFrame, days: Days | None, settings: Search | None, score: Score
 ) -> SearchProblem:
     settings, window = settings or Search(), seen_by(outputs, bars, days)
-    return SearchProblem(window, settings.space(window.outputs.shape[1]), settings.rules(), score)
+    return SearchProblem(window, settings.space(window.outputs.shape[1]), Costs().rules(settings), score)
 
 
 def form_tiers(strategies: pd.DataFrame, sizes: Sequence[int] = TIER_SIZES, by: str = "score") -> dict[int, list[int]]:
@@ -159,7 +159,7 @@ def judge_tiers(
     known = returns_of(equity_grid(params, before.window, before.rules).equity).T
     choice = ensembles.Choice({n: np.arange(n) for n in sizes}, params, known)
     accounts = ensembles.trade(asked.window, asked.rules, choice, capital)
-    rows = ensembles.describe(accounts, asked.window, asked.rules, "", sizes)
+    rows = ensembles.describe(accounts, asked.window, "", sizes)
     table = pd.DataFrame.from_dict({row.name: row.figures._asdict() for row in rows}, orient="index")
     curves = ensembles.to_curves(accounts, asked.window).frame().rename_axis(None)
     return Judged(table.rename_axis("tier"), curves)

@@ -54,14 +54,14 @@ class CellTask(NamedTuple):
 
     ``adopted``: results by the name of their stage. ``judged``: strategies that are evaluated instead of searched, and
     whether they keep their score. ``earlier``: classifiers whose hyper-parameters serve instead of searched ones.
-    ``last``: the stage to end with. ``classifier_seeds``: repetitions of all of it with other seeds of the classifiers.
+    ``last``: the stages to end with. ``classifier_seeds``: repetitions of all of it with other seeds of the classifiers.
     """
 
     cell: Cell
     adopted: dict[str, Stored[Any]]
     judged: tuple[Stored[Strategies], bool] | None = None
     earlier: Stored[Classifiers] | None = None
-    last: str = "ensembles"
+    last: tuple[str, ...] = ("ensembles",)
     classifier_seeds: int = 0
 
 
@@ -108,7 +108,8 @@ def run_cell(task: CellTask, place: Place, workers: Workers = ALONE, progress: P
         if task.judged is not None:
             tried, keep_score = task.judged
             run.adopt(STAGES["search"], run.do(JUDGED, tried=tried, keep_score=keep_score))
-        run.do(STAGES[task.last])
+        for name in task.last:
+            run.do(STAGES[name])
         if task.classifier_seeds:
             seed, search = cell.experiment.seed, cell.experiment.search
             repeat_with_other_seeds(run, seed, search, search=0, classifier=task.classifier_seeds)

@@ -13,6 +13,7 @@ from labelsearch.engine.run import recorded
 from labelsearch.engine.stage import Stage, Stored, Work
 from labelsearch.panels.cells import Place
 from labelsearch.panels.figures import alpha_of, power_of_panel, tier_rows
+from labelsearch.results.costs import TradingCosts
 from labelsearch.results.ensembles import MARKET, Curves, Ensembles, tier_name
 from labelsearch.results.outputs import Outputs
 from labelsearch.results.panel import (
@@ -49,6 +50,7 @@ class CellResults:
     split: int
     delisted: bool
     outputs: Stored[Outputs]
+    costs: Stored[TradingCosts]
     ensembles: Stored[Ensembles]
     repetitions: tuple[Stored[TierTable], ...]  # with other seeds of the classifiers
 
@@ -75,6 +77,7 @@ def verdict_inputs(experiment: Experiment, cells: Cells, place: Place, classifie
             cell.split,
             cell.delisted,
             place.recorded(cell, "outputs"),
+            place.recorded(cell, "costs"),
             place.recorded(cell, "ensembles"),
             tuple(recorded(branch, TIERS) for branch in branches),
         )
@@ -83,7 +86,7 @@ def verdict_inputs(experiment: Experiment, cells: Cells, place: Place, classifie
         "splits": cells.splits,
         "cells": tuple(map(results, cells.cells)),
         "absent": cells.absent,
-        "rules": experiment.search.rules(),
+        "rules": experiment.rules(),
         "tiers": experiment.tiers,
         "seeds": Seeds(experiment.seed),
     }
@@ -101,18 +104,18 @@ class _Trader:
 
     def read(self, cell: CellResults) -> None:
         """Read one cell."""
-        window, ensembles = cell.outputs.value.future, cell.ensembles.value
+        window, ensembles = cell.outputs.value.future.at(cell.costs.value.future), cell.ensembles.value
         self.year = max(self.year, year_of(window))
         tables = [ensembles.curves["future"], *(stored.value.curves["future"] for stored in cell.repetitions)]
         for number, curves in enumerate(tables):
             equity, position = accounts_of(curves, [tier_name(n) for n in self.sizes])
-            leg = Leg(cell.market, window.open_time, window.open, window.close, equity, position, cell.delisted)
+            leg = Leg(cell.market, window.open_time, window.open, window.close, equity, position, cell.delisted, window.costs)
             splits = self.legs.setdefault(number, [[] for _ in self.inputs.splits])
             splits[cell.split - 1].append(leg)
             if number == 0:
                 self.paths.append(path_of(cell, window, equity, position))
                 self.rows.append(_cell_row(cell, self.paths[-1], self.sizes))
-        results: tuple[Stored[Any], ...] = (cell.outputs, cell.ensembles, *cell.repetitions)
+        results: tuple[Stored[Any], ...] = (cell.outputs, cell.costs, cell.ensembles, *cell.repetitions)
         for stored in results:
             stored.forget()
 

@@ -102,7 +102,7 @@ class TierSources:
     beta: float | None
     beta_t: float | None
     total_return_pct: float
-    without_fee_pct: float
+    at_costs_pct: dict[str, float]
     without_best_fortnight_pct: float | None
     best_fortnight: str | None  # its first day
     weight_correlation: float | None  # mean over pairs of members

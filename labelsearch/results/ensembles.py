@@ -47,6 +47,25 @@ def find_row(rows: Sequence[AccountRow], window: str, size: int | None, name: st
 
 
 @dataclass(frozen=True)
+class PaidRow:
+    """Where the gross gain of an account went in a year of a window, percent of the starting capital.
+
+    Gained by prices, less what was paid, is net. ``funding`` is below 0 if more was received than paid.
+    """
+
+    name: str
+    window: str
+    year: int
+    gross: float
+    fees: float
+    spread: float
+    impact: float
+    funding: float
+    borrow: float
+    net: float
+
+
+@dataclass(frozen=True)
 class Curves:
     """Equity and position of N accounts at the close of T bars.
 
@@ -111,6 +130,8 @@ class Ensembles(Record):
     n_strategies : int
     rows : tuple of AccountRow
         Past first.
+    paid : tuple of PaidRow
+        In the order of the rows.
     ranks : RankOrder
     timing : Timing
     future : DataFrame
@@ -125,6 +146,7 @@ class Ensembles(Record):
     capital_at_start: dict[int, TierCapital]
     n_strategies: int
     rows: tuple[AccountRow, ...]
+    paid: tuple[PaidRow, ...]
     ranks: RankOrder
     timing: Timing
     future: pd.DataFrame = apart("future.parquet")

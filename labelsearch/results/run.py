@@ -12,6 +12,7 @@ from labelsearch.engine.stage import Result
 from labelsearch.market.bars import Bars
 from labelsearch.results.belief import Belief
 from labelsearch.results.classifiers import Classifiers
+from labelsearch.results.costs import TradingCosts
 from labelsearch.results.ensembles import Ensembles
 from labelsearch.results.explanation import Explanation
 from labelsearch.results.features import FeatureSets
@@ -21,10 +22,11 @@ from labelsearch.results.search import Strategies
 from labelsearch.results.studies import NullResult, SeedsResult, WalkForward
 from labelsearch.settings.bars import load_bars
 from labelsearch.settings.experiment import Experiment
+from strategies.trade.window import TradingWindow
 
 R = TypeVar("R", bound=Result)
 CELLS = "cells"  # folder of a panel; below it a cell is a run in a folder <market>/split-<number>
-STAGE_NAMES = ("labels", "features", "classifiers", "outputs", "search", "ensembles", "belief")
+STAGE_NAMES = ("labels", "features", "classifiers", "outputs", "costs", "search", "ensembles", "belief")
 
 
 def is_cell(folder: Path) -> bool:
@@ -90,9 +92,14 @@ class Results:
     features = _of("features", FeatureSets)
     classifiers = _of("classifiers", Classifiers)
     outputs = _of("outputs", Outputs)
+    costs = _of("costs", TradingCosts)
     strategies = _of("search", Strategies)
     ensembles = _of("ensembles", Ensembles)
     belief = _of("belief", Belief)
+
+    def traded(self, window: str) -> TradingWindow:
+        """Outputs and prices of a window, at its costs."""
+        return self.outputs.window(window).at(self.costs.window(window))
 
     def _studies(self, name: str, kind: type[R]) -> list[R]:
         """All results of a study that belong to what the run holds now, oldest first."""

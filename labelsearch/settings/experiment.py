@@ -30,6 +30,7 @@ from labelsearch.settings.schema import (
 )
 from labelsearch.settings.sections import (
     LARGEST_SEED,
+    Costs,
     Data,
     FeatureSpace,
     Labels,
@@ -41,6 +42,7 @@ from labelsearch.settings.sections import (
     Windows,
 )
 from strategies.search.score import SCORES, Score, make_score
+from strategies.trade.rules import TradingRules
 
 # kind, options: five threshold labels of Balcerak & Schmelzer (2020); the extrema ones are our reconstruction
 DEFAULT_LABELS: tuple[Plain, ...] = (
@@ -63,6 +65,7 @@ SECTIONS = {
     "separation": Separation,
     "network": Network,
     "search": Search,
+    "costs": Costs,
     "tiers": Tiers,
     "null": Null,
 }
@@ -100,6 +103,7 @@ class Experiment:
     separation: Separation = Separation()
     network: Network = Network()
     search: Search = Search()
+    costs: Costs = Costs()
     score: Plain = dataclasses.field(default_factory=dict)
     tiers: Tiers = Tiers()
     null: Null = Null()
@@ -115,6 +119,10 @@ class Experiment:
             raise ExperimentError("own: two files have the same name")
         if max(self.tiers.sizes) > self.search.n_strategies:
             raise ExperimentError("[tiers]: the largest tier has more strategies than [search] searches")
+        try:
+            self.costs.check_side(self.search.side)
+        except ExperimentError as error:
+            raise ExperimentError(f"[costs]: {error}") from None
         if self.null.repeats and max(self.tiers.sizes) > self.null.n_strategies:
             raise ExperimentError("[null]: n_strategies is smaller than the largest tier")
         if len(self.data.symbols) == 1:  # as if it were the symbol
@@ -177,6 +185,10 @@ class Experiment:
     def label_kinds(self) -> tuple[Label, ...]:
         """The labels, in order; strategies have a buy and a sell weight for each."""
         return tuple(_make_label(data, f"[[label]] {i + 1}", self.data) for i, data in enumerate(self.label))
+
+    def rules(self) -> TradingRules:
+        """Costs that are the same at all bars, side and signal map."""
+        return self.costs.rules(self.search)
 
     def make_score(self) -> Score:
         """The score, not yet paced by volatility."""

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import json
+import types
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -34,8 +35,8 @@ def _number(value: float) -> str:
 
 
 def check_range(name: str, value: Any, low: float, high: float) -> None:
-    """Raise `ExperimentError` unless a number, or each of several, is in [low, high]; NaN never is."""
-    for number in value if isinstance(value, tuple) else (value,):
+    """Raise `ExperimentError` unless a number, or each of several, is in [low, high]; NaN never is, None always."""
+    for number in value if isinstance(value, tuple) else () if value is None else (value,):
         if not low <= number <= high:
             raise ExperimentError(f"{name} must be in {_number(low)} to {_number(high)}, not {number}")
 
@@ -52,6 +53,8 @@ class Ranged:
 def _convert(kind: Any, value: Any) -> Any:
     """The value as the annotated type; `TypeError` where it is of another."""
     origin = typing.get_origin(kind)
+    if origin is types.UnionType:  # a type or None
+        return None if value is None else _convert(typing.get_args(kind)[0], value)
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
             raise TypeError
@@ -73,6 +76,7 @@ def load_value(kind: Any, value: Any, where: str) -> Any:
     try:
         return _convert(kind, value)
     except TypeError:
+        kind = typing.get_args(kind)[0] if typing.get_origin(kind) is types.UnionType else kind
         raise ExperimentError(f"{where} must be {TYPE_NAMES.get(kind, 'a list')}, not {value!r}") from None
 
 
@@ -119,8 +123,8 @@ def dump_value(value: Any) -> str:
 
 
 def dump_line(name: str, value: Any, explanation: str) -> str:
-    """A key with its value in TOML and its explanation as a comment."""
-    line = f"{name} = {dump_value(value)}"
+    """A key with its value in TOML and its explanation as a comment; a key without a value is a comment itself."""
+    line = f"# {name} =" if value is None else f"{name} = {dump_value(value)}"
     return f"{line:<40} # {explanation}" if explanation else line
 
 

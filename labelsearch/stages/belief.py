@@ -45,6 +45,7 @@ SUPERIOR_REPS = 1000
 AT_ONCE = 65_536  # strategies that are simulated together
 SUPERIOR_SAMPLE = 2000  # strategies of the past test beside the tiers: memory goes with strategies x samples
 FORTNIGHT = 14
+COST_MULTIPLES = (0.0, 0.5, 1.0, 2.0, 4.0)
 LOGIT_QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 Members = Mapping[int, NDArray[np.int64]]
 
@@ -198,7 +199,12 @@ def _sources(
 ) -> list[TierSources]:
     """Where the result of each tier comes from."""
     best = members[max(members)]
-    free = simulate(params[best], problem.window, problem.rules.without_fee())
+    at_costs = {
+        multiple: final_value(
+            simulate(params[best], problem.window.at(problem.window.costs.times(multiple)), problem.rules.times(multiple))
+        )
+        for multiple in COST_MULTIPLES
+    }
     rows = []
     of_tiers = {n: _tier_returns(found, index) for n, index in members.items()}
     fits, adjusted = alpha_of_tiers(np.column_stack(list(of_tiers.values())), found.market)
@@ -217,7 +223,7 @@ def _sources(
                 beta=None if fit is None else fit.beta,
                 beta_t=None if fit is None else fit.beta_t,
                 total_return_pct=100.0 * (growth - 1.0),
-                without_fee_pct=100.0 * (float(final_value(free)[:n].mean()) - 1.0),
+                at_costs_pct={f"{k:g}": 100.0 * (float(value[:n].mean()) - 1.0) for k, value in at_costs.items()},
                 without_best_fortnight_pct=None if rest is None else 100.0 * (rest.growth - 1.0),
                 best_fortnight=None if rest is None else str(found.first[rest.start]),
                 weight_correlation=mean_correlation(params[index, :-N_THRESHOLDS]),

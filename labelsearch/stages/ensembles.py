@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from labelsearch.results.ensembles import (
     AccountRow,
     Curves,
     Ensembles,
+    PaidRow,
     RankOrder,
     TierCapital,
     tier_name,
@@ -99,7 +101,7 @@ class Judge:
     def rows(self, window: str, accounts: Mapping[str, Account]) -> tuple[AccountRow, ...]:
         """Their figures."""
         problem = self.problems[window]
-        return describe(accounts, problem.window, problem.rules, window, tuple(self.choice.members))
+        return describe(accounts, problem.window, window, tuple(self.choice.members))
 
 
 def trade(window: TradingWindow, rules: TradingRules, choice: Choice, capital: str) -> dict[str, Account]:
@@ -116,7 +118,7 @@ def trade(window: TradingWindow, rules: TradingRules, choice: Choice, capital: s
     from strategies.trade.backtest import backtest  # loads vectorbt
 
     tested = backtest(choice.params, window, rules)
-    whole = from_start(tested.equity, tested.position, window)
+    whole = from_start(tested.equity, tested.position, tested.payments, window)
     accounts = {}
     for n in choice.members:
         pool = Pool(rules)
@@ -132,15 +134,31 @@ def baseline_accounts(window: TradingWindow, rules: TradingRules) -> dict[str, A
 
 
 def describe(
-    accounts: Mapping[str, Account], window: TradingWindow, rules: TradingRules, name: str, sizes: tuple[int, ...]
+    accounts: Mapping[str, Account], window: TradingWindow, name: str, sizes: tuple[int, ...]
 ) -> tuple[AccountRow, ...]:
     """Figures of each account in a window of some name; the market must be among them."""
     size_of = {tier_name(n): n for n in sizes}
     against = accounts[MARKET].equity
     return tuple(
-        AccountRow(account_name, size_of.get(account_name), name, measure(account, window, rules, against))
+        AccountRow(account_name, size_of.get(account_name), name, measure(account, window, against))
         for account_name, account in accounts.items()
     )
+
+
+def paid_by_year(accounts: Mapping[str, Account], window: TradingWindow, name: str) -> list[PaidRow]:
+    """Where the gross gain of each account went, by calendar year of a window of some name."""
+    year = window.open_time.astype("datetime64[ms]").astype("datetime64[Y]").astype(np.int64) + 1970
+    edges = [*np.flatnonzero(np.diff(year, prepend=0)).tolist(), len(year)]
+    rows = []
+    for account_name, account in accounts.items():
+        for first, stop in pairwise(edges):
+            before = account.equity[first - 1] if first else 1.0
+            net = float(account.equity[stop - 1] - before)
+            paid = {kind: float(of[first:stop].sum()) for kind, of in account.paid._asdict().items()}
+            percent = {kind: 100.0 * value for kind, value in paid.items()}
+            gross = 100.0 * (net + sum(paid.values()))
+            rows.append(PaidRow(account_name, name, int(year[first]), gross, **percent, net=100.0 * net))
+    return rows
 
 
 def to_curves(accounts: Mapping[str, Account], window: TradingWindow) -> Curves:
@@ -187,6 +205,10 @@ def run(inputs: TierInputs, work: Work) -> Ensembles:
         capital_at_start=capital_at_start(settings.capital, choice.known, settings.descending),
         n_strategies=len(judge.strategies.frame),
         rows=judge.rows("past", past_accounts) + judge.rows("future", future_accounts),
+        paid=(
+            *paid_by_year(past_accounts, judge.problems["past"].window, "past"),
+            *paid_by_year(future_accounts, future.window, "future"),
+        ),
         ranks=rank_order(judge.strategies.score, later["monthly_return_pct"]),
         timing=timing,
         future=pd.DataFrame(later),

@@ -19,12 +19,14 @@ from labelsearch.engine.run import LEDGER, Run, locked, silent
 from labelsearch.engine.stage import Progress, Stage
 from labelsearch.errors import InputError
 from labelsearch.market.bars import Bars
+from labelsearch.market.funding import Funding
+from labelsearch.market.store import Store
 from labelsearch.settings.bars import load_bars
 from labelsearch.settings.cost import check_memory
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.own import activate, active
 from labelsearch.settings.schema import ExperimentError
-from labelsearch.stages import belief, classifiers, ensembles, features, labels, outputs, search
+from labelsearch.stages import belief, classifiers, costs, ensembles, features, labels, outputs, search
 from labelsearch.stages.search import spread
 from labelsearch.stages.seeds import Seeds
 from strategies.search.score import Score
@@ -38,6 +40,7 @@ STAGES: dict[str, Stage[Any, Any]] = {
         features.STAGE,
         classifiers.STAGE,
         outputs.STAGE,
+        costs.STAGE,
         search.STAGE,
         ensembles.STAGE,
         belief.STAGE,
@@ -90,6 +93,16 @@ class RunValues(Mapping[str, object]):
         raise AttributeError(name)
 
     @cached_property
+    def funding(self) -> Funding | None:
+        """Payments of funding from the start of past, if they are those of the store."""
+        if self.experiment.costs.terms.funding != "store":
+            return None
+        windows, data = self.experiment.windows.named, self.experiment.data
+        if data.source != "store":
+            raise ExperimentError("[costs] funding: a generated market has none in the store: choose base or none")
+        return Store(self.store).load_funding(data.symbol, windows["past"].start_ms, windows["future"].stop_ms)
+
+    @cached_property
     def train_bars(self) -> Bars:
         """Bars of train alone."""
         return self.bars.rows(0, self._rows("train").stop)
@@ -124,7 +137,8 @@ class RunValues(Mapping[str, object]):
     label_price = property(lambda self: self.experiment.labels.price)
     space = property(lambda self: self.experiment.search.space(2 * len(self.experiment.label)))
     search_settings = property(lambda self: self.experiment.search.settings(self.seeds("search")))
-    rules = property(lambda self: self.experiment.search.rules())
+    rules = property(lambda self: self.experiment.rules())
+    cost_terms = property(lambda self: self.experiment.costs.terms)
     ranking = property(lambda self: RANKINGS[self.experiment.tiers.ranking])
     capital_rule = property(lambda self: CAPITAL_RULES[self.experiment.tiers.capital])
     seeds = classifier_seeds = property(lambda self: Seeds(self.experiment.seed))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from labelsearch.engine.executors.base import tell
 from labelsearch.engine.files import Files
 from labelsearch.engine.stage import Stage, Stored, Work
+from labelsearch.results.costs import TradingCosts
 from labelsearch.results.outputs import Outputs
 from labelsearch.results.search import Strategies
 from strategies.search.islands import IslandResult, IslandTask, SearchSettings, islands, merge, run_island
@@ -19,6 +20,7 @@ from strategies.search.linear import StrategySpace
 from strategies.search.problem import PooledProblem, SearchProblem, evaluate_population
 from strategies.search.score import Score
 from strategies.trade.rules import TradingRules
+from strategies.trade.window import TradingWindow
 
 TRIALS = "trials.npz"
 
@@ -31,10 +33,15 @@ class TradingInputs:
     rules: TradingRules
     score: Score
     outputs: Stored[Outputs]
+    costs: Stored[TradingCosts]
+
+    def traded(self, name: str) -> TradingWindow:
+        """Outputs and prices of a window, at its costs."""
+        return self.outputs.value.window(name).at(self.costs.value.window(name))
 
     def problem(self, window: str) -> SearchProblem:
         """All of it in one window."""
-        return SearchProblem(self.outputs.value.window(window), self.space, self.rules, self.score)
+        return SearchProblem(self.traded(window), self.space, self.rules, self.score)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from labelsearch.engine.stage import Stage, Work
 from labelsearch.results.ensembles import tier_name
-from labelsearch.results.outputs import WINDOWS, Outputs
+from labelsearch.results.outputs import WINDOWS
 from labelsearch.results.studies import Gain, Pick, WalkForward, WalkRow
 from labelsearch.settings.schema import ExperimentError
 from labelsearch.stages.ensembles import TierInputs, baseline_accounts, describe
@@ -46,7 +46,7 @@ class WalkInputs(TierInputs):
     seeds: Seeds
 
 
-def parts(outputs: Outputs, window: str) -> tuple[TradingWindow, TradingWindow]:
+def parts(inputs: TierInputs, window: str) -> tuple[TradingWindow, TradingWindow]:
     """What was known, and what came.
 
     Raises
@@ -54,9 +54,9 @@ def parts(outputs: Outputs, window: str) -> tuple[TradingWindow, TradingWindow]:
     ExperimentError
         If past has fewer than four days.
     """
-    past = outputs.past
+    past = inputs.traded("past")
     if window == "future":
-        return past, outputs.future
+        return past, inputs.traded("future")
     edges = past.day_edges
     n_days = len(edges) - 1
     if n_days < 4:
@@ -78,7 +78,7 @@ def run(inputs: WalkInputs, work: Work) -> WalkForward:
     if inputs.every < 1 or (inputs.trailing is not None and inputs.trailing < 2):
         raise ExperimentError("a walk forward needs a day or more between picks, and two or more to look back on")
     work.progress(0, 3)
-    lead_window, test_window = parts(inputs.outputs.value, inputs.window)
+    lead_window, test_window = parts(inputs, inputs.window)
     lead = SearchProblem(lead_window, inputs.space, inputs.rules, inputs.score)
     test = replace(lead, window=test_window)
     strategies, tiers = inputs.search.value, inputs.tiers
@@ -114,7 +114,7 @@ def _rows(
     inputs: WalkInputs, accounts: Mapping[str, Account], picked: Sequence[DayPick], window: TradingWindow
 ) -> tuple[WalkRow, ...]:
     """Figures of every account; tiers picked anew are held against the fixed ones."""
-    figures = {row.name: row.figures for row in describe(accounts, window, inputs.rules, inputs.window, ())}
+    figures = {row.name: row.figures for row in describe(accounts, window, inputs.window, ())}
     seed = inputs.seeds("walk forward")
     rows = []
     for kind, n in itertools.product((FIXED, WALKING), inputs.tiers.descending):

@@ -7,9 +7,10 @@ months a day is taken here, with a decision once a day. Nothing was tuned.
 
 import numpy as np
 
+from strategies.trade.payments import Payments
 from strategies.trade.pool import Account, Pool, from_start
 from strategies.trade.rules import CLIP, TradingRules
-from strategies.trade.simulate import simulate_paths
+from strategies.trade.simulate import State, initial_state, simulate_paths
 from strategies.trade.window import TradingWindow
 
 LOOKBACK_DAYS = 1
@@ -50,15 +51,20 @@ def baseline_account(name: str, window: TradingWindow, rules: TradingRules) -> A
     """Account over a window of one of `OUTPUTS`, long only, at the costs of the rules."""
     window = window._replace(outputs=OUTPUTS[name](window))
     rules = rules._replace(short=False, signal_map=CLIP)
-    paths = simulate_paths(PARAMS, window, rules)
-    pool = Pool(rules)
-    pool.run(np.ones(1), from_start(paths.equity, paths.position, window))
-    return pool.account()
+    return _account(window, rules, initial_state(1))
 
 
 def market(window: TradingWindow, rules: TradingRules) -> Account:
-    """Account of buy and hold: all in at the first open, slippage and fee taken from the cash; one fill."""
-    equity = window.close / (window.open[0] * (1.0 + rules.market_cost))
-    traded = np.zeros(len(equity))
-    traded[0] = 1.0 / (1.0 + rules.fee_share)
-    return Account(equity, np.ones(len(equity)), traded, fills=1.0, moved=0.0)
+    """Account of buy and hold: all in at the first open, at the costs of the rules and of the window; one fill."""
+    window = window._replace(outputs=np.full((len(window.close), 1), np.nan))
+    bought = initial_state(1)._replace(pending=np.ones(1))
+    return _account(window, rules._replace(short=False, signal_map=CLIP), bought)
+
+
+def _account(window: TradingWindow, rules: TradingRules, state: State) -> Account:
+    paths = simulate_paths(PARAMS, window, rules, state, flows=True)
+    assert paths.flows is not None
+    pool = Pool(rules)
+    payments = Payments.of(paths.flows, window, rules)
+    pool.run(np.ones(1), from_start(paths.equity, paths.position, payments, window))
+    return pool.account()

@@ -6,7 +6,6 @@ import numpy as np
 
 from strategies.search.score import monthly_return_pct
 from strategies.trade.pool import Account
-from strategies.trade.rules import TradingRules
 from strategies.trade.window import DAY_MS, TradingWindow, day_edges
 
 DAYS_A_YEAR = 365  # of a market that never closes
@@ -30,7 +29,12 @@ class Metrics(NamedTuple):
     mean_position_pct: float  # long or short
     invested_pct: float  # share of bars with something held
     turnover_per_month: float  # value traded, in equities
-    fees_pct: float  # of the starting capital
+    fees_pct: float  # of the starting capital, as all that is paid
+    spread_pct: float
+    impact_pct: float
+    funding_pct: float  # below 0 if more was received
+    borrow_pct: float
+    break_even_bp: float | None  # cost of what is traded at which nothing is left, after funding and borrowing
     beta: float | None
 
 
@@ -148,7 +152,18 @@ def market_beta(returns: np.ndarray, market: np.ndarray) -> float | None:
     return float(centred @ returns) / square if square > 0 else None
 
 
-def measure(account: Account, window: TradingWindow, rules: TradingRules, market: np.ndarray | None = None) -> Metrics:
+def break_even(account: Account) -> float | None:
+    """Cost of trading in basis points of the value traded at which the account would have earned nothing.
+
+    Funding and borrowing count as part of what was earned, as they do not depend on what is traded. That less
+    would be traded if less were left is neglected. None if nothing was traded.
+    """
+    traded = float(account.traded.sum())
+    gained = float(account.equity[-1]) - 1.0 + float(account.paid.trading.sum())
+    return 1e4 * gained / traded if traded > 0 else None
+
+
+def measure(account: Account, window: TradingWindow, market: np.ndarray | None = None) -> Metrics:
     """Describe an account that started with equity 1.
 
     Parameters
@@ -157,8 +172,6 @@ def measure(account: Account, window: TradingWindow, rules: TradingRules, market
         Curves over the window.
     window : TradingWindow
         Its times and months.
-    rules : TradingRules
-        The fee.
     market : (T,) array, optional
         Equity of the market, for what is measured against it; None there by default.
     """
@@ -186,6 +199,7 @@ def measure(account: Account, window: TradingWindow, rules: TradingRules, market
         mean_position_pct=100.0 * float(np.mean(np.abs(account.position))),
         invested_pct=100.0 * float(np.mean(np.asarray(account.position) != 0)),
         turnover_per_month=float(moved.sum()) / months,
-        fees_pct=100.0 * rules.fee_share * float(account.traded.sum()),
+        **{f"{name}_pct": 100.0 * float(paid.sum()) for name, paid in account.paid._asdict().items()},
+        break_even_bp=break_even(account),
         beta=beta,
     )

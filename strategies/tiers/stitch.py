@@ -17,7 +17,7 @@ import numpy as np
 
 from strategies import StrategyError
 from strategies.trade.rules import TradingRules
-from strategies.trade.window import DAY_MS, day_edges
+from strategies.trade.window import DAY_MS, NO_COSTS, BarCosts, day_edges
 
 
 class Leg(NamedTuple):
@@ -33,6 +33,13 @@ class Leg(NamedTuple):
     equity: np.ndarray  # (T, n) at each close
     position: np.ndarray  # (T, n) share of it held
     ended: bool = False
+    costs: BarCosts = NO_COSTS
+
+    @property
+    def growth(self) -> np.ndarray:
+        """Value (T,) at each close of what costs 1 at the first open, less the funding that it paid."""
+        paid = np.cumsum(self.costs.funding.sum(axis=1)) if len(self.costs.funding) else 0.0
+        return (self.close - paid) / self.open[0]
 
 
 class Split(NamedTuple):
@@ -69,11 +76,11 @@ def _returns(equity: np.ndarray) -> np.ndarray:
     return np.divide(equity, before, out=np.ones_like(equity), where=before > 0) - 1.0
 
 
-def closing(position: np.ndarray, jump: float, rules: TradingRules) -> np.ndarray:
+def closing(position: np.ndarray, jump: float, slippage: np.ndarray, fee_share: float) -> np.ndarray:
     """Equity left, as a share, where positions (n,) are closed at a price ``jump`` times the last close, with costs."""
-    long = (1.0 - rules.slippage_share) * (1.0 - rules.fee_share)
-    short = (1.0 + rules.slippage_share) * (1.0 + rules.fee_share)
-    return np.maximum(1.0 - position + position * jump * np.where(position > 0, long, short), 0.0)
+    side = np.sign(position)
+    left = (1.0 - side * slippage) * (1.0 - side * fee_share)
+    return np.maximum(1.0 - position + position * jump * left, 0.0)
 
 
 class _Days(NamedTuple):
@@ -95,7 +102,7 @@ def _by_days(split: Split, closed: Sequence[np.ndarray]) -> _Days:
         closes[-1] *= left
         row = np.searchsorted(its_days, days, side="right")  # days of its own so far
         equity.append(closes[row])
-        growth.append(np.r_[1.0, leg.close[edge[1:] - 1] / leg.open[0]][row])
+        growth.append(np.r_[1.0, leg.growth[edge[1:] - 1]][row])
     return _Days(days, np.stack(equity, axis=1), np.stack(growth, axis=1))
 
 
@@ -105,12 +112,16 @@ def _seam(split: Split, following: Split | None, rules: TradingRules) -> tuple[l
     One of both is 1 for every leg, or both.
     """
     at_end, at_open = [], []
-    opens = {leg.market: leg.open[0] for leg in following.legs} if following and following.follows else {}
+    opens = {leg.market: leg for leg in following.legs} if following and following.follows else {}
     for leg in split.legs:
         none = np.ones(leg.equity.shape[1])
         goes_on = leg.market in opens and not leg.ended
-        jump = float(opens[leg.market] / leg.close[-1]) if goes_on else 1.0
-        left = closing(leg.position[-1], jump, rules)
+        jump, costs, row = 1.0, leg.costs, -1
+        if goes_on:
+            jump, costs, row = float(opens[leg.market].open[0] / leg.close[-1]), opens[leg.market].costs, 0
+        values = np.abs(leg.position[-1]) * leg.equity[-1] * jump
+        slippage = np.array([costs.slippage(row, value, rules)[1] for value in values])
+        left = closing(leg.position[-1], jump, slippage, rules.fee_share)
         last = following is None and not leg.ended
         at_end.append(none if goes_on or last else left)
         at_open.append(left if goes_on else none)
@@ -154,7 +165,7 @@ def stitch(splits: Sequence[Split], rules: TradingRules) -> Stitched:
         jumps = [leg.open[0] / last_close.get(leg.market, leg.open[0]) for leg in split.legs]
         prices[:, columns] = _growth_to_returns(by_days.growth, jumps)
         book = value * by_days.equity.mean(axis=1)
-        held = basket.run(names, by_days.growth, dict(zip(names, jumps, strict=True)))
+        held = basket.run(names, by_days.growth, dict(zip(names, jumps, strict=True)), split.legs)
         parts.append(_Part(by_days.days, np.full(len(by_days.days), number), book, held, own, prices))
         value = value * np.mean(by_days.equity[-1] * np.array(at_open), axis=0)
         goes_on = following is not None and following.follows
@@ -189,32 +200,46 @@ class Basket:
     """Equal parts of all markets, set anew at the start of each split; only the net change is traded, with costs."""
 
     def __init__(self, rules: TradingRules) -> None:
-        self._buy, self._sell = rules.market_cost, 1.0 - (1.0 - rules.slippage_share) * (1.0 - rules.fee_share)
+        self._rules = rules
         self._cash = 1.0
         self._held: dict[str, float] = {}  # value at the last close
+        self._last: dict[str, BarCosts] = {}
 
-    def run(self, markets: Sequence[str], growth: np.ndarray, jumps: dict[str, float]) -> np.ndarray:
+    def run(
+        self, markets: Sequence[str], growth: np.ndarray, jumps: dict[str, float], legs: Sequence[Leg]
+    ) -> np.ndarray:
         """Value (D,) at the ends of the days of a split.
 
         Parameters
         ----------
         markets : sequence of str
         growth : (D, L) array
-            Of their prices, from the first open.
+            Of what is held, from the first open.
         jumps : dict of str to float
             First open over the last close of the split before.
+        legs : sequence of Leg
+            Their costs.
         """
         held = {market: value * jumps[market] for market, value in self._held.items()}
         total = self._cash + sum(held.values())
         target = total / len(markets)
         for _ in range(20):  # what is bought has to pay for its own costs
             change = [target - held.get(market, 0.0) for market in markets]
-            target = (total - sum(self._buy * x if x > 0 else -self._sell * x for x in change)) / len(markets)
+            paid = sum(self._cost(x, leg.costs, 0) for x, leg in zip(change, legs, strict=True))
+            target = (total - paid) / len(markets)
         value = target * growth
         self._cash, self._held = 0.0, dict(zip(markets, value[-1].tolist(), strict=True))
+        self._last = {leg.market: leg.costs for leg in legs}
         return value.sum(axis=1)
+
+    def _cost(self, change: float, costs: BarCosts, row: int) -> float:
+        """Costs of buying, or below 0 of selling, so much at the open of a row."""
+        side = 1.0 if change > 0 else -1.0
+        slippage = costs.slippage(row, abs(change), self._rules)[1]
+        return change * ((1.0 + side * slippage) * (1.0 + side * self._rules.fee_share) - 1.0)
 
     def keep(self, markets: set[str]) -> None:
         """Sell what is held in other markets at its last price; its costs are paid at the start of the next split."""
         for market in set(self._held) - markets:
-            self._cash += self._held.pop(market) * (1.0 - self._sell)
+            value = self._held.pop(market)
+            self._cash += value - self._cost(-value, self._last[market], -1)

@@ -16,6 +16,7 @@ from strategies.tiers.ensemble import TIER_SIZES, ranking
 from strategies.tiers.ranking import PastRecord, criterion
 from strategies.trade.capital import invest
 from strategies.trade.equity_grid import EquityGrid, equity_grid, returns_of
+from strategies.trade.payments import Payments
 from strategies.trade.pool import Account, Holdings, Pool
 from strategies.trade.simulate import held_share, initial_state, simulate, simulate_paths, take
 
@@ -127,9 +128,11 @@ def follow(
         edges = day_edges[pick.day : stop + 1]
         window = test.window.rows(slice(edges[0], edges[-1]))
         before = take(state, np.searchsorted(union, pick.members))
-        paths = simulate_paths(params[pick.members], window, test.rules, before)
+        paths = simulate_paths(params[pick.members], window, test.rules, before, flows=True)
+        assert paths.flows is not None
+        payments = Payments.of(paths.flows, window, test.rules, before)
         held = held_share(before, close)
-        holdings = Holdings(window, paths.equity, paths.position, before.equity, held, close)
+        holdings = Holdings(window, paths.equity, paths.position, payments, before.equity, held, close)
         for n in sizes:
             invest(pools[n], rule, pick.returns[:, :n], holdings.first(n), edges - edges[0])
         if stop < len(day_edges) - 1:

@@ -2,7 +2,9 @@
 
 An order decided at the close of row ``t`` is given to vectorbt in row ``t + 1`` with the open of that row as
 its price, so there is no look-ahead. vectorbt lets a ruined short come back when prices fall again, so the two are
-compared up to ruin. The ensembles are those of Balcerak & Schmelzer 2020.
+compared up to ruin. It knows neither funding nor borrowing: with these, it is given the units of each fill instead of
+the share of equity wanted, and what was paid is taken from its equity; and no size of an order that moves its price:
+the slippage of each fill is given. The ensembles are those of Balcerak & Schmelzer 2020.
 """
 
 import gc
@@ -12,8 +14,9 @@ import numpy as np
 import pandas as pd
 import vectorbt as vbt
 
+from strategies.trade.payments import Payments, joined
 from strategies.trade.rules import TradingRules
-from strategies.trade.simulate import Paths, simulate_paths
+from strategies.trade.simulate import Flows, Paths, simulate_paths
 from strategies.trade.window import TradingWindow
 
 # vectorbt takes what is not given from mutable global settings. Its default `min_size` of 1e-8 units drops
@@ -34,11 +37,15 @@ EXPLICIT = {
 }
 
 
+LENT = 4.0  # times the starting cash: units that were bought on funding received must find cash there
+
+
 class Backtest(NamedTuple):
     """vectorbt's equity and fills of the strategies, and the difference to the simulator's."""
 
     equity: np.ndarray  # (T, S) at each close, 1 at the start; 0 from ruin on
     position: np.ndarray  # (T, S) share of equity held, from the simulator
+    payments: Payments  # (T, S), from the simulator
     fills: np.ndarray  # (S,) int64, from vectorbt's order records up to ruin
     simulated: np.ndarray  # (S,) int64, fills of the simulator
     difference: float  # largest relative difference of the two equities, over all bars
@@ -75,20 +82,27 @@ def backtest(
     """
     shape = (len(window.close), len(params))
     fills, simulated = np.zeros((2, len(params)), dtype=np.int64)
-    result = Backtest(np.empty(shape), np.empty(shape), fills, simulated, 0.0)
+    equity, position, difference = np.empty(shape), np.empty(shape), 0.0
+    payments = []
     # in a power of two of the currency, which changes no digit: vectorbt takes prices and cash of 1e-12 for nothing
     unit = starting_cash(window)
     near_one = window._replace(open=window.open / unit, close=window.close / unit)
     for first in range(0, len(params), columns):
         chunk = params[first : first + columns]
-        paths = simulate_paths(chunk, window, rules)
-        part = _compare(paths, portfolio(paths.orders, near_one, rules))
-        for whole, its in zip(result[:-1], part[:-1], strict=True):
-            whole[..., first : first + columns] = its
-        difference = float(np.maximum(result.difference, part.difference))  # what is not a number stays so
-        result = result._replace(difference=difference)
-        del paths, part
+        paths = simulate_paths(chunk, window, rules, flows=True)
+        flows = paths.flows
+        assert flows is not None
+        in_unit = flows._replace(change=flows.change * unit)
+        rows = slice(first, first + columns)
+        equity[:, rows], fills[rows] = _found(paths, portfolio(paths.orders, near_one, rules, flows=in_unit), window)
+        position[:, rows], simulated[rows] = paths.position, paths.state.fills
+        payments.append(Payments.of(flows, window, rules))
+        alive = paths.equity > 0
+        gap = np.abs(equity[:, rows] - paths.equity)[alive] / paths.equity[alive]
+        difference = float(np.maximum(difference, gap.max(initial=0.0)))  # what is not a number stays so
+        del paths, flows, in_unit
         gc.collect(1)  # a portfolio refers to itself, and holds some 50 bytes a strategy and bar
+    result = Backtest(equity, position, joined(payments), fills, simulated, difference)
     if not result.difference <= tolerance:
         raise ArithmeticError(f"simulator and vectorbt differ by {result.difference:.3g} in equity")
     if (result.fills != result.simulated).any():
@@ -103,6 +117,7 @@ def portfolio(
     window: TradingWindow,
     rules: TradingRules,
     *,
+    flows: Flows | None = None,
     index: pd.Index | None = None,
     columns: pd.Index | None = None,
     interval_ms: int | None = None,
@@ -110,19 +125,28 @@ def portfolio(
     """Portfolio in vectorbt of target-percent orders (T, S), NaN for none, filled at the open of their row.
 
     ``index`` (T,) and ``columns`` (S,) label its times and strategies; with the interval of the bars, its statistics
-    are by year. Its cash is `starting_cash`.
+    are by year. Its cash is `starting_cash`. Where the window has costs of its own, flows (T, S) say what was filled
+    and how; where holding costs money, which vectorbt cannot pay, their units are traded instead of targets, on
+    `LENT` times as much cash.
     """
-    size = np.ascontiguousarray(orders)
+    size, cash = np.ascontiguousarray(orders), starting_cash(window)
+    slippage: np.ndarray | float = rules.half_spread
+    if any(len(field) for field in window.costs):
+        if flows is None:
+            raise ValueError("costs of the window need the flows of the simulator")
+        slippage = flows.slippage
+    if flows is not None and window.costs.carried:
+        size, cash = np.where(flows.change != 0.0, flows.change * cash, np.nan), LENT * cash
     shown = np.broadcast_to(window.close[:, None], size.shape)
     return vbt.Portfolio.from_orders(
         close=shown if index is None else pd.DataFrame(shown, index=index, columns=columns),
         size=size,
-        size_type="targetpercent",
+        size_type="amount" if window.costs.carried else "targetpercent",
         direction="both" if rules.short else "longonly",
         price=window.open[:, None],
         fees=rules.fee_share,
-        slippage=rules.slippage_share,
-        init_cash=starting_cash(window),
+        slippage=slippage,
+        init_cash=cash,
         max_orders=max(int((~np.isnan(size)).sum()), 1),
         freq=None if interval_ms is None else pd.Timedelta(interval_ms, "ms"),
         **EXPLICIT,
@@ -134,18 +158,15 @@ def starting_cash(window: TradingWindow) -> float:
     return float(2.0 ** np.round(np.log2(window.open[0])))
 
 
-def _compare(paths: Paths, result: vbt.Portfolio) -> Backtest:
+def _found(paths: Paths, result: vbt.Portfolio, window: TradingWindow) -> tuple[np.ndarray, np.ndarray]:
+    """Equity by vectorbt (T, S) from 1, 0 from ruin on, less what was paid for holding; and fills (S,) up to ruin."""
     alive = paths.equity > 0
     equity: np.ndarray = np.asarray(result.value()).reshape(alive.shape) / result.init_cash.max()
+    if paths.flows is not None and window.costs.carried:
+        equity = LENT * equity - (LENT - 1.0) - paths.flows.funding - paths.flows.borrow
     records = result.orders.values
     # what fills at an open may be ruined by the close of the same bar; at an open where it is worth nothing, none fills
     alive_before = np.vstack([np.ones_like(alive[:1]), alive[:-1]])
     records = records[alive_before[records["idx"], records["col"]]]
-    gap = np.abs(equity - paths.equity)[alive] / paths.equity[alive]
-    return Backtest(
-        equity=np.where(alive, equity, 0.0),
-        position=paths.position,
-        fills=np.bincount(records["col"], minlength=paths.equity.shape[1]).astype(np.int64),
-        simulated=paths.state.fills,
-        difference=float(gap.max(initial=0.0)),
-    )
+    fills = np.bincount(records["col"], minlength=paths.equity.shape[1]).astype(np.int64)
+    return np.where(alive, equity, 0.0), fills

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit, prange
 
 from labelsearch.compiled import threaded
-from strategies.trade.rules import HALF, LOGISTIC, TradingRules
+from strategies.trade.rules import HALF, LOGISTIC, TradingRules, slippage_nb
 from strategies.trade.window import TradingWindow
 
 LANES = 32  # strategies side by side; with 16, LLVM's interleaved loops no longer fit and run scalar
@@ -28,18 +28,40 @@ ABS_TOL = 1e-12
 
 # Rows of the lane buffer; row r holds lanes r * LANES .. (r + 1) * LANES.
 CASH, QUANTITY, PENDING, FILLS, TRADED, FEES, POSITION_SUM, PEAK, DRAWDOWN, EQUITY = range(10)
-N_STATE = 10
-THETA_BUY, THETA_SELL, DELTA, POSITION = range(10, 14)
-N_ROWS = 14
+SPREAD, IMPACT, FUNDING, BORROW = range(10, 14)
+N_STATE = 14
+THETA_BUY, THETA_SELL, DELTA, POSITION = range(14, 18)
+N_ROWS = 18
+
+
+class Walk(NamedTuple):
+    """What a walk reads of a window; Numba hands no tuple within another to threads."""
+
+    outputs: np.ndarray
+    open: np.ndarray
+    close: np.ndarray
+    half_spread: np.ndarray
+    impact: np.ndarray
+    funding: np.ndarray
+    borrow: np.ndarray
+
+    @classmethod
+    def of(cls, window: TradingWindow) -> "Walk":
+        """Of a window."""
+        return cls(window.outputs, window.open, window.close, *window.costs)
 
 
 class PathBuffers(NamedTuple):
-    """Where the paths of each strategy go, (T, S) each, or (0, 0) each when ``wanted`` is false."""
+    """Where the paths of each strategy go, (T, S) each, or (0, 0) for those that are not wanted."""
 
-    wanted: bool
     equity: np.ndarray
     position: np.ndarray
     orders: np.ndarray
+    # flows: all or none of them
+    change: np.ndarray
+    slippage: np.ndarray
+    funding: np.ndarray
+    borrow: np.ndarray
 
 
 @njit(cache=True, inline="always")
@@ -62,28 +84,37 @@ def quantity_after_nb(quantity: float, sold: float, least: float) -> float:
 
 @njit(cache=True)
 def fill_nb(
-    cash: float, quantity: float, target: float, price: float, fee: float, slippage: float, short: bool
+    cash: float,
+    quantity: float,
+    target: float,
+    price: float,
+    fee: float,
+    half_spread: float,
+    impact: float,
+    short: bool,
 ) -> tuple:
     """Fill one target-percent order; the same decisions in the same order as vectorbt.
 
     Unless ``short``, no more is sold than is held. The size follows from the price; what is paid or got is worse than
-    it by the share ``slippage``.
+    it by a share, ``half_spread`` and ``impact`` times the square root of the value that the order is for at this
+    price (more than is bought where cash ends, by its costs).
 
     Returns
     -------
     tuple
-        (cash, quantity, traded value, fee paid); traded value 0 where the order is no fill.
+        (cash, quantity, traded value, fee paid, slippage); traded value 0 where the order is no fill.
     """
     least = ABS_TOL / price  # units worth ABS_TOL
     cash = 0.0 if is_close_nb(cash, 0.0, ABS_TOL) else cash
     quantity = 0.0 if is_close_nb(quantity, 0.0, least) else quantity
     equity = cash + quantity * price
     if equity <= ABS_TOL:
-        return cash, quantity, 0.0, 0.0
+        return cash, quantity, 0.0, 0.0, 0.0
     size = target * equity / price - quantity
     if size > 0.0:
-        if cash == 0.0 or size <= least:
-            return cash, quantity, 0.0, 0.0
+        if cash <= 0.0 or size <= least:  # below 0 where funding was paid by what is held
+            return cash, quantity, 0.0, 0.0, 0.0
+        slippage = slippage_nb(half_spread, impact, size * price)
         price = price * (1.0 + slippage)
         value = size * price
         paid = value * fee
@@ -93,13 +124,14 @@ def fill_nb(
             size = value / price
             paid = cash - value
             total = cash
-        return minus_nb(cash, total), quantity_after_nb(quantity, -size, least), value, paid
+        return minus_nb(cash, total), quantity_after_nb(quantity, -size, least), value, paid, slippage
     size = -size if short else min(quantity, -size)
     if size <= least:
-        return cash, quantity, 0.0, 0.0
+        return cash, quantity, 0.0, 0.0, 0.0
+    slippage = slippage_nb(half_spread, impact, size * price)
     value = size * (price * (1.0 - slippage))
     paid = value * fee
-    return cash + minus_nb(value, paid), quantity_after_nb(quantity, size, least), value, paid
+    return cash + minus_nb(value, paid), quantity_after_nb(quantity, size, least), value, paid, slippage
 
 
 @njit(cache=True, error_model="numpy")
@@ -146,28 +178,68 @@ def signals_nb(outputs: np.ndarray, weights: np.ndarray, signal_map: int, out: n
 
 
 @njit(cache=True)
-def fill_lanes_nb(lanes: np.ndarray, price: float, fee: float, slippage: float, short: bool) -> None:
+def fill_lanes_nb(
+    lanes: np.ndarray,
+    price: float,
+    fee: float,
+    half_spread: float,
+    impact: float,
+    short: bool,
+    paths: PathBuffers,
+    t: int,
+    first: int,
+) -> None:
     """Fill the pending orders of all lanes at the open; an order lives for one row, filled or not."""
     for lane in range(LANES):
         target = lanes[PENDING * LANES + lane]
         if np.isnan(target):
             continue
-        cash, quantity = lanes[CASH * LANES + lane], lanes[QUANTITY * LANES + lane]
-        cash, quantity, value, paid = fill_nb(cash, quantity, target, price, fee, slippage, short)
+        cash, before = lanes[CASH * LANES + lane], lanes[QUANTITY * LANES + lane]
+        cash, quantity, value, paid, slippage = fill_nb(cash, before, target, price, fee, half_spread, impact, short)
         lanes[CASH * LANES + lane] = cash
         lanes[QUANTITY * LANES + lane] = quantity
         lanes[PENDING * LANES + lane] = np.nan
-        lanes[FILLS * LANES + lane] += 1.0 if value > 0.0 else 0.0
+        if value <= 0.0:
+            continue
+        moved = abs(quantity - before) * price
+        lanes[FILLS * LANES + lane] += 1.0
         lanes[TRADED * LANES + lane] += value
         lanes[FEES * LANES + lane] += paid
+        lanes[SPREAD * LANES + lane] += moved * half_spread
+        lanes[IMPACT * LANES + lane] += moved * (slippage - half_spread)
+        if first + lane < paths.change.shape[1]:
+            paths.change[t, first + lane] = quantity - before
+            paths.slippage[t, first + lane] = slippage
+
+
+@njit(cache=True)
+def fund_lanes_nb(lanes: np.ndarray, due: float) -> None:
+    """Pay the money due for each unit held, which the short ones receive."""
+    for lane in range(LANES):
+        paid = lanes[QUANTITY * LANES + lane] * due
+        lanes[CASH * LANES + lane] -= paid
+        lanes[FUNDING * LANES + lane] += paid
+
+
+@njit(cache=True)
+def borrow_lanes_nb(lanes: np.ndarray, due: float) -> None:
+    """Pay the money due for each unit held short."""
+    for lane in range(LANES):
+        quantity = lanes[QUANTITY * LANES + lane]
+        paid = -quantity * due if quantity < 0.0 else 0.0
+        lanes[CASH * LANES + lane] -= paid
+        lanes[BORROW * LANES + lane] += paid
 
 
 @njit(cache=True)
 def liquidate_lanes_nb(lanes: np.ndarray, price: float) -> None:
-    """Close for good the short accounts that are worth nothing at this price; the lender bears what is missing."""
+    """Close for good the accounts that are worth nothing at this price; the lender bears what is missing.
+
+    They are short, or long on more than their equity, as funding is paid in cash.
+    """
     for lane in range(LANES):
         cash, quantity = lanes[CASH * LANES + lane], lanes[QUANTITY * LANES + lane]
-        ruined = (quantity < 0.0) & (cash + quantity * price <= 0.0)
+        ruined = (quantity != 0.0) & (cash + quantity * price <= 0.0)
         lanes[CASH * LANES + lane] = 0.0 if ruined else cash
         lanes[QUANTITY * LANES + lane] = 0.0 if ruined else quantity
 
@@ -214,34 +286,59 @@ def record_lanes_nb(lanes: np.ndarray, row: int, t: int, first: int, out: np.nda
 
 
 @njit(cache=True)
+def carry_lanes_nb(lanes: np.ndarray, window: Walk, t: int, at_close: int) -> None:
+    """Pay funding of a bar, at its open (0) or its close (1), and at its open what borrowing costs."""
+    if window.funding.shape[0] > 0 and window.funding[t, at_close] != 0.0:
+        fund_lanes_nb(lanes, window.funding[t, at_close])
+    if window.borrow.shape[0] > 0 and at_close == 0 and window.borrow[t] != 0.0:
+        borrow_lanes_nb(lanes, window.borrow[t])
+
+
+@njit(cache=True)
 def walk_lanes_nb(
-    lanes: np.ndarray, weights: np.ndarray, window: TradingWindow, rules: TradingRules, paths: PathBuffers, first: int
+    lanes: np.ndarray, weights: np.ndarray, window: Walk, rules: TradingRules, paths: PathBuffers, first: int
 ) -> None:
     """Walk one group of lanes through all window."""
     n_bars = window.close.shape[0]
+    carried = window.funding.shape[0] > 0 or window.borrow.shape[0] > 0
+    ruinous = rules.short or carried
+    recording, flows = paths.equity.shape[0] > 0, paths.change.shape[0] > 0
+    half_spread, impact = rules.half_spread, 0.0
     signals = np.empty(BLOCK * LANES)
     n_orders = 1  # the state may carry a pending order in: look once
     for start in range(0, n_bars, BLOCK):
         stop = min(start + BLOCK, n_bars)
         signals_nb(window.outputs[start:stop], weights, rules.signal_map, signals)
         for t in range(start, stop):
-            if paths.wanted:
+            if recording:
                 record_lanes_nb(lanes, PENDING, t, first, paths.orders)
-            if rules.short:
+            if carried:
+                carry_lanes_nb(lanes, window, t, 0)
+            if ruinous:
                 liquidate_lanes_nb(lanes, window.open[t])
             if n_orders > 0:
-                fill_lanes_nb(lanes, window.open[t], rules.fee_share, rules.slippage_share, rules.short)
-            if rules.short:
+                if window.half_spread.shape[0] > 0:
+                    half_spread = window.half_spread[t]
+                if window.impact.shape[0] > 0:
+                    impact = window.impact[t]
+                price, fee = window.open[t], rules.fee_share
+                fill_lanes_nb(lanes, price, fee, half_spread, impact, rules.short, paths, t, first)
+            if carried:
+                carry_lanes_nb(lanes, window, t, 1)
+            if ruinous:
                 liquidate_lanes_nb(lanes, window.close[t])
             n_orders = decide_lanes_nb(lanes, signals, (t - start) * LANES, window.close[t], rules.short)
-            if paths.wanted:
+            if recording:
                 record_lanes_nb(lanes, EQUITY, t, first, paths.equity)
                 record_lanes_nb(lanes, POSITION, t, first, paths.position)
+            if flows:
+                record_lanes_nb(lanes, FUNDING, t, first, paths.funding)
+                record_lanes_nb(lanes, BORROW, t, first, paths.borrow)
 
 
 @njit(cache=True)
 def walk_group_nb(
-    params: np.ndarray, state: np.ndarray, window: TradingWindow, rules: TradingRules, paths: PathBuffers, group: int
+    params: np.ndarray, state: np.ndarray, window: Walk, rules: TradingRules, paths: PathBuffers, group: int
 ) -> None:
     """Load one group of strategies into lanes, walk it, and store its state."""
     n_strategies = params.shape[0]
@@ -266,7 +363,7 @@ def walk_group_nb(
 
 @njit(cache=True, parallel=True)
 def simulate_parallel_nb(
-    params: np.ndarray, state: np.ndarray, window: TradingWindow, rules: TradingRules, paths: PathBuffers
+    params: np.ndarray, state: np.ndarray, window: Walk, rules: TradingRules, paths: PathBuffers
 ) -> None:
     """Simulate params (S, K + 3), groups in parallel; ``state`` (N_STATE, S) is carried on in place."""
     for group in prange((params.shape[0] + LANES - 1) // LANES):
@@ -275,7 +372,7 @@ def simulate_parallel_nb(
 
 @njit(cache=True)
 def simulate_serial_nb(
-    params: np.ndarray, state: np.ndarray, window: TradingWindow, rules: TradingRules, paths: PathBuffers
+    params: np.ndarray, state: np.ndarray, window: Walk, rules: TradingRules, paths: PathBuffers
 ) -> None:
     """As `simulate_parallel_nb`, in the calling thread."""
     for group in range((params.shape[0] + LANES - 1) // LANES):
@@ -283,7 +380,7 @@ def simulate_serial_nb(
 
 
 def simulate_nb(
-    params: np.ndarray, state: np.ndarray, window: TradingWindow, rules: TradingRules, paths: PathBuffers
+    params: np.ndarray, state: np.ndarray, window: Walk, rules: TradingRules, paths: PathBuffers
 ) -> None:
     """As `simulate_parallel_nb`, but a single group, or few bars, run in the calling thread.
 

@@ -5,11 +5,27 @@ from typing import NamedTuple
 
 import numpy as np
 
+from strategies.trade.payments import Payments
 from strategies.trade.rules import TradingRules
 from strategies.trade.window import TradingWindow
 
 CHUNK = 4096  # bars at a time: bounds memory
-LEAST = 1e-7  # trades below this share of equity are rounding
+LEAST = 1e-7  # changes of weights below this share of equity are rounding
+
+
+class Paid(NamedTuple):
+    """What an account paid in each bar (T,), in starting capital."""
+
+    fees: np.ndarray
+    spread: np.ndarray  # lost to the half spread, against the open
+    impact: np.ndarray  # and to the size of orders
+    funding: np.ndarray  # below 0 where more was received
+    borrow: np.ndarray
+
+    @property
+    def trading(self) -> np.ndarray:
+        """Costs of trading alone (T,)."""
+        return self.fees + self.spread + self.impact
 
 
 class Account(NamedTuple):
@@ -20,6 +36,7 @@ class Account(NamedTuple):
     traded: np.ndarray  # value bought and sold in the bar
     fills: float  # of the average unit of capital, changes of weights among them
     moved: float  # value traded only because weights changed
+    paid: Paid
 
 
 class Holdings(NamedTuple):
@@ -28,6 +45,7 @@ class Holdings(NamedTuple):
     window: TradingWindow
     equity: np.ndarray  # (T, S) at each close
     position: np.ndarray  # (T, S) share of it held, below 0 if short
+    payments: Payments  # (T, S)
     equity_before: np.ndarray  # (S,)
     position_before: np.ndarray  # (S,)
     close_before: float
@@ -41,6 +59,7 @@ class Holdings(NamedTuple):
         return self._replace(
             equity=self.equity[:, index],
             position=self.position[:, index],
+            payments=self.payments.members(index),
             equity_before=self.equity_before[index],
             position_before=self.position_before[index],
         )
@@ -51,10 +70,11 @@ class Holdings(NamedTuple):
         if rows.start:
             last = rows.start - 1
             before = (self.equity[last], self.position[last], float(self.window.close[last]))
-        return Holdings(self.window.rows(rows), self.equity[rows], self.position[rows], *before)
+        mine = (self.equity[rows], self.position[rows], self.payments.rows(rows))
+        return Holdings(self.window.rows(rows), *mine, *before)
 
 
-def from_start(equity: np.ndarray, position: np.ndarray, window: TradingWindow) -> Holdings:
+def from_start(equity: np.ndarray, position: np.ndarray, payments: Payments, window: TradingWindow) -> Holdings:
     """Holdings of strategies that started with equity 1, all in cash; shapes as in `Holdings`.
 
     Raises
@@ -63,10 +83,11 @@ def from_start(equity: np.ndarray, position: np.ndarray, window: TradingWindow) 
         If the shapes do not fit.
     """
     n_bars = len(window.close)
-    if equity.shape != position.shape or equity.ndim != 2 or len(equity) != n_bars:
-        raise ValueError(f"equity {equity.shape} and position {position.shape} do not fit {n_bars} bars")
+    if not equity.shape == position.shape == payments.traded.shape or equity.ndim != 2 or len(equity) != n_bars:
+        shapes = f"equity {equity.shape}, position {position.shape} and payments {payments.traded.shape}"
+        raise ValueError(f"{shapes} do not fit {n_bars} bars")
     n = equity.shape[1]
-    return Holdings(window, equity, position, np.ones(n), np.zeros(n), float(window.open[0]))
+    return Holdings(window, equity, position, payments, np.ones(n), np.zeros(n), float(window.open[0]))
 
 
 class Pool:
@@ -85,41 +106,36 @@ class Pool:
         self._moved = 0.0
         self._weights = self._units = np.empty(0)
         self._idle = 0.0
-        self._pieces: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._pieces: list[tuple[np.ndarray, ...]] = []
 
     def run(self, weights: np.ndarray | None, holdings: Holdings) -> None:
         """Set weights (S,) at the first open of the window, and leave them alone until its end; None sets none."""
-        switched = 0.0 if weights is None else self._set(weights, holdings)
+        switched = _Switch() if weights is None else self._set(weights, holdings)
         units, idle = self._units, self._idle
-        quantity = holdings.equity_before * holdings.position_before / holdings.close_before
         for first in range(0, len(holdings.window.close), CHUNK):
             rows = slice(first, first + CHUNK)
             own = holdings.equity[rows]
-            value = own * holdings.position[rows]
-            now = value / holdings.window.close[rows, None]
-            change = np.diff(now, axis=0, prepend=quantity[None, :])
-            quantity = now[-1]
-            price = holdings.window.open[rows, None] * (1.0 + np.sign(change) * self.rules.slippage_share)
-            traded = np.abs(change) * price
-            traded[(own <= 0) | (traded <= LEAST * own)] = 0.0
+            payments = holdings.payments.rows(rows)
             equity = own @ units + idle
-            position = np.divide(value @ units, equity, out=np.zeros_like(equity), where=equity > 0)
-            paid = traded @ units
+            held = (own * holdings.position[rows]) @ units
+            position = np.divide(held, equity, out=np.zeros_like(equity), where=equity > 0)
+            paid = [field @ units for field in payments]
             if first == 0:
-                paid[0] += switched
-            self._fills += float(((traded > 0) @ self._weights).sum())
-            self._pieces.append((equity, position, paid))
+                for field, more in zip(paid, switched, strict=False):  # nothing is carried by it
+                    field[0] += more
+            self._fills += float(((payments.traded > 0) @ self._weights).sum())
+            self._pieces.append((equity, position, *paid))
         self._value = float(equity[-1])
         self._held = float(equity[-1] * position[-1])
 
-    def _set(self, weights: np.ndarray, holdings: Holdings) -> float:
-        """Move capital to weights (S,) at the first open of the window; the value traded for it."""
+    def _set(self, weights: np.ndarray, holdings: Holdings) -> "_Switch":
+        """Move capital to weights (S,) at the first open of the window."""
         jump = float(holdings.window.open[0]) / holdings.close_before
         cash = holdings.equity_before * (1.0 - holdings.position_before)
         held = holdings.equity_before * holdings.position_before * jump
         at_open = cash + held
         position = np.divide(held, at_open, out=np.zeros_like(held), where=at_open > 0)
-        switched = self._rebalance(float(weights @ position), jump)
+        switched = self._rebalance(float(weights @ position), jump, holdings.window)
         # capital given to a strategy that lost everything stays cash
         alive = at_open > 0
         self._weights = weights
@@ -127,24 +143,26 @@ class Pool:
         self._idle = float(weights[~alive].sum()) * self._value
         return switched
 
-    def _rebalance(self, target: float, jump: float) -> float:
-        """Trade from what is held to the share ``target`` of what is left after costs; the value traded."""
+    def _rebalance(self, target: float, jump: float, window: TradingWindow) -> "_Switch":
+        """Trade from what is held to the share ``target`` of what is left after costs."""
         held = self._held * jump
         value = self._value - self._held + held
         self._value = value
         if value <= 0:
-            return 0.0
+            return _Switch()
         side = 1.0 if target * value > held else -1.0
-        price = 1.0 + side * self.rules.slippage_share
+        half_spread, slippage = window.costs.slippage(0, abs(target * value - held), self.rules)
+        price = 1.0 + side * slippage
         cost = side * (price * (1.0 + side * self.rules.fee_share) - 1.0)  # per value traded, at the open
         self._value = (value + side * cost * held) / (1.0 + side * cost * target)
-        traded = abs(self._value * target - held) * price
+        moved = abs(self._value * target - held)
+        traded = moved * price
         if traded <= LEAST * value:
             self._value = value
-            return 0.0
+            return _Switch()
         self._fills += 1.0
         self._moved += traded
-        return traded
+        return _Switch(traded, moved * half_spread, moved * (slippage - half_spread))
 
     def forget(self) -> None:
         """Drop the curves so far; totals and holdings go on."""
@@ -170,5 +188,14 @@ class Pool:
 
     def account(self) -> Account:
         """Everything since the start, or since curves were dropped; totals are always from the start."""
-        equity, position, traded = (np.concatenate(parts) for parts in zip(*self._pieces, strict=True))
-        return Account(equity, position, traded, self._fills, self._moved)
+        equity, position, traded, *others = (np.concatenate(parts) for parts in zip(*self._pieces, strict=True))
+        paid = Paid(self.rules.fee_share * traded, *others)
+        return Account(equity, position, traded, self._fills, self._moved, paid)
+
+
+class _Switch(NamedTuple):
+    """A change of weights: what was traded and lost for it, as the first fields of `Payments`."""
+
+    traded: float = 0.0
+    spread: float = 0.0
+    impact: float = 0.0

@@ -33,6 +33,10 @@ class State(NamedTuple):
     peak: np.ndarray  # highest equity so far
     drawdown: np.ndarray  # largest fall from the peak, as a share of it
     equity: np.ndarray  # at the last close
+    spread: np.ndarray  # what fills lost to the half spread, against the open
+    impact: np.ndarray  # and to their own size
+    funding: np.ndarray  # paid, below 0 if more was received
+    borrow: np.ndarray  # paid
     bars: np.ndarray  # int64
 
 
@@ -43,6 +47,19 @@ class Paths(NamedTuple):
     position: np.ndarray  # share of equity held at the close, below 0 if short
     orders: np.ndarray  # target share at the row where the order fills, NaN for no order
     state: State
+    flows: "Flows | None" = None  # where they are asked for
+
+
+class Flows(NamedTuple):
+    """What strategies traded and paid bar by bar, (T, S) each; money in their starting cash."""
+
+    change: np.ndarray  # units bought, below 0 if sold, at the open
+    slippage: np.ndarray  # share by which that was worse than the open; 0 where nothing filled
+    funding: np.ndarray  # paid so far, below 0 if more was received
+    borrow: np.ndarray  # paid so far
+
+
+COSTS = ("spread", "impact", "funding", "borrow")  # beside fees
 
 
 def initial_state(n_strategies: int, cash: float = 1.0) -> State:
@@ -57,7 +74,7 @@ def initial_state(n_strategies: int, cash: float = 1.0) -> State:
         return np.zeros(n_strategies, dtype=np.int64)
 
     money = {"cash": full(cash), "quantity": full(0), "pending": full(np.nan), "equity": full(cash)}
-    totals = {"traded": full(0), "fees": full(0), "position_sum": full(0), "drawdown": full(0)}
+    totals = {name: full(0) for name in ("traded", "fees", "position_sum", "drawdown", *COSTS)}
     return State(**money, **totals, peak=full(cash), fills=count(), bars=count())
 
 
@@ -114,19 +131,26 @@ def simulate(params: np.ndarray, window: TradingWindow, rules: TradingRules, sta
     ValueError
         If params do not fit the outputs or the state.
     """
-    nothing = np.empty((0, 0))
-    return _run(params, window, rules, state, kernels.PathBuffers(False, nothing, nothing, nothing))
+    return _run(params, window, rules, state, kernels.PathBuffers(*_nothing(7)))
 
 
-def simulate_paths(params: np.ndarray, window: TradingWindow, rules: TradingRules, state: State | None = None) -> Paths:
-    """Simulate a few strategies and keep their paths, 24 bytes a strategy and bar; bits as `simulate`.
+def simulate_paths(
+    params: np.ndarray, window: TradingWindow, rules: TradingRules, state: State | None = None, *, flows: bool = False
+) -> Paths:
+    """Simulate a few strategies and keep their paths, 24 bytes a strategy and bar, 56 with flows; bits as `simulate`.
 
     Parameters and errors as for `simulate`. An order that waits in ``state`` is in row 0 of ``orders``; the
-    one decided at the last bar is in none.
+    one decided at the last bar is in none. Flows of funding and borrowing go on from those of the state.
     """
     shape = (len(window.close), len(params))
-    paths = (np.empty(shape), np.empty(shape), np.empty(shape))
-    return Paths(*paths, _run(params, window, rules, state, kernels.PathBuffers(paths[0].size > 0, *paths)))
+    paths = tuple(np.empty(shape) for _ in range(3))
+    moved = (np.zeros(shape), np.zeros(shape), np.empty(shape), np.empty(shape)) if flows else _nothing(4)
+    after = _run(params, window, rules, state, kernels.PathBuffers(*paths, *moved))
+    return Paths(*paths, after, Flows(*moved) if flows else None)
+
+
+def _nothing(n: int) -> tuple[np.ndarray, ...]:
+    return (np.empty((0, 0)),) * n
 
 
 def _run(
@@ -141,7 +165,7 @@ def _run(
     packed = np.empty((kernels.N_STATE, len(params)))
     for row, name in _ROWS:
         packed[row] = getattr(state, name)
-    kernels.simulate_nb(np.ascontiguousarray(params, dtype=np.float64), packed, window, rules, paths)
+    kernels.simulate_nb(np.ascontiguousarray(params, dtype=np.float64), packed, kernels.Walk.of(window), rules, paths)
     after = {name: packed[row].copy() for row, name in _ROWS}
     after["fills"] = after["fills"].astype(np.int64)
     return State(**after, bars=state.bars + len(window.close))
@@ -158,4 +182,8 @@ _ROWS = (
     (kernels.PEAK, "peak"),
     (kernels.DRAWDOWN, "drawdown"),
     (kernels.EQUITY, "equity"),
+    (kernels.SPREAD, "spread"),
+    (kernels.IMPACT, "impact"),
+    (kernels.FUNDING, "funding"),
+    (kernels.BORROW, "borrow"),
 )

@@ -5,8 +5,45 @@ from typing import NamedTuple
 import numpy as np
 
 from strategies import StrategyError
+from strategies.trade.rules import MOST_SLIPPAGE, TradingRules, slippage_nb
 
 DAY_MS = 86_400_000
+
+
+class BarCosts(NamedTuple):
+    """Costs that differ from bar to bar, passed to the kernels as they are; no rows where there are none.
+
+    What is due at the open of a bar is paid by what was held until then, before an order fills there; what is due
+    within the bar is paid at its close by what is held then.
+    """
+
+    half_spread: np.ndarray = np.empty(0)  # (T,) share by which a fill is worse than the open, not that of the rules
+    impact: np.ndarray = np.empty(0)  # (T,) the same for an order worth the starting cash; goes with its value's root
+    funding: np.ndarray = np.empty((0, 2))  # (T, 2) money due for each unit held long, at the open and within the bar
+    borrow: np.ndarray = np.empty(0)  # (T,) money due for each unit held short, at the open
+
+    def rows(self, rows: slice) -> "BarCosts":
+        """Those of some bars."""
+        return BarCosts(*(field[rows] for field in self))
+
+    def times(self, multiple: float) -> "BarCosts":
+        """A multiple of all costs but funding, which others receive."""
+        half_spread = np.minimum(multiple * self.half_spread, MOST_SLIPPAGE)
+        return BarCosts(half_spread, multiple * self.impact, self.funding, multiple * self.borrow)
+
+    def slippage(self, row: int, value: float, rules: TradingRules) -> tuple[float, float]:
+        """Half spread, and the whole slippage, of an order of some value in starting cash at the open of a row."""
+        half_spread = float(self.half_spread[row]) if len(self.half_spread) else rules.half_spread
+        impact = float(self.impact[row]) if len(self.impact) else 0.0
+        return half_spread, slippage_nb(half_spread, impact, value)
+
+    @property
+    def carried(self) -> bool:
+        """Whether holding something costs or earns money."""
+        return len(self.funding) > 0 or len(self.borrow) > 0
+
+
+NO_COSTS = BarCosts()
 
 
 class TradingWindow(NamedTuple):
@@ -21,6 +58,7 @@ class TradingWindow(NamedTuple):
     open_time: np.ndarray  # (T,) int64, ms since the epoch, rising
     months: float  # length in calendar months
     days_a_year: int = 0  # days with bars in a year, 0 if only those here say it
+    costs: BarCosts = NO_COSTS
 
     @classmethod
     def of(
@@ -61,8 +99,37 @@ class TradingWindow(NamedTuple):
         """The bars from one row to a later one; months in proportion to the number of bars."""
         start, stop, _ = rows.indices(len(self.close))
         months = self.months * (stop - start) / len(self.close)
-        part = TradingWindow(self.outputs[rows], self.open[rows], self.close[rows], self.open_time[rows], months)
-        return part._replace(days_a_year=self.days_a_year)
+        return TradingWindow(
+            outputs=self.outputs[rows],
+            open=self.open[rows],
+            close=self.close[rows],
+            open_time=self.open_time[rows],
+            months=months,
+            days_a_year=self.days_a_year,
+            costs=self.costs.rows(rows),
+        )
+
+    def at(self, costs: BarCosts) -> "TradingWindow":
+        """The same bars at these costs.
+
+        Raises
+        ------
+        StrategyError
+            If their shapes do not fit, or a share or the money due for a unit short is negative or not finite.
+        """
+        n_bars = len(self.close)
+        found = BarCosts(*(np.ascontiguousarray(field, dtype=np.float64) for field in costs))
+        for name, field in found._asdict().items():
+            shape = (n_bars, 2) if name == "funding" else (n_bars,)
+            if len(field) and field.shape != shape:
+                raise StrategyError(f"{name} {field.shape} does not fit {n_bars} bars")
+            bad = ~np.isfinite(field) if name == "funding" else ~(np.isfinite(field) & (field >= 0))
+            if name == "half_spread":
+                bad |= field > MOST_SLIPPAGE
+            if bad.any():
+                row = int(np.argwhere(bad)[0][0])
+                raise StrategyError(f"{name} of row {row} is {field[row]}")
+        return self._replace(costs=found)
 
     def shifted(self, shift: int) -> "TradingWindow":
         """The same bars with outputs moved ``shift`` bars later, in a circle."""

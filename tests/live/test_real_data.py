@@ -48,7 +48,7 @@ def bundle():
         classifiers=tuple(classifiers),
         params=StrategySpace(4).sample(rng, N_STRATEGIES),
         strategies=np.arange(N_STRATEGIES),
-        rules=TradingRules.of(fee_share=0.0005, slippage_share=0.0002, short=True),
+        rules=TradingRules.of(fee_share=0.0005, half_spread=0.0002, short=True),
         learns=False,
         capital="equal",
         tiers={N_STRATEGIES: Tier(np.arange(N_STRATEGIES), np.full(N_STRATEGIES, 1 / N_STRATEGIES), 0.0)},

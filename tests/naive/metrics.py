@@ -26,9 +26,9 @@ def deviation(values):
     return math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1))
 
 
-def metrics(account, window, rules, market):
+def metrics(account, window, market):
     """A dict of the fields of `Metrics`, for accounts where every ratio exists."""
-    equity, position, traded, fills, _ = account
+    equity, position, traded, fills, _, paid = account
     time_ms, months = window.open_time.tolist(), window.months
     r, m = returns(equity, time_ms), returns(market, time_ms)
     mean, mean_market = math.fsum(r) / len(r), math.fsum(m) / len(m)
@@ -57,7 +57,10 @@ def metrics(account, window, rules, market):
         "mean_position_pct": 100 * math.fsum(map(abs, position)) / len(position),
         "invested_pct": 100 * sum(p != 0 for p in position) / len(position),
         "turnover_per_month": math.fsum(v / e for v, e in zip(traded, equity, strict=True)) / months,
-        "fees_pct": 100 * rules.fee_share * math.fsum(traded),
+        **{f"{name}_pct": 100 * math.fsum(of) for name, of in paid._asdict().items()},
+        "break_even_bp": 1e4
+        * (equity[-1] - 1 + math.fsum([*paid.fees, *paid.spread, *paid.impact]))
+        / math.fsum(traded),
         "beta": products / math.fsum((y - mean_market) ** 2 for y in m),
     }
 
@@ -69,7 +72,7 @@ def account(equity, position, window, days, weights, rules):
     after costs found by bisection, in the mix of cash and coins it has at that open; the market sees the net coins.
     ``days``: first rows of the stretches between changes; ``weights`` a list per stretch.
     """
-    open_, close, fee, slippage = window.open, window.close, rules.fee_share, rules.slippage_share
+    open_, close, fee, slippage = window.open, window.close, rules.fee_share, rules.half_spread
     n = len(equity[0])
     own = [(1.0, 0.0)] * n  # cash and coins of each strategy as it runs by itself
     cash, coins = 1.0, [0.0] * n  # ours: all cash at first

@@ -13,13 +13,19 @@ def signal(weights, outputs, signal_map):
 
 
 def trade(cash, quantity, target, price, fee, slippage=0.0, short=False):
-    """(cash, quantity, traded value, fee paid) after a target-percent order, value 0 where nothing trades."""
+    """(cash, quantity, traded value, fee paid) after a target-percent order, value 0 where nothing trades.
+
+    ``slippage``: a share, or a function of the value of the order at the price.
+    """
     size = (target * (cash + quantity * price) - quantity * price) / price
-    dear, cheap = price * (1 + slippage), price * (1 - slippage)
+    if size < 0 and not short:
+        size = -min(-size, quantity)
+    share = slippage(abs(size) * price) if callable(slippage) else slippage
+    dear, cheap = price * (1 + share), price * (1 - share)
     value = min(size * dear, cash / (1 + fee))
     if value > 0 and cash > 0:
         return cash - value * (1 + fee), quantity + value / dear, value, value * fee
-    value = (-size if short else min(-size, quantity)) * cheap
+    value = -size * cheap
     if value > 0 and (short or quantity > 0):
         return cash + value * (1 - fee), quantity - value / cheap, value, value * fee
     return cash, quantity, 0.0, 0.0
@@ -27,20 +33,38 @@ def trade(cash, quantity, target, price, fee, slippage=0.0, short=False):
 
 def simulate(row, window, rules):
     """One strategy; a dict of what `strategies.trade.simulate.State` holds, with a list of (bar, value) fills."""
-    outputs, open_, close = window.outputs, window.open, window.close
-    fee, slippage, short = rules.fee_share, rules.slippage_share, rules.short
+    outputs, open_, close, costs = window.outputs, window.open, window.close, window.costs
+    fee, short = rules.fee_share, rules.short
     weights, theta_buy, theta_sell, delta = row[:-3], row[-3], row[-2], row[-1]
     cash, quantity, pending = 1.0, 0.0, None
     fills, fees, positions, peak, drawdown, equity = [], 0.0, [], 1.0, 0.0, 1.0
+    spread = impact = funding = borrow = 0.0
+    due_at_open, due_within = zip(*costs.funding, strict=True) if len(costs.funding) else ([0.0] * len(close),) * 2
     for t in range(len(close)):
-        if quantity < 0 and cash + quantity * open_[t] <= 0:  # a short that is ruined is out
+        funding += quantity * due_at_open[t]
+        cash -= quantity * due_at_open[t]
+        if quantity < 0 and len(costs.borrow):
+            borrow += -quantity * costs.borrow[t]
+            cash -= -quantity * costs.borrow[t]
+        if quantity != 0 and cash + quantity * open_[t] <= 0:  # an account that is ruined is out
             cash = quantity = 0.0
         if pending is not None and cash + quantity * open_[t] > 0:
-            cash, quantity, value, paid = trade(cash, quantity, pending, open_[t], fee, slippage, short)
+            half = costs.half_spread[t] if len(costs.half_spread) else rules.half_spread
+            root = costs.impact[t] if len(costs.impact) else 0.0
+            before = quantity
+            cash, quantity, value, paid = trade(
+                cash, quantity, pending, open_[t], fee, lambda value: min(half + root * math.sqrt(value), 0.5), short  # noqa: B023
+            )
             fees += paid
             if value > 0:
                 fills.append((t, value))
-        if quantity < 0 and cash + quantity * close[t] <= 0:
+                moved = abs(quantity - before) * open_[t]
+                lost = abs(value - moved)
+                spread += moved * half
+                impact += lost - moved * half
+        funding += quantity * due_within[t]
+        cash -= quantity * due_within[t]
+        if quantity != 0 and cash + quantity * close[t] <= 0:
             cash = quantity = 0.0
         equity = cash + quantity * close[t]
         position = quantity * close[t] / equity if equity > 0 else 0.0
@@ -57,6 +81,10 @@ def simulate(row, window, rules):
         "cash": cash,
         "fills": fills,
         "fees": fees,
+        "spread": spread,
+        "impact": impact,
+        "funding": funding,
+        "borrow": borrow,
         "position_sum": sum(positions),
         "drawdown": drawdown,
         "pending": pending,

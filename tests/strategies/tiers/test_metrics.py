@@ -3,7 +3,7 @@ import pytest
 
 from strategies.tiers import metrics
 from strategies.tiers.metrics import daily_returns, days_a_year, max_drawdown, measure, sharpe
-from strategies.trade.pool import Account
+from strategies.trade.pool import Account, Paid
 from strategies.trade.rules import TradingRules
 from strategies.trade.window import DAY_MS, TradingWindow
 from tests.naive import metrics as naive
@@ -17,10 +17,11 @@ def window(open_time, months):
     return TradingWindow.of(ones[:, None], ones, ones, open_time, months)
 
 
-def account(equity, position, traded=None, fills=0.0):
-    """An account that never moved capital."""
+def account(equity, position, traded=None, fills=0.0, others=0.0):
+    """An account that never moved capital, and paid so much beside fees in every bar."""
     traded = np.zeros(len(equity)) if traded is None else traded
-    return Account(np.asarray(equity, dtype=float), np.asarray(position, dtype=float), traded, fills, 0.0)
+    paid = Paid(RULES.fee_share * traded, *(k * np.full(len(equity), others) for k in (1, 2, 3, 4)))
+    return Account(np.asarray(equity, dtype=float), np.asarray(position, dtype=float), traded, fills, 0.0, paid)
 
 
 def test_measure_as_its_slow_twin():
@@ -32,7 +33,7 @@ def test_measure_as_its_slow_twin():
         equity, market = np.exp(np.cumsum(rng.normal(0, 0.01, (2, 500)), axis=1))
         position = np.where(rng.random(500) < 0.3, 0.0, rng.uniform(-1, 1, 500))
         traded = np.where(rng.random(500) < 0.1, rng.random(500), 0.0)
-        args = account(equity, position, traded, 33.0), window(time, 1.7), RULES, market
+        args = account(equity, position, traded, 33.0, 1e-5), window(time, 1.7), market
         got, wanted = measure(*args), naive.metrics(*args)
         assert set(wanted) == set(got._fields)
         for name, value in got._asdict().items():
@@ -68,14 +69,14 @@ def test_a_year_has_the_days_of_the_calendar():
     equity = np.cumprod(1.0 + rng.normal(0.001, 0.01, 30))
     for days, year in ((weekdays[:30], 252), (every[:30], 365)):
         time = days.astype("datetime64[ms]").astype(np.int64)
-        found, returns = measure(account(equity, np.ones(30)), window(time, 1.0), RULES), daily_returns(equity, time)
+        found, returns = measure(account(equity, np.ones(30)), window(time, 1.0)), daily_returns(equity, time)
         assert found.sharpe == sharpe(returns, year)
         assert found.volatility_pct == 100.0 * metrics.volatility(returns, year)
         assert found.sortino == metrics.sortino(returns, year)
 
 
 def test_measure_by_hand():
-    got = measure(account([1.0, 1.21], [0.0, 0.5], fills=5.0), window(np.array([0, DAY_MS]), 2.0), RULES)
+    got = measure(account([1.0, 1.21], [0.0, 0.5], fills=5.0), window(np.array([0, DAY_MS]), 2.0))
     assert got.total_return_pct == pytest.approx(21.0)
     assert got.monthly_return_pct == pytest.approx(10.0)
     assert (got.trades_per_month, got.mean_position_pct, got.max_drawdown_pct) == (2.5, 25.0, 0.0)
@@ -104,12 +105,12 @@ def test_recovery_by_hand():
 
 def test_what_has_nothing_to_divide_by_is_none():
     bars = window(DAY_MS * np.arange(3), 0.1)
-    got = measure(account(np.ones(3), np.zeros(3)), bars, RULES, np.ones(3))
-    nothing = {"sortino", "calmar", "matched_return_pct", "beta"}
+    got = measure(account(np.ones(3), np.zeros(3)), bars, np.ones(3))
+    nothing = {"sortino", "calmar", "matched_return_pct", "break_even_bp", "beta"}
     assert {name for name, value in got._asdict().items() if value is None} == nothing
     zero = (got.sharpe, got.volatility_pct, got.turnover_per_month, got.fees_pct, got.invested_pct, got.recovery_days)
     assert zero == (0,) * 6
-    alone = measure(account([1.0, 0.9, 1.2], np.ones(3)), bars, RULES)
+    alone = measure(account([1.0, 0.9, 1.2], np.ones(3)), bars)
     assert (alone.matched_return_pct, alone.beta) == (None, None)
     assert alone.sortino is not None
 
@@ -117,7 +118,7 @@ def test_what_has_nothing_to_divide_by_is_none():
 def test_the_market_against_itself():
     market = np.exp(np.cumsum(np.random.default_rng(1).normal(0, 0.01, 400)))
     bars = window(DAY_MS // 10 * np.arange(400), 1.3)
-    got = measure(account(market, np.ones(400), fills=1.0), bars, RULES, market)
+    got = measure(account(market, np.ones(400), fills=1.0), bars, market)
     assert got.beta == pytest.approx(1.0)
     assert got.matched_return_pct == pytest.approx(got.total_return_pct)
     assert got.invested_pct == got.mean_position_pct == 100.0

@@ -6,6 +6,7 @@ import pytest
 from strategies import StrategyError
 from strategies.tiers.stitch import Leg, Split, closing, stitch
 from strategies.trade.rules import TradingRules
+from strategies.trade.window import BarCosts
 
 HOUR, DAY = 3_600_000, 86_400_000
 FREE = TradingRules()._replace(fee_share=0.0)
@@ -21,7 +22,7 @@ def leg(market, first_day, n_days, *, price=100.0, drift=0.0, position=0.0, ende
 
 
 def test_equity_goes_on_at_a_seam_and_what_is_held_is_sold_at_the_next_open():
-    rules = TradingRules.of(fee_share=0.01, slippage_share=0.02)
+    rules = TradingRules.of(fee_share=0.01, half_spread=0.02)
     first = leg("A", 0, 2, drift=0.001, position=0.5)
     last = first.close[-1]
     second = leg("A", 2, 1, price=last * 1.1)  # opens 10 % higher, and holds nothing
@@ -58,9 +59,26 @@ def test_at_the_very_end_nothing_is_closed():
 
 
 def test_shorts_are_bought_back_dearer():
-    rules = TradingRules.of(fee_share=0.01, slippage_share=0.02)
-    assert closing(np.array([-0.5]), 1.2, rules) == pytest.approx(1.5 - 0.5 * 1.2 * 1.02 * 1.01)
-    assert closing(np.array([-1.0]), 3.0, rules) == 0.0
+    slippage = np.array([0.02])
+    assert closing(np.array([-0.5]), 1.2, slippage, 0.01) == pytest.approx(1.5 - 0.5 * 1.2 * 1.02 * 1.01)
+    assert closing(np.array([-1.0]), 3.0, slippage, 0.01) == 0.0
+
+
+def test_costs_of_a_window_are_paid_at_seams_and_by_the_basket():
+    """Held in A over a seam: sold at the next split's spread and impact; the basket pays funding and both spreads."""
+    due = np.zeros((24, 2))
+    due[8, 0] = 0.5
+    dear = BarCosts(half_spread=np.full(24, 0.01), impact=np.full(24, 0.02))
+    first = leg("A", 0, 1, position=1.0)._replace(costs=BarCosts(np.full(24, 0.03), funding=due))
+    second = leg("A", 1, 1)._replace(costs=dear)
+    found = stitch([Split([first]), Split([second], follows=True)], FREE)
+    assert found.equity[-1, 0] == pytest.approx(1 - 0.01 - 0.02)
+    assert found.market_returns[0, 0] == pytest.approx(-0.005)
+    np.testing.assert_allclose(found.basket, 0.995 / 1.03, rtol=1e-12)  # bought at the first open alone
+    other = leg("B", 1, 1)
+    left = stitch([Split([first]), Split([other], follows=True)], FREE)
+    assert left.equity[-1, 0] == pytest.approx(0.97)  # closed at the last price
+    assert left.basket[-1] == pytest.approx(0.995 / 1.03 * 0.97)
 
 
 def test_capital_is_shared_equally_and_anew_at_each_split():
@@ -97,7 +115,7 @@ def naive(splits, rules):
         end = 0.0
         for one in split.legs:
             p, last = one.position[-1, 0], one.equity[-1, 0]
-            cost = (1 - rules.fee_share) * (1 - rules.slippage_share)
+            cost = (1 - rules.fee_share) * (1 - rules.half_spread)
             if one.market in opens and not one.ended:
                 end += share * last * (1 - p + p * opens[one.market] / one.close[-1] * cost)
                 continue
@@ -115,7 +133,7 @@ def naive(splits, rules):
 @pytest.mark.parametrize("seed", range(8))
 def test_equals_a_plain_loop(seed):
     rng = np.random.default_rng(seed)
-    rules = TradingRules.of(fee_share=0.003, slippage_share=0.001)
+    rules = TradingRules.of(fee_share=0.003, half_spread=0.001)
     splits, day = [], 0
     for k in range(4):
         follows = k > 0 and rng.random() < 0.7

@@ -60,7 +60,8 @@ def test_any_targets_fill_as_in_vectorbt(bt, make, fee, slippage, short):
     for col in range(6):
         cash, quantity, fills = bt.starting_cash(market), 0.0, []
         for t in np.flatnonzero(~np.isnan(orders[:, col])):
-            cash, quantity, value, paid = fill_nb(cash, quantity, orders[t, col], market.open[t], fee, slippage, short)
+            order = (orders[t, col], market.open[t], fee, slippage, 0.0, short)
+            cash, quantity, value, paid, _ = fill_nb(cash, quantity, *order)
             if value > 0:
                 fills.append((t, value, paid))
         mine = records[records["col"] == col]
@@ -72,7 +73,7 @@ def test_any_targets_fill_as_in_vectorbt(bt, make, fee, slippage, short):
 
 def test_a_difference_is_an_error(bt, make, market, monkeypatch):
     params = eager(22, 4)
-    other = simulate_paths(params, market, TradingRules(0.002))
+    other = simulate_paths(params, market, TradingRules(0.002), flows=True)
     monkeypatch.setattr(bt, "simulate_paths", lambda *_, **__: other)
     with pytest.raises(ArithmeticError, match="differ"):
         bt.backtest(params, market, TradingRules())

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 from scipy.optimize import minimize
 
 from strategies.trade.capital import (
@@ -17,6 +18,7 @@ from strategies.trade.capital import (
     shares,
     weights_by_day,
 )
+from strategies.trade.payments import Payments
 from strategies.trade.pool import Pool, from_start
 from strategies.trade.rules import TradingRules
 from strategies.trade.simulate import simulate_paths
@@ -34,7 +36,7 @@ def traders(make, short):
     market, params = make[0](4, 900), make[1](9, 60)
     rules = TradingRules(FEE, SLIPPAGE, short)
     fills = simulate_paths(params, market, rules).state.fills
-    return simulate_paths(params[np.flatnonzero(fills > 5)[:7]], market, rules)
+    return simulate_paths(params[np.flatnonzero(fills > 5)[:7]], market, rules, flows=True)
 
 
 @pytest.fixture(params=[False, True], ids=["long", "both"])
@@ -47,7 +49,8 @@ def holdings(make, short):
     """900 bars of 7 strategies that trade, from a fresh start."""
     paths = traders(make, short)
     assert (paths.position.min() < -0.5) == short
-    return from_start(paths.equity, paths.position, make[0](4, 900))
+    market = make[0](4, 900)
+    return from_start(paths.equity, paths.position, Payments.of(paths.flows, market, RULES), market)
 
 
 def invested(rule, holdings, past, rules=RULES):
@@ -75,8 +78,7 @@ def test_weights_are_shares_whatever_the_order(rule):
 
 @pytest.mark.parametrize("rule", CAPITAL_RULES)
 def test_equal_strategies_are_the_single_one(rule, holdings):
-    one = from_start(holdings.equity[:, :1], holdings.position[:, :1], holdings.window)
-    five = from_start(*(np.repeat(x, 5, axis=1) for x in one[1:3]), holdings.window)
+    one, five = holdings.members(np.zeros(1, dtype=int)), holdings.members(np.zeros(5, dtype=int))
     got = invested(rule, five, np.repeat(returns(1)[:, :1], 5, axis=1))
     np.testing.assert_allclose(got.equity, one.equity[:, 0], rtol=1e-12)
     np.testing.assert_allclose(got.position, one.position[:, 0], rtol=1e-9, atol=1e-12)
@@ -241,9 +243,13 @@ def window(n_bars):
     return TradingWindow.of(np.zeros((n_bars, 1)), np.ones(n_bars), np.ones(n_bars), np.arange(n_bars), 1.0)
 
 
+def nothing(n_bars, n):
+    return Payments(*(sparse.csr_array((n_bars, n)) for _ in Payments._fields))
+
+
 def test_capital_of_a_ruined_strategy_stays_cash():
     equity = np.array([[1.0, 0.0], [1.1, 0.0], [1.2, 0.0]])
-    holdings = from_start(equity, np.zeros((3, 2)), window(3))
+    holdings = from_start(equity, np.zeros((3, 2)), nothing(3, 2), window(3))
     pool = Pool(TradingRules(0.0))
     for rows in (slice(0, 1), slice(1, 3)):
         pool.run(np.array([0.5, 0.5]), holdings.rows(rows))
@@ -256,7 +262,7 @@ def test_what_does_not_fit():
     with pytest.raises(ValueError, match="no strategy"):
         shares("equal", np.empty((5, 0)))
     with pytest.raises(ValueError, match="do not fit"):
-        from_start(np.ones((3, 2)), np.ones((3, 1)), window(3))
+        from_start(np.ones((3, 2)), np.ones((3, 1)), nothing(3, 2), window(3))
 
 
 def calm(past):

@@ -41,7 +41,7 @@ def same_bits(a: State, b: State) -> bool:
 def test_equals_the_naive_twin(make, signal_map, fee, slippage, short):
     make_market, make_params = make
     m, params = make_market(3, 700), make_params(4, 21)
-    rules = TradingRules.of(fee_share=fee, slippage_share=slippage, short=short, signal_map=signal_map)
+    rules = TradingRules.of(fee_share=fee, half_spread=slippage, short=short, signal_map=signal_map)
     got, paths = simulate(params, m, rules), simulate_paths(params, m, rules)
     assert got.fills.sum() > 20
     for s, row in enumerate(params):
@@ -147,24 +147,24 @@ def test_an_order_of_the_last_bar_waits_in_the_state():
 
 def test_fills_by_hand():
     # half of 100 at price 10, fee 1%: value 50, fee .50
-    assert fill_nb(100.0, 0.0, 0.5, 10.0, 0.01, 0.0, False) == pytest.approx((49.5, 5.0, 50.0, 0.5))
+    assert fill_nb(100.0, 0.0, 0.5, 10.0, 0.01, 0.0, 0.0, False)[:4] == pytest.approx((49.5, 5.0, 50.0, 0.5))
     # all of 101: the fee comes out of it, so that 100 is bought
-    assert fill_nb(101.0, 0.0, 1.0, 10.0, 0.01, 0.0, False) == pytest.approx((0.0, 10.0, 100.0, 1.0))
+    assert fill_nb(101.0, 0.0, 1.0, 10.0, 0.01, 0.0, 0.0, False)[:4] == pytest.approx((0.0, 10.0, 100.0, 1.0))
     # sell half of ten at price 10
-    assert fill_nb(0.0, 10.0, 0.5, 10.0, 0.01, 0.0, False) == pytest.approx((49.5, 5.0, 50.0, 0.5))
+    assert fill_nb(0.0, 10.0, 0.5, 10.0, 0.01, 0.0, 0.0, False)[:4] == pytest.approx((49.5, 5.0, 50.0, 0.5))
     # all in already, and at target already: no fill
-    assert fill_nb(0.0, 10.0, 1.0, 10.0, 0.01, 0.0, False) == (0.0, 10.0, 0.0, 0.0)
-    assert fill_nb(50.0, 5.0, 0.5, 10.0, 0.01, 0.0, False) == (50.0, 5.0, 0.0, 0.0)
+    assert fill_nb(0.0, 10.0, 1.0, 10.0, 0.01, 0.0, 0.0, False)[:4] == (0.0, 10.0, 0.0, 0.0)
+    assert fill_nb(50.0, 5.0, 0.5, 10.0, 0.01, 0.0, 0.0, False)[:4] == (50.0, 5.0, 0.0, 0.0)
     # half of 100 at price 10, 10% slippage: size 5 as without, paid 11 each; sold at 9 each
-    assert fill_nb(100.0, 0.0, 0.5, 10.0, 0.0, 0.1, False) == pytest.approx((45.0, 5.0, 55.0, 0.0))
-    assert fill_nb(0.0, 10.0, 0.5, 10.0, 0.0, 0.1, False) == pytest.approx((45.0, 5.0, 45.0, 0.0))
+    assert fill_nb(100.0, 0.0, 0.5, 10.0, 0.0, 0.1, 0.0, False)[:4] == pytest.approx((45.0, 5.0, 55.0, 0.0))
+    assert fill_nb(0.0, 10.0, 0.5, 10.0, 0.0, 0.1, 0.0, False)[:4] == pytest.approx((45.0, 5.0, 45.0, 0.0))
     # short: half of 100 sold at 10, and bought back at 12
-    cash, quantity, value, _ = fill_nb(100.0, 0.0, -0.5, 10.0, 0.0, 0.0, True)
+    cash, quantity, value, *_ = fill_nb(100.0, 0.0, -0.5, 10.0, 0.0, 0.0, 0.0, True)
     assert (cash, quantity, value) == pytest.approx((150.0, -5.0, 50.0))
-    assert fill_nb(cash, quantity, 0.0, 12.0, 0.0, 0.0, True) == pytest.approx((90.0, 0.0, 60.0, 0.0))
-    assert fill_nb(100.0, 0.0, -0.5, 10.0, 0.0, 0.0, False) == (100.0, 0.0, 0.0, 0.0)
+    assert fill_nb(cash, quantity, 0.0, 12.0, 0.0, 0.0, 0.0, True)[:4] == pytest.approx((90.0, 0.0, 60.0, 0.0))
+    assert fill_nb(100.0, 0.0, -0.5, 10.0, 0.0, 0.0, 0.0, False) == (100.0, 0.0, 0.0, 0.0, 0.0)
     # the buy was decided at a lower price; at the fill the position is above target, so it sells
-    cash, quantity, value, _ = fill_nb(50.0, 5.0, 0.6, 20.0, 0.0, 0.0, False)
+    cash, quantity, value, *_ = fill_nb(50.0, 5.0, 0.6, 20.0, 0.0, 0.0, 0.0, False)
     assert (cash, quantity, value) == pytest.approx((60.0, 4.5, 10.0))
 
 
@@ -189,7 +189,7 @@ def test_a_higher_fee_never_pays_for_the_same_targets(make, market):
         for fee in (0.0, 0.0005, 0.005, 0.05):
             cash, quantity = 1.0, 0.0
             for t in np.flatnonzero(~np.isnan(orders[:, s])):
-                cash, quantity, _, _ = fill_nb(cash, quantity, orders[t, s], market.open[t], fee, 0.0, False)
+                cash, quantity, *_ = fill_nb(cash, quantity, orders[t, s], market.open[t], fee, 0.0, 0.0, False)
             values.append(cash + quantity * market.close[-1])
         assert values == sorted(values, reverse=True)
         assert values[0] > values[-1]
@@ -273,8 +273,8 @@ def test_the_unit_of_the_price_does_not_matter(make, unit, short):
 
 
 def test_nothing_vanishes_at_a_high_price():
-    cash, quantity, *_ = fill_nb(1.0, 0.0, 1.0, 1e11, 0.0, 0.0, False)
-    cash, quantity, *_ = fill_nb(cash, quantity, 0.08, 1e11, 0.0, 0.0, False)
+    cash, quantity, *_ = fill_nb(1.0, 0.0, 1.0, 1e11, 0.0, 0.0, 0.0, False)
+    cash, quantity, *_ = fill_nb(cash, quantity, 0.08, 1e11, 0.0, 0.0, 0.0, False)
     assert cash + quantity * 1e11 == pytest.approx(1.0, rel=1e-12)
     assert quantity * 1e11 == pytest.approx(0.08, rel=1e-12)
 

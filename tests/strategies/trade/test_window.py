@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pytest
 
-from strategies.trade.rules import SIGNAL_MAPS, TradingRules
+from strategies.trade.rules import MOST_SLIPPAGE, SIGNAL_MAPS, TradingRules
 from strategies.trade.window import DAY_MS, TradingWindow, day_edges
 
 
@@ -67,15 +67,16 @@ def test_bad_windows_are_refused(changed, message):
 
 
 def test_rules():
-    rules = TradingRules.of(fee_share=0.1, slippage_share=0.2, short=True, signal_map="logistic")
-    assert rules.market_cost == pytest.approx(1.2 * 1.1 - 1)
-    assert rules.without_fee() == rules._replace(fee_share=0.0)
+    rules = TradingRules.of(fee_share=0.1, half_spread=0.2, short=True, signal_map="logistic")
+    assert rules.times(2.0) == rules._replace(fee_share=0.2, half_spread=0.4)
+    assert 0.999 < rules.times(20.0).fee_share < 1
+    assert rules.times(20.0).half_spread == MOST_SLIPPAGE
     for name in SIGNAL_MAPS:
         assert TradingRules.of(fee_share=0, signal_map=name).signal_map_name == name
     assert TradingRules.of(fee_share=0.0005) == TradingRules()
     for wrong, message in (
         ({"fee_share": 1.0}, "fee_share must"),
-        ({"fee_share": 0.0, "slippage_share": -0.1}, "slippage_share must"),
+        ({"fee_share": 0.0, "half_spread": -0.1}, "half_spread must"),
         ({"fee_share": 0.0, "signal_map": "tanh"}, "choose from half, clip, logistic"),
     ):
         with pytest.raises(ValueError, match=message):

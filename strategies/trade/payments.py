@@ -1,0 +1,56 @@
+"""What strategies pay bar by bar: traded values, and costs by kind.
+
+Fills and funding are rare, so that all of it is kept in sparse matrices: a hundred strategies over four months of
+minutes take megabytes, where arrays would take gigabytes.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from strategies.trade.rules import TradingRules
+from strategies.trade.simulate import Flows, State
+from strategies.trade.window import TradingWindow
+
+
+class Payments(NamedTuple):
+    """Of S strategies over T bars, each a (T, S) sparse matrix by rows; money in their starting cash.
+
+    Fees are a share of what is traded.
+    """
+
+    traded: sparse.csr_array  # value bought and sold
+    spread: sparse.csr_array  # lost to the half spread, against the open
+    impact: sparse.csr_array  # and to the size of the order
+    funding: sparse.csr_array  # paid, below 0 where received
+    borrow: sparse.csr_array
+
+    def members(self, index: np.ndarray | slice) -> "Payments":
+        """Some of the strategies."""
+        return Payments(*(field[:, index] for field in self))
+
+    def rows(self, rows: slice) -> "Payments":
+        """The bars from one row to a later one."""
+        return Payments(*(field[rows] for field in self))
+
+    @classmethod
+    def of(cls, flows: Flows, window: TradingWindow, rules: TradingRules, before: State | None = None) -> "Payments":
+        """From the flows of strategies that began fresh, or in the state ``before``."""
+        change, slippage = flows.change, flows.slippage
+        half = window.costs.half_spread[:, None] if len(window.costs.half_spread) else rules.half_spread
+        moved = np.abs(change) * window.open[:, None]
+        start = (before.funding, before.borrow) if before is not None else (0.0, 0.0)
+        funding, borrow = (
+            np.diff(so_far, axis=0, prepend=np.broadcast_to(first, (1, change.shape[1])))
+            for so_far, first in zip((flows.funding, flows.borrow), start, strict=True)
+        )
+        traded = moved * (1.0 + np.sign(change) * slippage)
+        spread, impact = moved * half, moved * (slippage - half)
+        return cls(*(sparse.csr_array(field) for field in (traded, spread, impact, funding, borrow)))
+
+
+def joined(parts: Sequence[Payments]) -> Payments:
+    """Of all strategies, from some of them each, over the same bars."""
+    return Payments(*(sparse.hstack(fields, format="csr") for fields in zip(*parts, strict=True)))
