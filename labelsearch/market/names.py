@@ -1,7 +1,7 @@
 """Names that files give to our columns."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from labelsearch.market.rules import REQUIRED, BarError
 
@@ -9,6 +9,7 @@ ARCHIVE_COLUMNS = (
     "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "trades",
     "taker_buy_volume", "taker_buy_quote_volume", "ignore",
 )  # fmt: skip
+FUNDING_COLUMNS = ("funding_time", "funding_rate", "mark_price", "symbol")
 TRADE_COLUMNS = ("open_time", "price", "amount", "buyer_maker", "side", "trade_id")
 
 # other names of our columns; if a file has several, the first counts
@@ -30,9 +31,13 @@ _ALIASES = {
     "amount": ("quantity", "qty", "size", "volume"),
     "buyer_maker": ("is_buyer_maker", "isbuyermaker"),
     "trade_id": ("agg_trade_id", "id"),
+    "funding_time": ("fundingtime", "calc_time", "timestamp", "datetime", "time", "date"),
+    "funding_rate": ("fundingrate", "last_funding_rate", "lastfundingrate"),
+    "mark_price": ("markprice",),
 }  # fmt: skip
 
 
+_RATES = ("funding_rate", *_ALIASES["funding_rate"])
 _VOLUME_OF = re.compile(r"volume_\(?[a-z0-9]{2,10}\)?")  # volume_btc, volume_(btc)
 
 
@@ -41,18 +46,26 @@ def plain(name: object) -> str:
     return re.sub(r"\s+", "_", str(name).strip().strip("<>").strip().lower())
 
 
+def _columns_of(headings: Set[str]) -> tuple[str, ...]:
+    """Our columns of a file with these headings, of bars, of trades or of funding."""
+    if "close" in headings:
+        return (*ARCHIVE_COLUMNS, "symbol", "filled")
+    if "price" in headings:
+        return (*TRADE_COLUMNS, "symbol")
+    return FUNDING_COLUMNS if headings & {*_RATES} else (*ARCHIVE_COLUMNS, "symbol", "filled")
+
+
 def our_names(given: Sequence[object]) -> dict[object, str]:
-    """Our names of the known columns of a file of bars or trades, by theirs; ``clock`` is the time of a date."""
+    """Our names of the known columns of a file of bars, trades or funding; ``clock`` is the time of a date."""
     headings = {plain(name): name for name in reversed(given)}
-    trades = "price" in headings and "close" not in headings
-    ours = (*TRADE_COLUMNS, "symbol") if trades else (*ARCHIVE_COLUMNS, "symbol", "filled")
+    ours = _columns_of(headings.keys())
     names: dict[object, str] = {}
     for our in ours:
         for candidate in (our, *_ALIASES.get(our, ())):
             if candidate in headings:
                 names[headings[candidate]] = our
                 break
-    if {"date", "time"} <= headings.keys() and headings["time"] in names:
+    if ours is not FUNDING_COLUMNS and {"date", "time"} <= headings.keys() and headings["time"] in names:
         names[headings["date"]], names[headings["time"]] = "open_time", "clock"
     return {name: names[name] for name in given if name in names} | _volumes(given, names)
 
@@ -71,8 +84,12 @@ def by_currency(names: dict[object, str]) -> bool:
 
 
 def require(names: set[str], file: object) -> None:
-    """Raise `BarError` unless all columns of bars are there but for the volume, or all of trades."""
-    needed = ("open_time", "price", "amount") if "price" in names else ("open_time", *REQUIRED)
+    """Raise `BarError` unless all columns of bars are there but for the volume, or all of trades or of funding."""
+    needed: tuple[str, ...] = ("open_time", *REQUIRED)
+    if "price" in names:
+        needed = ("open_time", "price", "amount")
+    elif "funding_rate" in names:
+        needed = ("funding_time", "funding_rate")
     lacking = [name for name in needed if name not in names and name != "volume"]
     if lacking:
         raise BarError(f"missing columns: {', '.join(lacking)}", file)

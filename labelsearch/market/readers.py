@@ -97,7 +97,7 @@ def _columns(table: pa.Table, path: Path) -> pd.DataFrame:
 
 def _column(column: pa.ChunkedArray, name: str, path: Path) -> pd.Series:
     """A column under one of our names, as times, text, truth or float64."""
-    if name in ("open_time", "close_time", "clock"):
+    if name in ("open_time", "close_time", "clock", "funding_time"):
         if pa.types.is_date(column.type):
             column = column.cast(pa.timestamp("ms"))
         return column.to_pandas()

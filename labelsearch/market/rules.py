@@ -45,7 +45,7 @@ class BarError(InputError):
 class Fault:
     """A rule and the rows that break it."""
 
-    kind: str  # ``price``, ``volume`` or ``ohlc``
+    kind: str  # ``price``, ``volume``, ``ohlc`` or ``rate``
     rule: str  # what is wrong
     rows: NDArray[np.bool_]  # (T,)
 
@@ -66,7 +66,8 @@ def faults(columns: Columns) -> Iterator[Fault]:
 OUT_OF_RANGE = f"is out of range, {1 / LARGEST:g} to {LARGEST:g}"
 
 
-def _out_of_range(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+def out_of_range(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where values (T,) are too large or too small to be computed with."""
     return (values > LARGEST) | ((values > 0) & (values < 1.0 / LARGEST))
 
 
@@ -74,12 +75,12 @@ def _rules(columns: Columns) -> Iterator[Fault]:
     for name in PRICES:
         yield Fault("price", f"{name} is not a finite number", ~np.isfinite(columns[name]))
         yield Fault("price", f"{name} is not positive", columns[name] <= 0)
-        yield Fault("price", f"{name} {OUT_OF_RANGE}", _out_of_range(columns[name]))
+        yield Fault("price", f"{name} {OUT_OF_RANGE}", out_of_range(columns[name]))
     for name in ("volume", *OPTIONAL):
         if name in columns:
             yield Fault("volume", f"{name} is not a finite number", ~np.isfinite(columns[name]))
             yield Fault("volume", f"{name} is negative", columns[name] < 0)
-            yield Fault("volume", f"{name} {OUT_OF_RANGE}", _out_of_range(columns[name]))
+            yield Fault("volume", f"{name} {OUT_OF_RANGE}", out_of_range(columns[name]))
     low, high = columns["low"], columns["high"]
     yield Fault("ohlc", "high is below low", high < low)
     for name in ("open", "close"):

@@ -1,38 +1,30 @@
-"""A folder of bars, ``root/<SYMBOL>/<interval>.parquet``; missing bars stay missing."""
+"""A folder of bars, ``root/<SYMBOL>/<interval>.parquet``, and of funding; what is missing stays missing."""
 
 import difflib
-import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from dataclasses import replace as with_fields
 from pathlib import Path
 from typing import NamedTuple
-from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from labelsearch.durable import held, sync_folder
+from labelsearch.durable import held
+from labelsearch.market import funding_store
 from labelsearch.market.bars import Bars
+from labelsearch.market.funding import Funding
+from labelsearch.market.funding_store import AddedFunding
+from labelsearch.market.parquet import Added, replace_table
 from labelsearch.market.readers import read_parquet
 from labelsearch.market.rules import OPTIONAL, REQUIRED, BarError
 from labelsearch.market.times import interval_name, parse_interval, time_text
 
+FUNDING = "funding"  # name of the file of a symbol
 MOST_NAMED = 12  # series that an error lists
 SYMBOL = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
-
-
-@dataclass(frozen=True)
-class Added:
-    """Result of `Store.add`."""
-
-    new: int  # rows that were not stored
-    same: int  # rows that were stored with equal values
-    replaced: int  # rows that were stored with other values
-    dropped: tuple[str, ...] = ()  # optional columns left out because not all bars have them
 
 
 class Extent(NamedTuple):
@@ -59,11 +51,18 @@ class Store:
         self.root = Path(root)
 
     def symbols(self) -> list[str]:
-        """Symbols in the store, sorted."""
+        """Symbols of which there are bars, sorted."""
         return sorted({symbol for symbol, _ in self.contents()})
 
     def contents(self) -> list[tuple[str, str]]:
-        """Symbol and interval name of every file, sorted."""
+        """Symbol and interval name of every file of bars, sorted."""
+        return [(symbol, name) for symbol, name in self._files() if name != FUNDING]
+
+    def with_funding(self) -> list[str]:
+        """Symbols of which there is funding, sorted."""
+        return [symbol for symbol, name in self._files() if name == FUNDING]
+
+    def _files(self) -> list[tuple[str, str]]:
         files = self.root.glob("*/*.parquet") if self.root.is_dir() else ()
         return sorted(
             (file.parent.name, file.stem)
@@ -73,11 +72,18 @@ class Store:
 
     def path(self, symbol: str, interval: str = "1m") -> Path:
         """File of the bars of a symbol; `BarError` for an invalid symbol or interval."""
+        return self._folder(symbol) / f"{interval_name(parse_interval(interval))}.parquet"
+
+    def funding_path(self, symbol: str) -> Path:
+        """File of the funding of a symbol; `BarError` for an invalid one."""
+        return self._folder(symbol) / f"{FUNDING}.parquet"
+
+    def _folder(self, symbol: str) -> Path:
         if not SYMBOL.fullmatch(symbol):
             raise BarError(
                 f"{symbol!r} is not a valid symbol: use letters, digits, '.', '_' and '-', and no dot at the start"
             )
-        return self.root / symbol / f"{interval_name(parse_interval(interval))}.parquet"
+        return self.root / symbol
 
     def save(self, bars: Bars) -> Path:
         """Replace the stored bars by these, without those filled in by `on_grid`; returns the file."""
@@ -93,31 +99,15 @@ class Store:
         """Write the file; the caller holds the lock of its folder."""
         names = [n for n in (*REQUIRED, *OPTIONAL) if getattr(bars, n) is not None]
         times = pa.array(bars.open_time, pa.timestamp("ms", tz="UTC"))
-        table = pa.table({"open_time": times, **{name: pa.array(getattr(bars, name)) for name in names}})
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for left_over in path.parent.glob(f".{path.stem}.*.tmp"):  # of killed processes: nobody else writes now
-            left_over.unlink(missing_ok=True)
-        # not *.parquet, so that a leftover of a crash is not taken for stored bars
-        temporary = path.with_name(f".{path.stem}.{uuid4().hex}.tmp")
-        try:
-            with temporary.open("wb") as file:
-                pq.write_table(table, file, compression="zstd", write_page_checksum=True)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        sync_folder(path.parent)
+        replace_table(pa.table({"open_time": times, **{name: pa.array(getattr(bars, name)) for name in names}}), path)
 
     def _nearest(self, symbol: str) -> str:
         """What the store holds, as text: of the symbol, else of those with names most like it."""
         held = self.contents()
         names = [symbol] if symbol in (s for s, _ in held) else [s for s, _ in held]
-        if len(names) > MOST_NAMED:
-            names = difflib.get_close_matches(symbol, names, n=MOST_NAMED, cutoff=0.0)
+        names = _closest(symbol, names)
         shown = [f"{s} {i}" for s, i in held if s in names]
-        more = f" and {len(held) - len(shown)} more" if len(shown) < len(held) else ""
-        return ", ".join(shown) + more if held else "nothing"
+        return _listed(shown, len(held))
 
     def load(self, symbol: str, interval: str = "1m", start_ms: int | None = None, stop_ms: int | None = None) -> Bars:
         """The stored bars that start in [start_ms, stop_ms); None leaves a side open.
@@ -202,6 +192,52 @@ class Store:
         dropped = (lost | set(_optional(bars))) - set(_optional(merged))
         added = Added(new, same, replaced, tuple(sorted(dropped)))
         return (merged if new or replaced or lost else None), added
+
+    def load_funding(self, symbol: str, start_ms: int | None = None, stop_ms: int | None = None) -> Funding:
+        """The stored funding payments in [start_ms, stop_ms); None leaves a side open.
+
+        Raises
+        ------
+        BarError
+            If there are none of the symbol or in the range, or the file is damaged.
+        """
+        path = self.funding_path(symbol)
+        if not path.is_file():
+            names = self.with_funding()
+            holds = f"that of {_listed(_closest(symbol, names), len(names))}" if names else "none"
+            raise BarError(f"no funding of {symbol}; the store holds {holds}", self.root)
+        return funding_store.part_of(funding_store.load_funding(path, symbol), path, start_ms, stop_ms)
+
+    def add_funding(self, funding: Funding, replace: bool = False) -> AddedFunding:
+        """Merge funding with that stored; mark prices that only one of them knows are kept.
+
+        Parameters
+        ----------
+        funding : Funding
+        replace : bool
+            Let new payments replace stored ones with other values.
+
+        Raises
+        ------
+        BarError
+            Without ``replace``, if the two differ; names the first time. Nothing is written then.
+        """
+        return funding_store.add_funding(self.funding_path(funding.symbol), funding, replace=replace)
+
+    def preview_funding(self, funding: Funding, replace: bool = False) -> AddedFunding:
+        """What `add_funding` would do and raise now, without writing anything."""
+        return funding_store.merged(self.funding_path(funding.symbol), funding, replace=replace)[1]
+
+
+def _closest(symbol: str, names: list[str]) -> list[str]:
+    """The names, of many those most like a symbol."""
+    return names if len(names) <= MOST_NAMED else difflib.get_close_matches(symbol, names, n=MOST_NAMED, cutoff=0.0)
+
+
+def _listed(shown: list[str], n_all: int) -> str:
+    """Names between commas, with the number of those not shown."""
+    more = f" and {n_all - len(shown)} more" if len(shown) < n_all else ""
+    return ", ".join(shown) + more if n_all else "nothing"
 
 
 def merge(parts: Sequence[Bars], replace: bool = False, files: Sequence[object] | None = None) -> tuple[Bars, int]:
