@@ -29,7 +29,8 @@ def _write_json(path: Path, data: object) -> None:
 
 def _strategies(results: Results, size: int | None) -> dict[str, object]:
     """The members of a tier, best first, and of the smaller ones among them, with what a trader needs to follow."""
-    found, settings = results.ensembles, results.experiment.search
+    found, experiment = results.ensembles, results.experiment
+    settings = experiment.search
     size = size or found.sizes[0]
     if size not in found.members:
         raise RunError(f"the run has no tier of {size}; it has {', '.join(map(str, found.sizes))}")
@@ -45,11 +46,15 @@ def _strategies(results: Results, size: int | None) -> dict[str, object]:
     outputs = [f"{name}:{side}" for name in names for side in ("buy", "sell")]
     weights = results.strategies.parameters[: len(outputs)]
     frame = results.strategies.frame.iloc[list(members)]
+    terms, half_spread = experiment.costs.terms, experiment.rules().half_spread
+    if terms.spread == "estimated":  # once, on train
+        terms, half_spread = terms._replace(spread="fixed"), float(results.costs.past.half_spread[0])
     return {
         "signal_map": settings.signal_map,
         "side": settings.side,
-        "fee_share": settings.fee_share,
-        "slippage_share": settings.slippage_share,
+        "fee_share": experiment.rules().fee_share,
+        "half_spread": half_spread,
+        "costs": terms._asdict(),
         "outputs": outputs,
         "capital": found.capital,
         "tiers": tiers,
@@ -77,6 +82,13 @@ def _market(results: Results, warm_up: int) -> dict[str, object]:
         "windows": {name: list(getattr(experiment.windows, name)) for name in experiment.windows.named},
         "own_files": [{"file": Path(path).name, "sha256": file_sha256(path)} for path in experiment.own],
     }
+
+
+def _costs_warm_up(results: Results) -> int:
+    """Bars before the costs of a bar are known as they are in the run."""
+    terms, bars = results.experiment.costs.terms, results.bars
+    # days before the first whole one are out of the median and of the deviation by then
+    return (terms.impact_days + 2) * bars.bars_a_day if terms.impact else 0
 
 
 def _past(results: Results) -> dict[str, object]:
@@ -160,7 +172,7 @@ def export_bundle(results: Results, tier: int | None, out: Path, *, onnx: bool =
         ]
         _write_json(folder / "labels.json", labels)
         _write_json(folder / "strategies.json", strategies)
-        _write_json(folder / "market.json", _market(results, max(int(str(label["warm_up"])) for label in labels)))
+        _write_json(folder / "market.json", _market(results, max(_costs_warm_up(results), *(int(str(label["warm_up"])) for label in labels))))
         _write_json(folder / "past.json", _past(results))
         _write_json(folder / "schema.json", whole_schema())
         (folder / "experiment.toml").write_text(results.experiment.to_toml())

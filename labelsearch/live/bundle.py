@@ -15,6 +15,7 @@ from labelsearch.live.verify import FEATURE_SET, MANIFEST, NETWORK, BundleError,
 from labelsearch.market.calendars import ALWAYS, find_calendar
 from labelsearch.market.rules import BarError
 from labelsearch.market.times import DAY_MS, parse_time
+from labelsearch.market.trading_costs import CostTerms
 from labelsearch.settings.own import OwnFileError, activate, file_sha256
 from strategies.trade.capital import CAPITAL_RULES
 from strategies.trade.rules import TradingRules
@@ -49,11 +50,13 @@ class Bundle:
     capital: str  # rule by which tiers divide capital
     tiers: dict[int, Tier]  # by size, the largest first
     calendar: str = ALWAYS  # whose bars make up the grid
+    terms: CostTerms = CostTerms()  # costs that differ from bar to bar
 
     @property
     def optional_columns(self) -> tuple[str, ...]:
-        """Optional columns of the bars that features read."""
-        return tuple(name for name in ("quote_volume", "trades") if getattr(self, name))
+        """Optional columns of the bars that features or costs read."""
+        read = {"quote_volume": self.quote_volume, "trades": self.trades, "spread": self.terms.spread == "quotes"}
+        return tuple(name for name, is_read in read.items() if is_read)
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,8 @@ class _Strategies:
     signal_map: str
     side: str
     fee_share: float
-    slippage_share: float
+    half_spread: float
+    costs: CostTerms
     outputs: tuple[str, ...]
     capital: str
     tiers: dict[str, _Tier]
@@ -158,7 +162,7 @@ def load_bundle(folder: Path, own: Sequence[Path] = ()) -> Bundle:
         strategies=np.array([one.strategy for one in book.strategies], dtype=np.int64),
         rules=TradingRules.of(
             fee_share=book.fee_share,
-            slippage_share=book.slippage_share,
+            half_spread=book.half_spread,
             short=book.side == "both",
             signal_map=book.signal_map,
         ),
@@ -166,6 +170,7 @@ def load_bundle(folder: Path, own: Sequence[Path] = ()) -> Bundle:
         capital=book.capital,
         tiers=dict(sorted(tiers.items(), reverse=True)),
         calendar=_calendar(folder, market),
+        terms=book.costs,
     )
 
 

@@ -15,11 +15,15 @@ from feature_space.indicators import Inputs, make_inputs
 from feature_space.streaming import FeatureStream
 from labelsearch.live.account import Book, Standing
 from labelsearch.live.bundle import Bundle
+from labelsearch.live.costs import LiveCosts
+from labelsearch.live.costs import Payments as FundingPayments
 from labelsearch.live.feed import Bar, bars_in
 from labelsearch.live.verify import BundleError
 from labelsearch.market.bars import Bars
 from labelsearch.market.calendars import Calendar
 from labelsearch.market.times import DAY_MS
+from labelsearch.market.trading_costs import traded_value
+from strategies.trade.payments import Payments
 from strategies.trade.pool import Holdings
 from strategies.trade.simulate import State, held_share, initial_state, simulate_paths
 from strategies.trade.window import TradingWindow
@@ -57,9 +61,18 @@ class Engine:
     bundle : Bundle
     start_ms : int
         No decision before this time.
+    payments : callable, optional
+        Where payments of funding come from, see `labelsearch.live.costs.LiveCosts`.
+
+    Raises
+    ------
+    BundleError
+        If the bundle is of a perpetual and there are no payments.
     """
 
-    def __init__(self, bundle: Bundle, start_ms: int = 0) -> None:
+    def __init__(self, bundle: Bundle, start_ms: int = 0, payments: FundingPayments | None = None) -> None:
+        if bundle.terms.funding == "store" and payments is None:
+            raise BundleError(f"{bundle.symbol} pays funding: say where its rates come from")
         self.bundle = bundle
         self.start_ms = start_ms
         self.n_bars = 0  # on the grid, filled ones included
@@ -72,6 +85,8 @@ class Engine:
         self._rows = [np.zeros((c.window, len(s.features)), dtype=np.float32) for c, s in pairs]
         self._close = 0.0  # of the last traded bar, 0 before the first
         self._price = 0.0  # close of the last bar
+        self.costs = LiveCosts(bundle, payments)
+        self._slippage = np.empty(0)  # of the fills at the last bar, (S,)
         self._calendar = Calendar(bundle.calendar)
         self._first: int | None = None  # number of the first bar in the calendar, None where not known yet
         self.books = {n: Book(tier, bundle.rules, learns=bundle.learns) for n, tier in bundle.tiers.items()}
@@ -99,13 +114,17 @@ class Engine:
             rows[-1] = new
         early = self._calendar.count(bar.open_time, self.start_ms, self.bundle.interval_ms)  # bars before the start
         warming = max(self.bundle.warm_up - n, early, 0)
+        open_, close, time = (np.array([x]) for x in (bar.open, bar.close, bar.open_time))
+        impact = np.empty(0)
+        if not bar.filled:
+            impact = self.costs.see(time, np.array([self._traded_value(bar, price)]), close)
         if bar.filled or warming:
             return Step(bar, warming, np.empty(0), [], {})
         if self._first is None:
             self._first = self._calendar.number(bar.open_time, self.bundle.interval_ms) - n
         before, outputs = self.state, self._classify(self._first + n)
-        open_, close, time = (np.array([x]) for x in (bar.open, bar.close, bar.open_time))
-        self._trade(TradingWindow(outputs[None, :], open_, close, time, self._months(1)))
+        costs = self.costs.of(time, close, impact, np.array([bar.spread / (2.0 * bar.open)]))
+        self._trade(TradingWindow(outputs[None, :], open_, close, time, self._months(1), costs=costs))
         return Step(bar, 0, self.outputs, self._fills(before, bar), self.standings())
 
     def standings(self) -> dict[int, Standing]:
@@ -133,7 +152,7 @@ class Engine:
         for s in np.flatnonzero(self.state.fills > before.fills):
             change = float(self.state.quantity[s] - before.quantity[s])
             side = 1.0 if change > 0 else -1.0
-            price = bar.open * (1.0 + side * self.bundle.rules.slippage_share)
+            price = bar.open * (1.0 + side * float(self._slippage[s]))
             fee = float(self.state.fees[s] - before.fees[s])
             name = "buy" if change > 0 else "sell"
             found.append(Fill(int(self.bundle.strategies[s]), name, price, abs(change), fee))
@@ -171,7 +190,7 @@ class Engine:
         inputs = self._inputs(grid)
         first = max(self.bundle.warm_up, int(np.searchsorted(grid.open_time, self.start_ms)))
         rows = np.arange(first, len(grid))[~grid.filled[first:]]
-        self._follow(grid, rows, self._outputs(inputs, grid, rows))
+        self._follow(grid, rows, self._outputs(inputs, grid, rows), self._impact(grid))
         self._stream.advance(inputs)
         self.n_bars, self._price = len(grid), float(grid.close[-1])
         (self.last,) = bars_in(grid.rows(len(grid) - 1, None))
@@ -196,12 +215,33 @@ class Engine:
             self._rows[k][:] = matrix[np.maximum(seen, 0)]
         return out
 
-    def _follow(self, grid: Bars, rows: NDArray[np.int64], outputs: NDArray[np.float64]) -> None:
+    def _traded_value(self, bar: Bar, price: float) -> float:
+        """As `labelsearch.market.trading_costs.traded_value`."""
+        return bar.quote_volume if self.bundle.quote_volume else bar.volume * price
+
+    def _impact(self, grid: Bars) -> NDArray[np.float64]:
+        """Impact at each row of a grid, empty without impact."""
+        if not self.bundle.terms.impact:
+            return np.empty(0)
+        present = ~grid.filled
+        known = grid if self.bundle.quote_volume else replace(grid, quote_volume=None)
+        found = np.full(len(grid), np.nan)
+        found[present] = self.costs.see(
+            grid.open_time[present], traded_value(known)[present], grid.close[present]
+        )
+        return found
+
+    def _follow(
+        self, grid: Bars, rows: NDArray[np.int64], outputs: NDArray[np.float64], impact: NDArray[np.float64]
+    ) -> None:
         """Trade on some rows of a grid."""
+        spread = np.full(len(grid), np.nan) if grid.spread is None else grid.spread / (2.0 * grid.open)
         for first in range(0, len(rows), BULK):
             part = rows[first : first + BULK]
             seen, months = outputs[first : first + BULK], self._months(len(part))
-            self._trade(TradingWindow(seen, grid.open[part], grid.close[part], grid.open_time[part], months))
+            time, close = grid.open_time[part], grid.close[part]
+            costs = self.costs.of(time, close, impact[part] if len(impact) else impact, spread[part])
+            self._trade(TradingWindow(seen, grid.open[part], close, time, months, costs=costs))
 
     def _months(self, n_bars: int) -> float:
         """Length of some bars; no result of a live session depends on it."""
@@ -211,9 +251,12 @@ class Engine:
         """Advance strategies and accounts by T traded bars."""
         self.began = self.began or int(window.open_time[0])
         before, held, last = self.state, self.held, self._close or float(window.open[0])
-        paths = simulate_paths(self.bundle.params, window, self.bundle.rules, state=before)
+        paths = simulate_paths(self.bundle.params, window, self.bundle.rules, state=before, flows=True)
+        assert paths.flows is not None
+        self._slippage = paths.flows.slippage[-1]
+        payments = Payments.of(paths.flows, window, self.bundle.rules, before)
         self.state, self.outputs, self._close = paths.state, window.outputs[-1], float(window.close[-1])
-        holdings = Holdings(window, paths.equity, paths.position, before.equity, held, last)
+        holdings = Holdings(window, paths.equity, paths.position, payments, before.equity, held, last)
         for book in self.books.values():
             book.run(holdings)
 
@@ -231,6 +274,7 @@ class Engine:
             found["last_time"] = np.array(self.last.open_time)
         found |= {f"rows.{k}": rows for k, rows in enumerate(self._rows)}
         found |= {f"stream.{name}": array for name, array in self._stream.state().items()}
+        found |= {f"costs.{name}": array for name, array in self.costs.state().items()}
         found |= {f"strategies.{name}": array for name, array in self.state._asdict().items()}
         for n, book in self.books.items():
             found |= {f"tier.{n}.{name}": array for name, array in book.state().items()}
@@ -254,6 +298,7 @@ class Engine:
             self.last = Bar(int(saved["last_time"]), **known, filled=bool(filled))
         self._rows = [saved[f"rows.{k}"] for k in range(len(self._rows))]
         self._stream.restore(part("stream."))
+        self.costs.restore(part("costs."))
         self.state = State(**part("strategies."))
         for n, book in self.books.items():
             book.restore(part(f"tier.{n}."))

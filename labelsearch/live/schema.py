@@ -4,7 +4,7 @@ from typing import Any
 
 from labelsearch.live.strict_json import Json
 
-FORMAT_VERSION = 4  # 4: units in names (fee_share, max_drawdown_pct); own_files instead of own_indicators
+FORMAT_VERSION = 5  # 5: costs by bar, half_spread instead of slippage_share
 
 Schema = dict[str, Json]
 
@@ -35,6 +35,7 @@ _WORDS: Schema = {"pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]{1,255}" + _END}  # no c
 _SHA256 = _field("string", "SHA-256 in hex", pattern="^[0-9a-f]{64}" + _END)
 _WHOLE: Schema = {"minimum": 0}
 _SHARE: Schema = {"minimum": 0, "exclusiveMaximum": 1}
+_HALF: Schema = {"minimum": 0, "maximum": 0.5}
 
 MANIFEST = _object(
     "The origin of the bundle, and the checksum of every other file.",
@@ -82,8 +83,19 @@ STRATEGIES = _object(
     ),
     side=_field("string", "long: positions from 0 to 1; both: from -1 to 1", enum=["long", "both"]),
     fee_share=_field("number", "assumed fee, as a share of traded value", **_SHARE),
-    slippage_share=_field(
-        "number", "share by which a fill is assumed to be worse than the open, half the spread included", **_SHARE
+    half_spread=_field("number", "share by which a fill is assumed to be worse than the open", **_HALF),
+    costs=_object(
+        "costs that differ from bar to bar",
+        spread=_field("string", "fixed: half_spread; quotes: that of bid and ask", enum=["fixed", "quotes"]),
+        impact=_field("number", "Y of the square-root law of impact; 0 for none", minimum=0, maximum=10),
+        capital=_field("number", "in the quote currency, of the orders whose impact is meant", **_WHOLE),
+        impact_days=_field("integer", "days over whose volumes and returns impact is measured", minimum=5, maximum=1000),
+        funding=_field(
+            "string", "none; base: a fixed rate; store: that of the market", enum=["none", "base", "store"]
+        ),
+        funding_rate=_field("number", "rate that longs pay of base", minimum=-0.01, maximum=0.01),
+        funding_ms=_field("integer", "between two payments, 0 for none", minimum=0, maximum=604_800_000),
+        borrow=_field("number", "rate a day for what is held short", **_SHARE),
     ),
     outputs=_list("classifier outputs in order: label:buy and label:sell", _field("string", "output"), minItems=1),
     capital=_field("string", "rule by which a tier divides capital", **_WORDS),

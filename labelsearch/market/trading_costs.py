@@ -117,26 +117,33 @@ class Impact:
 
 
 def funding_due(
-    funding: Funding, open_time: NDArray[np.int64], close: Floats, interval_ms: int, last_close: float
+    funding: Funding,
+    open_time: NDArray[np.int64],
+    close: Floats,
+    interval_ms: int,
+    last_close: float,
+    since: int | None = None,
 ) -> Floats:
     """Money due for each unit held long (T, 2), at the open of each bar and within it.
 
     Parameters
     ----------
     funding : Funding
-        Payments; those before the first bar and after the end of the last are left out. One between two bars is due at
+        Payments; those before ``since`` and after the end of the last bar are left out. One between two bars is due at
         the open of the later.
     open_time, close : (T,) arrays
     interval_ms : int
         Length of a bar.
     last_close : float
         Before the first bar.
+    since : int, optional
+        By default, the open of the first bar.
     """
     due = np.zeros((len(open_time), 2))
-    inside = (funding.time >= open_time[0]) & (funding.time < open_time[-1] + interval_ms)
+    inside = (funding.time >= (open_time[0] if since is None else since)) & (funding.time < open_time[-1] + interval_ms)
     time, rate, mark = funding.time[inside], funding.rate[inside], funding.mark[inside]
     row = np.searchsorted(open_time, time, side="right") - 1
-    late = time >= open_time[row] + interval_ms
+    late = (row < 0) | (time >= open_time[np.maximum(row, 0)] + interval_ms)
     row = row + late
     within = (~late & (time > open_time[row])).astype(np.int64)
     known = np.r_[last_close, close[:-1]][row]

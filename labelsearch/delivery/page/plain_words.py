@@ -17,7 +17,7 @@ QUESTIONS = {
     "timing": "If the positions knew nothing of where prices go, how often would they still earn "
     "this much? Below 0.05 is good.",
     "alpha": "Is anything earned beyond holding a share of the market? Above 2: probably.",
-    "without_fees": "What the exchange takes is the difference.",
+    "without_costs": "What trading and borrowing cost is the difference.",
     "without_fortnight": "If little is left, the result was one lucky stretch.",
     "alike": "Near 1 a tier is one bet, however many strategies are in it.",
     "seeds": "The same experiment with other random numbers. A wide spread: chance decides.",

@@ -171,8 +171,8 @@ def _sources(future: list[TierSources]) -> list[Answer]:
         words += "something is earned." if min(t) > 2 else "neither gain nor loss is certain."
         words = words if max(t) > -2 else "Less than the market's share."
         rows.append(Answer("alpha", "Alpha on future, t", _span(t, 1, "+"), words))
-    free = _span([tier.without_fee_pct for tier in future], 1, "+")
-    rows.append(Answer("without_fees", "Future return without fees, %", free, f"With fees {total}%."))
+    free = _span([tier.at_costs_pct["0"] for tier in future], 1, "+")
+    rows.append(Answer("without_costs", "Future return without costs, %", free, f"With costs {total}%."))
     rest = [x for tier in future if (x := tier.without_best_fortnight_pct) is not None]
     if len(rest) == len(future):
         days = ", ".join(sorted({tier.best_fortnight for tier in future if tier.best_fortnight}))

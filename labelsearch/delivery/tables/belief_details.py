@@ -24,7 +24,7 @@ def attribution_table(results: Results) -> Table:
             tier_name(tier.tier),
             tier.window,
             f"{tier.total_return_pct:+.1f}",
-            f"{tier.without_fee_pct:+.1f}",
+            f"{tier.at_costs_pct['0']:+.1f}",
             cell(tier.without_best_fortnight_pct, "+.1f"),
             tier.best_fortnight or "-",
             cell(tier.alpha_pct_a_year, "+.1f"),
@@ -37,12 +37,12 @@ def attribution_table(results: Results) -> Table:
         for tier in results.belief.tiers
     ]
     columns = (
-        "tier", "window", "return %", "without fees %", "without best fortnight %", "it began", "alpha %/year", "t",
+        "tier", "window", "return %", "without costs %", "without best fortnight %", "it began", "alpha %/year", "t",
         "beta", "t", "alike weights", "alike returns",
     )  # fmt: skip
     note = (
-        "Alpha and beta: daily returns on those of buy and hold, t by Newey and West. Without fees: the same "
-        "strategies at no fee. Alike: mean correlation of all pairs of members."
+        "Alpha and beta: daily returns on those of buy and hold, t by Newey and West. Without costs: the same "
+        "strategies at no cost of trading or borrowing. Alike: mean correlation of all pairs of members."
     )
     return Table("Where it comes from", columns, tuple(rows), n_text=2, note=note)
 

@@ -142,10 +142,12 @@ TIER_FIGURES: Figures = (
     ("vol %", "volatility_pct", ".0f"), ("Sharpe", "sharpe", "+.2f"), ("max DD %", "max_drawdown_pct", ".1f"),
     ("matched %", "matched_return_pct", "+.1f"), ("trades/month", "trades_per_month", ".1f"),
     ("position %", "mean_position_pct", ".1f"), ("fees %", "fees_pct", ".1f"),
+    ("funding %", "funding_pct", ".1f"), ("break-even bp", "break_even_bp", ".1f"),
 )  # fmt: skip
 MORE_FIGURES: Figures = (
     ("Sortino", "sortino", "+.2f"), ("Calmar", "calmar", "+.1f"), ("recovery, days", "recovery_days", ".1f"),
     ("invested %", "invested_pct", ".1f"), ("turnover/month", "turnover_per_month", ".1f"), ("beta", "beta", "+.2f"),
+    ("spread %", "spread_pct", ".1f"), ("impact %", "impact_pct", ".1f"), ("borrow %", "borrow_pct", ".1f"),
 )  # fmt: skip
 TIER_COLUMNS = ("tier", "window", *(title for title, _, _ in TIER_FIGURES))
 
