@@ -73,7 +73,7 @@ def show_(run: str, as_json: bool, runs: Path, store: Path) -> None:
     Example:
       labelsearch runs show paper
     """
-    from labelsearch.delivery.tables import belief, belief_details, stages
+    from labelsearch.delivery.tables import belief, belief_details, costs, stages
     from labelsearch.delivery.tables.panel import panel_sentences
     from labelsearch.results.panel_run import PanelResults
 
@@ -94,6 +94,9 @@ def show_(run: str, as_json: bool, runs: Path, store: Path) -> None:
             belief_details.sharpe_table,
             belief_details.overfitting_table,
             belief_details.attribution_table,
+            costs.terms_table,
+            costs.paid_table,
+            costs.cost_curve_table,
         ],
     }
     made = [make(results) for name in makers if name in results.done for make in makers[name]]

@@ -172,7 +172,10 @@ def export_bundle(results: Results, tier: int | None, out: Path, *, onnx: bool =
         ]
         _write_json(folder / "labels.json", labels)
         _write_json(folder / "strategies.json", strategies)
-        _write_json(folder / "market.json", _market(results, max(_costs_warm_up(results), *(int(str(label["warm_up"])) for label in labels))))
+        _write_json(
+            folder / "market.json",
+            _market(results, max(_costs_warm_up(results), *(int(str(label["warm_up"])) for label in labels))),
+        )
         _write_json(folder / "past.json", _past(results))
         _write_json(folder / "schema.json", whole_schema())
         (folder / "experiment.toml").write_text(results.experiment.to_toml())

@@ -10,7 +10,7 @@ from pathlib import Path
 from labelsearch.delivery.page.panel_page import panel_page
 from labelsearch.delivery.page.report_page import PACKAGES, report_page
 from labelsearch.delivery.pictures.run import draw_equity, draw_histograms, draw_scores
-from labelsearch.delivery.tables import belief, belief_details, panel, stages
+from labelsearch.delivery.tables import belief, belief_details, costs, panel, stages
 from labelsearch.delivery.tables.null import null_table
 from labelsearch.delivery.tables.panel_power import panel_seeds_table, power_table
 from labelsearch.delivery.tables.seeds import seeds_table
@@ -52,6 +52,9 @@ def _markdown(results: Results) -> str:
         belief_details.sharpe_table(results),
         belief_details.overfitting_table(results),
         belief_details.attribution_table(results),
+        costs.terms_table(results),
+        costs.paid_table(results),
+        costs.cost_curve_table(results),
         *([seeds_table(results)] if results.seeds.tables else []),
         *([null_table(results.null)] if results.null else []),
         stages.cost_table(results),

@@ -15,7 +15,7 @@ from labelsearch.live.verify import FEATURE_SET, MANIFEST, NETWORK, BundleError,
 from labelsearch.market.calendars import ALWAYS, find_calendar
 from labelsearch.market.rules import BarError
 from labelsearch.market.times import DAY_MS, parse_time
-from labelsearch.market.trading_costs import CostTerms
+from labelsearch.market.trading_costs import NO_TERMS, CostTerms
 from labelsearch.settings.own import OwnFileError, activate, file_sha256
 from strategies.trade.capital import CAPITAL_RULES
 from strategies.trade.rules import TradingRules
@@ -50,7 +50,7 @@ class Bundle:
     capital: str  # rule by which tiers divide capital
     tiers: dict[int, Tier]  # by size, the largest first
     calendar: str = ALWAYS  # whose bars make up the grid
-    terms: CostTerms = CostTerms()  # costs that differ from bar to bar
+    terms: CostTerms = NO_TERMS  # costs that differ from bar to bar
 
     @property
     def optional_columns(self) -> tuple[str, ...]:

@@ -226,9 +226,7 @@ class Engine:
         present = ~grid.filled
         known = grid if self.bundle.quote_volume else replace(grid, quote_volume=None)
         found = np.full(len(grid), np.nan)
-        found[present] = self.costs.see(
-            grid.open_time[present], traded_value(known)[present], grid.close[present]
-        )
+        found[present] = self.costs.see(grid.open_time[present], traded_value(known)[present], grid.close[present])
         return found
 
     def _follow(

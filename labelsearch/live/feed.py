@@ -41,12 +41,13 @@ class Bar(NamedTuple):
     volume: float
     quote_volume: float = math.nan
     trades: float = math.nan
+    spread: float = math.nan
     filled: bool = False
 
     def after(self, open_time: int) -> "Bar":
         """A later bar, filled: at the close of this one, without volume."""
         price = self.close
-        return Bar(open_time, price, price, price, price, 0.0, 0.0, 0.0, True)
+        return Bar(open_time, price, price, price, price, 0.0, 0.0, 0.0, filled=True)
 
 
 class Counts(NamedTuple):

@@ -89,10 +89,10 @@ STRATEGIES = _object(
         spread=_field("string", "fixed: half_spread; quotes: that of bid and ask", enum=["fixed", "quotes"]),
         impact=_field("number", "Y of the square-root law of impact; 0 for none", minimum=0, maximum=10),
         capital=_field("number", "in the quote currency, of the orders whose impact is meant", **_WHOLE),
-        impact_days=_field("integer", "days over whose volumes and returns impact is measured", minimum=5, maximum=1000),
-        funding=_field(
-            "string", "none; base: a fixed rate; store: that of the market", enum=["none", "base", "store"]
+        impact_days=_field(
+            "integer", "days over whose volumes and returns impact is measured", minimum=5, maximum=1000
         ),
+        funding=_field("string", "none; base: a fixed rate; store: that of the market", enum=["none", "base", "store"]),
         funding_rate=_field("number", "rate that longs pay of base", minimum=-0.01, maximum=0.01),
         funding_ms=_field("integer", "between two payments, 0 for none", minimum=0, maximum=604_800_000),
         borrow=_field("number", "rate a day for what is held short", **_SHARE),

@@ -38,6 +38,9 @@ class CostTerms(NamedTuple):
     borrow: float = 0.0
 
 
+NO_TERMS = CostTerms()
+
+
 def traded_value(bars: Bars) -> Floats:
     """Value traded in each bar (T,), quote currency.
 
@@ -60,8 +63,8 @@ class Impact:
     """How far orders move the price, by the square-root law: Y sigma sqrt(Q / V) (Toth et al. 2011).
 
     V is the median value traded in a day and sigma the standard deviation of daily log returns, over the last
-    ``impact_days`` days with bars that are over. An order worth more than V counts as one worth V: the law was measured on
-    orders far smaller than a day's volume.
+    ``impact_days`` days with bars that are over. A capital above V counts as V: the law was measured on orders far
+    smaller than a day's volume.
 
     Parameters
     ----------
@@ -151,9 +154,7 @@ def funding_due(
     return due
 
 
-def borrow_due(
-    borrow: float, open_time: NDArray[np.int64], close: Floats, last_time: int, last_close: float
-) -> Floats:
+def borrow_due(borrow: float, open_time: NDArray[np.int64], close: Floats, last_time: int, last_close: float) -> Floats:
     """Money due for each unit held short (T,), at the open of each bar: a 24th of the rate a day at each full hour.
 
     Parameters

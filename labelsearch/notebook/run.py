@@ -201,7 +201,9 @@ class Run:
             if equity <= 0:
                 raise InputError(f"strategy {member} of the tier is ruined in {window}, which vectorbt cannot hold")
         labels = {"index": _times(seen.open_time), "columns": pd.Index(members, name="strategy")}
-        return portfolio(paths.orders, seen, rules, flows=paths.flows, **labels, interval_ms=self.experiment.data.interval_ms)
+        return portfolio(
+            paths.orders, seen, rules, flows=paths.flows, **labels, interval_ms=self.experiment.data.interval_ms
+        )
 
     @staticmethod
     def _check(name: str, known: tuple[str, ...] | list[str], what: str) -> None:

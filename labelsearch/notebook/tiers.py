@@ -8,7 +8,7 @@ import pandas as pd
 
 from labelsearch.errors import InputError
 from labelsearch.notebook.frame_checks import Days, grid_of, seen_by
-from labelsearch.settings.sections import Search
+from labelsearch.settings.sections import Costs, Search
 from labelsearch.stages import ensembles, search
 from labelsearch.stages.seeds import Seeds
 from strategies.search.islands import islands, merge, run_island
@@ -31,6 +31,7 @@ def search_strategies(
     settings: Search | None = None,
     score: Score | None = None,
     *,
+    costs: Costs | None = None,
     days: Days | None = None,
     train: pd.DataFrame | None = None,
     seed: int = 1,
@@ -44,6 +45,8 @@ def search_strategies(
     bars : DataFrame
         Past.
     settings, score : Search, Score, optional
+    costs : Costs, optional
+        Fees and a fixed half spread; what differs from bar to bar needs a run.
     days : (str, str), optional
         First and last day of past, for its length; by default from the first bar to the last.
     train : DataFrame, optional
@@ -65,17 +68,26 @@ def search_strategies(
         score = score.paced(
             search.spread(grid_of(bars).present().close) / search.spread(grid_of(train).present().close)
         )
-    past = _problem(outputs, bars, days, settings, score)
+    past = _problem(outputs, bars, days, settings, score, costs)
     tasks = islands((settings or Search()).settings(Seeds(seed)("search")))
     population = merge([run_island(task, past) for task in tasks])
     return search.to_frame(past, population.params, population._asdict())
 
 
 def _problem(
-    outputs: pd.DataFrame, bars: pd.DataFrame, days: Days | None, settings: Search | None, score: Score
+    outputs: pd.DataFrame,
+    bars: pd.DataFrame,
+    days: Days | None,
+    settings: Search | None,
+    score: Score,
+    costs: Costs | None,
 ) -> SearchProblem:
-    settings, window = settings or Search(), seen_by(outputs, bars, days)
-    return SearchProblem(window, settings.space(window.outputs.shape[1]), Costs().rules(settings), score)
+    settings, costs, window = settings or Search(), costs or Costs(), seen_by(outputs, bars, days)
+    costs.check_side(settings.side)
+    terms = costs.terms
+    if terms.spread != "fixed" or terms.impact or terms.funding != "none" or terms.borrow:
+        raise InputError("costs that differ from bar to bar need a run: here only fees and half_spread are known")
+    return SearchProblem(window, settings.space(window.outputs.shape[1]), costs.rules(settings), score)
 
 
 def form_tiers(strategies: pd.DataFrame, sizes: Sequence[int] = TIER_SIZES, by: str = "score") -> dict[int, list[int]]:
@@ -115,6 +127,7 @@ def judge_tiers(
     bars: pd.DataFrame,
     settings: Search | None = None,
     *,
+    costs: Costs | None = None,
     capital: str = "equal",
     past: tuple[pd.DataFrame, pd.DataFrame] | None = None,
     days: Days | None = None,
@@ -129,7 +142,7 @@ def judge_tiers(
         From `form_tiers`.
     outputs, bars : DataFrame
         Of the window.
-    settings : Search, optional
+    settings, costs : Search, Costs, optional
         Those that the strategies were searched with.
     capital : str
         Rule by which capital is shared out among members.
@@ -153,9 +166,9 @@ def judge_tiers(
         raise InputError("a smaller tier must hold the first members of the larger")
     if past is None and capital != "equal":
         raise InputError(f"capital rule {capital!r} needs what is known before the window: give past")
-    asked = _problem(outputs, bars, days, settings, PaperScore())
+    asked = _problem(outputs, bars, days, settings, PaperScore(), costs)
     params = strategies.loc[best, list(asked.space.names)].to_numpy()
-    before = asked if past is None else _problem(*past, None, settings, PaperScore())
+    before = asked if past is None else _problem(*past, None, settings, PaperScore(), costs)
     known = returns_of(equity_grid(params, before.window, before.rules).equity).T
     choice = ensembles.Choice({n: np.arange(n) for n in sizes}, params, known)
     accounts = ensembles.trade(asked.window, asked.rules, choice, capital)

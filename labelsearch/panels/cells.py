@@ -54,7 +54,8 @@ class CellTask(NamedTuple):
 
     ``adopted``: results by the name of their stage. ``judged``: strategies that are evaluated instead of searched, and
     whether they keep their score. ``earlier``: classifiers whose hyper-parameters serve instead of searched ones.
-    ``last``: the stages to end with. ``classifier_seeds``: repetitions of all of it with other seeds of the classifiers.
+    ``last``: the stages to end with. ``classifier_seeds``: repetitions of all of it with other seeds of the
+    classifiers.
     """
 
     cell: Cell

@@ -123,8 +123,8 @@ class Pooling:
         for task in tasks:
             values = RunValues(task.cell.experiment, self.place.store)
             terms = _some(values, ("space", "rules", "score"))
-            made = {name: self.place.recorded(task.cell, name) for name in ("outputs", "costs")}
-            markets.append(search.TradingInputs(**terms, **made))
+            outputs, costs = (self.place.recorded(task.cell, name) for name in ("outputs", "costs"))
+            markets.append(search.TradingInputs(**terms, outputs=outputs, costs=costs))
         seeds = Seeds(self.experiment.seed, (("split", split),))
         found = self._do(
             split,

@@ -109,7 +109,9 @@ class _Trader:
         tables = [ensembles.curves["future"], *(stored.value.curves["future"] for stored in cell.repetitions)]
         for number, curves in enumerate(tables):
             equity, position = accounts_of(curves, [tier_name(n) for n in self.sizes])
-            leg = Leg(cell.market, window.open_time, window.open, window.close, equity, position, cell.delisted, window.costs)
+            leg = Leg(
+                cell.market, window.open_time, window.open, window.close, equity, position, cell.delisted, window.costs
+            )
             splits = self.legs.setdefault(number, [[] for _ in self.inputs.splits])
             splits[cell.split - 1].append(leg)
             if number == 0:

@@ -53,6 +53,7 @@ class Outputs(Record):
         for name in WINDOWS:
             window = self.window(name)
             arrays = {**window._asdict(), "outputs": window.outputs.astype(np.float32)}
+            del arrays["costs"]  # a result of their own
             if not window.days_a_year:
                 del arrays["days_a_year"]
             np.savez(folder / f"{name}.npz", **arrays)

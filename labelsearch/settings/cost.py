@@ -28,6 +28,7 @@ class Rates(NamedTuple):
     sample: float = 3.0e-6  # a sample and epoch
     network_bar: float = 8.0e-6  # a label and bar that a network is prepared for and judged on
     output_bar: float = 1.5e-6  # a label and bar
+    costs_bar: float = 5.0e-8  # a bar
     strategy: float = 5.0e-4  # asked for and told
     searched_bar: float = 1.0e-8  # a strategy and bar of past, part of it several times
     strategy_bar: float = 5.5e-9  # a strategy and bar, once
@@ -96,6 +97,7 @@ def split_cost(
         * (rates.candidate_bar * train + rates.pair * pairs * (first.separation.n_restarts + 1)),
         "classifiers": n_labels * (fits * rates.network + rates.network_bar * (train + past)) + rates.sample * fitted,
         "outputs": rates.output_bar * n_labels * (train + past + future),
+        "costs": rates.costs_bar * (train + past + future),
         "search": asked * rates.strategy + search.n_strategies * rates.searched_bar * past,
         "ensembles": n * rates.cell + rates.strategy_bar * search.n_strategies * future + rates.member_bar * judged,
     }

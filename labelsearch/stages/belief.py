@@ -201,7 +201,9 @@ def _sources(
     best = members[max(members)]
     at_costs = {
         multiple: final_value(
-            simulate(params[best], problem.window.at(problem.window.costs.times(multiple)), problem.rules.times(multiple))
+            simulate(
+                params[best], problem.window.at(problem.window.costs.times(multiple)), problem.rules.times(multiple)
+            )
         )
         for multiple in COST_MULTIPLES
     }

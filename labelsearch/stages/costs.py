@@ -1,6 +1,7 @@
 """Stage: what trading and holding cost in each traded bar of past and of future."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from labelsearch.engine.stage import Stage, Work
 from labelsearch.labels.spans import Span
 from labelsearch.market.bars import Bars
-from labelsearch.market.funding import Funding, uncovered
+from labelsearch.market.funding import Funding, payments_missing, uncovered
 from labelsearch.market.spreads import half_spread
 from labelsearch.market.times import DAY_MS, time_text
 from labelsearch.market.trading_costs import (
@@ -42,7 +43,9 @@ def run(inputs: CostInputs, work: Work) -> TradingCosts:
     """Costs of both windows."""
     terms, bars = inputs.cost_terms, inputs.bars
     traded = bars.present()
-    spread = half_spread(traded.between(inputs.train.start_ms, inputs.train.stop_ms)) if terms.spread == "estimated" else 0.0
+    spread = (
+        half_spread(traded.between(inputs.train.start_ms, inputs.train.stop_ms)) if terms.spread == "estimated" else 0.0
+    )
     impact, meters = _impact(terms, traded)
     found, facts = {}, {}
     for window, span in {"past": inputs.past, "future": inputs.future}.items():
@@ -77,7 +80,7 @@ def _impact(terms: CostTerms, bars: Bars) -> tuple[NDArray[np.float64], NDArray[
     day = bars.open_time // DAY_MS
     edges = np.r_[0, np.flatnonzero(np.diff(day)) + 1, len(day)]
     impact, beyond = np.empty(len(bars)), np.empty(len(bars), dtype=np.int64)
-    for first, stop in zip(edges[:-1], edges[1:], strict=True):
+    for first, stop in pairwise(edges):
         rows = slice(first, stop)
         impact[rows] = meter.of(bars.open_time[rows], value[rows], bars.close[rows])
         beyond[rows] = meter.beyond
@@ -106,8 +109,8 @@ def _payments(inputs: CostInputs, span: Span) -> Funding | None:
     for start, stop in uncovered(inputs.funding, span.start_ms, span.stop_ms, terms.funding_ms):
         if stop - start > LONGEST_GAP:
             raise ExperimentError(
-                f"funding of {symbol} is not known from {time_text(start)} to {time_text(stop)}: import or fetch it, or "
-                "choose [costs] funding"
+                f"funding of {symbol} is not known from {time_text(start)} to {time_text(stop)}: import or fetch it, "
+                "or choose [costs] funding"
             )
     return inputs.funding.between(span.start_ms, span.stop_ms)
 
@@ -122,8 +125,7 @@ def _facts(
         )
     missing = None
     if funding is not None:
-        gaps = uncovered(funding, span.start_ms, span.stop_ms, terms.funding_ms)
-        missing = sum(round((stop - start) / terms.funding_ms) - 1 for start, stop in gaps)
+        missing = payments_missing(funding, span.start_ms, span.stop_ms, terms.funding_ms)
     paid = funding is not None and len(funding) > 0
     return CostFacts(
         half_spread=1e4 * float(np.median(costs.half_spread)) if len(costs.half_spread) else None,

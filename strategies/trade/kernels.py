@@ -379,9 +379,7 @@ def simulate_serial_nb(
         walk_group_nb(params, state, window, rules, paths, group)
 
 
-def simulate_nb(
-    params: np.ndarray, state: np.ndarray, window: Walk, rules: TradingRules, paths: PathBuffers
-) -> None:
+def simulate_nb(params: np.ndarray, state: np.ndarray, window: Walk, rules: TradingRules, paths: PathBuffers) -> None:
     """As `simulate_parallel_nb`, but a single group, or few bars, run in the calling thread.
 
     A parallel region waits for all threads, idle ones too: on a busy machine that costs a time slice, some

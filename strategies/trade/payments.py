@@ -41,9 +41,9 @@ class Payments(NamedTuple):
         change, slippage = flows.change, flows.slippage
         half = window.costs.half_spread[:, None] if len(window.costs.half_spread) else rules.half_spread
         moved = np.abs(change) * window.open[:, None]
-        start = (before.funding, before.borrow) if before is not None else (0.0, 0.0)
+        start = np.zeros((2, change.shape[1])) if before is None else np.stack([before.funding, before.borrow])
         funding, borrow = (
-            np.diff(so_far, axis=0, prepend=np.broadcast_to(first, (1, change.shape[1])))
+            np.diff(so_far, axis=0, prepend=first[None, :])
             for so_far, first in zip((flows.funding, flows.borrow), start, strict=True)
         )
         traded = moved * (1.0 + np.sign(change) * slippage)

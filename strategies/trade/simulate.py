@@ -143,10 +143,10 @@ def simulate_paths(
     one decided at the last bar is in none. Flows of funding and borrowing go on from those of the state.
     """
     shape = (len(window.close), len(params))
-    paths = tuple(np.empty(shape) for _ in range(3))
+    equity, position, orders = (np.empty(shape) for _ in range(3))
     moved = (np.zeros(shape), np.zeros(shape), np.empty(shape), np.empty(shape)) if flows else _nothing(4)
-    after = _run(params, window, rules, state, kernels.PathBuffers(*paths, *moved))
-    return Paths(*paths, after, Flows(*moved) if flows else None)
+    after = _run(params, window, rules, state, kernels.PathBuffers(equity, position, orders, *moved))
+    return Paths(equity, position, orders, after, Flows(*moved) if flows else None)
 
 
 def _nothing(n: int) -> tuple[np.ndarray, ...]:

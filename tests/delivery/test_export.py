@@ -54,7 +54,7 @@ def test_the_bundle_alone_trades_like_the_run(bundle, tiny_run):
     )
     rules = TradingRules.of(
         fee_share=book["fee_share"],
-        slippage_share=book["slippage_share"],
+        half_spread=book["half_spread"],
         short=book["side"] == "both",
         signal_map=book["signal_map"],
     )

@@ -78,7 +78,7 @@ def test_accounts_are_the_tiers_of_the_run(capital, history, tiny_run, tmp_path)
     settings = dataclasses.replace(tiny_run.experiment.tiers, capital=capital)
     search = tiny_run.experiment.search
     problem = SearchProblem(
-        tiny_run.outputs.past, search.space(2 * len(tiny_run.outputs.labels)), search.rules(), PaperScore()
+        tiny_run.outputs.past, search.space(2 * len(tiny_run.outputs.labels)), tiny_run.experiment.rules(), PaperScore()
     )
     judge = Judge({"past": problem}, tiny_run.strategies, settings)
     accounts = judge.accounts("past")

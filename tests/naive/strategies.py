@@ -53,7 +53,13 @@ def simulate(row, window, rules):
             root = costs.impact[t] if len(costs.impact) else 0.0
             before = quantity
             cash, quantity, value, paid = trade(
-                cash, quantity, pending, open_[t], fee, lambda value: min(half + root * math.sqrt(value), 0.5), short  # noqa: B023
+                cash,
+                quantity,
+                pending,
+                open_[t],
+                fee,
+                lambda value: min(half + root * math.sqrt(value), 0.5),
+                short,  # noqa: B023
             )
             fees += paid
             if value > 0:

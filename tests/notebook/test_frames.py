@@ -125,7 +125,7 @@ def test_rate_by_volatility_is_that_of_a_run(bars, train, run, tiny_run):
     found = labelsearch.search_strategies(run.outputs("past"), past, few, train=train, seed=3)
     moving = replace(run.experiment, score={"rate": "volatility"})
     score = RunValues(moving, tiny_run.store)["score"]
-    problem = SearchProblem(tiny_run.outputs.past, few.space(6), few.rules(), score)
+    problem = SearchProblem(tiny_run.outputs.past, few.space(6), run.experiment.rules(), score)
     fresh = evaluate_population(problem, found[list(problem.space.names)].to_numpy())
     assert found["score"].tolist() == fresh["score"].tolist()
 

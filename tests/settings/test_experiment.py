@@ -37,9 +37,15 @@ def refused(text: str) -> str:
         ("[search]\nn_strategies = 'many'\n", ["[search]", "n_strategies", "whole number"]),
         ("[search]\nn_strategies = 1.5\n", ["whole number"]),
         ("[search]\nn_strategies = true\n", ["whole number"]),
-        ("[search]\nfee_share = 'free'\n", ["fee_share", "a number"]),
-        ("[search]\nfee = 0.001\n", ["'fee'", "'fee_share'"]),
-        ("[search]\nslippage_share = 0.5\n", ["slippage_share", "0.1"]),
+        ("[costs]\ntaker = 'free'\n", ["taker", "a number"]),
+        ("[costs]\ntaker = -0.001\n", ["taker", "0 to 0.1", "-0.001"]),
+        ("[costs]\ntakers = 0.001\n", ["'takers'", "'taker'"]),
+        ("[costs]\nhalf_spread = 0.5\n", ["half_spread", "0.1"]),
+        ("[costs]\nvenue = 'binance'\n", ["[costs]", "'binance'", "binance-spot"]),
+        ("[costs]\nimpact = 1.0\n", ["[costs]", "impact needs the capital"]),
+        ("[costs]\nspread = 'quotes'\nhalf_spread = 0.01\n", ["[costs]", "half_spread", "'quotes'"]),
+        ("[costs]\nfunding = 'base'\n", ["[costs]", "paper has no funding"]),
+        ("[costs]\nvenue = 'kraken-spot'\n[search]\nside = 'both'\n", ["[costs]", "kraken-spot lends nothing", "borrow"]),
         ("[score]\nkind = 'sharp'\n", ["[score]", "'sharp'", "paper"]),
         ("[score]\ntarget_position = 20.0\n", ["[score]", "'target_position'", "target_position_pct"]),
         ("[score]\ntarget_trades = 'many'\n", ["[score]", "target_trades", "number"]),
@@ -94,7 +100,7 @@ def test_toml_round_trip(name):
 def test_every_key_of_the_written_file_is_explained():
     text = preset("paper").to_toml()
     lines = text.split("[[label]]")[0].splitlines()
-    keys = [line for line in lines if " = " in line and not line.startswith("#")][2:]
+    keys = [line for line in lines if re.match(r"(# )?\w+ =", line)][2:]
     options = len(SCORE_COMMON) + len(fields(PaperScore))
     assert len(keys) == 1 + sum(len(kind.__dataclass_fields__) for kind in SECTIONS.values()) + options
     assert all("  # " in line for line in keys)
@@ -107,7 +113,7 @@ def test_paper_preset_is_the_published_method():
     assert len(paper.feature_space.chosen()) == 28
     assert paper.search.n_strategies == 20_000
     assert 2 * len(paper.label_kinds()) + 3 == 19
-    assert paper.search.fee_share == 0.0005
+    assert paper.costs.fee_share == paper.rules().fee_share == 0.0005
     assert paper.tiers.sizes == (100, 20, 10, 5)
     assert (paper.windows.train, paper.windows.past, paper.windows.future) == (
         ("2018-01-01", "2019-12-31"), ("2020-01-04", "2020-05-05"), ("2020-05-09", "2020-09-19")
@@ -118,7 +124,7 @@ def test_hash_moves_with_every_setting():
     base = Experiment()
     other = [
         Experiment(seed=2),
-        Experiment.from_dict({"search": {"fee_share": 0.001}}),
+        Experiment.from_dict({"costs": {"taker": 0.001}}),
         Experiment.from_dict({"label": [{"kind": "extrema", "up": 1.0, "down": 0.1}]}),
     ]
     assert len({e.digest for e in (base, *other)}) == 4

@@ -41,7 +41,7 @@ def test_figures_agree_with_the_other_files(tiny_run):
     for row in found.tiers:
         wanted = tiers.row(row.window, row.tier).figures.total_return_pct
         assert row.total_return_pct == pytest.approx(wanted, abs=1e-6)  # vectorbt's
-        assert row.without_fee_pct > row.total_return_pct
+        assert row.at_costs_pct["0"] > row.total_return_pct
         assert row.without_best_fortnight_pct is None  # windows of a week
     for size, tier in found.sharpe.tiers.items():
         assert tier.annual == pytest.approx(tiers.row("past", size).figures.sharpe)
@@ -58,7 +58,7 @@ def test_no_p_value_of_a_rank_correlation_is_stored(tiny_run):
 def test_slippage_reaches_every_figure(tiny_run, tmp_path):
     """Tiers by vectorbt, by the simulator and the timing test agree, and fall short of those without."""
     settings = tiny_run.experiment.to_dict()
-    settings["search"] = {**settings["search"], "slippage_share": 5e-4}
+    settings["costs"] = {**settings["costs"], "half_spread": 5e-4}
     costly = Experiment.from_dict(settings)
     shutil.copytree(tiny_run.folder, tmp_path / costly.run_id)
     results = Results(run_experiment(costly, tmp_path, tiny_run.store, workers=1))

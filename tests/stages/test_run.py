@@ -153,7 +153,7 @@ def test_outputs_and_trades_do_not_depend_on_later_bars(tiny_run):
     past = tiny_run.rows("past")
     stored = tiny_run.outputs.past
     assert len(stored.outputs) == past.stop - past.start
-    params, rules = tiny_run.strategies.params[:20], tiny_run.experiment.search.rules()
+    params, rules = tiny_run.strategies.params[:20], tiny_run.experiment.rules()
     whole = simulate_paths(params, stored, rules)
     rng = np.random.default_rng(0)
     for length in [1, *rng.integers(2, past.stop - past.start, 3)]:

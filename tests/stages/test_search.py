@@ -23,7 +23,7 @@ def with_sections(results, **sections):
 def test_tiers_are_formed_by_the_ranking_asked_for(tiny_run):
     search, tiers = tiny_run.experiment.search, tiny_run.experiment.tiers
     problems = {
-        name: SearchProblem(tiny_run.outputs.window(name), search.space(6), search.rules(), PaperScore())
+        name: SearchProblem(tiny_run.outputs.window(name), search.space(6), tiny_run.experiment.rules(), PaperScore())
         for name in ("past", "future")
     }
     orders = []
@@ -46,10 +46,25 @@ def test_the_transaction_rate_may_follow_volatility(tiny_run):
 
 def test_a_long_short_run_with_slippage_goes_through(tiny_experiment, tmp_path):
     base = tiny_experiment.to_dict()
-    sections = {**base["search"], "side": "both", "slippage_share": 1.5e-4, "n_strategies": 40, "island_size": 32}
-    experiment = Experiment.from_dict({**base, "search": sections})
-    found = Results(run_experiment(experiment, tmp_path, tmp_path / "store", workers=1)).ensembles
+    sections = {**base["search"], "side": "both", "n_strategies": 40, "island_size": 32}
+    costs = {"venue": "okx-perp", "half_spread": 1e-4, "impact": 1.0, "capital": 1e4, "funding": "base"}
+    costs |= {"impact_days": 5, "borrow": 1e-4}
+    experiment = Experiment.from_dict({**base, "search": sections, "costs": costs})
+    results = Results(run_experiment(experiment, tmp_path, tmp_path / "store", workers=1))
+    found = results.ensembles
     positions = [row.figures.mean_position_pct for row in found.rows]
+    for row in found.rows:
+        for cost in ("fees", "spread", "impact"):
+            assert getattr(row.figures, f"{cost}_pct") > 0
+        assert row.figures.funding_pct != 0
+        of = [paid for paid in found.paid if (paid.name, paid.window) == (row.name, row.window)]
+        assert [paid.year for paid in of] == [2018]
+        costs = sum(getattr(of[0], name) for name in ("fees", "spread", "impact", "funding", "borrow"))
+        assert of[0].gross - costs == pytest.approx(of[0].net) == pytest.approx(row.figures.total_return_pct)
+    assert sum(row.figures.borrow_pct for row in found.rows) > 0
+    assert results.costs.facts["past"].payments == 7 * 3
+    for tier in results.belief.tiers:
+        assert list(tier.at_costs_pct.values()) == sorted(tier.at_costs_pct.values(), reverse=True)
     assert min(positions) > -100
     assert len(positions) == 2 * (2 + 3)  # tiers and baselines, past and future
 

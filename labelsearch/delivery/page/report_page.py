@@ -13,7 +13,7 @@ from labelsearch.delivery.page.luck_figures import ablation_figure, null_grid, s
 from labelsearch.delivery.page.page import page
 from labelsearch.delivery.page.plain_words import QUESTIONS
 from labelsearch.delivery.page.strategy_figures import decile_figure, scatter_figure
-from labelsearch.delivery.tables import belief, belief_details, stages
+from labelsearch.delivery.tables import belief, belief_details, costs, stages
 from labelsearch.delivery.tables.explanation import family_effects_table, feature_effects_table
 from labelsearch.delivery.tables.null import null_table
 from labelsearch.delivery.tables.seeds import seeds_note, seeds_table
@@ -32,8 +32,8 @@ def report_page(results: Results) -> str:
     """The whole page of a finished run."""
     makers = (
         tiers_section, belief_section, curves_section, walk_section, strategies_section, null_section, seeds_section,
-        luck_section, labels_section, features_section, classifiers_section, explained_section, cost_section,
-        provenance_section,
+        luck_section, costs_section, labels_section, features_section, classifiers_section, explained_section,
+        cost_section, provenance_section,
     )  # fmt: skip
     windows = results.experiment.windows
     data = results.experiment.data
@@ -165,6 +165,17 @@ def luck_section(results: Results) -> Section:
         belief_details.attribution_table(results),
     )
     return Section("luck", "How much is luck", lead, made)
+
+
+def costs_section(results: Results) -> Section:
+    """What trading and holding cost, and where the gross gain went."""
+    lead = "What is left of a gain depends on what trading costs: here at the costs of the experiment, and at others."
+    blocks: list[Block] = [
+        costs.terms_table(results),
+        costs.cost_curve_table(results),
+        Folded("Where the gross gain went, by year", costs.paid_table(results)),
+    ]
+    return Section("costs", "Costs", lead, blocks)
 
 
 def labels_section(results: Results) -> Section:

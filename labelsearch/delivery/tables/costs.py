@@ -48,8 +48,8 @@ def cost_curve_table(results: Results) -> Table:
         ("tier", "window", *(f"{multiple} x, %" for multiple in multiples), "break-even bp"),
         tuple(rows),
         n_text=2,
-        note="Equal capital at the start. Fees, spread, impact and borrowing are multiplied, funding is not. Break-even: "
-        "the cost of what is traded, in basis points, at which nothing would have been left.",
+        note="Equal capital at the start. Fees, spread, impact and borrowing are multiplied, funding is not. "
+        "Break-even: the cost of what is traded, in basis points, at which nothing would have been left.",
         key="cost_curve",
         data=data,
     )
@@ -58,10 +58,11 @@ def cost_curve_table(results: Results) -> Table:
 def terms_table(results: Results) -> Table:
     """What trading cost, and how much of it is known."""
     experiment, facts = results.experiment, results.costs.facts
-    fee = 1e4 * experiment.rules().fee_share
+    rules = experiment.rules()
+    fee, fixed = 1e4 * rules.fee_share, 1e4 * rules.half_spread
     rows = tuple(
         (
-            window, f"{fee:.2f}", cell(1e4 * experiment.costs.half_spread if f.half_spread is None else f.half_spread, ".2f"),
+            window, f"{fee:.2f}", cell(fixed if f.half_spread is None else f.half_spread, ".2f"),
             cell(f.impact, ".2f"), cell(f.beyond, "d"), cell(f.funding, "+.3f"), cell(f.payments, "d"),
             cell(f.missing, "d"), cell(None if f.marked is None else 100 * f.marked, ".0f"),
         )
@@ -71,12 +72,22 @@ def terms_table(results: Results) -> Table:
     of = f" ({venue.explanation}, {venue.as_of})" if venue.as_of else ""
     return Table(
         "Costs",
-        ("window", "fee bp", "half spread bp", "impact bp", "days beyond", "funding bp", "payments", "missing", "at mark %"),
+        (
+            "window",
+            "fee bp",
+            "half spread bp",
+            "impact bp",
+            "days beyond",
+            "funding bp",
+            "payments",
+            "missing",
+            "at mark %",
+        ),
         rows,
         n_text=1,
-        note=f"Venue: {venue.name}{of}. Impact: of an order worth the capital, median. Days beyond: the capital is more "
-        "than a day's volume. Funding: mean rate; missing payments are not paid; without a mark price, at the last "
-        "close.",
-        key="costs",
+        note=f"Venue: {venue.name}{of}. Impact: of an order worth the capital, median. Days beyond: the capital is "
+        "more than a day's volume. Funding: mean rate; missing payments are not paid; without a mark price, at the "
+        "last close.",
+        key="trading_costs",
         data={window: vars(f) for window, f in facts.items()},
     )
