@@ -279,6 +279,7 @@ def _lines(title: str, report: "Report", longest: int = 30) -> list[str]:
         f"  broken prices    {report.bad_prices:,}",
         f"  broken volumes   {report.bad_volumes:,}",
         f"  broken OHLC      {report.ohlc_violations:,}",
+        f"  broken spreads   {report.bad_spreads:,}",
         f"  without volume   {report.zero_volume_bars:,} bars in {len(runs):,} runs",
     ]
     for run in runs[:5]:

@@ -105,7 +105,7 @@ class RawBars:
     def _whole(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows without those that break a rule, if the options say so, and without columns that not all have."""
         known = number_columns(frame)
-        lacking = [name for name in OPTIONAL if name in known and np.isnan(known[name]).any()]
+        lacking = [name for name in OPTIONAL if name in frame and np.isnan(known[name]).any()]
         if lacking:
             self.notes.append(f"not all rows have {', '.join(lacking)}, which is left out")
             frame = frame.drop(columns=lacking)

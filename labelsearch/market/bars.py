@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from labelsearch.market.calendars import ALWAYS, Calendar, expected_among, find_calendar
-from labelsearch.market.rules import OPTIONAL, PRICES, REQUIRED, BarError, Fault, faults
+from labelsearch.market.rules import OPTIONAL, PRICES, QUOTES, REQUIRED, SUMS, BarError, Fault, faults, prefixes
 from labelsearch.market.times import DAY_MS, interval_name, row_of, time_text, to_ms
 
 __all__ = ["BarError", "Bars"]
@@ -39,9 +39,10 @@ class Bars:
     low: Floats
     close: Floats
     volume: Floats  # in the base currency
-    quote_volume: Floats | None = None  # in the quote currency; None where unknown, as in the next two
+    quote_volume: Floats | None = None  # in the quote currency; None where unknown, as in the next three
     trades: Floats | None = None  # number of trades
     taker_buy_volume: Floats | None = None  # part of the volume bought by takers
+    spread: Floats | None = None  # ask minus bid at the open, in the quote currency; prices are then their middle
     filled: NDArray[np.bool_] = None  # type: ignore[assignment]  # missing bars carried forward by `on_grid`
     calendar: str = ALWAYS  # whose bars `on_grid` has laid out
 
@@ -111,8 +112,8 @@ class Bars:
     def on_grid(self, calendar: str = ALWAYS) -> "Bars":
         """The dense grid from the first to the last bar: every bar that a calendar expects.
 
-        A missing bar gets open = high = low = close = the last close, zero volume, and ``filled``. Bars at closed times
-        of open days are left out if they are few.
+        A missing bar gets open = high = low = close = the last close, zero volume, the last spread, and ``filled``.
+        Bars at closed times of open days are left out if they are few.
 
         Raises
         ------
@@ -151,10 +152,13 @@ class Bars:
         }
         for name in PRICES:
             changes[name] = np.where(present, getattr(self, name)[last], self.close[last])
-        for name in ("volume", *OPTIONAL):
+        for name in SUMS:
             value = getattr(self, name)
             if value is not None:
                 changes[name] = np.where(present, value[last], 0.0)
+        if self.spread is not None:
+            # a filled bar is never traded, but a spread of 0 would say that trading it is free
+            changes["spread"] = self.spread[last]
         return replace(self, **changes)  # type: ignore[arg-type]
 
     def present(self) -> "Bars":
@@ -168,6 +172,8 @@ class Bars:
             sha.update(f"calendar {self.calendar}\n".encode())
         for name, dtype in _DTYPES.items():
             value = getattr(self, name)
+            if name == "spread" and value is None:  # bars without it have the digest of before there was any
+                continue
             sha.update(f"{name} {value is not None}\n".encode())
             if value is not None:
                 # adding 0 turns -0.0 into 0.0, the same volume
@@ -188,7 +194,9 @@ class Bars:
         ----------
         frame : pandas.DataFrame
             Column or index ``open_time`` as `to_ms` accepts it; columns open, high, low, close and volume; optional
-            quote_volume, trades, taker_buy_volume and filled. Other columns are ignored.
+            quote_volume, trades, taker_buy_volume, spread and filled. Other columns are ignored. With bid_open,
+            bid_high, bid_low, bid_close, and the same of the ask, prices are their middle, and spread is that of the
+            open.
         symbol : str
         interval_ms : int
             Times are rounded down to its grid.
@@ -210,7 +218,8 @@ class Bars:
         for fault in faults(columns):
             raise BarError(fault.rule, file, row_of(frame, int(fault.rows.argmax())))
         filled = frame["filled"].to_numpy(dtype=np.bool_) if "filled" in frame else None
-        return cls(symbol, interval_ms, open_time, **columns, filled=filled)  # type: ignore[arg-type]
+        known = {name: columns[name] for name in (*REQUIRED, *OPTIONAL) if name in columns}
+        return cls(symbol, interval_ms, open_time, **known, filled=filled)  # type: ignore[arg-type]
 
     def _take(self, which: slice | NDArray) -> "Bars":
         arrays = ((name, getattr(self, name)) for name in _DTYPES)
@@ -226,11 +235,16 @@ _DTYPES: dict[str, type] = {
 
 def require_columns(frame: pd.DataFrame, file: object = None) -> None:
     """Raise `BarError` for a table that lacks required columns."""
-    lacking = [name for name in REQUIRED if name not in frame]
+    lacking = [name for name in REQUIRED if name not in frame and not (name in PRICES and has_quotes(frame))]
     if "open_time" not in frame and frame.index.name != "open_time":
         lacking.insert(0, "open_time")
     if lacking:
         raise BarError(f"missing columns: {', '.join(lacking)}", file)
+
+
+def has_quotes(frame: pd.DataFrame) -> bool:
+    """Whether a table has all prices of both sides."""
+    return all(name in frame for name in QUOTES)
 
 
 def time_column(frame: pd.DataFrame) -> pd.Series:
@@ -241,18 +255,26 @@ def time_column(frame: pd.DataFrame) -> pd.Series:
 
 
 def number_columns(frame: pd.DataFrame) -> dict[str, Floats]:
-    """The known columns as new float64 arrays (T,); NaN for anything that is not a number."""
-    names = [name for name in (*REQUIRED, *OPTIONAL) if name in frame]
-    return {name: _numbers(frame[name]) for name in names}
+    """The known columns as new float64 arrays (T,); NaN for anything that is not a number.
+
+    Quotes also get their middle, open to close, and the spread at the open.
+    """
+    quotes = QUOTES if has_quotes(frame) else ()
+    columns = {name: _numbers(frame[name]) for name in (*REQUIRED, *OPTIONAL, *quotes) if name in frame}
+    if quotes:
+        columns |= {price: (columns[f"bid_{price}"] + columns[f"ask_{price}"]) / 2.0 for price in PRICES}
+        columns["spread"] = columns["ask_open"] - columns["bid_open"]
+    return columns
 
 
 def without_rounding(columns: dict[str, Floats]) -> dict[str, Floats]:
     """The columns, with a high or low that misses the open or the close by rounding moved onto it."""
-    ends = np.maximum(columns["open"], columns["close"]), np.minimum(columns["open"], columns["close"])
-    for name, end, side in (("high", ends[0], 1.0), ("low", ends[1], -1.0)):
-        missed = side * (end - columns[name])
-        few = np.isfinite(end) & (missed > 0.0) & (missed <= ROUNDING * np.abs(end))
-        columns[name][few] = end[few]
+    for prefix in prefixes(columns):
+        opens, closes = columns[f"{prefix}open"], columns[f"{prefix}close"]
+        for name, end, side in (("high", np.maximum(opens, closes), 1.0), ("low", np.minimum(opens, closes), -1.0)):
+            missed = side * (end - columns[prefix + name])
+            few = np.isfinite(end) & (missed > 0.0) & (missed <= ROUNDING * np.abs(end))
+            columns[prefix + name][few] = end[few]
     return columns
 
 

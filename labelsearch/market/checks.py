@@ -45,6 +45,7 @@ class Report:
     bad_prices: int  # rows with a price that is not finite or not positive
     bad_volumes: int  # rows with a volume that is not finite, negative or less than its taker part
     ohlc_violations: int  # rows with high below low, or open or close outside [low, high]
+    bad_spreads: int = 0  # rows whose ask is below their bid, or whose spread is not finite or twice the open
     refusal: str | None = None  # the error of reading the table as bars
 
     @property
@@ -112,6 +113,7 @@ def check(data: pd.DataFrame | Bars, interval_ms: int | None = None, file: objec
         bad_prices=bad["price"],
         bad_volumes=bad["volume"],
         ohlc_violations=bad["ohlc"],
+        bad_spreads=bad["spread"],
         refusal=refusal,
     )
 
@@ -157,7 +159,7 @@ def _zero_runs(open_time: NDArray[np.int64], volume: NDArray, interval_ms: int) 
 
 
 def _count_faults(columns: Columns) -> dict[str, int]:
-    rows = {kind: np.zeros(len(columns["close"]), dtype=np.bool_) for kind in ("price", "volume", "ohlc")}
+    rows = {kind: np.zeros(len(columns["close"]), dtype=np.bool_) for kind in ("price", "volume", "ohlc", "spread")}
     for fault in faults(columns):
         rows[fault.kind] |= fault.rows
     return {kind: int(mask.sum()) for kind, mask in rows.items()}

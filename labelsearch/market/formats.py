@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from labelsearch.market.names import ARCHIVE_COLUMNS, by_currency, our_names, require
-from labelsearch.market.rules import PRICES, BarError
+from labelsearch.market.quotes import LEAN, LEAN_TIME, lean_table
+from labelsearch.market.rules import PRICES, QUOTES, BarError
 from labelsearch.market.symbols import pick_symbol
 from labelsearch.market.text import Table, numbers_of
 from labelsearch.market.times import PLAIN, Spelling, to_ms
@@ -105,6 +106,11 @@ FORMATS: dict[str, Format] = {
             (("date", "time", *_OHLC, "volume"),),
         ),
         Format("kraken", "Kraken: no header, seconds, trades last", layouts=(("time", *_OHLC, "volume", "trades"),)),
+        Format(
+            "quotes", "bid and ask of every bar, under names such as bid_open",
+            lambda t: "ask_close" in t.names.values(),
+        ),
+        Format("lean", "quotes of Lean: no header, milliseconds since midnight or dates", layouts=(LEAN,)),
         Format("stooq", "Stooq, Polish headings too", lambda t: bool({"otwarcie", "per"} & t.headings)),
         Format("yahoo", "Yahoo: unadjusted prices are taken", lambda t: "adj_close" in t.headings),
         Format(
@@ -186,6 +192,8 @@ def converted(headed: Headed, options: ReadOptions, file: object) -> Converted:
     if chosen.name == "klines" and pd.api.types.is_numeric_dtype(frame["open_time"].dtype):
         return Converted(frame, chosen.name, notes)
     name = "table" if chosen.name == "klines" else chosen.name  # rewritten by another tool: close times are text too
+    if name == "lean":
+        frame = lean_table(frame, options.spelling.zone, file, notes)
     offsets = frame["open_time"].dtype == object or pd.api.types.is_string_dtype(frame["open_time"].dtype)
     if offsets and options.spelling.zone == "UTC" and chosen.name.startswith("metatrader"):
         notes.append("times are taken as UTC; brokers use other zones, which --zone states")
@@ -198,6 +206,8 @@ def converted(headed: Headed, options: ReadOptions, file: object) -> Converted:
         frame = trades_to_bars(frame, options.interval_ms, file, notes, skip_broken=options.skip_broken)
     if by_currency(names):
         frame = _volumes_in_order(frame, notes)
+    if "bid_open" in frame:
+        notes.append("prices are the middle of bid and ask, and their difference at the open is stored as the spread")
     if "volume" not in frame:
         notes.append("there is no volume: 1 is stored for every bar, so that indicators of volume say nothing")
         frame = frame.assign(volume=_UNKNOWN_VOLUME)
@@ -247,13 +257,15 @@ def _is_of(layout: tuple[str, ...], cells: tuple[str, ...]) -> bool:
     """Whether the cells of a row without a header can have these headings."""
     for heading, cell in zip(layout, cells, strict=True):
         number = _number(cell)
-        if heading in (*_OHLC, "price") and number is None:
+        if heading in (*_OHLC, *QUOTES, "price") and number is None:
             return False
         if heading == "trades" and (number is None or number % 1 != 0):  # such as a turnover
             return False
         if heading in ("unix", "open_time", "time") and layout[0] != "date" and (number is None or number < 1e8):
             return False
         if heading == "time" and layout[0] == "date" and ":" not in cell:
+            return False
+        if heading == "lean_time" and not LEAN_TIME.fullmatch(cell):
             return False
         if heading == "date" and not re.match(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}", cell):
             return False
@@ -271,7 +283,7 @@ def _number(cell: str) -> float | None:
 
 def _without_empty(frame: pd.DataFrame, options: ReadOptions, file: object, notes: list[str]) -> pd.DataFrame:
     """The rows that have a time and a price; without the option, a row without them is an error."""
-    prices = [name for name in (*PRICES, "price") if name in frame]
+    prices = [name for name in (*PRICES, *QUOTES, "price") if name in frame]
     empty = (frame["open_time"].isna() | frame[prices].isna().all(axis=1)).to_numpy()
     if not empty.any():
         return frame

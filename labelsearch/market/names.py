@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence, Set
 
-from labelsearch.market.rules import REQUIRED, BarError
+from labelsearch.market.rules import PRICES, QUOTES, REQUIRED, BarError
 
 ARCHIVE_COLUMNS = (
     "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "trades",
@@ -16,7 +16,7 @@ TRADE_COLUMNS = ("open_time", "price", "amount", "buyer_maker", "side", "trade_i
 _ALIASES = {
     "open_time": (
         "unix", "unix_timestamp", "timestamp", "open_timestamp", "datetime", "transact_time", "time", "date", "data",
-        "gmt_time", "local_time", "__index_level_0__", "unnamed:_0", "index",
+        "gmt_time", "local_time", "lean_time", "__index_level_0__", "unnamed:_0", "index",
     ),
     "open": ("otwarcie",),
     "high": ("najwyzszy", "najwyższy"),
@@ -38,6 +38,10 @@ _ALIASES = {
 
 
 _RATES = ("funding_rate", *_ALIASES["funding_rate"])
+_SIDES = {"bid": "bid", "ask": "ask", "offer": "ask", "ofr": "ask"}
+_PRICES = {name: price for price in PRICES for name in (price, price[0])}
+# bid_open, BidOpen, openBid, open_bid, "Bid Open", bid.o
+_QUOTE = re.compile(rf"({'|'.join(_SIDES)})?({'|'.join(_PRICES)})({'|'.join(_SIDES)})?")
 _VOLUME_OF = re.compile(r"volume_\(?[a-z0-9]{2,10}\)?")  # volume_btc, volume_(btc)
 
 
@@ -56,7 +60,7 @@ def _columns_of(headings: Set[str]) -> tuple[str, ...]:
 
 
 def our_names(given: Sequence[object]) -> dict[object, str]:
-    """Our names of the known columns of a file of bars, trades or funding; ``clock`` is the time of a date."""
+    """Our names of the known columns of a file of bars, quotes, trades or funding; ``clock`` is the time of a date."""
     headings = {plain(name): name for name in reversed(given)}
     ours = _columns_of(headings.keys())
     names: dict[object, str] = {}
@@ -67,7 +71,24 @@ def our_names(given: Sequence[object]) -> dict[object, str]:
                 break
     if ours is not FUNDING_COLUMNS and {"date", "time"} <= headings.keys() and headings["time"] in names:
         names[headings["date"]], names[headings["time"]] = "open_time", "clock"
+    if "spread" in headings and "open_time" in headings:  # our own tables: that of others may count points
+        names[headings["spread"]] = "spread"
+    quotes = _quotes(headings) if "open" in ours else {}
+    if len(quotes) == len(QUOTES) or not {"open", "close"} <= set(names.values()):
+        names = {name: our for name, our in names.items() if not quotes or our not in (*PRICES, "spread")} | quotes
     return {name: names[name] for name in given if name in names} | _volumes(given, names)
+
+
+def _quotes(headings: dict[str, object]) -> dict[object, str]:
+    """Our names of the prices of bid and ask, perhaps not all of them, by those of the file."""
+    names: dict[object, str] = {}
+    for heading, name in headings.items():
+        match = _QUOTE.fullmatch(re.sub(r"[\W_]+", "", heading))
+        if match and bool(match[1]) != bool(match[3]):
+            our = f"{_SIDES[match[1] or match[3]]}_{_PRICES[match[2]]}"
+            if our not in names.values():
+                names[name] = our
+    return names
 
 
 def _volumes(given: Sequence[object], names: dict[object, str]) -> dict[object, str]:
@@ -84,8 +105,8 @@ def by_currency(names: dict[object, str]) -> bool:
 
 
 def require(names: set[str], file: object) -> None:
-    """Raise `BarError` unless all columns of bars are there but for the volume, or all of trades or of funding."""
-    needed: tuple[str, ...] = ("open_time", *REQUIRED)
+    """Raise `BarError` unless all columns of bars or quotes are there but for the volume, or all of others."""
+    needed: tuple[str, ...] = ("open_time", *(QUOTES if set(QUOTES) & names else REQUIRED))
     if "price" in names:
         needed = ("open_time", "price", "amount")
     elif "funding_rate" in names:

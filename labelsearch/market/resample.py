@@ -6,19 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelsearch.market.bars import Bars
-from labelsearch.market.rules import BarError
+from labelsearch.market.rules import SUMS, BarError
 from labelsearch.market.store import Store
 from labelsearch.market.times import interval_name, parse_interval, time_text
-
-_SUMS = ("volume", "quote_volume", "trades", "taker_buy_volume")
 
 
 def resample(bars: Bars, interval_ms: int) -> Bars:
     """Bars of a longer interval.
 
-    A bar is there if any shorter one within it is: its open is that of the first, its close that of the last; volumes
-    and numbers of trades are summed in time order. The first and the last bar are left out unless the shorter bars
-    cover their start and their end.
+    A bar is there if any shorter one within it is: its open and spread are those of the first, its close that of the
+    last; volumes and numbers of trades are summed in time order. The first and the last bar are left out unless the
+    shorter bars cover their start and their end.
 
     Parameters
     ----------
@@ -47,9 +45,10 @@ def resample(bars: Bars, interval_ms: int) -> Bars:
         "high": np.maximum.reduceat(bars.high, first),
         "low": np.minimum.reduceat(bars.low, first),
         "close": bars.close[last],
+        "spread": None if bars.spread is None else bars.spread[first],
         "filled": np.zeros(len(first), dtype=np.bool_),
     }
-    for name in _SUMS:
+    for name in SUMS:
         values = getattr(bars, name)
         columns[name] = None if values is None else np.add.reduceat(values, first)
     made = Bars(bars.symbol, interval_ms, **columns)  # type: ignore[arg-type]

@@ -11,7 +11,10 @@ from labelsearch.errors import InputError
 MOST_ROWS = 10_000_000  # of a file, 19 years of minutes: it is counted before the file is read into memory
 PRICES = ("open", "high", "low", "close")
 REQUIRED = (*PRICES, "volume")
-OPTIONAL = ("quote_volume", "trades", "taker_buy_volume")
+SUMS = ("volume", "quote_volume", "trades", "taker_buy_volume")  # a longer bar has the sum of shorter ones
+OPTIONAL = (*SUMS[1:], "spread")
+SIDES = ("bid", "ask")
+QUOTES = tuple(f"{side}_{price}" for side in SIDES for price in PRICES)
 # of prices and volumes, and of their reciprocals: products and squares of larger ones overflow in features
 LARGEST = 1e18
 
@@ -45,7 +48,7 @@ class BarError(InputError):
 class Fault:
     """A rule and the rows that break it."""
 
-    kind: str  # ``price``, ``volume``, ``ohlc`` or ``rate``
+    kind: str  # ``price``, ``volume``, ``ohlc``, ``spread`` or ``rate``
     rule: str  # what is wrong
     rows: NDArray[np.bool_]  # (T,)
 
@@ -56,7 +59,7 @@ def faults(columns: Columns) -> Iterator[Fault]:
     Parameters
     ----------
     columns : mapping of str to float64 array, shape (T,)
-        The five required columns and any optional ones.
+        The five required columns and any optional ones; of quotes, both sides too.
     """
     for fault in _rules(columns):
         if fault.rows.any():
@@ -71,25 +74,45 @@ def out_of_range(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     return (values > LARGEST) | ((values > 0) & (values < 1.0 / LARGEST))
 
 
+def prefixes(columns: Columns) -> tuple[str, ...]:
+    """What stands before the names of prices: nothing, and of quotes first the sides."""
+    return (*(f"{side}_" for side in SIDES if f"{side}_open" in columns), "")
+
+
 def _rules(columns: Columns) -> Iterator[Fault]:
-    for name in PRICES:
+    for name in (prefix + price for prefix in prefixes(columns) for price in PRICES):
         yield Fault("price", f"{name} is not a finite number", ~np.isfinite(columns[name]))
         yield Fault("price", f"{name} is not positive", columns[name] <= 0)
         yield Fault("price", f"{name} {OUT_OF_RANGE}", out_of_range(columns[name]))
-    for name in ("volume", *OPTIONAL):
+    for name in SUMS:
         if name in columns:
             yield Fault("volume", f"{name} is not a finite number", ~np.isfinite(columns[name]))
             yield Fault("volume", f"{name} is negative", columns[name] < 0)
             yield Fault("volume", f"{name} {OUT_OF_RANGE}", out_of_range(columns[name]))
-    low, high = columns["low"], columns["high"]
-    yield Fault("ohlc", "high is below low", high < low)
-    for name in ("open", "close"):
-        value = columns[name]
-        yield Fault("ohlc", f"{name} is outside [low, high]", (value < low) | (value > high))
+    yield from _spread_rules(columns)
+    for prefix in prefixes(columns):
+        low, high = columns[f"{prefix}low"], columns[f"{prefix}high"]
+        yield Fault("ohlc", f"{prefix}high is below {prefix}low", high < low)
+        for name in (f"{prefix}open", f"{prefix}close"):
+            value = columns[name]
+            yield Fault("ohlc", f"{name} is outside [{prefix}low, {prefix}high]", (value < low) | (value > high))
     if "taker_buy_volume" in columns:
         # The tolerance allows for sums of rounded trades, not for a wrong column.
         above = columns["taker_buy_volume"] > columns["volume"] * (1 + 1e-9) + 1e-9
         yield Fault("volume", "taker_buy_volume is above volume", above)
+
+
+def _spread_rules(columns: Columns) -> Iterator[Fault]:
+    if "bid_open" in columns:
+        # highs and lows of the two sides are not of one moment: consolidated quotes cross for an instant
+        for price in ("open", "close"):
+            crossed = columns[f"ask_{price}"] < columns[f"bid_{price}"]
+            yield Fault("spread", f"ask_{price} is below bid_{price}", crossed)
+    elif "spread" in columns:
+        spread = columns["spread"]
+        yield Fault("spread", "spread is not a finite number", ~np.isfinite(spread))
+        yield Fault("spread", "spread is negative", spread < 0)
+        yield Fault("spread", "spread is twice the open or more", spread >= 2 * columns["open"])
 
 
 def refuse_many_rows(n_rows: int, file: object) -> None:

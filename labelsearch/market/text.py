@@ -22,7 +22,13 @@ _DOTTED_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(?:\.\d{3})+")
 _MISSING = ["", "NaN", "nan", "NAN", "NULL", "null", "Null", "NA", "N/A", "n/a", "#N/A", "None", "<NA>"]
 MOST_COLUMNS = 100
 _FIRST_LINES = 10  # in which the header is looked for
-_TELLING = (("close", "open"), ("price", "amount"), ("funding_time", "funding_rate"))  # of bars, trades, funding
+# one of them is in every header: of bars, quotes, trades, funding
+_NEEDED = (
+    {"close", "open"},
+    {"bid_close", "ask_close"},
+    {"price", "amount"},
+    {"funding_time", "funding_rate"},
+)
 # before 3.1 the default may miss the nearest double by one bit; from 3.1 on the option itself warns
 _EXACT: dict[str, Literal["round_trip"]] = (
     {"float_precision": "round_trip"} if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1) else {}
@@ -184,7 +190,7 @@ def _header(heads: list[str]) -> tuple[int, str]:
     for row, line in enumerate(heads[:_FIRST_LINES]):
         for separator in _SEPARATORS:
             names = our_names(_cells(line, separator)).values()
-            if any(set(pair) <= set(names) for pair in _TELLING):
+            if any(needed <= set(names) for needed in _NEEDED):
                 return row, separator
     row = next((i for i, line in enumerate(heads[:_FIRST_LINES]) if line and not line.startswith("#")), 0)
     return row, _separator(heads[row])

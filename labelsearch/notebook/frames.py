@@ -1,10 +1,10 @@
 """Every stage as one function of pandas objects, for a notebook: the same code as a run, with its seeds.
 
 The settings of a run give its numbers, bit by bit. Bars are tables with a DatetimeIndex in UTC and the columns
-``open high low close volume``, and ``quote_volume`` and ``trades`` where known. Gaps are fine: features are computed on
-a grid without gaps, on which a missing bar carries the last close, and labels leave it out; rows marked ``filled`` are
-rejected. Functions that take train expect the bars of train alone, from the first one on. Looks at future bars are not
-counted here; those of a run are.
+``open high low close volume``, and ``quote_volume``, ``trades`` and ``spread`` where known. Gaps are fine: features
+are computed on a grid without gaps, on which a missing bar carries the last close, and labels leave it out; rows marked
+``filled`` are rejected. Functions that take train expect the bars of train alone, from the first one on. Looks at
+future bars are not counted here; those of a run are.
 """
 
 from dataclasses import dataclass

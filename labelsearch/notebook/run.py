@@ -45,7 +45,7 @@ class Run:
     def bars(self) -> pd.DataFrame:
         """Bars of the three windows on the grid; ``filled`` marks those that were missing."""
         b = self._results.bars
-        names = ("open", "high", "low", "close", "volume", "quote_volume", "trades", "vwap", "filled")
+        names = ("open", "high", "low", "close", "volume", "quote_volume", "trades", "spread", "vwap", "filled")
         known = {name: getattr(b, name) for name in names}
         return pd.DataFrame({name: column for name, column in known.items() if column is not None}, index=b.index)
 

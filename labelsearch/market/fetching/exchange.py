@@ -12,14 +12,14 @@ from labelsearch.market.bars import Bars, broken_rows
 from labelsearch.market.fetching.download import TRIES, FetchError, backoff
 from labelsearch.market.fetching.inflow import Fetched, Inflow, Progress, find_holes, no_bars
 from labelsearch.market.names import ARCHIVE_COLUMNS
-from labelsearch.market.rules import OPTIONAL, REQUIRED, BarError
+from labelsearch.market.rules import REQUIRED, SUMS, BarError
 from labelsearch.market.store import Store
 from labelsearch.market.times import DAY_MS, interval_name, time_text
 
 T = TypeVar("T")
 
 _COLUMNS = ("open_time", *REQUIRED)
-_KLINE_COLUMNS = (*_COLUMNS, *OPTIONAL)
+_KLINE_COLUMNS = (*_COLUMNS, *SUMS[1:])
 _TIMEOUT_MS = 30_000
 _PAGE_BARS = 20_000
 _LATE_MS = DAY_MS  # an exchange may still add bars of the last day
