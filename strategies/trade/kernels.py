@@ -26,6 +26,9 @@ BLOCK = 128  # bars whose signals are computed ahead of the walk; any value give
 REL_TOL = 1e-9
 ABS_TOL = 1e-12
 
+# A position of up to WIDE times equity is not ruined by a change of the price by less than CALM: its product is below 1.
+WIDE, CALM = 1.6, 0.4
+
 # Rows of the lane buffer; row r holds lanes r * LANES .. (r + 1) * LANES.
 CASH, QUANTITY, PENDING, FILLS, TRADED, FEES, POSITION_SUM, PEAK, DRAWDOWN, EQUITY = range(10)
 SPREAD, IMPACT, FUNDING, BORROW = range(10, 14)
@@ -245,12 +248,12 @@ def liquidate_lanes_nb(lanes: np.ndarray, price: float) -> None:
 
 
 @njit(cache=True, error_model="numpy")
-def decide_lanes_nb(lanes: np.ndarray, signals: np.ndarray, at: int, close: float, short: bool) -> int:
-    """Mark all lanes at the close and decide their orders; returns the number of orders.
+def decide_lanes_nb(lanes: np.ndarray, signals: np.ndarray, at: int, close: float, short: bool) -> tuple:
+    """Mark all lanes at the close and decide their orders; returns the number of orders, and of lanes above `WIDE`.
 
     Branch free, so that it vectorises. An account that is used up (equity 0) has position 0.
     """
-    n_orders = 0
+    n_orders = n_wide = 0
     scale, shift = (0.5, 0.5) if short else (1.0, 0.0)  # from a share of equity to the signal that wants it
     back, less = (2.0, 1.0) if short else (1.0, 0.0)
     for lane in range(LANES):
@@ -265,6 +268,7 @@ def decide_lanes_nb(lanes: np.ndarray, signals: np.ndarray, at: int, close: floa
         sell = (signal < lanes[THETA_SELL * LANES + lane]) & (has - signal > delta)
         order = buy | sell
         n_orders += 1 if order else 0
+        n_wide += 1 if abs(position) > WIDE else 0
         peak = lanes[PEAK * LANES + lane]
         peak = equity if equity > peak else peak
         fall = 1.0 - equity / peak
@@ -275,7 +279,7 @@ def decide_lanes_nb(lanes: np.ndarray, signals: np.ndarray, at: int, close: floa
         lanes[DRAWDOWN * LANES + lane] = fall if fall > worst else worst
         lanes[EQUITY * LANES + lane] = equity
         lanes[POSITION * LANES + lane] = position
-    return n_orders
+    return n_orders, n_wide
 
 
 @njit(cache=True)
@@ -286,35 +290,33 @@ def record_lanes_nb(lanes: np.ndarray, row: int, t: int, first: int, out: np.nda
 
 
 @njit(cache=True)
-def carry_lanes_nb(lanes: np.ndarray, window: Walk, t: int, at_close: int) -> None:
-    """Pay funding of a bar, at its open (0) or its close (1), and at its open what borrowing costs."""
-    if window.funding.shape[0] > 0 and window.funding[t, at_close] != 0.0:
-        fund_lanes_nb(lanes, window.funding[t, at_close])
-    if window.borrow.shape[0] > 0 and at_close == 0 and window.borrow[t] != 0.0:
-        borrow_lanes_nb(lanes, window.borrow[t])
-
-
-@njit(cache=True)
 def walk_lanes_nb(
     lanes: np.ndarray, weights: np.ndarray, window: Walk, rules: TradingRules, paths: PathBuffers, first: int
 ) -> None:
     """Walk one group of lanes through all window."""
     n_bars = window.close.shape[0]
-    carried = window.funding.shape[0] > 0 or window.borrow.shape[0] > 0
-    ruinous = rules.short or carried
+    funded, borrowed = window.funding.shape[0] > 0, window.borrow.shape[0] > 0
+    ruinous = rules.short or funded
     recording, flows = paths.equity.shape[0] > 0, paths.change.shape[0] > 0
     half_spread, impact = rules.half_spread, 0.0
     signals = np.empty(BLOCK * LANES)
-    n_orders = 1  # the state may carry a pending order in: look once
+    n_orders, n_wide = 1, 1  # the state may carry a pending order in, or much debt: look once
+    last = window.close[0] if n_bars else 1.0
     for start in range(0, n_bars, BLOCK):
         stop = min(start + BLOCK, n_bars)
         signals_nb(window.outputs[start:stop], weights, rules.signal_map, signals)
         for t in range(start, stop):
             if recording:
                 record_lanes_nb(lanes, PENDING, t, first, paths.orders)
-            if carried:
-                carry_lanes_nb(lanes, window, t, 0)
-            if ruinous:
+            unsafe = n_wide > 0
+            # no function of its own: handing the window over takes as long as a bar
+            if funded and window.funding[t, 0] != 0.0:
+                fund_lanes_nb(lanes, window.funding[t, 0])
+                unsafe = True
+            if borrowed and window.borrow[t] != 0.0:
+                borrow_lanes_nb(lanes, window.borrow[t])
+                unsafe = True
+            if ruinous and (unsafe or abs(window.open[t] - last) > CALM * last):
                 liquidate_lanes_nb(lanes, window.open[t])
             if n_orders > 0:
                 if window.half_spread.shape[0] > 0:
@@ -323,11 +325,14 @@ def walk_lanes_nb(
                     impact = window.impact[t]
                 price, fee = window.open[t], rules.fee_share
                 fill_lanes_nb(lanes, price, fee, half_spread, impact, rules.short, paths, t, first)
-            if carried:
-                carry_lanes_nb(lanes, window, t, 1)
-            if ruinous:
+            unsafe |= n_orders > 0
+            if funded and window.funding[t, 1] != 0.0:
+                fund_lanes_nb(lanes, window.funding[t, 1])
+                unsafe = True
+            if ruinous and (unsafe or abs(window.close[t] - last) > CALM * last):
                 liquidate_lanes_nb(lanes, window.close[t])
-            n_orders = decide_lanes_nb(lanes, signals, (t - start) * LANES, window.close[t], rules.short)
+            last = window.close[t]
+            n_orders, n_wide = decide_lanes_nb(lanes, signals, (t - start) * LANES, last, rules.short)
             if recording:
                 record_lanes_nb(lanes, EQUITY, t, first, paths.equity)
                 record_lanes_nb(lanes, POSITION, t, first, paths.position)
