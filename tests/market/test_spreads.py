@@ -47,7 +47,7 @@ def test_as_its_twin_does_it(seed, options):
     ],
 )
 def test_simulated_spreads_are_found(spread, options, tolerance):
-    """Volatility of 1 % a bar, 10,000 bars; with few trades, four bars in ten or one in ten have none."""
+    """Volatility of 1 % a bar, 10,000 bars; with few trades, one bar in eight or one in three has none."""
     prices, traded = traded_bars(10_000, spread, 1, **options)
     bars = bars_of(prices, traded if options.get("missing") else None)
     assert 2 * half_spread(bars) == pytest.approx(spread, rel=tolerance)
