@@ -140,6 +140,7 @@ def test_check_reports_a_file_that_import_refuses(folder: Path) -> None:
     assert result.exit_code == 2
     assert "  duplicates       1" in result.output
     assert "  broken OHLC      1" in result.output
+    assert "  broken spreads   0" in result.output
     assert "good.csv\n" in result.output  # a broken file does not hide the next one
     assert result.stderr.splitlines() == [
         "Error: x.csv: row 10: duplicate time 2018-01-01 00:08",
