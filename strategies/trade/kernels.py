@@ -26,7 +26,7 @@ BLOCK = 128  # bars whose signals are computed ahead of the walk; any value give
 REL_TOL = 1e-9
 ABS_TOL = 1e-12
 
-# A position of up to WIDE times equity is not ruined by a change of the price by less than CALM: its product is below 1.
+# Up to WIDE times equity is not ruined where the price changes by less than CALM: their product is below 1.
 WIDE, CALM = 1.6, 0.4
 
 # Rows of the lane buffer; row r holds lanes r * LANES .. (r + 1) * LANES.

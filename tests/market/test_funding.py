@@ -192,11 +192,11 @@ def test_the_store_keeps_funding_beside_bars(store: Store, bars: Bars) -> None:
     assert store.load_funding("TEST").digest() == funding().digest()
     assert store.load_funding("TEST", START + 1, START + 2 * STEP).digest() == funding(1, 1).digest()
     assert names(store) == ["TEST/1m.parquet", "TEST/funding.parquet"]
-    with pytest.raises(BarError, match="no funding of ETH; the store holds that of TEST$"):
+    with pytest.raises(BarError, match="no funding of ETH; the store holds that of TEST"):
         store.load_funding("ETH")
     with pytest.raises(BarError, match=r"no funding payments in that range; stored are 2020-01-01 00:00 \.\. 2020-01"):
         store.load_funding("TEST", START + 99 * STEP)
-    with pytest.raises(BarError, match="no 1m bars of ETH; the store holds TEST 1m$"):
+    with pytest.raises(BarError, match="no 1m bars of ETH; the store holds TEST 1m"):
         store.load("ETH")
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from functools import partial
 
 
 def signal(weights, outputs, signal_map):
@@ -31,6 +32,10 @@ def trade(cash, quantity, target, price, fee, slippage=0.0, short=False):
     return cash, quantity, 0.0, 0.0
 
 
+def _slippage(half_spread, impact, value):
+    return min(half_spread + impact * math.sqrt(value), 0.5)
+
+
 def simulate(row, window, rules):
     """One strategy; a dict of what `strategies.trade.simulate.State` holds, with a list of (bar, value) fills."""
     outputs, open_, close, costs = window.outputs, window.open, window.close, window.costs
@@ -52,15 +57,8 @@ def simulate(row, window, rules):
             half = costs.half_spread[t] if len(costs.half_spread) else rules.half_spread
             root = costs.impact[t] if len(costs.impact) else 0.0
             before = quantity
-            cash, quantity, value, paid = trade(
-                cash,
-                quantity,
-                pending,
-                open_[t],
-                fee,
-                lambda value: min(half + root * math.sqrt(value), 0.5),
-                short,  # noqa: B023
-            )
+            slippage = partial(_slippage, half, root)
+            cash, quantity, value, paid = trade(cash, quantity, pending, open_[t], fee, slippage, short)
             fees += paid
             if value > 0:
                 fills.append((t, value))

@@ -45,7 +45,10 @@ def refused(text: str) -> str:
         ("[costs]\nimpact = 1.0\n", ["[costs]", "impact needs the capital"]),
         ("[costs]\nspread = 'quotes'\nhalf_spread = 0.01\n", ["[costs]", "half_spread", "'quotes'"]),
         ("[costs]\nfunding = 'base'\n", ["[costs]", "paper has no funding"]),
-        ("[costs]\nvenue = 'kraken-spot'\n[search]\nside = 'both'\n", ["[costs]", "kraken-spot lends nothing", "borrow"]),
+        (
+            "[costs]\nvenue = 'kraken-spot'\n[search]\nside = 'both'\n",
+            ["[costs]", "kraken-spot lends nothing", "borrow"],
+        ),
         ("[score]\nkind = 'sharp'\n", ["[score]", "'sharp'", "paper"]),
         ("[score]\ntarget_position = 20.0\n", ["[score]", "'target_position'", "target_position_pct"]),
         ("[score]\ntarget_trades = 'many'\n", ["[score]", "target_trades", "number"]),

@@ -31,9 +31,7 @@ def ruled(tiny_run, tmp_path_factory):
 
 def test_equal_tiers_are_the_simulated_ones(tiny_run):
     members = list(tiny_run.ensembles.members[20])
-    paths = simulate_paths(
-        tiny_run.strategies.params[members], tiny_run.outputs.past, tiny_run.experiment.rules()
-    )
+    paths = simulate_paths(tiny_run.strategies.params[members], tiny_run.outputs.past, tiny_run.experiment.rules())
     curves = tiny_run.ensembles.curves["past"].frame()
     np.testing.assert_allclose(curves["Top-20 equity"], paths.equity.mean(axis=1), rtol=1e-9)
     figures = tiny_run.ensembles.row("past", 20).figures

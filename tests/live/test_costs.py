@@ -1,0 +1,101 @@
+"""Costs of live accounts are those of the run, bit by bit."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from labelsearch.engine.executors.local import LocalExecutor
+from labelsearch.engine.stage import Work
+from labelsearch.live.engine import Engine
+from labelsearch.live.feed import bars_in
+from labelsearch.live.verify import BundleError
+from labelsearch.market.funding import Funding
+from labelsearch.market.trading_costs import HOUR_MS, CostTerms
+from labelsearch.stages import costs
+from strategies.trade.simulate import simulate
+
+TERMS = CostTerms(
+    impact=1.0, capital=5e5, impact_days=5, funding="store", funding_ms=8 * HOUR_MS, borrow=0.001
+)  # fmt: skip
+
+
+@pytest.fixture
+def perpetual(bundle):
+    """The bundle as one of a perpetual that may be short."""
+    return dataclasses.replace(bundle, terms=TERMS, rules=bundle.rules._replace(short=True, half_spread=1e-4))
+
+
+@pytest.fixture
+def funding(tiny_run):
+    """Payments every 8 hours, some at a mark price."""
+    span = tiny_run.experiment.windows.named["past"]
+    time = np.arange(span.start_ms, span.stop_ms, 8 * HOUR_MS)
+    rng = np.random.default_rng(1)
+    return Funding("SYNTH", time, rng.normal(1e-4, 3e-4, len(time)), np.where(time % 3, np.nan, 100.0))
+
+
+@pytest.fixture
+def stretch(tiny_run, history):
+    """History and the first two days of past."""
+    before, past = history
+    return before, past.rows(0, 2880)
+
+
+def ready(bundle, history, funding):
+    before, past = history
+    engine = Engine(bundle, int(past.open_time[0]), funding.between)
+    engine.start(before)
+    return engine
+
+
+def same(one, other):
+    return all(getattr(one, name).tobytes() == getattr(other, name).tobytes() for name in one._fields)
+
+
+def test_accounts_pay_what_they_pay_in_the_run(perpetual, stretch, funding, tiny_run):
+    windows = tiny_run.experiment.windows.named
+    inputs = costs.CostInputs(tiny_run.bars, **windows, cost_terms=TERMS, funding=funding)
+    inputs = dataclasses.replace(inputs, future=windows["past"])
+    window = tiny_run.outputs.past.at(costs.run(inputs, Work(LocalExecutor(), tiny_run.folder)).past)
+    wanted = simulate(perpetual.params, window.rows(slice(0, 2880)), perpetual.rules)
+    for name in ("spread", "impact", "funding", "borrow"):
+        assert getattr(wanted, name).any()
+    one = ready(perpetual, stretch, funding)
+    steps = [one.take(bar) for bar in bars_in(stretch[1])]
+    assert same(one.state, wanted)
+    assert one.costs.missing == 0
+    before, past = stretch
+    bulk = Engine(perpetual, int(past.open_time[0]), funding.between)
+    bulk.start(tiny_run.bars.rows(None, len(before) + len(past)))
+    assert same(bulk.state, wanted)
+    for fill in (fill for step in steps for fill in step.fills):
+        side = 1 if fill.side == "buy" else -1
+        assert side * fill.price > side * 0.99 * min(past.low)
+
+
+def test_a_restart_goes_on_with_the_same_bits(perpetual, stretch, funding):
+    whole, first = ready(perpetual, stretch, funding), ready(perpetual, stretch, funding)
+    bars = list(bars_in(stretch[1]))
+    for bar in bars:
+        whole.take(bar)
+    for bar in bars[:777]:
+        first.take(bar)
+    again = Engine(perpetual, payments=funding.between)
+    again.restore(first.snapshot())
+    for bar in bars[777:]:
+        again.take(bar)
+    assert same(again.state, whole.state)
+
+
+def test_unknown_payments_are_counted(perpetual, stretch, funding):
+    few = funding.take(np.delete(np.arange(len(funding)), [1, 2]))
+    engine = ready(perpetual, stretch, few)
+    for bar in bars_in(stretch[1]):
+        engine.take(bar)
+    assert engine.costs.missing == 2
+
+
+def test_a_perpetual_needs_its_funding(perpetual):
+    with pytest.raises(BundleError, match="SYNTH pays funding: say where its rates come from"):
+        Engine(perpetual)
