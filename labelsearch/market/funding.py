@@ -250,15 +250,17 @@ def funding_gaps(time: NDArray[np.int64], start_ms: int | None = None, stop_ms: 
 
 
 class FundingExtent(NamedTuple):
-    """Number of payments, times of the first and the last, ms since the epoch, UTC, and number of those missing."""
+    """How much funding there is."""
 
     n_payments: int
-    first_ms: int
+    first_ms: int  # time of the first payment, ms since the epoch, UTC
     last_ms: int
-    missing: int
+    missing: int  # payments between the first and the last
+    n_marks: int  # payments with a mark price
 
     @classmethod
     def of(cls, funding: Funding) -> "FundingExtent":
         """That of some payments; there must be one."""
         missing = sum(gap.count for gap in funding_gaps(funding.time))
-        return cls(len(funding), int(funding.time[0]), int(funding.time[-1]), missing)
+        n_marks = int(np.isfinite(funding.mark).sum())
+        return cls(len(funding), int(funding.time[0]), int(funding.time[-1]), missing, n_marks)
