@@ -288,7 +288,7 @@ def list_(as_json: bool, store: Path) -> None:
     if as_json:
         answer(True, named={"stored": rows, "funding": funded})
         return
-    if not rows:
+    if not rows and not funded:
         click.echo(f"{store} holds no bars")
     for row in rows:
         click.echo("{symbol:<12} {interval:>3} {bars:>10,} bars  {first} .. {last}".format(**row))
