@@ -1,4 +1,4 @@
-"""``labelsearch data``: fetch, import, check and list bars."""
+"""``labelsearch data``: fetch, import, check and list bars and funding."""
 
 import dataclasses
 from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def data() -> None:
-    """Fetch bars, import them into the store, check them, list them."""
+    """Fetch bars and funding, import them into the store, check them, list them."""
 
 
 data.add_command(fetch)
@@ -107,7 +107,7 @@ def import_(
     as_json: bool,
     **file: object,
 ) -> None:
-    """Read bars or trades from FILES and add the bars to the store.
+    """Read bars or trades, or funding, from FILES and add the bars or the funding to the store.
 
     FILES are text (.csv, .txt, .tsv, .csv.gz, .zip), Parquet or Feather, in any order; where they overlap, they must
     agree. Their format is found and printed, and so is what was assumed or left out. All files are read and checked
@@ -216,7 +216,8 @@ def _import_several(
 def check_(names: tuple[str, ...], symbol: str | None, as_json: bool, store: Path, **file: object) -> None:
     """Report range, gaps, duplicates, stretches without volume and broken bars of files or stored symbols.
 
-    Gaps and bars without volume are not errors: exchanges halt. The exit code is 2 if something could not be
+    Of stored symbols, also the range of their funding and the number of missing payments. Gaps and bars without
+    volume are not errors: exchanges halt. The exit code is 2 if something could not be
     imported; the last line then says why.
 
     \b
