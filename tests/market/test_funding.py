@@ -171,7 +171,8 @@ def test_missing_payments_of_a_window() -> None:
     before, after = Gap(START - STEP, START - STEP, 1), Gap(START + 12 * STEP, START + 14 * STEP, 3)
     assert funding_gaps(time, START - 2 * STEP, START + 15 * STEP) == (before, after)
     assert funding_gaps(time[:1], START, START + 2 * STEP) == (Gap(START + STEP, START + STEP, 1),)
-    assert funding_gaps(time[:0], START, START + 2 * STEP) == ()
+    assert funding_gaps(time[:0], START, START + 3 * STEP) == (Gap(START + STEP, START + 2 * STEP, 2),)
+    assert funding_gaps(time[:0]) == funding_gaps(time[:0], START) == funding_gaps(time[:1]) == ()
 
 
 def test_mark_prices_of_bars() -> None:
