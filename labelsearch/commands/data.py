@@ -1,4 +1,4 @@
-"""``labelsearch data``: fetch, import, check and list bars."""
+"""``labelsearch data``: fetch, import, check and list bars and funding."""
 
 import dataclasses
 from pathlib import Path
@@ -8,6 +8,7 @@ import click
 
 from labelsearch.commands.common import BAD_INPUT, Command, answer, json_option, one_line_errors, store_option
 from labelsearch.commands.fetch import fetch
+from labelsearch.commands.funding import MOST_LINES, funding_line, funding_of, import_funding
 
 if TYPE_CHECKING:
     from labelsearch.market.checks import Report
@@ -15,12 +16,9 @@ if TYPE_CHECKING:
     from labelsearch.market.store import Store
 
 
-MOST_LINES = 40  # of symbols imported at once; more are counted
-
-
 @click.group()
 def data() -> None:
-    """Fetch bars, import them into the store, check them, list them."""
+    """Fetch bars and funding, import them into the store, check them, list them."""
 
 
 data.add_command(fetch)
@@ -75,13 +73,22 @@ def _options(
 
 
 @data.command("import")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--symbol",
     "symbols",
     multiple=True,
     required=True,
     help="Symbol of the bars; selects rows of files that hold several. May be repeated; all takes every symbol.",
+)
+@click.option("--funding", "of_funding", is_flag=True, help="FILES hold funding rates of perpetual futures, not bars.")
+@click.option(
+    "--marks",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Bars of the mark price, whose opens become that of funding payments. May be repeated; without FILES, for "
+    "stored funding.",
 )
 @click.option("--as", "name", help="Name to store the bars under; by default the symbol, without / and :.")
 @file_options
@@ -92,13 +99,15 @@ def _options(
 def import_(
     files: tuple[Path, ...],
     symbols: tuple[str, ...],
+    of_funding: bool,
+    marks: tuple[Path, ...],
     name: str | None,
     store: Path,
     replace: bool,
     as_json: bool,
     **file: object,
 ) -> None:
-    """Read bars or trades from FILES and add the bars to the store.
+    """Read bars or trades, or funding, from FILES and add the bars or the funding to the store.
 
     FILES are text (.csv, .txt, .tsv, .csv.gz, .zip), Parquet or Feather, in any order; where they overlap, they must
     agree. Their format is found and printed, and so is what was assumed or left out. All files are read and checked
@@ -110,27 +119,49 @@ def import_(
       labelsearch data import BTCUSDT-1m-2020-*.zip --symbol BTCUSDT
       labelsearch data import XBTUSD_1440.csv --symbol XBTUSD --interval 1d
       labelsearch data import pairs.parquet --symbol all
+      labelsearch data import BTCUSDT-fundingRate-*.zip --symbol BTCUSDT --funding
     """
-    from labelsearch.market.archive import read_all
     from labelsearch.market.rules import BarError
     from labelsearch.market.store import Store
-    from labelsearch.market.symbols import ALL, stored_name
+    from labelsearch.market.symbols import ALL
+
+    if not files and not (of_funding and marks):
+        raise click.UsageError("Missing argument 'FILES...'.")
+    if marks and not of_funding:
+        raise BarError("--marks fills in mark prices of funding: give --funding too")
+    symbols = tuple(dict.fromkeys(symbols))
+    several = len(symbols) > 1 or symbols == (ALL,)
+    if several and name:
+        raise BarError("--as names the bars of one symbol")
+    if ALL in symbols and len(symbols) > 1:
+        raise BarError(f"--symbol {ALL} takes every symbol: name no other")
+    taken = None if symbols == (ALL,) else symbols
+    options = _options(None if several else symbols[0], **file)  # type: ignore[arg-type]
+    if of_funding:
+        import_funding(files, marks, taken, name, options, Store(store), replace=replace, as_json=as_json)
+    elif several:
+        _import_several(files, taken, options, Store(store), replace, as_json)
+    else:
+        _import_one(files, symbols[0], name, options, Store(store), replace, as_json)
+
+
+def _import_one(
+    files: tuple[Path, ...],
+    symbol: str,
+    name: str | None,
+    options: "ReadOptions",
+    store: "Store",
+    replace: bool,
+    as_json: bool,
+) -> None:
+    from labelsearch.market.archive import read_all
+    from labelsearch.market.symbols import stored_name
     from labelsearch.market.times import interval_name
 
-    symbols = tuple(dict.fromkeys(symbols))
-    if len(symbols) > 1 or symbols == (ALL,):
-        if name:
-            raise BarError("--as names the bars of one symbol")
-        if ALL in symbols and len(symbols) > 1:
-            raise BarError(f"--symbol {ALL} takes every symbol: name no other")
-        options = _options(None, **file)  # type: ignore[arg-type]
-        _import_several(files, None if symbols == (ALL,) else symbols, options, Store(store), replace, as_json)
-        return
-    (symbol,) = symbols
     name = name or stored_name(symbol)
-    Store(store).path(name)  # a name that cannot be stored is refused before anything is read
-    bars, notes = read_all(files, symbol, _options(symbol, **file))  # type: ignore[arg-type]
-    added = Store(store).add(dataclasses.replace(bars, symbol=name), replace=replace)
+    store.path(name)  # a name that cannot be stored is refused before anything is read
+    bars, notes = read_all(files, symbol, options)
+    added = store.add(dataclasses.replace(bars, symbol=name), replace=replace)
     interval = interval_name(bars.interval_ms)
     if as_json:
         answer(True, named={"symbol": name, "interval": interval, **vars(added), "notes": notes})
@@ -185,7 +216,8 @@ def _import_several(
 def check_(names: tuple[str, ...], symbol: str | None, as_json: bool, store: Path, **file: object) -> None:
     """Report range, gaps, duplicates, stretches without volume and broken bars of files or stored symbols.
 
-    Gaps and bars without volume are not errors: exchanges halt. The exit code is 2 if something could not be
+    Of stored symbols, also the range of their funding and the number of missing payments. Gaps and bars without
+    volume are not errors: exchanges halt. The exit code is 2 if something could not be
     imported; the last line then says why.
 
     \b
@@ -199,7 +231,8 @@ def check_(names: tuple[str, ...], symbol: str | None, as_json: bool, store: Pat
     from labelsearch.market.store import Store
 
     refusals = []
-    found = {}
+    found: dict[str, object] = {}
+    funded: dict[str, dict[str, object]] = {}
     options = _options(symbol, **file)  # type: ignore[arg-type]
     for name in names:
         try:
@@ -207,8 +240,12 @@ def check_(names: tuple[str, ...], symbol: str | None, as_json: bool, store: Pat
                 reports = [(name, read_raw(name, options).report())]
             else:
                 held = Store(store)
-                intervals = [i for s, i in held.contents() if s == name] or ["1m"]
-                reports = [(f"{name} {i}", check(held.load(name, i))) for i in intervals]
+                intervals = [i for s, i in held.contents() if s == name]
+                if name in held.with_funding():
+                    funded[name] = funding_of(held, name)
+                reports = [
+                    (f"{name} {i}", check(held.load(name, i))) for i in intervals or ([] if name in funded else ["1m"])
+                ]
         except (BarError, OSError) as error:
             refusals.append(str(error))
             continue
@@ -218,8 +255,10 @@ def check_(names: tuple[str, ...], symbol: str | None, as_json: bool, store: Pat
                 click.echo("\n".join(_lines(title, report)))
             if report.refusal:
                 refusals.append(report.refusal)
+        if name in funded and not as_json:
+            click.echo(funding_line(funded[name]))
     if as_json:
-        answer(True, named={"checked": found})
+        answer(True, named={"checked": found, "funding": funded})
     for refusal in refusals:
         click.echo(f"Error: {refusal}", err=True)
     if refusals:
@@ -231,7 +270,7 @@ def check_(names: tuple[str, ...], symbol: str | None, as_json: bool, store: Pat
 @store_option
 @one_line_errors
 def list_(as_json: bool, store: Path) -> None:
-    """List the stored symbols and their ranges.
+    """List the stored symbols and the ranges of their bars and of their funding.
 
     \b
     Example:
@@ -246,13 +285,16 @@ def list_(as_json: bool, store: Path) -> None:
         found = held.extent(symbol, interval)
         first, last = time_text(found.first_ms), time_text(found.last_ms)
         rows.append({"symbol": symbol, "interval": interval, "bars": found.n_bars, "first": first, "last": last})
+    funded = [funding_of(held, symbol) for symbol in held.with_funding()]
     if as_json:
-        answer(True, named={"stored": rows})
+        answer(True, named={"stored": rows, "funding": funded})
         return
-    if not rows:
+    if not rows and not funded:
         click.echo(f"{store} holds no bars")
     for row in rows:
         click.echo("{symbol:<12} {interval:>3} {bars:>10,} bars  {first} .. {last}".format(**row))
+    for each in funded:
+        click.echo(funding_line(each))
 
 
 def _lines(title: str, report: "Report", longest: int = 30) -> list[str]:

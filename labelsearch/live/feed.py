@@ -164,7 +164,7 @@ def _number(name: str, value: object) -> float:
 
 def bars_in(bars: Bars) -> Iterator[Bar]:
     """The bars of a table one by one."""
-    unknown = np.full(len(bars), math.nan)
+    unknown = [math.nan] * len(bars)  # one object, which is equal to itself
     columns = (getattr(bars, name) for name in Bar._fields)
-    for row in zip(*((unknown if column is None else column).tolist() for column in columns), strict=True):
+    for row in zip(*(unknown if column is None else column.tolist() for column in columns), strict=True):
         yield Bar(*row)

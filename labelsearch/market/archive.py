@@ -35,7 +35,8 @@ from labelsearch.market.times import (
     to_ms,
 )
 
-_ARCHIVE_NAME = re.compile(r"([A-Z0-9]+)-(\d+[smhdwM]o?)-(\d{4})-(\d{2})(?:-(\d{2}))?(?![\d-])")
+_FUNDING = "fundingRate"  # in names of the archive, where those of bars have the interval
+_ARCHIVE_NAME = re.compile(rf"([A-Z0-9]+)-(\d+[smhdwM]o?|{_FUNDING})-(\d{{4}})-(\d{{2}})(?:-(\d{{2}}))?(?![\d-])")
 _ANY_INTERVAL = re.compile(r"(?<=[-_])(\d{1,2}[smhd])(?=[-_.])")
 FEW_OFF_GRID = 0.05  # share of times off the grid that are rounded down: after a halt, exchanges have some
 # how long before the end of its bar a time may be that marks the end: 23:59, 23:59:59 or 23:59:59.999
@@ -81,7 +82,7 @@ class RawBars:
             bars = self._closed(Bars.from_frame(self.frame, symbol, self.interval_ms, self.file))
             check_interval(bars.open_time, self.interval_ms, self.file)
             self._check_close_times()
-            self._check_period(bars.open_time)
+            check_period(bars.open_time, self.name, self.frame, self.file)
             return bars
         frame = self._on_grid(self._whole(self._in_order()))
         bars = Bars.from_frame(frame, symbol, self.interval_ms, self.file)
@@ -92,15 +93,7 @@ class RawBars:
     def _in_order(self) -> pd.DataFrame:
         """The rows with their times in ms, oldest first, without those that stand there twice."""
         frame = self.frame.assign(open_time=to_ms(time_column(self.frame).set_axis(self.frame.index), self.file))
-        steps = np.diff(frame["open_time"])
-        if len(steps) and (steps <= 0).all() and (steps < 0).any():
-            self.notes.append("the newest row comes first: the order is reversed")
-            frame = frame.iloc[::-1]
-        same = frame.duplicated().to_numpy()
-        if same.any():
-            self.notes.append(f"{int(same.sum())} rows stand there twice, equal in every column: one of each is taken")
-            frame = frame[~same]
-        return frame
+        return in_order(frame, "open_time", self.notes)
 
     def _whole(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows without those that break a rule, if the options say so, and without columns that not all have."""
@@ -175,18 +168,33 @@ class RawBars:
             rule = f"close_time {closed[i]:.0f} is not open_time + interval - 1, {expected[i]}"
             raise BarError(rule, self.file, row_of(self.frame, i))
 
-    def _check_period(self, open_time: NDArray[np.int64]) -> None:
-        start, stop = self.name.start_ms, self.name.stop_ms
-        if start is None or stop is None:
-            return
-        outside = (open_time < start) | (open_time >= stop)
-        if outside.any():
-            i = int(outside.argmax())
-            rule = (
-                f"time {time_text(open_time[i])} is outside the period of the file name, "
-                f"{time_text(start)} .. {time_text(stop)} UTC: wrong time zone or wrong name"
-            )
-            raise BarError(rule, self.file, row_of(self.frame, i))
+
+def in_order(frame: pd.DataFrame, time: str, notes: list[str]) -> pd.DataFrame:
+    """The rows oldest first by a column of times, without those that stand there twice; what is done is noted."""
+    steps = np.diff(frame[time])
+    if len(steps) and (steps <= 0).all() and (steps < 0).any():
+        notes.append("the newest row comes first: the order is reversed")
+        frame = frame.iloc[::-1]
+    same = frame.duplicated().to_numpy()
+    if same.any():
+        notes.append(f"{int(same.sum())} rows stand there twice, equal in every column: one of each is taken")
+        frame = frame[~same]
+    return frame
+
+
+def check_period(time: NDArray[np.int64], name: FileName, frame: pd.DataFrame, file: object) -> None:
+    """Raise `BarError` for a time of the rows of a table that is outside the period of the file name."""
+    start, stop = name.start_ms, name.stop_ms
+    if start is None or stop is None:
+        return
+    outside = (time < start) | (time >= stop)
+    if outside.any():
+        i = int(outside.argmax())
+        rule = (
+            f"time {time_text(time[i])} is outside the period of the file name, "
+            f"{time_text(start)} .. {time_text(stop)} UTC: wrong time zone or wrong name"
+        )
+        raise BarError(rule, file, row_of(frame, i))
 
 
 def read(path: str | Path, symbol: str | None = None, interval_ms: int | None = None) -> Bars:
@@ -235,17 +243,22 @@ def read_all(paths: Sequence[str | Path], symbol: str, options: ReadOptions | No
     BarError
         As `read`; also if file names contain different symbols, intervals differ, or overlapping bars are not equal.
     """
-    named = {str(path): parse_file_name(path).symbol for path in paths}
-    names = {name for name in named.values() if name}
-    if len(names) > 1:
-        last = [path for path, name in named.items() if name][-1]
-        raise BarError(f"the file names contain different symbols: {', '.join(sorted(names))}", last)
+    refuse_other_symbols(paths)
     parts, notes = [], []
     for path in paths:
         raw = read_raw(path, options or ReadOptions(symbol))
         parts.append(raw.bars(symbol))
         notes += [f"{Path(path).name}: {note}" for note in (f"read as {raw.format}", *raw.notes)]
     return merge(parts, files=list(paths))[0], notes
+
+
+def refuse_other_symbols(paths: Sequence[str | Path]) -> None:
+    """Raise `BarError` for file names of different symbols."""
+    named = {str(path): parse_file_name(path).symbol for path in paths}
+    names = {name for name in named.values() if name}
+    if len(names) > 1:
+        last = [path for path, name in named.items() if name][-1]
+        raise BarError(f"the file names contain different symbols: {', '.join(sorted(names))}", last)
 
 
 def read_raw(path: str | Path, options: ReadOptions = ReadOptions()) -> RawBars:  # noqa: B008 - it is frozen
@@ -288,7 +301,7 @@ def parse_file_name(path: str | Path) -> FileName:
             return FileName()
     symbol, interval, year, month, day = match.groups()
     try:
-        interval_ms = parse_interval(interval)
+        interval_ms = None if interval == _FUNDING else parse_interval(interval)
         start = datetime(int(year), int(month), int(day or 1), tzinfo=UTC)
     except BarError as error:
         raise BarError(error.rule, path) from None

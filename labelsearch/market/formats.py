@@ -174,6 +174,8 @@ def headings(table: Table, options: ReadOptions, file: object) -> Headed:
     chosen, frame = _named(table, options, file)
     names = our_names(list(frame.columns))
     require(set(names.values()), file)
+    if "funding_rate" in names.values():
+        raise BarError("holds funding rates, not bars: --funding imports them", file)
     notes = ("commas are taken for decimal points",) if table.decimal_comma else ()
     return Headed(chosen, frame[list(names)].rename(columns=names), names, notes)
 

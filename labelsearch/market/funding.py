@@ -232,16 +232,16 @@ def funding_gaps(time: NDArray[np.int64], start_ms: int | None = None, stop_ms: 
     time : int64 array, shape (N,)
         Sorted.
     start_ms, stop_ms : int, optional
-        Ends of a window whose payments are expected too; by default nothing is expected outside the times.
+        Ends of a window whose payments are expected too; by default nothing is expected outside the times. Without any
+        payment, one is expected every 8 hours.
     """
-    if len(time) == 0:
-        return ()
     usual = usual_steps(time)
     ends = (usual[0], usual[-1]) if len(usual) else (USUAL_MS, USUAL_MS)
     if start_ms is not None:
         time, usual = np.r_[start_ms, time], np.r_[ends[0], usual]
     if stop_ms is not None:
         time, usual = np.r_[time, stop_ms], np.r_[usual, ends[1]]
+    usual = usual[: max(len(time) - 1, 0)]  # without payments, both ends have one step between them
     return tuple(
         Gap(int(first + step), int(last - step), int(-(-(last - first) // step)) - 1)
         for first, last, step in zip(time[:-1], time[1:], usual, strict=True)
@@ -250,15 +250,17 @@ def funding_gaps(time: NDArray[np.int64], start_ms: int | None = None, stop_ms: 
 
 
 class FundingExtent(NamedTuple):
-    """Number of payments, times of the first and the last, ms since the epoch, UTC, and number of those missing."""
+    """How much funding there is."""
 
     n_payments: int
-    first_ms: int
+    first_ms: int  # time of the first payment, ms since the epoch, UTC
     last_ms: int
-    missing: int
+    missing: int  # payments between the first and the last
+    n_marks: int  # payments with a mark price
 
     @classmethod
     def of(cls, funding: Funding) -> "FundingExtent":
         """That of some payments; there must be one."""
         missing = sum(gap.count for gap in funding_gaps(funding.time))
-        return cls(len(funding), int(funding.time[0]), int(funding.time[-1]), missing)
+        n_marks = int(np.isfinite(funding.mark).sum())
+        return cls(len(funding), int(funding.time[0]), int(funding.time[-1]), missing, n_marks)

@@ -1,8 +1,9 @@
 """Files of many symbols, each read once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -15,14 +16,18 @@ from labelsearch.market.store import Added, Store, merge
 from labelsearch.market.symbols import listed, rows_of_symbols, spelled, stored_name
 from labelsearch.market.times import to_ms
 
+T = TypeVar("T")
+Part = tuple[str, Callable[[str], T], str, list[str]]
+"""A symbol of a file, what makes its series under the name in the store, the format, and notes."""
+
 
 @dataclass
-class ManyBars:
-    """Bars of several symbols.
+class Many(Generic[T]):
+    """Series of several symbols.
 
     Attributes
     ----------
-    bars : dict of str to Bars
+    series : dict of str to T
         By the name in the store, sorted.
     notes : dict of str to list of str
         What was found, assumed or left out, by the same names.
@@ -30,7 +35,7 @@ class ManyBars:
         Symbols that were left out, and the rule that each breaks.
     """
 
-    bars: dict[str, Bars] = field(default_factory=dict)
+    series: dict[str, T] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
 
@@ -44,6 +49,15 @@ class ManyBars:
             note if ": read as " in note else f"{note} ({held[0] if len(held) == 1 else f'{len(held)} symbols'})"
             for note, held in names.items()
         ]
+
+
+class ManyBars(Many[Bars]):
+    """Bars of several symbols."""
+
+    @property
+    def bars(self) -> dict[str, Bars]:
+        """Bars by the name in the store, sorted."""
+        return self.series
 
 
 def read_many(paths: Sequence[str | Path], symbols: Sequence[str] | None, options: ReadOptions) -> ManyBars:
@@ -67,60 +81,72 @@ def read_many(paths: Sequence[str | Path], symbols: Sequence[str] | None, option
         would be stored under one name, and if no symbol is left.
     """
     many = ManyBars()
-    parts: dict[str, list[tuple[Path, Bars]]] = {}
+    parts = ((path, part) for path in map(Path, paths) for part in _symbols_of(path, symbols, options, many))
+    gather(many, parts, symbols, options, lambda bars, files: merge(bars, files=files)[0])
+    return many
+
+
+def gather(
+    many: Many[T],
+    found: Iterable[tuple[Path, Part[T]]],
+    symbols: Sequence[str] | None,
+    options: ReadOptions,
+    join: Callable[[Sequence[T], Sequence[object]], T],
+) -> None:
+    """Join the parts of files by symbol; arguments and errors as for `read_many`."""
+    parts: dict[str, list[tuple[Path, T]]] = {}
     origin: dict[str, str] = {}
     lacking = set(symbols or ())
-    for path in map(Path, paths):
-        for symbol, raw in _symbols_of(path, symbols, options, many):
-            lacking.discard(symbol)
-            name = stored_name(symbol)
-            if origin.setdefault(name, symbol) != symbol:
-                raise BarError(f"{origin[name]} and {symbol} would both be stored as {name}", path)
-            try:
-                parts.setdefault(name, []).append((path, raw.bars(name)))
-            except BarError as error:
-                _leave_out(many, symbol, error, options)
-            many.notes.setdefault(name, []).extend(f"{path.name}: {n}" for n in (f"read as {raw.format}", *raw.notes))
+    for path, (symbol, made, layout, notes) in found:
+        lacking.discard(symbol)
+        name = stored_name(symbol)
+        if origin.setdefault(name, symbol) != symbol:
+            raise BarError(f"{origin[name]} and {symbol} would both be stored as {name}", path)
+        try:
+            parts.setdefault(name, []).append((path, made(name)))
+        except BarError as error:
+            leave_out(many, symbol, error, options)
+        many.notes.setdefault(name, []).extend(f"{path.name}: {n}" for n in (f"read as {layout}", *notes))
     if lacking - many.skipped.keys():
         raise BarError(f"no file has {listed(sorted(lacking - many.skipped.keys()))}")
     for name in sorted(parts):
-        files, bars = zip(*parts.pop(name), strict=True) if parts[name] else ((), ())
-        if not bars:
+        files, series = zip(*parts.pop(name), strict=True) if parts[name] else ((), ())
+        if not series:
             continue
         try:
-            many.bars[name] = merge(bars, files=files)[0]
+            many.series[name] = join(series, files)
         except BarError as error:
-            _leave_out(many, origin[name], error, options)
+            leave_out(many, origin[name], error, options)
     for symbol in many.skipped:  # a symbol is taken from all files or from none
-        many.bars.pop(stored_name(symbol), None)
-    if not many.bars:
+        many.series.pop(stored_name(symbol), None)
+    if not many.series:
         symbol, rule = next(iter(many.skipped.items()))
         raise BarError(f"no symbol is left, the first that breaks a rule is {symbol}: {rule}")
-    return many
 
 
 def _symbols_of(
     path: Path, symbols: Sequence[str] | None, options: ReadOptions, many: ManyBars
-) -> Iterator[tuple[str, RawBars]]:
+) -> Iterator[Part[Bars]]:
     """The symbols of a file, spelled as asked for, and their rows."""
     table, name, options = open_table(path, options)
     headed = headings(table, options, path)
     del table
     found: dict[str, Converted] = {}
-    for symbol, part in _parts(headed, name, symbols, path, options):
+    for symbol, part in parts_of(headed, name, symbols, path, options):
         try:
             found[symbol] = converted(part, options, path)
         except BarError as error:
-            _leave_out(many, symbol, error, options)
+            leave_out(many, symbol, error, options)
     del headed
     if found:
         step = options.interval_ms or _common_step(found, path)
     for symbol in list(found):
         rows = found.pop(symbol)
-        yield symbol, RawBars(path, rows.frame, step, name, rows.format, options, rows.notes)
+        raw = RawBars(path, rows.frame, step, name, rows.format, options, rows.notes)
+        yield symbol, raw.bars, raw.format, raw.notes
 
 
-def _parts(
+def parts_of(
     headed: Headed, name: FileName, symbols: Sequence[str] | None, path: Path, options: ReadOptions
 ) -> Iterator[tuple[str, Headed]]:
     """The rows of each symbol that is asked for."""
@@ -145,7 +171,7 @@ def _common_step(found: dict[str, Converted], path: Path) -> int:
     return common_step(np.cumsum(np.concatenate([np.zeros(1, np.int64), *steps])), path)
 
 
-def _leave_out(many: ManyBars, symbol: str, error: BarError, options: ReadOptions) -> None:
+def leave_out(many: Many[T], symbol: str, error: BarError, options: ReadOptions) -> None:
     """Note that a symbol breaks a rule; without ``skip_broken``, raise the error with its name."""
     if not options.skip_broken:
         raise BarError(f"{symbol}: {error.rule}", error.file, error.row) from None

@@ -163,7 +163,7 @@ def test_a_contract_may_change_its_schedule() -> None:
     gap = Gap(START + 100 * HOUR, START + 104 * HOUR, 2)
     assert funding_gaps(time[~np.isin(hours, [100, 104])]) == (gap,)
     held = Funding("TEST", time, np.zeros(len(time)), np.ones(len(time)))
-    assert FundingExtent.of(held) == (len(time), START, int(time[-1]), 0)
+    assert FundingExtent.of(held) == (len(time), START, int(time[-1]), 0, len(time))
 
 
 def test_missing_payments_of_a_window() -> None:
@@ -171,7 +171,8 @@ def test_missing_payments_of_a_window() -> None:
     before, after = Gap(START - STEP, START - STEP, 1), Gap(START + 12 * STEP, START + 14 * STEP, 3)
     assert funding_gaps(time, START - 2 * STEP, START + 15 * STEP) == (before, after)
     assert funding_gaps(time[:1], START, START + 2 * STEP) == (Gap(START + STEP, START + STEP, 1),)
-    assert funding_gaps(time[:0], START, START + 2 * STEP) == ()
+    assert funding_gaps(time[:0], START, START + 3 * STEP) == (Gap(START + STEP, START + 2 * STEP, 2),)
+    assert funding_gaps(time[:0]) == funding_gaps(time[:0], START) == funding_gaps(time[:1]) == ()
 
 
 def test_mark_prices_of_bars() -> None:
@@ -192,11 +193,11 @@ def test_the_store_keeps_funding_beside_bars(store: Store, bars: Bars) -> None:
     assert store.load_funding("TEST").digest() == funding().digest()
     assert store.load_funding("TEST", START + 1, START + 2 * STEP).digest() == funding(1, 1).digest()
     assert names(store) == ["TEST/1m.parquet", "TEST/funding.parquet"]
-    with pytest.raises(BarError, match="no funding of ETH; the store holds that of TEST"):
+    with pytest.raises(BarError, match=r"no funding of ETH; the store holds that of TEST$"):
         store.load_funding("ETH")
     with pytest.raises(BarError, match=r"no funding payments in that range; stored are 2020-01-01 00:00 \.\. 2020-01"):
         store.load_funding("TEST", START + 99 * STEP)
-    with pytest.raises(BarError, match="no 1m bars of ETH; the store holds TEST 1m"):
+    with pytest.raises(BarError, match=r"no 1m bars of ETH; the store holds TEST 1m$"):
         store.load("ETH")
 
 

@@ -1,17 +1,30 @@
-"""Download from the public archive: monthly files first, then daily files for the days still missing."""
+"""Download from the public archive: monthly files first, then daily files of bars for the days still missing."""
 
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
-from labelsearch.market.fetching.archive_site import ArchiveSite, Period, days_between, months_between
+from labelsearch.market.bars import Bars
+from labelsearch.market.fetching.archive_site import (
+    ArchiveFiles,
+    BarFiles,
+    FundingFiles,
+    Period,
+    days_between,
+    months_between,
+    months_touched,
+)
 from labelsearch.market.fetching.download import CONNECTIONS, BadFile, Client, FetchError
-from labelsearch.market.fetching.inflow import Fetched, Inflow, Progress
+from labelsearch.market.fetching.inflow import BarsInflow, Fetched, FundingInflow, Inflow, Progress
+from labelsearch.market.funding import Funding
 from labelsearch.market.rules import BarError
 from labelsearch.market.store import Store
 from labelsearch.market.times import DAY_MS
+
+T = TypeVar("T", Bars, Funding)
 
 # a file may be published this long after the end of its period; until then a 404 is not final
 _DAY_PATIENCE = 3 * DAY_MS
@@ -76,42 +89,71 @@ def fetch_archive(
     """
     now_ms = int(time.time() * 1000) if now_ms is None else now_ms
     stop_ms = min(stop_ms, now_ms) // DAY_MS * DAY_MS
-    inflow = Inflow(store, name or symbol, interval_ms, f"archive {symbol}", start_ms, stop_ms)
+    inflow = BarsInflow(store, name or symbol, interval_ms, f"archive {symbol}", start_ms, stop_ms)
     client = client or Client()
-    site = ArchiveSite(url, symbol, interval_ms, inflow.folder, client)
-    _remove_leftovers(inflow.folder)
-    return _ArchiveFetch(site, inflow, client, progress, now_ms).run(start_ms, stop_ms)
+    files = BarFiles(url, symbol, interval_ms, inflow.folder, client)
+    return _BarsFetch(files, inflow, client, progress, now_ms).run(start_ms, stop_ms)
 
 
-class _ArchiveFetch:
+def fetch_archive_funding(
+    store: Store,
+    symbol: str,
+    start_ms: int,
+    stop_ms: int,
+    *,
+    url: str,
+    name: str | None = None,
+    client: Client | None = None,
+    progress: Progress | None = None,
+    now_ms: int | None = None,
+) -> Fetched:
+    """Download funding of the exchange's public archive into the store.
+
+    It is published by the month: every month that is over and touches the range is stored as a whole. A file that
+    conflicts with stored funding is refused as a whole.
+
+    Parameters
+    ----------
+    store, symbol, start_ms, stop_ms, url, name, client, progress, now_ms
+        As for `fetch_archive`.
+
+    Raises
+    ------
+    BarError
+        If the symbol is invalid, no month is over or nothing is published in the range, or if the store has funding of
+        another source under the name.
+    FetchError
+        If the network or the server failed; files received before are stored.
+    """
+    now_ms = int(time.time() * 1000) if now_ms is None else now_ms
+    stop_ms = min(stop_ms, now_ms)
+    inflow = FundingInflow(store, name or symbol, f"archive {symbol}", start_ms, stop_ms)
+    client = client or Client()
+    files = FundingFiles(url, symbol, inflow.folder, client)
+    return _FundingFetch(files, inflow, client, progress, now_ms).run(start_ms, stop_ms)
+
+
+class _ArchiveFetch(Generic[T]):
     def __init__(
-        self, site: ArchiveSite, inflow: Inflow, client: Client, progress: Progress | None, now_ms: int
+        self, site: ArchiveFiles[T], inflow: Inflow[T], client: Client, progress: Progress | None, now_ms: int
     ) -> None:
-        self.site, self.inflow, self.client, self.now_ms = site, inflow, client, now_ms
+        self.site: ArchiveFiles[T] = site
+        self.inflow: Inflow[T] = inflow
+        self.client, self.now_ms = client, now_ms
         self.progress: Callable[[str, int, int], None] = progress or (lambda *_: None)
         self.found = False
         self.refused: set[str] = set()
-
-    def run(self, start_ms: int, stop_ms: int) -> Fetched:
-        months = months_between(start_ms, stop_ms)
-        days = days_between(start_ms, stop_ms)
-        self._take("months", self._open(months))
-        left = self._open(days)
-        if left and not self.found and len(self.inflow.stored) == 0:
-            # perhaps a wrong symbol, which takes no thousand requests to find out
-            self._take("days", left[:: -(-len(left) // _PROBES)])
-            if not self.found and not self.refused:
-                raise BarError(
-                    f"no {self.site.interval} bars of {self.site.symbol} in {days[0].name} .. {days[-1].name} "
-                    f"at {self.site.url}: {self.site.address((months or left)[0])} and all others are not published"
-                )
-            left = self._open(left)
-        self._take("days", left)
-        return self.inflow.finish()
+        _remove_leftovers(inflow.folder)
 
     def _open(self, periods: list[Period]) -> list[Period]:
-        """Periods with missing bars whose file was not stored before, is not known to be absent and was not refused."""
-        return [p for p in periods if not self.inflow.complete(p.start_ms, p.stop_ms) and not self._settled(p)]
+        """Periods whose file was not stored before, is not known to be absent and was not refused."""
+        return [period for period in periods if not self._settled(period)]
+
+    def _none_published(self, what: str, periods: list[Period], asked: Period) -> BarError:
+        return BarError(
+            f"no {what} of {self.site.symbol} in {periods[0].name} .. {periods[-1].name} "
+            f"at {self.site.url}: {self.site.address(asked)} and all others are not published"
+        )
 
     def _settled(self, period: Period) -> bool:
         if period.name in self.refused:
@@ -122,7 +164,7 @@ class _ArchiveFetch:
             return True
         # fewer bars than in the file mean that the store was removed or rebuilt
         file = record.files.get(period.name)
-        return file is not None and self.inflow.count(period.start_ms, period.stop_ms) >= int(file["bars"])
+        return file is not None and self.inflow.count(period.start_ms, period.stop_ms) >= int(file[self.inflow.counted])
 
     def _take(self, title: str, periods: list[Period]) -> None:
         """Download several files at a time, and store them in time order."""
@@ -174,12 +216,40 @@ class _ArchiveFetch:
             raise FetchError(f"{refused[0]}; {len(refused)} files refused, none accepted")
 
     def _read(self, period: Period, path: Path) -> None:
-        bars = self.site.read(path, self.inflow.name)
+        series = self.site.read(path, self.inflow.name)
         sha256 = path.with_name(path.name + ".CHECKSUM").read_text().split()[0]
-        n_bars = len(bars)
-        bars = self.inflow.lacking(bars) if self._has_twin(period) else self.inflow.agree(bars, path)
+        accepted = self._accepted(series, period, path)
         self.inflow.record.absent.pop(period.name, None)
-        self.inflow.put(bars, period.name, sha256, n_bars)
+        self.inflow.put(accepted, period.name, sha256, len(series))
+
+    def _accepted(self, series: T, period: Period, path: Path) -> T:
+        """What is stored of a file; `BarError` if it conflicts with what is there."""
+        return self.inflow.agree(series, path)
+
+
+class _BarsFetch(_ArchiveFetch[Bars]):
+    inflow: BarsInflow
+
+    def run(self, start_ms: int, stop_ms: int) -> Fetched:
+        months = months_between(start_ms, stop_ms)
+        days = days_between(start_ms, stop_ms)
+        self._take("months", self._open(months))
+        left = self._open(days)
+        if left and not self.found and len(self.inflow.stored) == 0:
+            # perhaps a wrong symbol, which takes no thousand requests to find out
+            self._take("days", left[:: -(-len(left) // _PROBES)])
+            if not self.found and not self.refused:
+                raise self._none_published(f"{self.site.kind} bars", days, (months or left)[0])
+            left = self._open(left)
+        self._take("days", left)
+        return self.inflow.finish()
+
+    def _open(self, periods: list[Period]) -> list[Period]:
+        """Those of them with missing bars."""
+        return super()._open([p for p in periods if not self.inflow.complete(p.start_ms, p.stop_ms)])
+
+    def _accepted(self, series: Bars, period: Period, path: Path) -> Bars:
+        return self.inflow.lacking(series) if self._has_twin(period) else self.inflow.agree(series, path)
 
     def _has_twin(self, period: Period) -> bool:
         """Whether the store has bars of this period from the other file of the archive, monthly or daily."""
@@ -187,6 +257,17 @@ class _ArchiveFetch:
         if period.monthly:
             return any(other.startswith(period.month + "-") for other in files)
         return period.month in files
+
+
+class _FundingFetch(_ArchiveFetch[Funding]):
+    def run(self, start_ms: int, stop_ms: int) -> Fetched:
+        months = [month for month in months_touched(start_ms, stop_ms) if month.stop_ms <= self.now_ms]
+        if not months:
+            raise BarError("the archive has funding of whole months, and no month of the range is over")
+        self._take("months", self._open(months))
+        if len(self.inflow.stored) == 0 and not (self.found or self.refused):
+            raise self._none_published("funding", months, months[0])
+        return self.inflow.finish()
 
 
 def _remove_leftovers(folder: Path, older_than_s: float = 3600.0) -> None:

@@ -1,17 +1,20 @@
-"""The exchange's public kline archive: its files, and the verified download of one of them.
+"""The exchange's public archive: its files, and the verified download of one of them.
 
 Layout under the base URL, with a ``.CHECKSUM`` (sha256) beside each zip::
 
     data/spot/monthly/klines/BTCUSDT/1m/BTCUSDT-1m-2020-01.zip
     data/spot/daily/klines/BTCUSDT/1m/BTCUSDT-1m-2020-01-01.zip
+    data/futures/um/monthly/fundingRate/BTCUSDT/BTCUSDT-fundingRate-2020-01.zip
 """
 
 import hashlib
 import re
 import zipfile
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -20,8 +23,12 @@ import numpy as np
 from labelsearch.market.archive import RawBars, read_raw
 from labelsearch.market.bars import Bars
 from labelsearch.market.fetching.download import BadFile, Client
+from labelsearch.market.funding import Funding
+from labelsearch.market.funding_files import read_archive_month
 from labelsearch.market.rules import BarError
 from labelsearch.market.times import DAY_MS, interval_name, next_month, to_ms
+
+T = TypeVar("T")
 
 ARCHIVE_URL = "https://data.binance.vision"
 INTERVALS = ("1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d")
@@ -71,8 +78,15 @@ def months_between(start_ms: int, stop_ms: int) -> list[Period]:
     return months
 
 
-class ArchiveSite:
-    """Files of one symbol and interval.
+def months_touched(start_ms: int, stop_ms: int) -> list[Period]:
+    """The months that begin before ``stop_ms`` and end after ``start_ms``."""
+    first = datetime.fromtimestamp(start_ms / 1000, UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    last = next_month(datetime.fromtimestamp((stop_ms - 1) / 1000, UTC).replace(day=1, hour=0, minute=0, second=0))
+    return months_between(int(first.timestamp()) * 1000, int(last.timestamp()) * 1000)
+
+
+class ArchiveFiles(ABC, Generic[T]):
+    """Files of one symbol and kind.
 
     Parameters
     ----------
@@ -80,7 +94,6 @@ class ArchiveSite:
         Base of the archive or of a mirror.
     symbol : str
         As written by the archive: ``BTCUSDT``.
-    interval_ms : int
     folder : Path
         Of verified files: a zip gets its final name there only after verification.
     client : Client
@@ -88,10 +101,12 @@ class ArchiveSite:
     Raises
     ------
     BarError
-        For an invalid URL, symbol or interval.
+        For an invalid URL or symbol.
     """
 
-    def __init__(self, url: str, symbol: str, interval_ms: int, folder: Path, client: Client) -> None:
+    kind: str  # as in file names: an interval, or ``fundingRate``
+
+    def __init__(self, url: str, symbol: str, folder: Path, client: Client) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise BarError(f"{url!r} is not the address of an archive: use {ARCHIVE_URL}")
@@ -99,19 +114,19 @@ class ArchiveSite:
             raise BarError(
                 f"{symbol!r} is not a valid symbol of the archive: use capital letters and digits, as in BTCUSDT"
             )
-        self.interval = interval_name(interval_ms)
-        if self.interval not in INTERVALS:
-            raise BarError(f"the archive has no bars of {self.interval}, only {', '.join(INTERVALS)}")
         self.url, self.symbol, self.folder, self.client = url.rstrip("/"), symbol, folder, client
 
     def stem(self, period: Period) -> str:
         """File name without its extension."""
-        return f"{self.symbol}-{self.interval}-{period.name}"
+        return f"{self.symbol}-{self.kind}-{period.name}"
 
+    @abstractmethod
     def address(self, period: Period) -> str:
         """URL of the zip file."""
-        kind = "monthly" if period.monthly else "daily"
-        return f"{self.url}/data/spot/{kind}/klines/{self.symbol}/{self.interval}/{self.stem(period)}.zip"
+
+    @abstractmethod
+    def read(self, path: Path, name: str) -> T:
+        """Read a local file, as a series of the name; `BarError` if it breaks a rule."""
 
     def kept(self, period: Period) -> Path | None:
         """The local file, if it is there and matches its checksum."""
@@ -157,6 +172,26 @@ class ArchiveSite:
             part.unlink(missing_ok=True)
         raise BadFile(f"{url}: SHA-256 is {digests[0][:12]}.., but its .CHECKSUM says {digests[1][:12]}..")
 
+    def forget(self, path: Path) -> None:
+        """Remove a file, so that the next call downloads it again."""
+        path.unlink(missing_ok=True)
+        path.with_name(path.name + ".CHECKSUM").unlink(missing_ok=True)
+
+
+class BarFiles(ArchiveFiles[Bars]):
+    """Files of bars of one interval; `BarError` for one that the archive does not have."""
+
+    def __init__(self, url: str, symbol: str, interval_ms: int, folder: Path, client: Client) -> None:
+        super().__init__(url, symbol, folder, client)
+        self.kind = interval_name(interval_ms)
+        if self.kind not in INTERVALS:
+            raise BarError(f"the archive has no bars of {self.kind}, only {', '.join(INTERVALS)}")
+
+    def address(self, period: Period) -> str:
+        """URL of the zip file."""
+        kind = "monthly" if period.monthly else "daily"
+        return f"{self.url}/data/spot/{kind}/klines/{self.symbol}/{self.kind}/{self.stem(period)}.zip"
+
     def read(self, path: Path, name: str) -> Bars:
         """Read a local file.
 
@@ -175,10 +210,27 @@ class ArchiveSite:
             raise BarError("the CSV file in the zip does not have the 12 columns of the archive", path)
         return _without_twins(raw).bars(name)
 
-    def forget(self, path: Path) -> None:
-        """Remove a file, so that the next call downloads it again."""
-        path.unlink(missing_ok=True)
-        path.with_name(path.name + ".CHECKSUM").unlink(missing_ok=True)
+
+class FundingFiles(ArchiveFiles[Funding]):
+    """Files of funding, of months only."""
+
+    kind = "fundingRate"
+
+    def address(self, period: Period) -> str:
+        """URL of the zip file."""
+        return f"{self.url}/data/futures/um/monthly/{self.kind}/{self.symbol}/{self.stem(period)}.zip"
+
+    def read(self, path: Path, name: str) -> Funding:
+        """Read a local file.
+
+        Raises
+        ------
+        BarError
+            If the zip does not contain a CSV file of its own name with times and rates, or rows break a rule or are
+            outside the month.
+        """
+        _check_member(path)
+        return read_archive_month(path, name)
 
 
 def _parse_checksum(text: str, url: str) -> str:

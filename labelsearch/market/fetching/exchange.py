@@ -1,39 +1,34 @@
 """Bars of any exchange supported by ccxt: past bars page by page, and new bars as they close."""
 
-import difflib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
 
 import pandas as pd
 
 from labelsearch.market.bars import Bars, broken_rows
-from labelsearch.market.fetching.download import TRIES, FetchError, backoff
-from labelsearch.market.fetching.inflow import Fetched, Inflow, Progress, find_holes, no_bars
+from labelsearch.market.fetching.connection import Connection, ccxt_module
+from labelsearch.market.fetching.download import FetchError
+from labelsearch.market.fetching.inflow import BarsInflow, Fetched, Progress, find_holes, no_bars
 from labelsearch.market.names import ARCHIVE_COLUMNS
 from labelsearch.market.rules import REQUIRED, SUMS, BarError
 from labelsearch.market.store import Store
 from labelsearch.market.times import DAY_MS, interval_name, time_text
 
-T = TypeVar("T")
-
 _COLUMNS = ("open_time", *REQUIRED)
 _KLINE_COLUMNS = (*_COLUMNS, *SUMS[1:])
-_TIMEOUT_MS = 30_000
 _PAGE_BARS = 20_000
 _LATE_MS = DAY_MS  # an exchange may still add bars of the last day
 _PAGE = 500  # if ccxt does not know the page size of an exchange
 _SKIP = 100  # bars passed over then where an answer is empty: it may be about so many only
 
 
-class Exchange:
-    """Public bars of one symbol at one exchange; no account is needed.
+class Exchange(Connection):
+    """Public bars of one symbol at one exchange.
 
-    Requests respect ccxt's rate limit of the exchange, and are repeated after temporary failures. The bars of ccxt have
-    no quote volume, trades or taker-buy volume, which are None. For spot markets of Binance, and of exchanges that ccxt
-    derives from it, raw klines are used instead: they have the columns of the public archive and give the same bars bit
-    for bit.
+    The bars of ccxt have no quote volume, trades or taker-buy volume, which are None. For spot markets of Binance, and
+    of exchanges that ccxt derives from it, raw klines are used instead: they have the columns of the public archive and
+    give the same bars bit for bit.
 
     Parameters
     ----------
@@ -64,31 +59,11 @@ class Exchange:
         options: Mapping[str, object] | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        ccxt = _ccxt()
-        if name not in ccxt.exchanges:
-            near = difflib.get_close_matches(name, ccxt.exchanges, n=1)
-            raise BarError(f"ccxt has no exchange {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
-        self.name, self.symbol, self.interval_ms = name, symbol, interval_ms
-        self.broken = 0  # candles left out so far
-        self._sleep = sleep
-        self._ccxt = getattr(ccxt, name)({"enableRateLimit": True, "timeout": _TIMEOUT_MS, **(options or {})})
-        self._interval = self._known_interval()
-        markets = self._call("list of markets", self._ccxt.load_markets)
-        if symbol not in markets:
-            near = difflib.get_close_matches(symbol, markets, n=1)
-            raise BarError(f"{name} has no symbol {symbol!r}" + (f"; did you mean {near[0]}?" if near else ""))
-        market = markets[symbol]
-        self._kline_id = market["id"] if isinstance(self._ccxt, ccxt.binance) and market["spot"] else None
+        self.interval_ms = interval_ms
+        super().__init__(name, symbol, options, sleep)
+        self._kline_id = self._market["id"] if self._has_klines() else None
         limit = self._ccxt.feature_value(symbol, "fetchOHLCV", "limit")
         self._page, self._skip = limit or _PAGE, limit or _SKIP
-
-    def clock_ms(self) -> int:
-        """Clock of the exchange, ms since the epoch; of this machine if the exchange has none."""
-        if self._ccxt.has.get("fetchTime") is True:
-            clock = self._call("clock", self._ccxt.fetch_time)
-            if clock:
-                return int(clock)
-        return int(time.time() * 1000)
 
     def bars(self, start_ms: int, stop_ms: int | None = None) -> Bars:
         """The bars that start in [start_ms, stop_ms) and are closed by the clock of the exchange, perhaps none.
@@ -157,6 +132,12 @@ class Exchange:
         except BarError as error:
             raise FetchError(str(error)) from None
 
+    def _has_klines(self) -> bool:
+        return isinstance(self._ccxt, ccxt_module().binance) and bool(self._market["spot"])
+
+    def _check_provided(self) -> None:
+        self._interval = self._known_interval()
+
     def _known_interval(self) -> str:
         interval = interval_name(self.interval_ms)
         if self._ccxt.has.get("fetchOHLCV") is not True:
@@ -165,19 +146,6 @@ class Exchange:
         if interval not in known:
             raise BarError(f"{self.name} has no bars of {interval}, only {', '.join(known)}")
         return interval
-
-    def _call(self, what: str, method: Callable[..., T], *args: Any) -> T:
-        ccxt = _ccxt()
-        for attempt in range(TRIES):
-            try:
-                return method(*args)
-            except ccxt.NetworkError as error:
-                failure = _short(error)
-            except ccxt.BaseError as error:
-                raise FetchError(f"{self.name}: {what}: {_short(error)}") from None
-            if attempt + 1 < TRIES:
-                self._sleep(backoff(attempt))
-        raise FetchError(f"{self.name}: {what}: {failure}; gave up after {TRIES} attempts")
 
 
 def fetch_exchange(
@@ -207,7 +175,7 @@ def fetch_exchange(
     clock = exchange.clock_ms()
     start_ms, stop_ms = -(-start_ms // step) * step, min(stop_ms, clock) // step * step
     source = f"{exchange.name} {exchange.symbol}"
-    inflow = Inflow(store, name, step, source, start_ms, stop_ms)
+    inflow = BarsInflow(store, name, step, source, start_ms, stop_ms)
     tasks = _pages(inflow, start_ms, stop_ms)
     try:
         for done, (first, last) in enumerate(tasks):
@@ -228,7 +196,7 @@ def fetch_exchange(
     return fetched
 
 
-def _pages(inflow: Inflow, start_ms: int, stop_ms: int) -> list[tuple[int, int]]:
+def _pages(inflow: BarsInflow, start_ms: int, stop_ms: int) -> list[tuple[int, int]]:
     """Ranges to request, in pages: missing bars that were not requested before."""
     size = _PAGE_BARS * inflow.interval_ms
     pages = []
@@ -241,17 +209,3 @@ def _pages(inflow: Inflow, start_ms: int, stop_ms: int) -> list[tuple[int, int]]
 def _float(value: str | float | None) -> float:
     """A number as an exchange sends it; some send candles without prices."""
     return float("nan") if value is None else float(value)
-
-
-def _short(error: Exception, length: int = 300) -> str:
-    """One line; some exchanges send whole pages."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= length else text[:length] + ".."
-
-
-def _ccxt() -> Any:
-    try:
-        import ccxt
-    except ImportError:
-        raise BarError("other exchanges need ccxt: pip install 'labelsearch[exchanges]'") from None
-    return ccxt

@@ -6,14 +6,16 @@ from pathlib import Path
 from uuid import uuid4
 
 from labelsearch.market.rules import BarError
+from labelsearch.market.store import FUNDING
 
 
 @dataclass
 class FetchRecord:
     """Read by `load`, changed in place, written by `save`."""
 
-    source: str  # of the bars: ``archive BTCUSDT`` or ``kraken BTC/USDT``
-    files: dict[str, dict[str, str | int]] = field(default_factory=dict)  # stored archive files by period: sha256, bars
+    source: str  # of the series: ``archive BTCUSDT`` or ``kraken BTC/USDT``
+    # stored archive files by period: sha256 and number of rows
+    files: dict[str, dict[str, str | int]] = field(default_factory=dict)
     absent: dict[str, int] = field(default_factory=dict)  # periods not published, with the time of the request, ms
     asked: list[list[int]] = field(
         default_factory=list
@@ -34,8 +36,8 @@ class FetchRecord:
         except (OSError, ValueError, TypeError):
             return cls(source)
         if record.source != source:
-            interval, name = folder.name, folder.parent.name
-            rule = f"the stored {interval} bars of {name} come from {record.source}, not from {source}"
+            kind = "funding payments" if folder.name == FUNDING else f"{folder.name} bars"
+            rule = f"the stored {kind} of {folder.parent.name} come from {record.source}, not from {source}"
             raise BarError(f"{rule}: store these under another name")
         return record
 

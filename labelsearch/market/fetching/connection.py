@@ -1,0 +1,99 @@
+"""A connection to an exchange that ccxt supports; no account is needed."""
+
+import difflib
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from labelsearch.market.fetching.download import TRIES, FetchError, backoff
+from labelsearch.market.rules import BarError
+
+T = TypeVar("T")
+
+_TIMEOUT_MS = 30_000
+
+
+class Connection:
+    """Public data of one symbol at one exchange.
+
+    Requests respect ccxt's rate limit of the exchange, and are repeated after temporary failures.
+
+    Parameters
+    ----------
+    name : str
+        As in ccxt: ``kraken``.
+    symbol : str
+        As in ccxt: ``BTC/USDT``.
+    options : mapping, optional
+        For the constructor of ccxt.
+    sleep : callable
+        Takes seconds; waits between attempts.
+
+    Raises
+    ------
+    BarError
+        If exchange or symbol do not exist, the exchange does not provide the data, or ccxt is not installed.
+    FetchError
+        If the network or the exchange fails, here and in every method.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        symbol: str,
+        options: Mapping[str, object] | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        ccxt = ccxt_module()
+        if name not in ccxt.exchanges:
+            near = difflib.get_close_matches(name, ccxt.exchanges, n=1)
+            raise BarError(f"ccxt has no exchange {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
+        self.name, self.symbol = name, symbol
+        self.broken = 0  # rows left out so far
+        self._sleep = sleep
+        self._ccxt = getattr(ccxt, name)({"enableRateLimit": True, "timeout": _TIMEOUT_MS, **(options or {})})
+        self._check_provided()
+        markets = self._call("list of markets", self._ccxt.load_markets)
+        if symbol not in markets:
+            near = difflib.get_close_matches(symbol, markets, n=1)
+            raise BarError(f"{name} has no symbol {symbol!r}" + (f"; did you mean {near[0]}?" if near else ""))
+        self._market = markets[symbol]
+
+    def _check_provided(self) -> None:
+        """Raise `BarError` if the exchange does not provide the data, before anything is requested."""
+
+    def clock_ms(self) -> int:
+        """Clock of the exchange, ms since the epoch; of this machine if the exchange has none."""
+        if self._ccxt.has.get("fetchTime") is True:
+            clock = self._call("clock", self._ccxt.fetch_time)
+            if clock:
+                return int(clock)
+        return int(time.time() * 1000)
+
+    def _call(self, what: str, method: Callable[..., T], *args: Any) -> T:
+        ccxt = ccxt_module()
+        for attempt in range(TRIES):
+            try:
+                return method(*args)
+            except ccxt.NetworkError as error:
+                failure = _short(error)
+            except ccxt.BaseError as error:
+                raise FetchError(f"{self.name}: {what}: {_short(error)}") from None
+            if attempt + 1 < TRIES:
+                self._sleep(backoff(attempt))
+        raise FetchError(f"{self.name}: {what}: {failure}; gave up after {TRIES} attempts")
+
+
+def _short(error: Exception, length: int = 300) -> str:
+    """One line; some exchanges send whole pages."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= length else text[:length] + ".."
+
+
+def ccxt_module() -> Any:
+    """The library, which is an extra; `BarError` where it is not installed."""
+    try:
+        import ccxt
+    except ImportError:
+        raise BarError("other exchanges need ccxt: pip install 'labelsearch[exchanges]'") from None
+    return ccxt
