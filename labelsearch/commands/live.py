@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labelsearch.commands.common import Command, answer, fail, json_option, one_line_errors
+from labelsearch.commands.common import Command, answer, fail, json_option, one_line_errors, store_option
 
 if TYPE_CHECKING:
     from labelsearch.delivery.tables.table import Table
     from labelsearch.live.bundle import Bundle
+    from labelsearch.live.costs import Payments
     from labelsearch.live.engine import Engine
     from labelsearch.live.session import Session
     from labelsearch.market.bars import Bars
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 def _bundle_options(command: Command) -> Command:
     for decorate in (
         one_line_errors,
+        store_option,
         click.option("--own", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
                      help="Your own Python file, if the bundle needs it; the only code that is executed."),
         click.option("--start", metavar="TIME", help="Start of the paper accounts, UTC.  [default: after the warm-up]"),
@@ -42,7 +44,7 @@ def _bundle_options(command: Command) -> Command:
 )
 @json_option
 @_bundle_options
-def signal(bundle: Path, bars: Path, start: str | None, own: tuple[Path, ...], as_json: bool) -> None:
+def signal(bundle: Path, bars: Path, start: str | None, own: tuple[Path, ...], store: Path, as_json: bool) -> None:
     """Print the target position of each tier of BUNDLE after the last bar of a file.
 
     Strategies trade from --start on, and their targets depend on what they hold.
@@ -56,7 +58,8 @@ def signal(bundle: Path, bars: Path, start: str | None, own: tuple[Path, ...], a
     from labelsearch.live.engine import Engine
     from labelsearch.live.verify import BundleError
 
-    engine = Engine(load_bundle(bundle, own), _start_ms(start))
+    found = load_bundle(bundle, own)
+    engine = Engine(found, _start_ms(start), _payments(found, "", store))
     engine.start(_read(bars, engine.bundle))
     if not engine.outputs.size:
         raise BundleError(
@@ -99,6 +102,7 @@ def live(
     limit: int | None,
     start: str | None,
     own: tuple[Path, ...],
+    store: Path,
 ) -> None:
     """Follow BUNDLE bar by bar and print one JSON line per bar: probabilities, fills, and the position of each tier.
 
@@ -120,7 +124,9 @@ def live(
         raise click.BadParameter(f"{capital} is not a finite amount", param_hint="'--capital'")
     if state and bundle.resolve() in (state.resolve(), *state.resolve().parents):
         raise BundleError(f"{state} lies in the bundle, which must not change: choose another folder")
-    session = Session(load_bundle(bundle, own), _start_ms(start), Journal(state) if state else None, capital)
+    found = load_bundle(bundle, own)
+    payments = _payments(found, source, store)
+    session = Session(found, _start_ms(start), Journal(state) if state else None, capital, payments)
     try:
         if session.resumed:
             _say(session.resumed)
@@ -210,6 +216,36 @@ def _from_exchange(session: "Session", name: str, symbol: str, history: "Bars | 
         )
     except FetchError as error:
         fail(str(error))
+
+
+def _payments(bundle: "Bundle", source: str, store: Path) -> "Payments | None":
+    """Where the funding of a perpetual comes from: its exchange if bars do, else the store, read anew for new bars."""
+    from labelsearch.market.fetching.exchange_funding import ExchangeFunding
+    from labelsearch.market.funding import Funding, no_funding
+    from labelsearch.market.store import Store
+    from labelsearch.market.trading_costs import HOUR_MS
+
+    if bundle.terms.funding != "store":
+        return None
+    kind, _, rest = source.partition(":")
+    if kind == "ccxt" and ":" in rest:
+        name, _, symbol = rest.partition(":")
+        exchange = ExchangeFunding(name, symbol)
+
+        def ask(start_ms: int, stop_ms: int) -> Funding:
+            is_due = -(-start_ms // HOUR_MS) * HOUR_MS < stop_ms  # payments fall on full hours
+            return exchange.payments(start_ms, stop_ms) if is_due else no_funding(bundle.symbol)
+
+        return ask
+    known = Store(store).load_funding(bundle.symbol)
+
+    def look_up(start_ms: int, stop_ms: int) -> Funding:
+        nonlocal known
+        if known.time[-1] + bundle.terms.funding_ms < stop_ms:
+            known = Store(store).load_funding(bundle.symbol)
+        return known.between(start_ms, stop_ms)
+
+    return look_up
 
 
 def _connect(name: str, symbol: str, interval_ms: int) -> "Exchange":

@@ -70,7 +70,7 @@ def _strategies(results: Results, size: int | None) -> dict[str, object]:
     }
 
 
-def _market(results: Results, warm_up: int) -> dict[str, object]:
+def _market(results: Results, warm_ups: list[int]) -> dict[str, object]:
     experiment, bars = results.experiment, results.bars
     return {
         "symbol": bars.symbol,
@@ -78,7 +78,7 @@ def _market(results: Results, warm_up: int) -> dict[str, object]:
         **({} if bars.calendar == ALWAYS else {"calendar": bars.calendar}),
         "quote_volume": bars.quote_volume is not None,
         "trades": bars.trades is not None,
-        "warm_up": warm_up,
+        "warm_up": max(*warm_ups, _costs_warm_up(results)),
         "windows": {name: list(getattr(experiment.windows, name)) for name in experiment.windows.named},
         "own_files": [{"file": Path(path).name, "sha256": file_sha256(path)} for path in experiment.own],
     }
@@ -172,10 +172,7 @@ def export_bundle(results: Results, tier: int | None, out: Path, *, onnx: bool =
         ]
         _write_json(folder / "labels.json", labels)
         _write_json(folder / "strategies.json", strategies)
-        _write_json(
-            folder / "market.json",
-            _market(results, max(_costs_warm_up(results), *(int(str(label["warm_up"])) for label in labels))),
-        )
+        _write_json(folder / "market.json", _market(results, [int(str(label["warm_up"])) for label in labels]))
         _write_json(folder / "past.json", _past(results))
         _write_json(folder / "schema.json", whole_schema())
         (folder / "experiment.toml").write_text(results.experiment.to_toml())

@@ -6,6 +6,7 @@ import numpy as np
 
 from labelsearch.live.account import Standing
 from labelsearch.live.bundle import Bundle
+from labelsearch.live.costs import Payments
 from labelsearch.live.engine import Engine, Step
 from labelsearch.live.feed import Bar, Counts, Feed
 from labelsearch.live.journal import SNAPSHOT, Journal
@@ -30,12 +31,21 @@ class Session:
         Storage of the session; None stores nothing.
     capital : float
         Initial capital of each tier's account in the lines.
+    payments : callable, optional
+        Where payments of funding come from, see `labelsearch.live.costs.LiveCosts`.
     """
 
-    def __init__(self, bundle: Bundle, start_ms: int = 0, journal: Journal | None = None, capital: float = 1.0) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        start_ms: int = 0,
+        journal: Journal | None = None,
+        capital: float = 1.0,
+        payments: Payments | None = None,
+    ) -> None:
         self.bundle = bundle
         self.capital = capital
-        self.engine = Engine(bundle, start_ms)
+        self.engine = Engine(bundle, start_ms, payments)
         self.feed = Feed(bundle.interval_ms, bundle.optional_columns, calendar=bundle.calendar)
         self.journal = journal
         self.resumed: Line | None = None  # line of the last recorded bar, if it may not have been delivered

@@ -8,7 +8,8 @@ import pandas as pd
 
 from labelsearch.errors import InputError
 from labelsearch.notebook.frame_checks import Days, grid_of, seen_by
-from labelsearch.settings.sections import Costs, Search
+from labelsearch.settings.sections import Search
+from labelsearch.settings.trading_costs import Costs
 from labelsearch.stages import ensembles, search
 from labelsearch.stages.seeds import Seeds
 from strategies.search.islands import islands, merge, run_island

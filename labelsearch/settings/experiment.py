@@ -30,7 +30,6 @@ from labelsearch.settings.schema import (
 )
 from labelsearch.settings.sections import (
     LARGEST_SEED,
-    Costs,
     Data,
     FeatureSpace,
     Labels,
@@ -41,6 +40,7 @@ from labelsearch.settings.sections import (
     Tiers,
     Windows,
 )
+from labelsearch.settings.trading_costs import Costs
 from strategies.search.score import SCORES, Score, make_score
 from strategies.trade.rules import TradingRules
 

@@ -89,8 +89,7 @@ def rank_interval(
             futures = weight[first : first + at_once] @ log_returns.T
             resampled = np.stack(list(pool.map(rankdata, futures))) - (n_strategies + 1) / 2
             spread = scale * np.sqrt((resampled**2).sum(axis=1))
-            rhos[first : first + at_once] = np.divide(
-                resampled @ ranks, spread, out=np.zeros(len(resampled)), where=spread > 0
-            )
+            rho = np.divide(resampled @ ranks, spread, out=np.zeros(len(resampled)), where=spread > 0)
+            rhos[first : first + at_once] = rho
     low, high = np.quantile(rhos, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

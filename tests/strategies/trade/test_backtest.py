@@ -7,7 +7,7 @@ import pytest
 from strategies.search.linear import StrategySpace
 from strategies.tiers import baselines
 from strategies.tiers.metrics import max_drawdown, sharpe
-from strategies.trade.kernels import fill_nb
+from strategies.trade.fills import fill_nb
 from strategies.trade.rules import CLIP, TradingRules
 from strategies.trade.simulate import simulate, simulate_paths
 from strategies.trade.window import DAY_MS

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from strategies.trade.kernels import fill_nb
+from strategies.trade.fills import fill_nb
 from strategies.trade.rules import SIGNAL_MAPS, TradingRules
 from strategies.trade.simulate import (
     State,
