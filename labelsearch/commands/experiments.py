@@ -88,6 +88,7 @@ def _run_alone(experiment: "Experiment", store: Path, runs: Path, workers: "Work
 
     settings = experiment.null
     with working_on(experiment, runs, store, workers, folder) as run:
+        run.do(STAGES["costs"])  # what is wrong with them is told before anything is trained
         run.do(STAGES["labels"])  # which a cell with classifiers of another lacks, and the report shows
         run.do(STAGES["belief"])
         if settings.repeats:

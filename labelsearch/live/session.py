@@ -122,7 +122,8 @@ class Session:
     def _follow(self, bars: list[Bar]) -> Line:
         for bar in bars:
             step = self.engine.take(bar)
-        return as_line(self.bundle, step, self.feed.counts, self.capital)
+        line = as_line(self.bundle, step, self.feed.counts, self.capital)
+        return {**line, "funding_missing": missing} if (missing := self.engine.costs.missing) else line
 
     def save(self) -> None:
         """Write a snapshot."""

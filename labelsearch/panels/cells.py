@@ -54,7 +54,7 @@ class CellTask(NamedTuple):
 
     ``adopted``: results by the name of their stage. ``judged``: strategies that are evaluated instead of searched, and
     whether they keep their score. ``earlier``: classifiers whose hyper-parameters serve instead of searched ones.
-    ``last``: the stages to end with. ``classifier_seeds``: repetitions of all of it with other seeds of the
+    ``last``: the stage to end with. ``classifier_seeds``: repetitions of all of it with other seeds of the
     classifiers.
     """
 
@@ -62,7 +62,7 @@ class CellTask(NamedTuple):
     adopted: dict[str, Stored[Any]]
     judged: tuple[Stored[Strategies], bool] | None = None
     earlier: Stored[Classifiers] | None = None
-    last: tuple[str, ...] = ("ensembles",)
+    last: str = "ensembles"
     classifier_seeds: int = 0
 
 
@@ -104,13 +104,13 @@ def run_cell(task: CellTask, place: Place, workers: Workers = ALONE, progress: P
     """Run a cell up to a stage."""
     cell = task.cell
     with open_cell(cell, place, task.adopted, workers, progress) as run:
+        run.do(STAGES["costs"])  # what is wrong with them is told before anything is trained
         if task.earlier is not None:
             run.adopt(STAGES["classifiers"], run.do(KNOWN, earlier=task.earlier))
         if task.judged is not None:
             tried, keep_score = task.judged
             run.adopt(STAGES["search"], run.do(JUDGED, tried=tried, keep_score=keep_score))
-        for name in task.last:
-            run.do(STAGES[name])
+        run.do(STAGES[task.last])
         if task.classifier_seeds:
             seed, search = cell.experiment.seed, cell.experiment.search
             repeat_with_other_seeds(run, seed, search, search=0, classifier=task.classifier_seeds)

@@ -72,7 +72,7 @@ class Pooling:
         return found
 
     def _classifiers(self, tasks: list[CellTask]) -> list[CellTask]:
-        self._cells([task._replace(last=("labels",)) for task in tasks], "labels")
+        self._cells([task._replace(last="labels") for task in tasks], "labels")
         split = tasks[0].cell.split
         values = {task.cell.market: RunValues(task.cell.experiment, self.place.store) for task in tasks}
         labels = {task.cell.market: self.place.recorded(task.cell, "labels") for task in tasks}
@@ -117,7 +117,7 @@ class Pooling:
             return run.do(features.SHARE, pooled=pooled, market=task.cell.market)
 
     def _strategies(self, tasks: list[CellTask]) -> list[CellTask]:
-        self._cells([task._replace(last=("outputs", "costs")) for task in tasks], "outputs")
+        self._cells([task._replace(last="outputs") for task in tasks], "outputs")
         split = tasks[0].cell.split
         markets = []
         for task in tasks:

@@ -26,7 +26,7 @@ from strategies.trade.window import TradingWindow
 
 R = TypeVar("R", bound=Result)
 CELLS = "cells"  # folder of a panel; below it a cell is a run in a folder <market>/split-<number>
-STAGE_NAMES = ("labels", "features", "classifiers", "outputs", "costs", "search", "ensembles", "belief")
+STAGE_NAMES = ("costs", "labels", "features", "classifiers", "outputs", "search", "ensembles", "belief")
 
 
 def is_cell(folder: Path) -> bool:

@@ -92,12 +92,12 @@ def split_cost(
     asked = search.n_strategies * (1 if pool.strategies else n)
     judged = first.tiers.descending[0] * (past + future)
     seconds = {
+        "costs": rates.costs_bar * (train + past + future),
         "labels": rates.label_bar * n_labels * (train + past),
         "features": n_candidates
         * (rates.candidate_bar * train + rates.pair * pairs * (first.separation.n_restarts + 1)),
         "classifiers": n_labels * (fits * rates.network + rates.network_bar * (train + past)) + rates.sample * fitted,
         "outputs": rates.output_bar * n_labels * (train + past + future),
-        "costs": rates.costs_bar * (train + past + future),
         "search": asked * rates.strategy + search.n_strategies * rates.searched_bar * past,
         "ensembles": n * rates.cell + rates.strategy_bar * search.n_strategies * future + rates.member_bar * judged,
     }

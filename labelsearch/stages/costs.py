@@ -121,7 +121,7 @@ def _facts(
     days = int(beyond[-1] - beyond[0]) if len(beyond) else 0
     if terms.impact and 2 * days > span.days:
         raise ExperimentError(
-            f"[costs] capital = {terms.capital:g} is more than is traded in a day on {days} of {span.days} days"
+            f"[costs] capital = {terms.capital:g} is more than is traded in a day on {days} of {span.days:.0f} days"
         )
     missing = None
     if funding is not None:

@@ -36,11 +36,11 @@ from strategies.trade.capital import CAPITAL_RULES
 STAGES: dict[str, Stage[Any, Any]] = {
     stage.name: stage
     for stage in (
+        costs.STAGE,
         labels.STAGE,
         features.STAGE,
         classifiers.STAGE,
         outputs.STAGE,
-        costs.STAGE,
         search.STAGE,
         ensembles.STAGE,
         belief.STAGE,
