@@ -31,7 +31,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         bundle = load_bundle(export_bundle(results, None, Path(folder) / "bundle"))
     past = results.rows("past")
-    batch = simulate(bundle.params, results.outputs.past, bundle.rules)
+    batch = simulate(bundle.params, results.traded("past"), bundle.rules)
 
     session = Session(bundle, int(results.bars.open_time[past.start]))
     session.start(results.bars.rows(None, past.start))

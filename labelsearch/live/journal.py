@@ -4,11 +4,13 @@ A bar is recorded before it is processed, as a line of `labelsearch.durable`.
 """
 
 import json
+import math
 import os
 import zipfile
 import zlib
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -63,7 +65,10 @@ class Journal:
         DamagedFileError
             If a recorded bar has changed. A torn last line does not count.
         """
-        return [Bar(*json.loads(text)) for text in checked_texts(self.folder / BARS)[0]]
+        known = partial(
+            json.loads, parse_constant=lambda text: math.nan if text == "NaN" else float(text)
+        )  # one object, which is equal to itself
+        return [Bar(*known(text)) for text in checked_texts(self.folder / BARS)[0]]
 
     def append(self, bar: Bar) -> None:
         """Record a bar. It survives a kill of the process; a power failure may lose the bars since the snapshot."""

@@ -41,6 +41,7 @@ class CostInputs:
 
 def run(inputs: CostInputs, work: Work) -> TradingCosts:
     """Costs of both windows."""
+    work.progress(0, 1)
     terms, bars = inputs.cost_terms, inputs.bars
     traded = bars.present()
     spread = (
@@ -69,6 +70,7 @@ def run(inputs: CostInputs, work: Work) -> TradingCosts:
             costs = costs._replace(borrow=due)
         found[window] = costs
         facts[window] = _facts(costs, funding, terms, span, meters[rows])
+    work.progress(1, 1)
     return TradingCosts(facts, **found)
 
 

@@ -6,7 +6,7 @@ walking tiers alike. On ``future`` past is what was known; that is a look.
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,17 +46,17 @@ class WalkInputs(TierInputs):
     seeds: Seeds
 
 
-def parts(inputs: TierInputs, window: str) -> tuple[TradingWindow, TradingWindow]:
-    """What was known, and what came.
+def parts(traded: Callable[[str], TradingWindow], window: str) -> tuple[TradingWindow, TradingWindow]:
+    """What was known, and what came; ``traded`` gives past and future.
 
     Raises
     ------
     ExperimentError
         If past has fewer than four days.
     """
-    past = inputs.traded("past")
+    past = traded("past")
     if window == "future":
-        return past, inputs.traded("future")
+        return past, traded("future")
     edges = past.day_edges
     n_days = len(edges) - 1
     if n_days < 4:
@@ -78,7 +78,7 @@ def run(inputs: WalkInputs, work: Work) -> WalkForward:
     if inputs.every < 1 or (inputs.trailing is not None and inputs.trailing < 2):
         raise ExperimentError("a walk forward needs a day or more between picks, and two or more to look back on")
     work.progress(0, 3)
-    lead_window, test_window = parts(inputs, inputs.window)
+    lead_window, test_window = parts(inputs.traded, inputs.window)
     lead = SearchProblem(lead_window, inputs.space, inputs.rules, inputs.score)
     test = replace(lead, window=test_window)
     strategies, tiers = inputs.search.value, inputs.tiers

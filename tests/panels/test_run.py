@@ -63,6 +63,7 @@ def test_a_cell_is_a_run_that_makes_the_same_bits_alone(panel_folder, tmp_path):
         experiment, tmp_path, tmp_path, workers=Workers(2),
         progress=lambda stage, done, total: seen.setdefault(stage, []).append((done, total)),
     ) as run:  # fmt: skip
+        run.do(STAGES["costs"])
         run.do(STAGES["ensembles"])
     alone, within = contents(run.folder), contents(cell)
     assert alone.keys() == within.keys()

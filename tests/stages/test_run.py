@@ -81,11 +81,11 @@ def test_another_run_takes_over_what_does_not_depend_on_the_change(tiny_run, tmp
     changed = Experiment.from_dict({**base, "name": "other", "search": search})
     seen = []
     folder = run_experiment(changed, tmp_path, tiny_run.store, workers=1, progress=lambda s, d, n: seen.append((s, n)))
-    assert sorted(s for s, n in seen if n == 0) == sorted(STAGE_NAMES[:4])
+    assert sorted(s for s, n in seen if n == 0) == sorted(STAGE_NAMES[:5])
     done = done_events(Ledger(folder / "ledger.jsonl"))
-    assert [done[name].get("run") for name in STAGE_NAMES] == [tiny_run.experiment.run_id] * 4 + [None] * 3
+    assert [done[name].get("run") for name in STAGE_NAMES] == [tiny_run.experiment.run_id] * 5 + [None] * 3
     assert done["classifiers"]["counts"] == {"network_trials": 6}
-    for name in STAGE_NAMES[:4]:
+    for name in STAGE_NAMES[:5]:
         for path in filter(Path.is_file, (tiny_run.folder / name).rglob("*")):
             assert (folder / path.relative_to(tiny_run.folder)).read_bytes() == path.read_bytes()
 

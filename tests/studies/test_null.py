@@ -59,6 +59,7 @@ def test_shifts_of_more_repeats_begin_alike(own):
     with opened(own) as run:
         given = {name: run.values[name] for name in ("tiers", "search_settings", "space", "rules", "score", "seeds")}
         rest = {"future_stretch": Stretch("", 0, 1), "outputs": run.do(run.stages["outputs"])}
+        rest["costs"] = run.do(run.stages["costs"])
     for window in WINDOWS:
         few, many = (_shifts(NullInputs(repeats=n, n_strategies=44, **given, **rest), window) for n in (4, 9))
         assert few == many[:5]

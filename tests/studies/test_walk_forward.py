@@ -67,8 +67,8 @@ def test_only_the_future_is_a_look_and_only_once(run, future):
 
 
 def test_the_halves_of_past_are_past(run):
-    whole, _ = parts(run.outputs, "future")
-    lead, test = parts(run.outputs, "past")
+    whole, _ = parts(run.traded, "future")
+    lead, test = parts(run.traded, "past")
     np.testing.assert_array_equal(np.r_[lead.close, test.close], whole.close)
     assert lead.months + test.months == pytest.approx(whole.months)
     assert len(lead.day_edges) - 1 == 3
