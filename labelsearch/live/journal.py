@@ -65,9 +65,8 @@ class Journal:
         DamagedFileError
             If a recorded bar has changed. A torn last line does not count.
         """
-        known = partial(
-            json.loads, parse_constant=lambda text: math.nan if text == "NaN" else float(text)
-        )  # one object, which is equal to itself
+        # NaN of a single object, which is equal to itself
+        known = partial(json.loads, parse_constant={"NaN": math.nan, "Infinity": math.inf}.get)
         return [Bar(*known(text)) for text in checked_texts(self.folder / BARS)[0]]
 
     def append(self, bar: Bar) -> None:

@@ -139,13 +139,13 @@ TIER_DATA = ("members", "capital", "n_strategies", "ranks", "timing")
 Figures = tuple[tuple[str, str, str], ...]
 TIER_FIGURES: Figures = (
     ("return %", "total_return_pct", "+.1f"), ("monthly %", "monthly_return_pct", "+.2f"),
-    ("vol %", "volatility_pct", ".0f"), ("Sharpe", "sharpe", "+.2f"), ("max DD %", "max_drawdown_pct", ".1f"),
-    ("matched %", "matched_return_pct", "+.1f"), ("trades/month", "trades_per_month", ".1f"),
+    ("Sharpe", "sharpe", "+.2f"), ("max DD %", "max_drawdown_pct", ".1f"), ("trades/month", "trades_per_month", ".1f"),
     ("position %", "mean_position_pct", ".1f"), ("fees %", "fees_pct", ".1f"),
-    ("funding %", "funding_pct", ".1f"), ("break-even bp", "break_even_bp", ".1f"),
+    ("funding %", "funding_pct", ".1f"), ("break-even", "break_even_bp", ".1f"),
 )  # fmt: skip
 MORE_FIGURES: Figures = (
-    ("Sortino", "sortino", "+.2f"), ("Calmar", "calmar", "+.1f"), ("recovery, days", "recovery_days", ".1f"),
+    ("vol %", "volatility_pct", ".0f"), ("matched %", "matched_return_pct", "+.1f"), ("Sortino", "sortino", "+.2f"),
+    ("Calmar", "calmar", "+.1f"), ("recovery, days", "recovery_days", ".1f"),
     ("invested %", "invested_pct", ".1f"), ("turnover/month", "turnover_per_month", ".1f"), ("beta", "beta", "+.2f"),
     ("spread %", "spread_pct", ".1f"), ("impact %", "impact_pct", ".1f"), ("borrow %", "borrow_pct", ".1f"),
 )  # fmt: skip
@@ -167,6 +167,7 @@ def tier_table(results: Results) -> Table:
     titles, spreads = spread_columns(results)
     rows = tuple((*_tier_row(row), *cells) for row, cells in zip(found.rows, spreads, strict=True))
     words = sentences(results)
+    words.append("Break-even: cost of trading at which nothing is left, in basis points of the value traded.")
     if found.capital != "equal":
         words.append(f"Capital: {found.capital}; the timing test and belief judge the same members at equal capital.")
     data = {
