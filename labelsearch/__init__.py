@@ -33,6 +33,7 @@ _HOMES = {
     "labelsearch.settings.sections": (
         "Data", "FeatureSpace", "Labels", "Network", "Null", "Search", "Separation", "Tiers", "Windows",
     ),
+    "labelsearch.settings.trading_costs": ("Costs",),
     "strategies.search.score": ("PaperScore", "Record", "Score", "make_score"),
 }  # fmt: skip
 
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from labelsearch.settings.sections import Separation as Separation
     from labelsearch.settings.sections import Tiers as Tiers
     from labelsearch.settings.sections import Windows as Windows
+    from labelsearch.settings.trading_costs import Costs as Costs
     from strategies.search.score import PaperScore as PaperScore
     from strategies.search.score import Record as Record
     from strategies.search.score import Score as Score

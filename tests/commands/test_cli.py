@@ -152,7 +152,7 @@ def test_run_prints_tiers_and_writes_the_report(finished, home):
 def test_runs_list_and_show(finished):
     listed = invoke("runs", "list")
     assert finished.folder.name in listed.stdout
-    assert "7/7" in listed.stdout
+    assert "8/8" in listed.stdout
     shown = invoke("runs", "show", "tiny")
     for words in ("Labels", "Feature sets", "Parameters", "Classifiers", "Ensemble tiers", "Cost"):
         assert words in shown.stdout
@@ -255,6 +255,7 @@ def test_json_holds_the_figures_of_the_run(finished, home):
     shown = told("runs", "show", "tiny")
     assert set(shown) == {
         "run", "labels", "features", "parameters", "classifiers", "search", "ensembles", "belief", "deciles", "cost",
+        "trading_costs", "paid", "cost_curve",
     }  # fmt: skip
     assert [entry["label"] for entry in shown["labels"]] == [entry["label"] for entry in shown["classifiers"]] == names
     assert shown["labels"][0]["train"]["buy"] > 0
