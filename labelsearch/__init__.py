@@ -33,7 +33,9 @@ _HOMES = {
     "labelsearch.settings.sections": (
         "Data", "FeatureSpace", "Labels", "Network", "Null", "Search", "Separation", "Tiers", "Windows",
     ),
+    "labelsearch.market.trading_costs": ("CostTerms",),
     "labelsearch.settings.trading_costs": ("Costs",),
+    "strategies.trade.venues": ("Venue",),
     "strategies.search.score": ("PaperScore", "Record", "Score", "make_score"),
 }  # fmt: skip
 
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from labelsearch.labels.base import LabelValues as LabelValues
     from labelsearch.labels.kinds import make_label as make_label
     from labelsearch.labels.spans import Span as Span
+    from labelsearch.market.trading_costs import CostTerms as CostTerms
     from labelsearch.notebook.frames import ChosenSet as ChosenSet
     from labelsearch.notebook.frames import Classifier as Classifier
     from labelsearch.notebook.frames import choose_features as choose_features
@@ -82,6 +85,7 @@ if TYPE_CHECKING:
     from strategies.search.score import Record as Record
     from strategies.search.score import Score as Score
     from strategies.search.score import make_score as make_score
+    from strategies.trade.venues import Venue as Venue
 else:  # a type checker knows the names above alone
 
     def __getattr__(name: str) -> object:
