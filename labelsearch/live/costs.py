@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from labelsearch.live.bundle import Bundle
 from labelsearch.market.funding import Funding
 from labelsearch.market.trading_costs import Impact, base_funding, borrow_due, funding_due
+from strategies.trade.rules import MOST_SLIPPAGE
 from strategies.trade.window import BarCosts
 
 # payments of funding in [start_ms, stop_ms), as far as they are known
@@ -54,7 +55,7 @@ class LiveCosts:
         last_close = float(close[0]) if fresh else self._close
         costs = BarCosts(impact=impact)
         if self.terms.spread == "quotes":
-            costs = costs._replace(half_spread=spread)
+            costs = costs._replace(half_spread=np.minimum(spread, MOST_SLIPPAGE))
         if self.payments is not None and self.terms.funding != "none":
             since, until = last_time if fresh else last_time + self.interval_ms, int(open_time[-1]) + self.interval_ms
             known = self.payments(since, until)

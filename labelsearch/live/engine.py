@@ -86,7 +86,7 @@ class Engine:
         self._close = 0.0  # of the last traded bar, 0 before the first
         self._price = 0.0  # close of the last bar
         self.costs = LiveCosts(bundle, payments)
-        self._slippage = np.empty(0)  # of the fills at the last bar, (S,)
+        self._change = self._slippage = np.empty(0)  # of the fills at the last bar, (S,)
         self._calendar = Calendar(bundle.calendar)
         self._first: int | None = None  # number of the first bar in the calendar, None where not known yet
         self.books = {n: Book(tier, bundle.rules, learns=bundle.learns) for n, tier in bundle.tiers.items()}
@@ -150,7 +150,7 @@ class Engine:
     def _fills(self, before: State, bar: Bar) -> list[Fill]:
         found = []
         for s in np.flatnonzero(self.state.fills > before.fills):
-            change = float(self.state.quantity[s] - before.quantity[s])
+            change = float(self._change[s])  # what is ruined later in the bar holds nothing any more
             side = 1.0 if change > 0 else -1.0
             price = bar.open * (1.0 + side * float(self._slippage[s]))
             fee = float(self.state.fees[s] - before.fees[s])
@@ -251,7 +251,7 @@ class Engine:
         before, held, last = self.state, self.held, self._close or float(window.open[0])
         paths = simulate_paths(self.bundle.params, window, self.bundle.rules, state=before, flows=True)
         assert paths.flows is not None
-        self._slippage = paths.flows.slippage[-1]
+        self._change, self._slippage = paths.flows.change[-1], paths.flows.slippage[-1]
         payments = Payments.of(paths.flows, window, self.bundle.rules, before)
         self.state, self.outputs, self._close = paths.state, window.outputs[-1], float(window.close[-1])
         holdings = Holdings(window, paths.equity, paths.position, payments, before.equity, held, last)

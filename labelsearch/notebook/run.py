@@ -169,7 +169,8 @@ class Run:
         """Trade the members of a tier in a window in vectorbt; some 17 MB a column.
 
         Each starts with a power of two near the first price in cash, about one unit: vectorbt takes less than 1e-12
-        units for nothing.
+        units for nothing. vectorbt pays neither funding nor borrowing: where the run does, each starts with four times
+        as much or more, trades the units that it traded in the run, and its value is before what they cost.
 
         Statistics by year count years of bars, as vectorbt does: where bars are missing they are shorter than the
         calendar's.

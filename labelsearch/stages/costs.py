@@ -22,6 +22,7 @@ from labelsearch.market.trading_costs import (
 )
 from labelsearch.results.costs import CostFacts, TradingCosts
 from labelsearch.settings.schema import ExperimentError
+from strategies.trade.rules import MOST_SLIPPAGE
 from strategies.trade.window import BarCosts
 
 LONGEST_GAP = DAY_MS  # without a payment of funding; shorter ones are counted
@@ -98,7 +99,7 @@ def _known(impact: NDArray[np.float64], window: str) -> NDArray[np.float64]:
 def _of_quotes(bars: Bars) -> NDArray[np.float64]:
     if bars.spread is None:
         raise ExperimentError(f"[costs] spread = 'quotes': the bars of {bars.symbol} have no bid and ask")
-    return bars.spread / (2.0 * bars.open)
+    return np.minimum(bars.spread / (2.0 * bars.open), MOST_SLIPPAGE)
 
 
 def _payments(inputs: CostInputs, span: Span) -> Funding | None:

@@ -37,9 +37,14 @@ class Leg(NamedTuple):
 
     @property
     def growth(self) -> np.ndarray:
-        """Value (T,) at each close of what costs 1 at the first open, less the funding that it paid."""
-        paid = np.cumsum(self.costs.funding.sum(axis=1)) if len(self.costs.funding) else 0.0
+        """Value (T,) at each close of what costs 1 at the first open, less the funding that it paid since."""
+        paid = np.cumsum(self.costs.funding.sum(axis=1)) - self.due if len(self.costs.funding) else 0.0
         return (self.close - paid) / self.open[0]
+
+    @property
+    def due(self) -> float:
+        """Funding of each unit that is held until the first open, before an order fills there."""
+        return float(self.costs.funding[0, 0]) if len(self.costs.funding) else 0.0
 
 
 class Split(NamedTuple):
@@ -116,12 +121,13 @@ def _seam(split: Split, following: Split | None, rules: TradingRules) -> tuple[l
     for leg in split.legs:
         none = np.ones(leg.equity.shape[1])
         goes_on = leg.market in opens and not leg.ended
-        jump, costs, row = 1.0, leg.costs, -1
+        jump, due, costs, row = 1.0, 0.0, leg.costs, -1
         if goes_on:
-            jump, costs, row = float(opens[leg.market].open[0] / leg.close[-1]), opens[leg.market].costs, 0
+            later, close = opens[leg.market], float(leg.close[-1])
+            jump, due, costs, row = float(later.open[0]) / close, later.due / close, later.costs, 0
         values = np.abs(leg.position[-1]) * leg.equity[-1] * jump
         slippage = np.array([costs.slippage(row, value, rules)[1] for value in values])
-        left = closing(leg.position[-1], jump, slippage, rules.fee_share)
+        left = np.maximum(closing(leg.position[-1], jump, slippage, rules.fee_share) - leg.position[-1] * due, 0.0)
         last = following is None and not leg.ended
         at_end.append(none if goes_on or last else left)
         at_open.append(left if goes_on else none)
@@ -162,7 +168,9 @@ def stitch(splits: Sequence[Split], rules: TradingRules) -> Stitched:
         own = np.full((len(by_days.days), len(markets), n), np.nan)
         own[:, columns] = _growth_to_returns(by_days.equity, [carried.get(name, np.ones(n)) for name in names])
         prices = np.full((len(by_days.days), len(markets)), np.nan)
-        jumps = [leg.open[0] / last_close.get(leg.market, leg.open[0]) for leg in split.legs]
+        jumps = [
+            (leg.open[0] - leg.due) / last_close[leg.market] if leg.market in last_close else 1.0 for leg in split.legs
+        ]
         prices[:, columns] = _growth_to_returns(by_days.growth, jumps)
         book = value * by_days.equity.mean(axis=1)
         held = basket.run(names, by_days.growth, dict(zip(names, jumps, strict=True)), split.legs)
@@ -216,7 +224,7 @@ class Basket:
         growth : (D, L) array
             Of what is held, from the first open.
         jumps : dict of str to float
-            First open over the last close of the split before.
+            First open, less funding due there, over the last close of the split before.
         legs : sequence of Leg
             Their costs.
         """

@@ -37,7 +37,7 @@ EXPLICIT = {
 }
 
 
-LENT = 4.0  # times the starting cash: units that were bought on funding received must find cash there
+LENT = 4.0  # times the starting cash, or more: units that were bought on funding received must find cash there
 
 
 class Backtest(NamedTuple):
@@ -98,7 +98,7 @@ def backtest(
         position[:, rows], simulated[rows] = paths.position, paths.state.fills
         payments.append(Payments.of(flows, window, rules))
         alive = paths.equity > 0
-        gap = np.abs(equity[:, rows] - paths.equity)[alive] / paths.equity[alive]
+        gap = np.abs(equity[:, rows] - paths.equity)[alive] / _scale(paths, window)[alive]
         difference = float(np.maximum(difference, gap.max(initial=0.0)))  # what is not a number stays so
         del paths, flows, in_unit
         gc.collect(1)  # a portfolio refers to itself, and holds some 50 bytes a strategy and bar
@@ -127,7 +127,7 @@ def portfolio(
     ``index`` (T,) and ``columns`` (S,) label its times and strategies; with the interval of the bars, its statistics
     are by year. Its cash is `starting_cash`. Where the window has costs of its own, flows (T, S) say what was filled
     and how; where holding costs money, which vectorbt cannot pay, their units are traded instead of targets, on
-    `LENT` times as much cash.
+    `LENT` times as much cash or more.
     """
     size, cash = np.ascontiguousarray(orders), starting_cash(window)
     slippage: np.ndarray | float = rules.half_spread
@@ -136,7 +136,7 @@ def portfolio(
             raise ValueError("costs of the window need the flows of the simulator")
         slippage = flows.slippage
     if flows is not None and window.costs.carried:
-        size, cash = np.where(flows.change != 0.0, flows.change * cash, np.nan), LENT * cash
+        size, cash = np.where(flows.change != 0.0, flows.change * cash, np.nan), _lent(flows) * cash
     shown = np.broadcast_to(window.close[:, None], size.shape)
     return vbt.Portfolio.from_orders(
         close=shown if index is None else pd.DataFrame(shown, index=index, columns=columns),
@@ -158,12 +158,30 @@ def starting_cash(window: TradingWindow) -> float:
     return float(2.0 ** np.round(np.log2(window.open[0])))
 
 
+def _lent(flows: Flows) -> float:
+    """Power of two: how often the starting cash is needed to buy what was bought, without funding received."""
+    received = -(flows.funding + flows.borrow).min(initial=0.0)
+    return float(max(LENT, 2.0 ** np.ceil(np.log2(2.0 + received))))
+
+
+def _scale(paths: Paths, window: TradingWindow) -> np.ndarray:
+    """Amounts (T, S) of which the difference of two equities is a share: equity itself, or all cash that vectorbt had.
+
+    Equity that is a small rest of much borrowed cash has no more digits than that cash.
+    """
+    if paths.flows is None or not window.costs.carried:
+        return paths.equity
+    held = paths.equity + np.abs(paths.flows.funding) + paths.flows.borrow
+    return np.maximum.accumulate(_lent(paths.flows) + held, axis=0)
+
+
 def _found(paths: Paths, result: vbt.Portfolio, window: TradingWindow) -> tuple[np.ndarray, np.ndarray]:
     """Equity by vectorbt (T, S) from 1, 0 from ruin on, less what was paid for holding; and fills (S,) up to ruin."""
     alive = paths.equity > 0
     equity: np.ndarray = np.asarray(result.value()).reshape(alive.shape) / result.init_cash.max()
     if paths.flows is not None and window.costs.carried:
-        equity = LENT * equity - (LENT - 1.0) - paths.flows.funding - paths.flows.borrow
+        lent = _lent(paths.flows)
+        equity = lent * equity - (lent - 1.0) - paths.flows.funding - paths.flows.borrow
     records = result.orders.values
     # what fills at an open may be ruined by the close of the same bar; at an open where it is worth nothing, none fills
     alive_before = np.vstack([np.ones_like(alive[:1]), alive[:-1]])

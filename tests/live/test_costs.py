@@ -7,6 +7,7 @@ import pytest
 
 from labelsearch.engine.executors.local import LocalExecutor
 from labelsearch.engine.stage import Work
+from labelsearch.live.costs import LiveCosts
 from labelsearch.live.engine import Engine
 from labelsearch.live.feed import bars_in
 from labelsearch.live.verify import BundleError
@@ -87,6 +88,27 @@ def test_a_restart_goes_on_with_the_same_bits(perpetual, stretch, funding):
     for bar in bars[777:]:
         again.take(bar)
     assert same(again.state, whole.state)
+
+
+def test_a_fill_counts_whole_where_its_bar_ruins_the_account(perpetual, stretch, funding):
+    engine = ready(perpetual, stretch, funding)
+    before = engine.state
+    short = np.full(len(before.cash), -1.0)
+    engine.state = before._replace(pending=short)
+    bar = next(bars_in(stretch[1]))
+    step = engine.take(bar._replace(high=5 * bar.open, close=5 * bar.open))
+    assert not engine.state.equity.any()
+    assert len(step.fills) == len(short)
+    for fill in step.fills:
+        assert fill.side == "sell"
+        assert fill.quantity == pytest.approx(1 / bar.open, rel=1e-9)
+
+
+def test_no_fill_is_worse_than_by_half_at_any_quotes(perpetual, stretch):
+    terms = CostTerms(spread="quotes")
+    costs = LiveCosts(dataclasses.replace(perpetual, terms=terms))
+    found = costs.of(np.array([0]), np.array([1.0]), np.empty(0), np.array([0.9]))
+    assert found.half_spread.tolist() == [0.5]
 
 
 def test_unknown_payments_are_counted(perpetual, stretch, funding):

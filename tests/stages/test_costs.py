@@ -15,6 +15,7 @@ from labelsearch.settings.schema import ExperimentError
 from labelsearch.settings.trading_costs import Costs
 from labelsearch.stages import costs
 from labelsearch.stages.plan import RunValues
+from strategies.trade.rules import MOST_SLIPPAGE
 from strategies.trade.venues import VENUES
 
 STEP = 8 * HOUR_MS
@@ -59,6 +60,8 @@ def test_quotes_give_the_spread_of_each_open(tiny_run):
     made = found(tiny_run, CostTerms(spread="quotes"), bars=quoted)
     row = bars.open_time.searchsorted(tiny_run.outputs.past.open_time[5])
     assert made.past.half_spread[5] == pytest.approx(1e-4 * np.linspace(1, 2, len(bars))[row])
+    wide = found(tiny_run, CostTerms(spread="quotes"), bars=dataclasses.replace(bars, spread=1.8 * bars.open))
+    assert (wide.past.half_spread == MOST_SLIPPAGE).all()  # as live
     with pytest.raises(ExperimentError, match=r"spread = 'quotes': the bars of SYNTH have no bid and ask"):
         found(tiny_run, CostTerms(spread="quotes"))
 

@@ -81,6 +81,24 @@ def test_costs_of_a_window_are_paid_at_seams_and_by_the_basket():
     assert left.basket[-1] == pytest.approx(0.995 / 1.03 * 0.97)
 
 
+@pytest.mark.parametrize("position", [1.0, -1.0])
+def test_funding_at_the_first_open_is_paid_by_what_was_held_until_then(position):
+    """The basket buys after it in the first split, and holds at the seam; so does the book, which then sells."""
+    due = np.zeros((24, 2))
+    due[0, 0] = 0.5
+    first, second = (
+        leg("A", day, 1, position=held)._replace(costs=BarCosts(funding=due)) for day, held in enumerate((position, 0))
+    )
+    found = stitch([Split([first]), Split([second], follows=True)], FREE)
+    np.testing.assert_allclose(found.basket, [1.0, 0.995], rtol=1e-12)
+    np.testing.assert_allclose(found.market_returns[:, 0], [0.0, -0.005], rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(found.equity[:, 0], [1.0, 1.0 - 0.005 * position], rtol=1e-12)
+    np.testing.assert_allclose(found.returns[:, 0, 0], [0.0, -0.005 * position], rtol=1e-12, atol=1e-15)
+    apart = stitch([Split([first]), Split([second])], FREE)
+    np.testing.assert_allclose(apart.equity[:, 0], 1.0)
+    np.testing.assert_allclose(apart.basket, 1.0)
+
+
 def test_capital_is_shared_equally_and_anew_at_each_split():
     up, down = leg("A", 0, 1, drift=0.01, position=1.0), leg("B", 0, 1, drift=-0.01, position=1.0)
     later = [leg("A", 1, 1, price=up.close[-1]), leg("C", 1, 1, drift=0.02, position=1.0)]

@@ -8,7 +8,7 @@ from strategies.tiers.baselines import market as hold_market
 from strategies.tiers.metrics import break_even
 from strategies.trade.payments import Payments
 from strategies.trade.pool import Pool, from_start
-from strategies.trade.rules import MOST_SLIPPAGE, TradingRules
+from strategies.trade.rules import CLIP, MOST_SLIPPAGE, TradingRules
 from strategies.trade.simulate import COSTS, initial_state, simulate, simulate_paths
 from strategies.trade.window import BarCosts, TradingWindow
 from tests.naive import strategies as naive
@@ -81,6 +81,33 @@ def test_vectorbt_notices_funding_that_was_not_paid(make, monkeypatch):
     monkeypatch.setattr(backtest, "simulate_paths", lambda *_, **__: other)
     with pytest.raises(ArithmeticError, match="simulator and vectorbt differ by"):
         backtest.backtest(params, m, rules)
+
+
+def test_vectorbt_agrees_on_what_is_left_of_an_account_that_borrowed():
+    """Digits of the cash that it is lent are lost in a rest of 1e-7, not in the simulator."""
+    from strategies.trade import backtest
+
+    m = flat(4000)
+    m = m._replace(outputs=(np.arange(4000) % 2.0)[:, None])  # all long, all short
+    m = m.at(BarCosts(funding=np.repeat([[0.01, 0.0]], 4000, axis=0)))
+    result = backtest.backtest(ALWAYS, m, TradingRules(0.002, 0.0, True, signal_map=CLIP))
+    assert 0 < result.equity[-1, 0] < 1e-6
+    assert result.fills[0] == 3999
+
+
+def test_vectorbt_agrees_on_what_was_bought_with_much_funding():
+    from strategies.trade import backtest
+
+    bars = np.arange(2000)
+    prices = 100.0 * np.exp(0.002 * bars)
+    targets = np.where(bars % 50 == 0, 0.99 + 0.01 * (bars % 100 == 0), np.nan)
+    m = TradingWindow.of(targets[:, None], prices, prices, HOUR * bars, 1.0)
+    m = m.at(BarCosts(funding=np.stack([np.zeros(2000), -0.0004 * prices], axis=1)))
+    rules = TradingRules(0.0005, 0.0, signal_map=CLIP)
+    params = np.array([[1.0, 0.5, 1.5, 0.0]])
+    assert simulate(params, m, rules).funding[0] < -10.0  # times the starting cash
+    result = backtest.backtest(params, m, rules)
+    assert result.fills[0] > 10
 
 
 def test_costs_of_nothing_change_no_bit(make, market):
