@@ -90,6 +90,11 @@ def from_start(equity: np.ndarray, position: np.ndarray, payments: Payments, win
     return Holdings(window, equity, position, payments, np.ones(n), np.zeros(n), float(window.open[0]))
 
 
+# what a change of weights adds to the first bar, in the order of `Payments`
+Switch = tuple[float, float, float, float, float]
+NO_SWITCH: Switch = (0.0, 0.0, 0.0, 0.0, 0.0)
+
+
 class Pool:
     """Capital spread over strategies, each of which runs its share as it would run its own.
 
@@ -102,6 +107,7 @@ class Pool:
         self.rules = rules
         self._value = 1.0
         self._held = 0.0  # value held at the last close
+        self._short = 0.0  # value of what members hold short then
         self._fills = 0.0
         self._moved = 0.0
         self._weights = self._units = np.empty(0)
@@ -110,7 +116,7 @@ class Pool:
 
     def run(self, weights: np.ndarray | None, holdings: Holdings) -> None:
         """Set weights (S,) at the first open of the window, and leave them alone until its end; None sets none."""
-        switched = _Switch() if weights is None else self._set(weights, holdings)
+        switched = NO_SWITCH if weights is None else self._set(weights, holdings)
         units, idle = self._units, self._idle
         for first in range(0, len(holdings.window.close), CHUNK):
             rows = slice(first, first + CHUNK)
@@ -121,35 +127,53 @@ class Pool:
             position = np.divide(held, equity, out=np.zeros_like(equity), where=equity > 0)
             paid = [field @ units for field in payments]
             if first == 0:
-                for field, more in zip(paid, switched, strict=False):  # nothing is carried by it
+                for field, more in zip(paid, switched, strict=True):
                     field[0] += more
             self._fills += float(((payments.traded > 0) @ self._weights).sum())
             self._pieces.append((equity, position, *paid))
         self._value = float(equity[-1])
         self._held = float(equity[-1] * position[-1])
+        self._short = -float(np.minimum(own[-1] * holdings.position[-1], 0.0) @ units)
 
-    def _set(self, weights: np.ndarray, holdings: Holdings) -> "_Switch":
-        """Move capital to weights (S,) at the first open of the window."""
-        jump = float(holdings.window.open[0]) / holdings.close_before
+    def _set(self, weights: np.ndarray, holdings: Holdings) -> "Switch":
+        """Move capital to weights (S,) at the first open of the window.
+
+        What is due there is paid before, by what was held until then, and not by what the members hold.
+        """
+        window = holdings.window
+        jump = float(window.open[0]) / holdings.close_before
         cash = holdings.equity_before * (1.0 - holdings.position_before)
-        held = holdings.equity_before * holdings.position_before * jump
-        at_open = cash + held
-        position = np.divide(held, at_open, out=np.zeros_like(held), where=at_open > 0)
-        switched = self._rebalance(float(weights @ position), jump, holdings.window)
+        held = holdings.equity_before * holdings.position_before
+        funding, borrow = (
+            float(due[0]) / holdings.close_before if len(due) else 0.0
+            for due in (window.costs.funding[:, 0], window.costs.borrow)
+        )
+        own_funding, own_borrow = held * funding, np.minimum(held, 0.0) * -borrow
+        at_open = cash + held * jump - own_funding - own_borrow
+        position = np.divide(held * jump, at_open, out=np.zeros_like(held), where=at_open > 0)
+        paid_funding, paid_borrow = self._held * funding, self._short * borrow
+        self._value -= paid_funding + paid_borrow
+        traded, spread, impact = self._rebalance(float(weights @ position), jump, window)
         # capital given to a strategy that lost everything stays cash
         alive = at_open > 0
         self._weights = weights
-        self._units = np.divide(weights * self._value, at_open, out=np.zeros_like(at_open), where=alive)
+        units = self._units = np.divide(weights * self._value, at_open, out=np.zeros_like(at_open), where=alive)
         self._idle = float(weights[~alive].sum()) * self._value
-        return switched
+        return (
+            traded,
+            spread,
+            impact,
+            paid_funding - float(own_funding @ units),
+            paid_borrow - float(own_borrow @ units),
+        )
 
-    def _rebalance(self, target: float, jump: float, window: TradingWindow) -> "_Switch":
-        """Trade from what is held to the share ``target`` of what is left after costs."""
+    def _rebalance(self, target: float, jump: float, window: TradingWindow) -> tuple[float, float, float]:
+        """Trade from what is held to the share ``target`` of what is left after costs: traded, spread and impact."""
         held = self._held * jump
         value = self._value - self._held + held
         self._value = value
         if value <= 0:
-            return _Switch()
+            return 0.0, 0.0, 0.0
         side = 1.0 if target * value > held else -1.0
         half_spread, slippage = window.costs.slippage(0, abs(target * value - held), self.rules)
         price = 1.0 + side * slippage
@@ -159,10 +183,10 @@ class Pool:
         traded = moved * price
         if traded <= LEAST * value:
             self._value = value
-            return _Switch()
+            return 0.0, 0.0, 0.0
         self._fills += 1.0
         self._moved += traded
-        return _Switch(traded, moved * half_spread, moved * (slippage - half_spread))
+        return traded, moved * half_spread, moved * (slippage - half_spread)
 
     def forget(self) -> None:
         """Drop the curves so far; totals and holdings go on."""
@@ -173,13 +197,13 @@ class Pool:
         return {
             "weights": self._weights,
             "units": self._units,
-            "totals": np.array([self._value, self._held, self._fills, self._moved, self._idle]),
+            "totals": np.array([self._value, self._held, self._fills, self._moved, self._idle, self._short]),
         }
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on where a pool was."""
         self._weights, self._units = state["weights"], state["units"]
-        self._value, self._held, self._fills, self._moved, self._idle = map(float, state["totals"])
+        self._value, self._held, self._fills, self._moved, self._idle, self._short = map(float, state["totals"])
 
     def target(self, equity: np.ndarray, wanted: np.ndarray) -> float:
         """Share of equity wanted by all, from equity and share wanted (S,) of each strategy at the last close."""
@@ -191,11 +215,3 @@ class Pool:
         equity, position, traded, *others = (np.concatenate(parts) for parts in zip(*self._pieces, strict=True))
         paid = Paid(self.rules.fee_share * traded, *others)
         return Account(equity, position, traded, self._fills, self._moved, paid)
-
-
-class _Switch(NamedTuple):
-    """A change of weights: what was traded and lost for it, as the first fields of `Payments`."""
-
-    traded: float = 0.0
-    spread: float = 0.0
-    impact: float = 0.0

@@ -249,3 +249,25 @@ def test_the_market_pays_funding_too():
 def test_bad_costs_are_refused(costs, text):
     with pytest.raises(StrategyError, match=text):
         flat(4).at(costs)
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_what_is_due_where_weights_change_is_paid_by_what_was_held(side):
+    """A is in the market, B in cash; capital moves from A to B at the open at which 10% is due."""
+    due = np.zeros((4, 2))
+    due[2, 0] = 10.0
+    m = flat(4).at(BarCosts(funding=due, borrow=np.array([0.0, 0.0, 2.0, 0.0])))
+    rules = TradingRules(0.0, 0.0, True)
+    start = initial_state(2)._replace(pending=np.array([side, np.nan]))
+    paths = simulate_paths(ALWAYS.repeat(2, axis=0), m, rules, start, flows=True)
+    holdings = from_start(paths.equity, paths.position, Payments.of(paths.flows, m, rules), m)
+    for weights in ((0.0, 1.0), (1.0, 0.0)):
+        pool = Pool(rules)
+        pool.run(1.0 - np.array(weights), holdings.rows(slice(0, 2)))
+        pool.run(np.array(weights), holdings.rows(slice(2, 4)))
+        account = pool.account()
+        in_market = weights == (0.0, 1.0)
+        funding, borrow = (0.1 * side, 0.02 * (side < 0)) if in_market else (0.0, 0.0)
+        assert account.paid.funding.sum() == pytest.approx(funding)
+        assert account.paid.borrow.sum() == pytest.approx(borrow)
+        assert account.equity[-1] == pytest.approx(1 - funding - borrow)
