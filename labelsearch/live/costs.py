@@ -69,8 +69,8 @@ class LiveCosts:
 
     def _lacking(self, known: Funding, since: int, until: int) -> int:
         step = self.terms.funding_ms
-        expected = -(-until // step) - -(-since // step)  # full intervals in [since, until)
-        return max(expected - len(known), 0)
+        expected = np.arange(-(-since // step) * step, until, step)
+        return int((~np.isin(expected, known.time)).sum())
 
     def state(self) -> dict[str, NDArray]:
         """The arrays that `restore` needs."""

@@ -16,7 +16,6 @@ from labelsearch.market.rules import BarError
 from labelsearch.market.times import DAY_MS, time_text
 
 HOUR_MS = 3_600_000
-LEAST_DAYS = 5  # with fewer days before, volume and volatility are not known
 Floats = NDArray[np.float64]
 
 
@@ -47,8 +46,10 @@ def traded_value(bars: Bars) -> Floats:
     Raises
     ------
     BarError
-        If volume times price is no number.
+        If volume times price is no number, or all bars have the same volume, as those without it have.
     """
+    if len(bars) > 1 and bars.quote_volume is None and (bars.volume == bars.volume[0]).all():
+        raise BarError(f"{bars.symbol}: all bars have a volume of {bars.volume[0]:g}: what is traded is not known")
     if bars.quote_volume is not None:
         return bars.quote_volume
     with np.errstate(over="ignore"):
@@ -99,7 +100,7 @@ class Impact:
         if self._day >= 0:
             self._days.append((self._value, self._close))
         self._day, self._value, self._today = day, 0.0, np.nan
-        if len(self._days) > LEAST_DAYS:
+        if len(self._days) == self._days.maxlen:
             values, closes = np.array(self._days).T
             volume, capital = float(np.median(values[1:])), self.terms.capital
             self.beyond += capital > volume

@@ -33,8 +33,8 @@ class Costs(Ranged):
         one_of("venue", self.venue, VENUES)
         one_of("spread", self.spread, ("fixed", "quotes", "estimated"))
         one_of("funding", self.funding, ("venue", "base", "none"))
-        if self.impact and not self.capital:
-            raise ExperimentError("impact needs the capital")
+        if bool(self.impact) != bool(self.capital):
+            raise ExperimentError("impact and capital need each other")
         if self.spread != "fixed" and self.half_spread:
             raise ExperimentError(f"half_spread is for spread = 'fixed', not {self.spread!r}")
         if self.funding == "base" and not self.preset.perpetual:

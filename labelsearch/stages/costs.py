@@ -13,6 +13,7 @@ from labelsearch.market.funding import Funding, payments_missing, uncovered
 from labelsearch.market.spreads import half_spread
 from labelsearch.market.times import DAY_MS, time_text
 from labelsearch.market.trading_costs import (
+    HOUR_MS,
     CostTerms,
     Impact,
     base_funding,
@@ -26,6 +27,7 @@ from strategies.trade.rules import MOST_SLIPPAGE
 from strategies.trade.window import BarCosts
 
 LONGEST_GAP = DAY_MS  # without a payment of funding; shorter ones are counted
+MOST_MISSING = 0.1  # of the payments of a window
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def _impact(terms: CostTerms, bars: Bars) -> tuple[NDArray[np.float64], NDArray[
 
 def _known(impact: NDArray[np.float64], window: str) -> NDArray[np.float64]:
     if np.isnan(impact).any():
-        raise ExperimentError(f"[costs] impact: too few days before the {window} to know volume and volatility")
+        raise ExperimentError(f"[costs] impact: there must be impact_days + 1 days with bars before {window}")
     return impact
 
 
@@ -115,6 +117,13 @@ def _payments(inputs: CostInputs, span: Span) -> Funding | None:
                 f"funding of {symbol} is not known from {time_text(start)} to {time_text(stop)}: import or fetch it, "
                 "or choose [costs] funding"
             )
+    missing = payments_missing(inputs.funding, span.start_ms, span.stop_ms, terms.funding_ms)
+    expected = (span.stop_ms - span.start_ms) // terms.funding_ms
+    if missing > MOST_MISSING * expected:
+        raise ExperimentError(
+            f"{missing:,} of {expected:,} payments of funding of {symbol} are missing, one being expected every "
+            f"{terms.funding_ms // HOUR_MS} hours: choose the venue that they are of"
+        )
     return inputs.funding.between(span.start_ms, span.stop_ms)
 
 

@@ -32,9 +32,9 @@ def days(n: int, seed: int = 0, bars_a_day: int = 4):
 def test_impact_by_hand():
     time, value, close = days(40)
     found = Impact(TERMS).of(time, value, close)
-    assert np.isnan(found[: 6 * 4]).all()  # five returns are needed
-    for day in (6, 11, 30):
-        first = max(day - 11, 0)
+    assert np.isnan(found[: 11 * 4]).all()  # ten returns are needed
+    for day in (11, 12, 30):
+        first = day - 11
         volume = np.median(value.reshape(-1, 4).sum(axis=1)[first + 1 : day])
         deviation = np.diff(np.log(close[3::4][first:day])).std(ddof=1)
         expected = deviation * np.sqrt(1000.0 / volume)
@@ -73,11 +73,11 @@ def test_a_capital_above_the_days_volume_is_counted():
     time, value, close = days(30)
     meter = Impact(TERMS._replace(capital=1e9))
     found = meter.of(time, value, close)
-    assert meter.beyond == 24
-    deviation = np.diff(np.log(close[3::4][:6])).std(ddof=1)
-    assert found[24] == pytest.approx(deviation)  # as an order of a day's volume
+    assert meter.beyond == 30 - 11
+    deviation = np.diff(np.log(close[3::4][:11])).std(ddof=1)
+    assert found[44] == pytest.approx(deviation)  # as an order of a day's volume
     quiet = Impact(TERMS).of(time, np.zeros_like(value), close)
-    assert np.isfinite(quiet[24:]).all()
+    assert np.isfinite(quiet[44:]).all()
 
 
 def payments(*rows):
@@ -138,8 +138,10 @@ def test_borrowing_is_charged_each_full_hour():
 
 def test_value_traded():
     one, two = np.ones(2), np.array([2.0, 4.0])
-    plain = Bars("X", 60_000, np.array([0, 60_000]), two, two, two, two, one * 3)
-    np.testing.assert_allclose(traded_value(plain), [6.0, 12.0])
+    plain = Bars("X", 60_000, np.array([0, 60_000]), two, two, two, two, two + 1)
+    np.testing.assert_allclose(traded_value(plain), [6.0, 20.0])
     huge = Bars("X", 60_000, np.array([0, 60_000]), two, two, two, two, np.array([1.0, 1e308]))
+    with pytest.raises(BarError, match=r"X: all bars have a volume of 1: what is traded is not known"):
+        traded_value(Bars("X", 60_000, np.array([0, 60_000]), two, two, two, two, one))
     with pytest.raises(BarError, match=r"X: the value traded at 1970-01-01 00:01 is too large"):
         traded_value(huge)

@@ -42,7 +42,7 @@ def refused(text: str) -> str:
         ("[costs]\ntakers = 0.001\n", ["'takers'", "'taker'"]),
         ("[costs]\nhalf_spread = 0.5\n", ["half_spread", "0.1"]),
         ("[costs]\nvenue = 'binance'\n", ["[costs]", "'binance'", "binance-spot"]),
-        ("[costs]\nimpact = 1.0\n", ["[costs]", "impact needs the capital"]),
+        ("[costs]\nimpact = 1.0\n", ["[costs]", "impact and capital need each other"]),
         ("[costs]\nspread = 'quotes'\nhalf_spread = 0.01\n", ["[costs]", "half_spread", "'quotes'"]),
         ("[costs]\nfunding = 'base'\n", ["[costs]", "paper has no funding"]),
         (

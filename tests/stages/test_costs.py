@@ -75,6 +75,12 @@ def test_missing_payments_are_counted_and_long_gaps_refused(tiny_run):
         found(tiny_run, STORE, payments(tiny_run, without=[4, 5, 6]))
 
 
+def test_payments_of_another_schedule_are_refused(tiny_run):
+    text = r"147 of 168 payments of funding of SYNTH are missing, one being expected every 1 hours"
+    with pytest.raises(ExperimentError, match=text):
+        found(tiny_run, STORE._replace(funding_ms=HOUR_MS), payments(tiny_run))
+
+
 def test_a_capital_beyond_the_market_is_refused(tiny_run):
     terms = CostTerms(impact=1.0, capital=1e15, impact_days=5)
     with pytest.raises(ExperimentError, match=r"capital = 1e\+15 is more than is traded in a day on \d of 7 days"):
@@ -82,7 +88,7 @@ def test_a_capital_beyond_the_market_is_refused(tiny_run):
     few = dataclasses.replace(
         inputs(tiny_run, terms._replace(capital=1.0)), past=tiny_run.experiment.windows.named["train"]
     )
-    with pytest.raises(ExperimentError, match="too few days before the past to know volume and volatility"):
+    with pytest.raises(ExperimentError, match=r"there must be impact_days \+ 1 days with bars before past"):
         costs.run(few, Work(LocalExecutor(), tiny_run.folder))
 
 
