@@ -16,18 +16,18 @@ from strategies.trade.window import BarCosts
 class CostFacts:
     """Costs of one window in a few numbers; None for what does not apply.
 
-    Rates and shares are in basis points. ``payments`` and ``missing``: payments of funding that are known, and that
-    are not. ``marked``: share of those known whose mark price is. ``impact``: of an order worth the capital.
-    ``beyond``: days on which the capital was more than the median value traded in a day.
+    The mean rate of funding, and medians of the others, in basis points. ``n_payments`` and ``n_missing``: payments of
+    funding that are known, and that are not. ``marked_share``: of those known whose mark price is. ``impact_bp``: of an
+    order worth the capital. ``beyond_days``: on which the capital was more than the median value traded in a day.
     """
 
-    half_spread: float | None
-    impact: float | None
-    beyond: int | None
-    funding: float | None
-    payments: int | None
-    missing: int | None
-    marked: float | None
+    half_spread_bp: float | None
+    impact_bp: float | None
+    beyond_days: int | None
+    funding_bp: float | None
+    n_payments: int | None
+    n_missing: int | None
+    marked_share: float | None
 
 
 @dataclass(frozen=True)

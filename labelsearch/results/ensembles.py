@@ -50,19 +50,19 @@ def find_row(rows: Sequence[AccountRow], window: str, size: int | None, name: st
 class PaidRow:
     """Where the gross gain of an account went in a year of a window, percent of the starting capital.
 
-    Gained by prices, less what was paid, is net. ``funding`` is below 0 if more was received than paid.
+    Gained by prices, less what was paid, is net. Funding is below 0 if more was received than paid.
     """
 
     name: str
     window: str
     year: int
-    gross: float
-    fees: float
-    spread: float
-    impact: float
-    funding: float
-    borrow: float
-    net: float
+    gross_pct: float
+    fees_pct: float
+    spread_pct: float
+    impact_pct: float
+    funding_pct: float
+    borrow_pct: float
+    net_pct: float
 
 
 @dataclass(frozen=True)

@@ -140,13 +140,13 @@ def _facts(
         missing = payments_missing(funding, span.start_ms, span.stop_ms, terms.funding_ms)
     paid = funding is not None and len(funding) > 0
     return CostFacts(
-        half_spread=1e4 * float(np.median(costs.half_spread)) if len(costs.half_spread) else None,
-        impact=1e4 * float(np.median(costs.impact)) if len(costs.impact) else None,
-        beyond=days if terms.impact else None,
-        funding=1e4 * float(funding.rate.mean()) if funding is not None and paid else None,
-        payments=None if funding is None else len(funding),
-        missing=missing,
-        marked=float(np.mean(~np.isnan(funding.mark))) if funding is not None and paid else None,
+        half_spread_bp=1e4 * float(np.median(costs.half_spread)) if len(costs.half_spread) else None,
+        impact_bp=1e4 * float(np.median(costs.impact)) if len(costs.impact) else None,
+        beyond_days=days if terms.impact else None,
+        funding_bp=1e4 * float(funding.rate.mean()) if funding is not None and paid else None,
+        n_payments=None if funding is None else len(funding),
+        n_missing=missing,
+        marked_share=float(np.mean(~np.isnan(funding.mark))) if funding is not None and paid else None,
     )
 
 

@@ -155,9 +155,9 @@ def paid_by_year(accounts: Mapping[str, Account], window: TradingWindow, name: s
             before = account.equity[first - 1] if first else 1.0
             net = float(account.equity[stop - 1] - before)
             paid = {kind: float(of[first:stop].sum()) for kind, of in account.paid._asdict().items()}
-            percent = {kind: 100.0 * value for kind, value in paid.items()}
+            percent = {f"{kind}_pct": 100.0 * value for kind, value in paid.items()}
             gross = 100.0 * (net + sum(paid.values()))
-            rows.append(PaidRow(account_name, name, int(year[first]), gross, **percent, net=100.0 * net))
+            rows.append(PaidRow(account_name, name, int(year[first]), gross, **percent, net_pct=100.0 * net))
     return rows
 
 

@@ -11,7 +11,7 @@ from labelsearch.delivery.report import write_report
 from strategies.tiers.metrics import Metrics
 
 UNITS = re.compile(
-    r"n|n_.*|.*_(pct|share|bars|days|mb|per_month|pct_a_year|mass|interval|loss|score|correlation|trials|scored)|"
+    r"n|n_.*|.*_(pct|share|bars|days|mb|per_month|pct_a_year|mass|interval|bp|loss|score|correlation|trials|scored)|"
     r"seconds|epochs|losses|.*p_value|.*score|seed|seeds"
 )
 PLAIN = {  # ratios, statistics, settings and names, which have no unit
@@ -19,7 +19,7 @@ PLAIN = {  # ratios, statistics, settings and names, which have no unit
     "partial", "positive", "all", "slope", "pbo", "kurtosis", "skewness", "variance", "different", "luck", "power",
     "power_random", "auc", "precision", "recall", "reliability", "confusion", "value", "best", "quantile", "decile",
     "number", "of", "size", "tier", "scale", "parameters", "depth", "width", "dropout", "learning_rate", "weight_decay",
-    "lower", "upper", "consistent", "strategy_trials_pruned", "batch_size",
+    "lower", "upper", "consistent", "strategy_trials_pruned", "batch_size", "year",
 }  # fmt: skip
 KEYED = {
     "train",
@@ -33,6 +33,8 @@ KEYED = {
     "statistic",
     "logit",
     "shap",
+    "at_costs_pct",
+    "return_pct",
 }  # hold a figure by class, tier, ..
 
 

@@ -51,7 +51,7 @@ def test_an_estimated_spread_is_that_of_train(tiny_run):
     made = found(tiny_run, CostTerms(spread="estimated"))
     assert len(made.past.half_spread) == len(tiny_run.outputs.past.close)
     assert set(made.past.half_spread) == set(made.future.half_spread) == {estimate}
-    assert made.facts["future"].half_spread == pytest.approx(1e4 * estimate)
+    assert made.facts["future"].half_spread_bp == pytest.approx(1e4 * estimate)
 
 
 def test_quotes_give_the_spread_of_each_open(tiny_run):
@@ -67,9 +67,9 @@ def test_quotes_give_the_spread_of_each_open(tiny_run):
 
 
 def test_missing_payments_are_counted_and_long_gaps_refused(tiny_run):
-    assert found(tiny_run, STORE, payments(tiny_run)).facts["past"].missing == 0
+    assert found(tiny_run, STORE, payments(tiny_run)).facts["past"].n_missing == 0
     few = found(tiny_run, STORE, payments(tiny_run, without=[4]))
-    assert (few.facts["past"].payments, few.facts["past"].missing) == (7 * 3 - 1, 1)
+    assert (few.facts["past"].n_payments, few.facts["past"].n_missing) == (7 * 3 - 1, 1)
     text = r"funding of SYNTH is not known from 2018-01-23 .* to 2018-01-24 .*: import or fetch it"
     with pytest.raises(ExperimentError, match=text):
         found(tiny_run, STORE, payments(tiny_run, without=[4, 5, 6]))

@@ -59,10 +59,10 @@ def test_a_long_short_run_with_slippage_goes_through(tiny_experiment, tmp_path):
         assert row.figures.funding_pct != 0
         of = [paid for paid in found.paid if (paid.name, paid.window) == (row.name, row.window)]
         assert [paid.year for paid in of] == [2018]
-        costs = sum(getattr(of[0], name) for name in ("fees", "spread", "impact", "funding", "borrow"))
-        assert of[0].gross - costs == pytest.approx(of[0].net) == pytest.approx(row.figures.total_return_pct)
+        costs = sum(getattr(of[0], f"{name}_pct") for name in ("fees", "spread", "impact", "funding", "borrow"))
+        assert of[0].gross_pct - costs == pytest.approx(of[0].net_pct) == pytest.approx(row.figures.total_return_pct)
     assert sum(row.figures.borrow_pct for row in found.rows) > 0
-    assert results.costs.facts["past"].payments == 7 * 3
+    assert results.costs.facts["past"].n_payments == 7 * 3
     for tier in results.belief.tiers:
         assert list(tier.at_costs_pct.values()) == sorted(tier.at_costs_pct.values(), reverse=True)
     assert min(positions) > -100

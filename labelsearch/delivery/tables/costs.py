@@ -27,7 +27,8 @@ def paid_table(results: Results) -> Table:
 
 def _paid_row(row: PaidRow) -> tuple[str, ...]:
     signed = {"gross": "+.2f", "net": "+.2f"}
-    return (row.name, row.window, str(row.year), *(f"{getattr(row, name):{signed.get(name, '.2f')}}" for name in PAID))
+    values = {name: getattr(row, f"{name}_pct") for name in PAID}
+    return (row.name, row.window, str(row.year), *(f"{x:{signed.get(name, '.2f')}}" for name, x in values.items()))
 
 
 def cost_curve_table(results: Results) -> Table:
@@ -62,9 +63,9 @@ def terms_table(results: Results) -> Table:
     fee, fixed = 1e4 * rules.fee_share, 1e4 * rules.half_spread
     rows = tuple(
         (
-            window, f"{fee:.2f}", cell(fixed if f.half_spread is None else f.half_spread, ".2f"),
-            cell(f.impact, ".2f"), cell(f.beyond, "d"), cell(f.funding, "+.3f"), cell(f.payments, "d"),
-            cell(f.missing, "d"), cell(None if f.marked is None else 100 * f.marked, ".0f"),
+            window, f"{fee:.2f}", cell(fixed if f.half_spread_bp is None else f.half_spread_bp, ".2f"),
+            cell(f.impact_bp, ".2f"), cell(f.beyond_days, "d"), cell(f.funding_bp, "+.3f"), cell(f.n_payments, "d"),
+            cell(f.n_missing, "d"), cell(None if f.marked_share is None else 100 * f.marked_share, ".0f"),
         )
         for window, f in facts.items()
     )  # fmt: skip
