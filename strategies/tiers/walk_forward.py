@@ -130,7 +130,7 @@ def follow(
         before = take(state, np.searchsorted(union, pick.members))
         paths = simulate_paths(params[pick.members], window, test.rules, before, flows=True)
         assert paths.flows is not None
-        payments = Payments.of(paths.flows, window, test.rules, before)
+        payments = Payments.of(paths.flows, window, test.rules, before).packed()
         held = held_share(before, close)
         holdings = Holdings(window, paths.equity, paths.position, payments, before.equity, held, close)
         for n in sizes:

@@ -96,7 +96,7 @@ def backtest(
         rows = slice(first, first + columns)
         equity[:, rows], fills[rows] = _found(paths, portfolio(paths.orders, near_one, rules, flows=in_unit), window)
         position[:, rows], simulated[rows] = paths.position, paths.state.fills
-        payments.append(Payments.of(flows, window, rules))
+        payments.append(Payments.of(flows, window, rules).packed())
         alive = paths.equity > 0
         gap = np.abs(equity[:, rows] - paths.equity)[alive] / _scale(paths, window)[alive]
         difference = float(np.maximum(difference, gap.max(initial=0.0)))  # what is not a number stays so

@@ -1,11 +1,11 @@
 """What strategies pay bar by bar: traded values, and costs by kind.
 
-Fills and funding are rare, so that all of it is kept in sparse matrices: a hundred strategies over four months of
-minutes take megabytes, where arrays would take gigabytes.
+Fills and funding are rare, so that much of it is kept in sparse matrices: a hundred strategies over four months of
+minutes take megabytes, where arrays would take gigabytes. A few bars stay arrays, which are faster to make.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from scipy import sparse
@@ -14,18 +14,20 @@ from strategies.trade.rules import TradingRules
 from strategies.trade.simulate import Flows, State
 from strategies.trade.window import TradingWindow
 
+Table: TypeAlias = np.ndarray | sparse.csr_array
+
 
 class Payments(NamedTuple):
-    """Of S strategies over T bars, each a (T, S) sparse matrix by rows; money in their starting cash.
+    """Of S strategies over T bars, each a (T, S) array, or a sparse matrix by rows; money in their starting cash.
 
     Fees are a share of what is traded.
     """
 
-    traded: sparse.csr_array  # value bought and sold
-    spread: sparse.csr_array  # lost to the half spread, against the open
-    impact: sparse.csr_array  # and to the size of the order
-    funding: sparse.csr_array  # paid, below 0 where received
-    borrow: sparse.csr_array
+    traded: Table  # value bought and sold
+    spread: Table  # lost to the half spread, against the open
+    impact: Table  # and to the size of the order
+    funding: Table  # paid, below 0 where received
+    borrow: Table
 
     def members(self, index: np.ndarray | slice) -> "Payments":
         """Some of the strategies."""
@@ -48,9 +50,13 @@ class Payments(NamedTuple):
         )
         traded = moved * (1.0 + np.sign(change) * slippage)
         spread, impact = moved * half, moved * (slippage - half)
-        return cls(*(sparse.csr_array(field) for field in (traded, spread, impact, funding, borrow)))
+        return cls(traded, spread, impact, funding, borrow)
+
+    def packed(self) -> "Payments":
+        """In sparse matrices."""
+        return Payments(*(sparse.csr_array(field) for field in self))
 
 
 def joined(parts: Sequence[Payments]) -> Payments:
-    """Of all strategies, from some of them each, over the same bars."""
+    """Of all strategies, from some of them each, over the same bars, in sparse matrices."""
     return Payments(*(sparse.hstack(fields, format="csr") for fields in zip(*parts, strict=True)))

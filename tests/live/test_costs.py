@@ -38,9 +38,9 @@ def funding(tiny_run):
 
 @pytest.fixture
 def stretch(tiny_run, history):
-    """History and the first two days of past."""
+    """History and the first day of past."""
     before, past = history
-    return before, past.rows(0, 2880)
+    return before, past.rows(0, 1500)
 
 
 def ready(bundle, history, funding):
@@ -59,7 +59,7 @@ def test_accounts_pay_what_they_pay_in_the_run(perpetual, stretch, funding, tiny
     inputs = costs.CostInputs(tiny_run.bars, **windows, cost_terms=TERMS, funding=funding)
     inputs = dataclasses.replace(inputs, future=windows["past"])
     window = tiny_run.outputs.past.at(costs.run(inputs, Work(LocalExecutor(), tiny_run.folder)).past)
-    wanted = simulate(perpetual.params, window.rows(slice(0, 2880)), perpetual.rules)
+    wanted = simulate(perpetual.params, window.rows(slice(0, 1500)), perpetual.rules)
     for name in ("spread", "impact", "funding", "borrow"):
         assert getattr(wanted, name).any()
     one = ready(perpetual, stretch, funding)
