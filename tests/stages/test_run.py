@@ -109,7 +109,7 @@ def test_two_workers_give_the_same_bits_as_one(tiny_run, tmp_path):
         tiny_run.experiment, tmp_path, tmp_path / "store", workers=2,
         progress=lambda stage, done, total: seen.setdefault(stage, []).append((done, total)),
     )  # fmt: skip
-    assert list(seen) == list(STAGE_NAMES)
+    assert set(seen) == set(STAGE_NAMES)
     for steps in seen.values():  # from 0, so that rates count the time of the first unit too
         assert steps[0][0] == 0
         assert steps == sorted(steps)
