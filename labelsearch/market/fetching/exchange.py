@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import pandas as pd
 
@@ -177,20 +176,7 @@ def fetch_exchange(
     source = f"{exchange.name} {exchange.symbol}"
     inflow = BarsInflow(store, name, step, source, start_ms, stop_ms)
     tasks = _pages(inflow, start_ms, stop_ms)
-    try:
-        for done, (first, last) in enumerate(tasks):
-            if progress is not None:
-                progress("pages", done, len(tasks))
-            bars = exchange.bars(first, last)
-            if len(bars):
-                inflow.put(inflow.agree(replace(bars, symbol=name), source))
-            settled = min(last, clock - _LATE_MS)
-            if settled > first:
-                inflow.record.add_asked(first, settled)
-        if progress is not None and tasks:
-            progress("pages", len(tasks), len(tasks))
-    finally:
-        inflow.flush()
+    inflow.ask(tasks, "pages", exchange.bars, clock - _LATE_MS, progress)
     fetched = inflow.finish()
     fetched.broken = exchange.broken
     return fetched

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -106,20 +105,7 @@ def fetch_exchange_funding(
         for first, last in inflow.record.not_asked(start_ms, stop_ms)
         for ms in range(first, last, _STRETCH_MS)
     ]
-    try:
-        for done, (first, last) in enumerate(stretches):
-            if progress is not None:
-                progress("stretches", done, len(stretches))
-            funding = exchange.payments(first, last)
-            if len(funding):
-                inflow.put(inflow.agree(replace(funding, symbol=name), source))
-            settled = min(last, clock - _SETTLED_MS)
-            if settled > first:
-                inflow.record.add_asked(first, settled)
-        if progress is not None and stretches:
-            progress("stretches", len(stretches), len(stretches))
-    finally:
-        inflow.flush()
+    inflow.ask(stretches, "stretches", exchange.payments, clock - _SETTLED_MS, progress)
     fetched = inflow.finish()
     fetched.broken = exchange.broken
     return fetched

@@ -6,7 +6,7 @@ earlier call has requested, so that a halt of the exchange, which remains a hole
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -114,6 +114,33 @@ class Inflow(ABC, Generic[T]):
         if file is not None:
             self._files[file] = {"sha256": sha256, self.counted: n_rows}
         if sum(map(len, self._pending)) >= BATCH_ROWS:
+            self.flush()
+
+    def ask(
+        self,
+        parts: Sequence[tuple[int, int]],
+        title: str,
+        answer: Callable[[int, int], T],
+        settled_ms: int,
+        progress: Progress | None,
+    ) -> None:
+        """Request parts [first, last) of the range one by one and store the answers.
+
+        What lies after ``settled_ms`` is not recorded as requested, as more may come.
+        """
+        try:
+            for done, (first, last) in enumerate(parts):
+                if progress is not None:
+                    progress(title, done, len(parts))
+                series = answer(first, last)
+                if len(series):
+                    self.put(self.agree(replace(series, symbol=self.name), self.result.source))
+                settled = min(last, settled_ms)
+                if settled > first:
+                    self.record.add_asked(first, settled)
+            if progress is not None and parts:
+                progress(title, len(parts), len(parts))
+        finally:
             self.flush()
 
     def flush(self) -> None:
