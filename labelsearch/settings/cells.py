@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from labelsearch.labels.spans import DAY_MS, Span
 from labelsearch.settings.bars import EDGE_MS, bars_of, check_coverage, on_grid
+from labelsearch.settings.book import Book, Universe
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.roll import Pool, Roll
 from labelsearch.settings.schema import ExperimentError
@@ -97,6 +98,8 @@ def cells_of(experiment: Experiment, store: Path) -> Cells:
                 windows=own,
                 roll=Roll(),
                 pool=Pool(),
+                universe=Universe(),
+                book=Book(),
                 seed=_seed(experiment.seed, market, number),
             )
             cells.append(Cell(market, number, alone, own.future != windows.future))

@@ -15,6 +15,7 @@ from labelsearch.labels.kinds import KINDS, Label, make_label, option_type
 from labelsearch.labels.spans import check_order
 from labelsearch.market.calendars import bars_of_span
 from labelsearch.market.rules import BarError
+from labelsearch.settings.book import Book, Universe
 from labelsearch.settings.own import activate, file_sha256
 from labelsearch.settings.roll import Pool, Roll
 from labelsearch.settings.schema import (
@@ -60,6 +61,8 @@ SECTIONS = {
     "windows": Windows,
     "roll": Roll,
     "pool": Pool,
+    "universe": Universe,
+    "book": Book,
     "labels": Labels,
     "feature_space": FeatureSpace,
     "separation": Separation,
@@ -98,6 +101,8 @@ class Experiment:
     windows: Windows = Windows()
     roll: Roll = Roll()
     pool: Pool = Pool()
+    universe: Universe = Universe()
+    book: Book = Book()
     labels: Labels = Labels()
     feature_space: FeatureSpace = FeatureSpace()
     separation: Separation = Separation()
@@ -133,6 +138,7 @@ class Experiment:
             raise ExperimentError(f"[roll]: {error}") from error
         if self.pool != Pool() and not self.is_panel:
             raise ExperimentError("[pool]: there is one market alone")
+        self._check_book()
         if len(splits) == 1 and (self.roll.refit, self.roll.hyperparameters) != ("everything", "each"):
             raise ExperimentError(
                 "[roll]: refit and hyperparameters say what later splits make anew, and there is one split alone"
@@ -142,6 +148,20 @@ class Experiment:
             raise ExperimentError(f"[score]: rate = {self.score['rate']!r} is unknown; known are {', '.join(RATES)}")
         if not self.own:
             self.check_names()
+
+    def _check_book(self) -> None:
+        """Raise `ExperimentError` for a book that these markets cannot make."""
+        if not self.book.is_one:
+            return
+        n = len(self.data.markets)
+        if n < 2:
+            raise ExperimentError("[book]: a book needs several markets")
+        try:
+            self.book.check_markets(min(n, self.universe.size or n))
+            if self.book.kind in ("neutral", "best"):
+                self.costs.check_side("both")
+        except ExperimentError as error:
+            raise ExperimentError(f"[book]: {error}") from None
 
     def check_names(self) -> None:
         """Raise `ExperimentError` for any name that is neither built in nor active, or options that do not fit."""

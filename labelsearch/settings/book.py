@@ -1,0 +1,58 @@
+"""Sections of experiments that trade all markets as one book."""
+
+from dataclasses import dataclass
+
+from labelsearch.market.cross_section import UniverseTerms
+from labelsearch.settings.schema import ExperimentError, Ranged, option
+from labelsearch.settings.sections import one_of
+
+BOOKS = ("each", "long", "neutral", "best")
+
+
+@dataclass(frozen=True)
+class Universe(Ranged):
+    """Which of the markets may be held at a time, and their basket; days are those with bars."""
+
+    size: int = option(0, "the most liquid ones, chosen at the start of each month; 0: all", 0, 10_000)
+    history_days: int = option(60, "days since its first bar before a market joins", 1, 10_000)
+    liquidity_days: int = option(30, "days over which traded value is compared", 1, 10_000)
+    beta_days: int = option(60, "days behind the beta of a market to the basket", 2, 10_000)
+    volatility_days: int = option(30, "days behind the volatility of a market", 2, 10_000)
+
+    @property
+    def terms(self) -> UniverseTerms:
+        """As the cross-section takes them."""
+        return UniverseTerms(self.size, self.history_days, self.liquidity_days, self.beta_days, self.volatility_days)
+
+
+@dataclass(frozen=True)
+class Book(Ranged):
+    """One account across all markets."""
+
+    kind: str = option("each", "each: every market alone; long; neutral: no dollars, no beta; best: one at a time")
+    gross: float = option(1.0, "sum of the sizes of all positions, in equity", 0.01, 10)
+    cap: float = option(0.2, "largest position of one market, in equity; not of kind best", 0.001, 10)
+    band: tuple[float, float] = option((0.0, 1.0), "range of b: how far a position strays from its wish", 0, 100)
+    doubt: tuple[float, float] = option((0.0, 2.0), "range of k: how much further where classifiers doubt", 0, 100)
+    pace: tuple[float, float] = option((0.02, 1.0), "range of the share of the way to a new wish in a bar", 1e-4, 1)
+    beta_bound: float = option(0.1, "rolling beta to the basket beyond which a book is not neutral", 0.001, 10)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of("kind", self.kind, BOOKS)
+        for name in ("band", "doubt", "pace"):
+            low, high = getattr(self, name)
+            if not low <= high:
+                raise ExperimentError(f"{name} needs a lower end that is not above its upper end")
+
+    @property
+    def is_one(self) -> bool:
+        """Whether all markets share one account."""
+        return self.kind != "each"
+
+    def check_markets(self, n: int) -> None:
+        """Raise `ExperimentError` if so few markets cannot hold the gross exposure."""
+        if self.kind in ("long", "neutral") and n * self.cap < self.gross * (1.0 - 1e-12):
+            raise ExperimentError(
+                f"{n} markets of at most {self.cap:g} each cannot hold a gross exposure of {self.gross:g}: raise cap"
+            )
