@@ -11,11 +11,10 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from labelsearch.labels.kinds import KINDS, Label, make_label, option_type
+from labelsearch.labels.kinds import KINDS, Label
 from labelsearch.labels.spans import check_order
-from labelsearch.market.calendars import bars_of_span
-from labelsearch.market.rules import BarError
 from labelsearch.settings.book import Book, Universe
+from labelsearch.settings.entries import RATES, SCORE_COMMON, listed, make_entry, with_defaults
 from labelsearch.settings.own import activate, file_sha256
 from labelsearch.settings.roll import Pool, Roll
 from labelsearch.settings.schema import (
@@ -71,11 +70,6 @@ SECTIONS = {
     "costs": Costs,
     "tiers": Tiers,
     "null": Null,
-}
-RATES = ("fixed", "volatility")
-SCORE_COMMON = {
-    "kind": "kind of score; the options below it are those of the kind",
-    "rate": "fixed, or volatility: the trades asked for, times volatility of past over that of train",
 }
 
 
@@ -143,7 +137,7 @@ class Experiment:
             raise ExperimentError(
                 "[roll]: refit and hyperparameters say what later splits make anew, and there is one split alone"
             )
-        object.__setattr__(self, "score", _with_defaults(self.score))
+        object.__setattr__(self, "score", with_defaults(self.score))
         if self.score["rate"] not in RATES:
             raise ExperimentError(f"[score]: rate = {self.score['rate']!r} is unknown; known are {', '.join(RATES)}")
         if not self.own:
@@ -204,7 +198,7 @@ class Experiment:
 
     def label_kinds(self) -> tuple[Label, ...]:
         """The labels, in order; strategies have a buy and a sell weight for each."""
-        return tuple(_make_label(data, f"[[label]] {i + 1}", self.data) for i, data in enumerate(self.label))
+        return tuple(make_entry(data, f"[[label]] {i + 1}", self.data) for i, data in enumerate(self.label))
 
     def rules(self) -> TradingRules:
         """Costs that are the same at all bars, side and signal map."""
@@ -270,7 +264,7 @@ class Experiment:
         folder = Path(path).resolve().parent
         section = data.get("data")
         if isinstance(section, dict) and isinstance(section.get("symbols"), str):
-            section["symbols"] = _listed(folder / section["symbols"])
+            section["symbols"] = listed(folder / section["symbols"])
         if isinstance(data.get("own"), list):
             data["own"] = [str(folder / own) if isinstance(own, str) else own for own in data["own"]]
         return cls.from_dict(data, str(path))
@@ -309,49 +303,3 @@ class Experiment:
         lines = (dump_line(name, value, texts.get(name, "")) for name, value in self.score.items())
         doc = (kind.__doc__ or "").splitlines()[0] if kind else "A score of your own."
         return f"# {doc}\n[score]\n" + "\n".join(lines)
-
-
-def _listed(path: Path) -> list[str]:
-    """Symbols of a file, one on each line; what follows a # is a comment."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ExperimentError(f"symbols: {path} cannot be read: {error}") from None
-    symbols = [symbol for line in lines if (symbol := line.partition("#")[0].strip())]
-    if not symbols:
-        raise ExperimentError(f"symbols: {path} names none")
-    return symbols
-
-
-def _with_defaults(score: Plain) -> Plain:
-    """Options of a score, with the defaults of a built-in kind, so that naming a default changes no hash."""
-    known = {"kind": "paper", "rate": "fixed", **score}
-    if not isinstance(known["kind"], str):
-        raise ExperimentError("[score]: kind must be text")
-    kind = SCORES.get(known["kind"])
-    if kind is None or kind.origin:
-        return known
-    defaults = {option.name: option.default for option in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    return {"kind": known["kind"], "rate": known["rate"], **defaults, **score}
-
-
-def _make_label(data: object, where: str, bars: Data) -> Label:
-    """Label of a table; numbers of bars may be lengths of time, such as 60m."""
-    if not isinstance(data, dict) or not isinstance(data.get("kind"), str):
-        raise ExperimentError(f"{where}: expected a table with a kind")
-    try:
-        known = {option.name: option_type(option) for option in dataclasses.fields(KINDS.find(data["kind"]))}
-        options = {name: value for name, value in data.items() if name != "kind"}
-        for name, value in options.items():
-            if known.get(name) is int and isinstance(value, str):
-                options[name] = _in_bars(name, value, bars)
-        return make_label(data["kind"], **options)
-    except ValueError as error:
-        raise ExperimentError(f"{where}: {error}") from error
-
-
-def _in_bars(name: str, text: str, bars: Data) -> int:
-    try:
-        return bars_of_span(text, bars.interval_ms, bars.calendar)
-    except BarError as error:
-        raise ExperimentError(f"{name} {error}") from None
