@@ -1,0 +1,419 @@
+"""Numba kernels of a book: wishes of all markets made into weights, and weights into one account.
+
+Row ``t`` is decided at its close, and filled at the open of the next row of each market. Arithmetic is strict IEEE, and
+sums over markets run from the first to the last: no bit depends on the number of threads or on where rows are cut.
+
+A book is made in four steps. (1) Strength: the signal of a market moves its strength by the thresholds of a strategy,
+as it would move a position. (2) Wish: the strength less 1/2, of all intervals, smoothed. (3) Weights: wishes over
+volatility, without dollars and beta where the book is neutral, scaled to the gross exposure, no one above the cap.
+(4) Orders: a market is traded where its weight strays from what is held by more than a band of
+``b cost^(1/3) (1 + k doubt)``; the cube root is the width that is best for proportional costs (Davis & Norman 1990;
+Shreve & Soner 1994; Rogers 2004).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit, prange
+
+from strategies.book.rules import BEST, LONG, BookRules
+from strategies.book.window import BookWindow
+from strategies.trade.fills import ABS_TOL
+from strategies.trade.rules import HALF, LOGISTIC, slippage_nb
+
+# rows of the totals of an account
+CASH, EQUITY, DAY_EQUITY, RETURN_SUM, SQUARE_SUM, DAYS, FILLS, TRADED, FEES = range(9)
+SPREAD, IMPACT, FUNDING, BORROW, GROSS_SUM, NET_SUM, PEAK, DRAWDOWN, ROWS = range(9, 18)
+N_TOTALS = 18
+# rows of what an account keeps of each market
+QUANTITY, PENDING = 0, 1
+ROUNDS = 20  # of scaling and capping; what does not fit by then is scaled down as a whole
+TINY = 1e-12
+
+
+class Cut(NamedTuple):
+    """The window as kernels read it; Numba compiles a smaller tuple faster."""
+
+    outputs: np.ndarray
+    open: np.ndarray
+    close: np.ndarray
+    traded: np.ndarray
+    member: np.ndarray
+    inverse_sigma: np.ndarray
+    beta: np.ndarray
+    doubt: np.ndarray
+    band_unit: np.ndarray
+    last_row: np.ndarray
+    half_spread: np.ndarray
+    impact: np.ndarray
+    funding: np.ndarray
+    borrow: np.ndarray
+    day_end: np.ndarray
+
+    @classmethod
+    def of(cls, window: BookWindow) -> "Cut":
+        """Of a window."""
+        return cls(*(getattr(window, name) for name in cls._fields))
+
+
+class Record(NamedTuple):
+    """Where the path of one account goes."""
+
+    equity: np.ndarray  # (T,) at the close
+    weight: np.ndarray  # (T, M) share of equity held at the close, below 0 if short
+    change: np.ndarray  # (T, M) units bought, below 0 if sold, at the open, or at the last close of a market that ends
+    slippage: np.ndarray  # (T, M) share by which that was worse
+    paid: np.ndarray  # (T, M, 2) funding and borrowing paid in the row
+
+
+@njit(cache=True, error_model="numpy")
+def strengths_nb(params: np.ndarray, t: int, window: Cut, rules: BookRules, strength: np.ndarray, sums: np.ndarray):
+    """Move the strengths (I, M) of one strategy by the signals of a row; ``sums`` (M,) is scratch."""
+    n_intervals, n_outputs, n_markets = window.outputs.shape[1:]
+    buy, sell, delta = params[n_outputs], params[n_outputs + 1], params[n_outputs + 2]
+    for i in range(n_intervals):
+        for m in range(n_markets):
+            sums[m] = 0.0
+        for k in range(n_outputs):
+            weight = params[k]
+            for m in range(n_markets):
+                sums[m] += weight * window.outputs[t, i, k, m]
+        for m in range(n_markets):
+            if np.isnan(sums[m]):
+                continue
+            if rules.signal_map == LOGISTIC:
+                signal = 1.0 / (1.0 + np.exp(-sums[m]))
+            else:
+                signal = min(max(sums[m] + 0.5 if rules.signal_map == HALF else sums[m], 0.0), 1.0)
+            held = strength[i, m]
+            if (signal > buy and signal - held > delta) or (signal < sell and held - signal > delta):
+                strength[i, m] = signal
+
+
+@njit(cache=True, error_model="numpy")
+def wishes_nb(params: np.ndarray, n_outputs: int, strength: np.ndarray, wish: np.ndarray):
+    """Move the wishes (M,) of one strategy, in [-1, 1], towards its strengths (I, M)."""
+    n_intervals, n_markets = strength.shape
+    pace = params[n_outputs + 5]
+    total = 0.0
+    for i in range(n_intervals if n_intervals > 1 else 0):
+        total += params[n_outputs + 6 + i]
+    for m in range(n_markets):
+        if n_intervals == 1:
+            aim = 2.0 * strength[0, m] - 1.0
+        else:
+            aim, signs = 0.0, 0.0
+            for i in range(n_intervals):
+                side = 2.0 * strength[i, m] - 1.0
+                share = params[n_outputs + 6 + i] / total if total > 0.0 else 1.0 / n_intervals
+                aim += share * side
+                signs += 1.0 if side > 0.0 else -1.0 if side < 0.0 else 0.0
+            aim *= abs(signs) / n_intervals
+        wish[m] += pace * (aim - wish[m])
+
+
+@njit(cache=True, error_model="numpy")
+def project_nb(t: int, window: Cut, weights: np.ndarray):
+    """Remove from weights (M,) of the members of a row their projection on dollars and beta: w - A (A'A)^-1 A'w.
+
+    Fewer than three members hold nothing. Where all have the same beta the projection is singular, and dollars alone
+    are removed.
+    """
+    n_markets = weights.shape[0]
+    count, s1, s2, d0, d1 = 0.0, 0.0, 0.0, 0.0, 0.0
+    for m in range(n_markets):
+        if window.member[t, m]:
+            beta = window.beta[t, m]
+            count += 1.0
+            s1 += beta
+            s2 += beta * beta
+            d0 += weights[m]
+            d1 += beta * weights[m]
+    if count < 3.0:
+        for m in range(n_markets):
+            weights[m] = 0.0
+        return
+    determinant = count * s2 - s1 * s1
+    if determinant > 1e-9 * count * s2:
+        dollars, slope = (s2 * d0 - s1 * d1) / determinant, (count * d1 - s1 * d0) / determinant
+    else:
+        dollars, slope = d0 / count, 0.0
+    for m in range(n_markets):
+        if window.member[t, m]:
+            weights[m] -= dollars + slope * window.beta[t, m]
+
+
+@njit(cache=True, error_model="numpy")
+def sizes_nb(weights: np.ndarray):
+    """Sum and largest of the sizes of weights (M,)."""
+    total, largest = 0.0, 0.0
+    for m in range(weights.shape[0]):
+        size = abs(weights[m])
+        total += size
+        largest = max(largest, size)
+    return total, largest
+
+
+@njit(cache=True, error_model="numpy")
+def weigh_nb(t: int, window: Cut, rules: BookRules, wish: np.ndarray, weights: np.ndarray):
+    """Weights (M,) from the wishes (M,) of a row, shares of equity; 0 of all that are no members."""
+    n_markets = wish.shape[0]
+    if rules.kind == BEST:
+        best, largest = -1, 0.0
+        for m in range(n_markets):
+            weights[m] = 0.0
+            if window.member[t, m] and abs(wish[m]) > largest:
+                best, largest = m, abs(wish[m])
+        if best >= 0:
+            weights[best] = rules.gross if wish[best] > 0.0 else -rules.gross
+        return
+    is_long = rules.kind == LONG
+    for m in range(n_markets):
+        wanted = max(wish[m], 0.0) if is_long else wish[m]
+        weights[m] = wanted * window.inverse_sigma[t, m]  # which is 0 outside the universe
+    for _ in range(ROUNDS):
+        if not is_long:
+            project_nb(t, window, weights)
+        total, largest = sizes_nb(weights)
+        if total <= TINY:
+            break
+        scale = rules.gross / total
+        fits = scale * largest <= rules.cap * (1.0 + 1e-9)
+        for m in range(n_markets):
+            weights[m] *= scale
+            if not fits:
+                weights[m] = min(max(weights[m], -rules.cap), rules.cap)
+        if fits:
+            break
+    if not is_long:
+        project_nb(t, window, weights)
+    total, largest = sizes_nb(weights)
+    if total <= TINY:
+        for m in range(n_markets):
+            weights[m] = 0.0
+        return
+    scale = min(1.0, rules.gross / total, rules.cap / largest)
+    for m in range(n_markets):
+        weights[m] *= scale
+
+
+@njit(cache=True, error_model="numpy")
+def band_nb(t: int, m: int, b: float, bk: float, window: Cut) -> float:
+    """How far a market may stray from its wish, as a share of equity: b cost^(1/3) + b k cost^(1/3) doubt."""
+    return window.band_unit[t, m] * (b + bk * window.doubt[t, m])
+
+
+@njit(cache=True, error_model="numpy")
+def value_nb(price: np.ndarray, held: np.ndarray, totals: np.ndarray) -> float:
+    """Equity of an account at prices (M,)."""
+    value = totals[CASH]
+    for m in range(price.shape[0]):
+        value += held[QUANTITY, m] * price[m]
+    return value
+
+
+@njit(cache=True, error_model="numpy")
+def ruin_nb(held: np.ndarray, totals: np.ndarray):
+    """End an account that is worth nothing."""
+    totals[CASH] = 0.0
+    for m in range(held.shape[1]):
+        held[QUANTITY, m] = 0.0
+        held[PENDING, m] = np.nan
+
+
+@njit(cache=True, error_model="numpy")
+def fill_nb(
+    t: int, m: int, value: float, price: float, window: Cut, fee: float, held: np.ndarray, totals: np.ndarray,
+    record: Record,
+):  # fmt: skip
+    """Trade so much value at a price, with costs."""
+    size = abs(value)
+    slippage = slippage_nb(window.half_spread[t, m], window.impact[t, m], size)
+    side = 1.0 if value > 0.0 else -1.0
+    units = value / price
+    traded = size * (1.0 + side * slippage)
+    held[QUANTITY, m] += units
+    totals[CASH] -= side * traded + fee * traded
+    totals[FILLS] += 1.0
+    totals[TRADED] += traded
+    totals[FEES] += fee * traded
+    totals[SPREAD] += size * window.half_spread[t, m]
+    totals[IMPACT] += size * (slippage - window.half_spread[t, m])
+    if record.equity.shape[0] > 0:
+        record.change[t, m] += units
+        record.slippage[t, m] = slippage
+
+
+@njit(cache=True, error_model="numpy")
+def pay_nb(t: int, m: int, due: float, short_due: float, held: np.ndarray, totals: np.ndarray, record: Record):
+    """Pay funding for what is held, and for borrowing what is held short."""
+    units = held[QUANTITY, m]
+    funding = units * due
+    borrow = -units * short_due if units < 0.0 else 0.0
+    totals[CASH] -= funding + borrow
+    totals[FUNDING] += funding
+    totals[BORROW] += borrow
+    if record.equity.shape[0] > 0:
+        record.paid[t, m, 0] += funding
+        record.paid[t, m, 1] += borrow
+
+
+@njit(cache=True, error_model="numpy")
+def open_nb(t: int, window: Cut, fee: float, held: np.ndarray, totals: np.ndarray, record: Record):
+    """What happens at the open of a row: dues, and the orders that wait."""
+    n_markets = held.shape[1]
+    any_order = False
+    for m in range(n_markets):
+        if held[QUANTITY, m] != 0.0 and (window.funding[t, m, 0] != 0.0 or window.borrow[t, m] != 0.0):
+            pay_nb(t, m, window.funding[t, m, 0], window.borrow[t, m], held, totals, record)
+        any_order |= not np.isnan(held[PENDING, m])
+    if not any_order:
+        return
+    equity = value_nb(window.open[t], held, totals)
+    if equity <= ABS_TOL:
+        ruin_nb(held, totals)
+        return
+    cost = 0.0  # what the orders would cost is not there to be invested
+    for m in range(n_markets):
+        if window.traded[t, m] and not np.isnan(held[PENDING, m]):
+            size = abs(held[PENDING, m] * equity - held[QUANTITY, m] * window.open[t, m])
+            cost += size * (fee + slippage_nb(window.half_spread[t, m], window.impact[t, m], size))
+    equity = max(equity - cost, 0.0)
+    for m in range(n_markets):
+        if window.traded[t, m] and not np.isnan(held[PENDING, m]):
+            price = window.open[t, m]
+            value = held[PENDING, m] * equity - held[QUANTITY, m] * price
+            if abs(value) > ABS_TOL:
+                fill_nb(t, m, value, price, window, fee, held, totals, record)
+            if held[PENDING, m] == 0.0:
+                held[QUANTITY, m] = 0.0
+            held[PENDING, m] = np.nan
+
+
+@njit(cache=True, error_model="numpy")
+def close_nb(t: int, window: Cut, fee: float, held: np.ndarray, totals: np.ndarray, record: Record):
+    """What happens at the close of a row: dues within it, markets that end, and the account as it stands."""
+    n_markets = held.shape[1]
+    for m in range(n_markets):
+        if held[QUANTITY, m] != 0.0 and window.funding[t, m, 1] != 0.0:
+            pay_nb(t, m, window.funding[t, m, 1], 0.0, held, totals, record)
+        if window.last_row[m] == t:
+            value = -held[QUANTITY, m] * window.close[t, m]
+            if abs(value) > ABS_TOL:
+                fill_nb(t, m, value, window.close[t, m], window, fee, held, totals, record)
+            held[QUANTITY, m] = 0.0
+    equity = value_nb(window.close[t], held, totals)
+    if equity <= ABS_TOL:
+        ruin_nb(held, totals)
+        equity = 0.0
+    gross, net = 0.0, 0.0
+    if equity > 0.0:
+        for m in range(n_markets):
+            share = held[QUANTITY, m] * window.close[t, m] / equity
+            gross += abs(share)
+            net += share
+    totals[EQUITY] = equity
+    totals[GROSS_SUM] += gross
+    totals[NET_SUM] += net
+    totals[ROWS] += 1.0
+    totals[PEAK] = max(totals[PEAK], equity)
+    totals[DRAWDOWN] = max(totals[DRAWDOWN], 1.0 - equity / totals[PEAK])
+    if window.day_end[t]:
+        before = totals[DAY_EQUITY]
+        earned = equity / before - 1.0 if before > 0.0 else 0.0
+        totals[RETURN_SUM] += earned
+        totals[SQUARE_SUM] += earned * earned
+        totals[DAYS] += 1.0
+        totals[DAY_EQUITY] = equity
+
+
+@njit(cache=True, error_model="numpy")
+def order_nb(t: int, window: Cut, weights: np.ndarray, b: float, bk: float, held: np.ndarray, totals: np.ndarray):
+    """Decide the orders of the next row from wanted weights (M,): to the edge of the band, where it is left.
+
+    What is no member any more, or is wanted no more, is closed.
+    """
+    equity = totals[EQUITY]
+    for m in range(weights.shape[0]):
+        held[PENDING, m] = np.nan
+        if equity <= 0.0 or window.last_row[m] <= t:
+            continue
+        share = held[QUANTITY, m] * window.close[t, m] / equity
+        if not window.member[t, m]:
+            if share != 0.0:
+                held[PENDING, m] = 0.0
+            continue
+        away = weights[m] - share
+        band = band_nb(t, m, b, bk, window)
+        if abs(away) > band and abs(away) > TINY:
+            held[PENDING, m] = weights[m] - band if away > 0.0 else weights[m] + band
+
+
+@njit(cache=True, error_model="numpy")
+def walk_nb(
+    params: np.ndarray, window: Cut, rules: BookRules, totals: np.ndarray, held: np.ndarray, strength: np.ndarray,
+    wish: np.ndarray, daily: np.ndarray, record: Record,
+):  # fmt: skip
+    """Take one strategy through all rows; ``daily`` (D,) or (0,) gets the returns of days."""
+    n_rows, n_markets = window.close.shape
+    n_outputs = window.outputs.shape[2]
+    b, bk = params[n_outputs + 3], params[n_outputs + 3] * params[n_outputs + 4]
+    sums, weights = np.empty(n_markets), np.empty(n_markets)
+    day = 0
+    for t in range(n_rows):
+        open_nb(t, window, rules.fee_share, held, totals, record)
+        before = totals[DAY_EQUITY]
+        close_nb(t, window, rules.fee_share, held, totals, record)
+        if daily.shape[0] > 0 and window.day_end[t]:
+            daily[day] = totals[EQUITY] / before - 1.0 if before > 0.0 else 0.0
+            day += 1
+        strengths_nb(params, t, window, rules, strength, sums)
+        wishes_nb(params, n_outputs, strength, wish)
+        if totals[EQUITY] > 0.0:
+            weigh_nb(t, window, rules, wish, weights)
+            order_nb(t, window, weights, b, bk, held, totals)
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def simulate_books_nb(
+    params: np.ndarray, window: Cut, rules: BookRules, totals: np.ndarray, held: np.ndarray, strength: np.ndarray,
+    wish: np.ndarray, daily: np.ndarray, record: Record,
+):  # fmt: skip
+    """Take S strategies (S, P) through all rows; state is carried on in place.
+
+    totals (S, N_TOTALS), held (S, 2, M), strength (S, I, M), wish (S, M), daily (S, D) or (S, 0); the record is empty.
+    """
+    for s in prange(params.shape[0]):
+        walk_nb(params[s], window, rules, totals[s], held[s], strength[s], wish[s], daily[s], record)
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def weights_nb(
+    params: np.ndarray, window: Cut, rules: BookRules, strength: np.ndarray, wish: np.ndarray, out: np.ndarray
+):
+    """Weights (S, T, M) that S strategies want at the close of each row; strength and wish are carried on in place."""
+    n_rows, n_markets = window.close.shape
+    for s in prange(params.shape[0]):
+        sums = np.empty(n_markets)
+        for t in range(n_rows):
+            strengths_nb(params[s], t, window, rules, strength[s], sums)
+            wishes_nb(params[s], window.outputs.shape[2], strength[s], wish[s])
+            weigh_nb(t, window, rules, wish[s], out[s, t])
+
+
+@njit(cache=True, error_model="numpy")
+def trade_nb(
+    weights: np.ndarray, b: float, bk: float, window: Cut, fee: float, totals: np.ndarray, held: np.ndarray,
+    record: Record,
+):  # fmt: skip
+    """One account that trades towards weights (T, M)."""
+    for t in range(window.close.shape[0]):
+        open_nb(t, window, fee, held, totals, record)
+        close_nb(t, window, fee, held, totals, record)
+        if totals[EQUITY] > 0.0:
+            order_nb(t, window, weights[t], b, bk, held, totals)
+        if record.equity.shape[0] > 0:
+            record.equity[t] = totals[EQUITY]
+            for m in range(weights.shape[1]):
+                value = held[QUANTITY, m] * window.close[t, m]
+                record.weight[t, m] = value / totals[EQUITY] if totals[EQUITY] > 0.0 else 0.0

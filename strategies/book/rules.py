@@ -1,0 +1,138 @@
+"""The terms that a book trades on, and the space of its parameters."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from strategies import StrategyError
+from strategies.search.linear import StrategySpace
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+LONG, NEUTRAL, BEST = 0, 1, 2  # codes of the kinds in the kernels
+KINDS = {"long": LONG, "neutral": NEUTRAL, "best": BEST}
+N_OWN = 3  # parameters of a book after those of a strategy: band, doubt, pace
+
+
+class BookRules(NamedTuple):
+    """Terms of a book, passed to the kernels as they are; `of` checks them.
+
+    Parameters
+    ----------
+    kind : int
+        ``long`` holds what is wished long, ``neutral`` both sides without dollars and without beta, ``best`` the one
+        market of the strongest wish.
+    gross : float
+        Sum of the sizes of all positions, as a share of equity.
+    cap : float
+        Largest size of one position; ``best`` knows none.
+    fee_share : float
+        Fee as a share of traded value, in [0, 1).
+    signal_map : int
+        Code of `strategies.trade.rules.SIGNAL_MAPS`.
+    """
+
+    kind: int = NEUTRAL
+    gross: float = 1.0
+    cap: float = 0.2
+    fee_share: float = 0.0005
+    signal_map: int = 0
+
+    @classmethod
+    def of(
+        cls, kind: str, *, gross: float = 1.0, cap: float = 0.2, fee_share: float = 0.0005, signal_map: int = 0
+    ) -> "BookRules":
+        """Checked rules with the kind by name; StrategyError for an unknown name or a number out of range."""
+        if kind not in KINDS:
+            raise StrategyError(f"kind of book {kind!r} is unknown, choose from {', '.join(KINDS)}")
+        if not (0 < gross <= 10 and cap > 0 and 0 <= fee_share < 1):
+            raise StrategyError(
+                f"a book needs 0 < gross <= 10, cap > 0 and a fee in [0, 1), not {gross}, {cap}, {fee_share}"
+            )
+        return cls(KINDS[kind], float(gross), float(cap), float(fee_share), int(signal_map))
+
+    def times(self, multiple: float) -> "BookRules":
+        """The same rules at a multiple of the fee; what the window says has to be multiplied too."""
+        return self._replace(fee_share=min(multiple * self.fee_share, 1.0 - 1e-9))
+
+
+@dataclass(frozen=True)
+class BookSpace:
+    """Box of book strategies: the parameters of a linear strategy, and those of the book.
+
+    Parameters
+    ----------
+    linear : StrategySpace
+        Weights and thresholds; they are the same for all markets.
+    band, doubt, pace : (low, high)
+        Bounds of b, of k, and of the share of the way to a new wish that is gone in a bar; pace is drawn evenly on
+        its logarithm.
+    n_intervals : int
+        I, lengths of bars that the outputs come from; with several, each has a weight in [0, 1].
+
+    Examples
+    --------
+    >>> BookSpace(StrategySpace(1)).names
+    ('w00', 'theta_buy', 'theta_sell', 'delta', 'band', 'doubt', 'pace')
+    """
+
+    linear: StrategySpace
+    band: tuple[float, float] = (0.0, 1.0)
+    doubt: tuple[float, float] = (0.0, 2.0)
+    pace: tuple[float, float] = (0.02, 1.0)
+    n_intervals: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("band", "doubt", "pace"):
+            low, high = getattr(self, name)
+            if not 0 <= low <= high:
+                raise StrategyError(f"bounds of {name} must be 0 <= low <= high, not {low}, {high}")
+        if not 0 < self.pace[0] <= self.pace[1] <= 1:
+            raise StrategyError(f"bounds of pace must be in (0, 1], not {self.pace}")
+        if self.n_intervals < 1:
+            raise StrategyError("a book needs outputs of one interval or more")
+
+    @property
+    def n_outputs(self) -> int:
+        """K, the number of classifier outputs of one market and interval."""
+        return self.linear.n_outputs
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Parameter names in column order."""
+        own = tuple(f"a{i}" for i in range(self.n_intervals)) if self.n_intervals > 1 else ()
+        return (*self.linear.names, "band", "doubt", "pace", *own)
+
+    @property
+    def n_params(self) -> int:
+        """P, the number of parameters."""
+        return len(self.names)
+
+    @property
+    def bounds(self) -> np.ndarray:
+        """Bounds (P, 2)."""
+        own = [self.band, self.doubt, self.pace, *([(0.0, 1.0)] * (self.n_params - len(self.linear.names) - N_OWN))]
+        return np.vstack([self.linear.bounds, np.array(own)])
+
+    def sample(self, rng: np.random.Generator, n_strategies: int) -> np.ndarray:
+        """Random strategies (n_strategies, P)."""
+        low, high = self.bounds.T
+        drawn = rng.uniform(low, high, size=(n_strategies, self.n_params))
+        column, (first, last) = self.names.index("pace"), np.log(self.pace)
+        drawn[:, column] = np.exp(first + (last - first) * rng.random(n_strategies))
+        return drawn
+
+    def distributions(self) -> "dict[str, BaseDistribution]":
+        """The same box for Optuna, by parameter name."""
+        from optuna.distributions import FloatDistribution
+
+        return {
+            name: FloatDistribution(float(low), float(high), log=name == "pace" and low < high)
+            for name, (low, high) in zip(self.names, self.bounds, strict=True)
+        }
+
+    def from_optuna(self, params: dict[str, float]) -> np.ndarray:
+        """Parameter row (P,) of an Optuna trial; KeyError if a parameter is missing."""
+        return np.array([params[name] for name in self.names], dtype=np.float64)
