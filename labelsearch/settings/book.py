@@ -32,15 +32,15 @@ class Book(Ranged):
     kind: str = option("each", "each: every market alone; long; neutral: no dollars, no beta; best: one at a time")
     gross: float = option(1.0, "sum of the sizes of all positions, in equity", 0.01, 10)
     cap: float = option(0.2, "largest position of one market, in equity; not of kind best", 0.001, 10)
-    band: tuple[float, float] = option((0.0, 1.0), "range of b: how far a position strays from its wish", 0, 100)
+    band: tuple[float, float] = option((0.0, 0.5), "range of b: how far a position strays from its wish", 0, 100)
     doubt: tuple[float, float] = option((0.0, 2.0), "range of k: how much further where classifiers doubt", 0, 100)
-    pace: tuple[float, float] = option((0.02, 1.0), "range of the share of the way to a new wish in a bar", 1e-4, 1)
+    span: tuple[float, float] = option((1.0, 60.0), "range of the span, in bars, that wishes are smoothed over", 1, 1e5)
     beta_bound: float = option(0.1, "rolling beta to the basket beyond which a book is not neutral", 0.001, 10)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of("kind", self.kind, BOOKS)
-        for name in ("band", "doubt", "pace"):
+        for name in ("band", "doubt", "span"):
             low, high = getattr(self, name)
             if not low <= high:
                 raise ExperimentError(f"{name} needs a lower end that is not above its upper end")

@@ -27,7 +27,7 @@ SPREAD, IMPACT, FUNDING, BORROW, GROSS_SUM, NET_SUM, PEAK, DRAWDOWN, ROWS = rang
 N_TOTALS = 18
 # rows of what an account keeps of each market
 QUANTITY, PENDING = 0, 1
-ROUNDS = 20  # of scaling and capping; what does not fit by then is scaled down as a whole
+ROUNDS = 8  # of scaling and capping; what does not fit by then is scaled down as a whole, by half a percent in the mean
 TINY = 1e-12
 
 
@@ -67,7 +67,9 @@ class Record(NamedTuple):
 
 
 @njit(cache=True, error_model="numpy")
-def strengths_nb(params: np.ndarray, t: int, window: Cut, rules: BookRules, strength: np.ndarray, sums: np.ndarray):
+def strengths_nb(
+    params: np.ndarray, t: int, window: Cut, rules: BookRules, strength: np.ndarray, sums: np.ndarray
+) -> None:
     """Move the strengths (I, M) of one strategy by the signals of a row; ``sums`` (M,) is scratch."""
     n_intervals, n_outputs, n_markets = window.outputs.shape[1:]
     buy, sell, delta = params[n_outputs], params[n_outputs + 1], params[n_outputs + 2]
@@ -75,9 +77,9 @@ def strengths_nb(params: np.ndarray, t: int, window: Cut, rules: BookRules, stre
         for m in range(n_markets):
             sums[m] = 0.0
         for k in range(n_outputs):
-            weight = params[k]
+            weight, outputs = params[k], window.outputs[t, i, k]
             for m in range(n_markets):
-                sums[m] += weight * window.outputs[t, i, k, m]
+                sums[m] += weight * outputs[m]
         for m in range(n_markets):
             if np.isnan(sums[m]):
                 continue
@@ -91,10 +93,10 @@ def strengths_nb(params: np.ndarray, t: int, window: Cut, rules: BookRules, stre
 
 
 @njit(cache=True, error_model="numpy")
-def wishes_nb(params: np.ndarray, n_outputs: int, strength: np.ndarray, wish: np.ndarray):
+def wishes_nb(params: np.ndarray, n_outputs: int, strength: np.ndarray, wish: np.ndarray) -> None:
     """Move the wishes (M,) of one strategy, in [-1, 1], towards its strengths (I, M)."""
     n_intervals, n_markets = strength.shape
-    pace = params[n_outputs + 5]
+    pace = 2.0 / (params[n_outputs + 5] + 1.0)  # of an exponential mean of that span
     total = 0.0
     for i in range(n_intervals if n_intervals > 1 else 0):
         total += params[n_outputs + 6 + i]
@@ -113,7 +115,7 @@ def wishes_nb(params: np.ndarray, n_outputs: int, strength: np.ndarray, wish: np
 
 
 @njit(cache=True, error_model="numpy")
-def project_nb(t: int, window: Cut, weights: np.ndarray):
+def project_nb(t: int, window: Cut, weights: np.ndarray) -> None:
     """Remove from weights (M,) of the members of a row their projection on dollars and beta: w - A (A'A)^-1 A'w.
 
     Fewer than three members hold nothing. Where all have the same beta the projection is singular, and dollars alone
@@ -144,7 +146,7 @@ def project_nb(t: int, window: Cut, weights: np.ndarray):
 
 
 @njit(cache=True, error_model="numpy")
-def sizes_nb(weights: np.ndarray):
+def sizes_nb(weights: np.ndarray) -> tuple:
     """Sum and largest of the sizes of weights (M,)."""
     total, largest = 0.0, 0.0
     for m in range(weights.shape[0]):
@@ -155,7 +157,7 @@ def sizes_nb(weights: np.ndarray):
 
 
 @njit(cache=True, error_model="numpy")
-def weigh_nb(t: int, window: Cut, rules: BookRules, wish: np.ndarray, weights: np.ndarray):
+def weigh_nb(t: int, window: Cut, rules: BookRules, wish: np.ndarray, weights: np.ndarray) -> None:
     """Weights (M,) from the wishes (M,) of a row, shares of equity; 0 of all that are no members."""
     n_markets = wish.shape[0]
     if rules.kind == BEST:
@@ -213,7 +215,7 @@ def value_nb(price: np.ndarray, held: np.ndarray, totals: np.ndarray) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def ruin_nb(held: np.ndarray, totals: np.ndarray):
+def ruin_nb(held: np.ndarray, totals: np.ndarray) -> None:
     """End an account that is worth nothing."""
     totals[CASH] = 0.0
     for m in range(held.shape[1]):
@@ -225,7 +227,7 @@ def ruin_nb(held: np.ndarray, totals: np.ndarray):
 def fill_nb(
     t: int, m: int, value: float, price: float, window: Cut, fee: float, held: np.ndarray, totals: np.ndarray,
     record: Record,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Trade so much value at a price, with costs."""
     size = abs(value)
     slippage = slippage_nb(window.half_spread[t, m], window.impact[t, m], size)
@@ -245,7 +247,7 @@ def fill_nb(
 
 
 @njit(cache=True, error_model="numpy")
-def pay_nb(t: int, m: int, due: float, short_due: float, held: np.ndarray, totals: np.ndarray, record: Record):
+def pay_nb(t: int, m: int, due: float, short_due: float, held: np.ndarray, totals: np.ndarray, record: Record) -> None:
     """Pay funding for what is held, and for borrowing what is held short."""
     units = held[QUANTITY, m]
     funding = units * due
@@ -259,7 +261,7 @@ def pay_nb(t: int, m: int, due: float, short_due: float, held: np.ndarray, total
 
 
 @njit(cache=True, error_model="numpy")
-def open_nb(t: int, window: Cut, fee: float, held: np.ndarray, totals: np.ndarray, record: Record):
+def open_nb(t: int, window: Cut, fee: float, held: np.ndarray, totals: np.ndarray, record: Record) -> None:
     """What happens at the open of a row: dues, and the orders that wait."""
     n_markets = held.shape[1]
     any_order = False
@@ -291,7 +293,7 @@ def open_nb(t: int, window: Cut, fee: float, held: np.ndarray, totals: np.ndarra
 
 
 @njit(cache=True, error_model="numpy")
-def close_nb(t: int, window: Cut, fee: float, held: np.ndarray, totals: np.ndarray, record: Record):
+def close_nb(t: int, window: Cut, fee: float, held: np.ndarray, totals: np.ndarray, record: Record) -> None:
     """What happens at the close of a row: dues within it, markets that end, and the account as it stands."""
     n_markets = held.shape[1]
     for m in range(n_markets):
@@ -328,7 +330,9 @@ def close_nb(t: int, window: Cut, fee: float, held: np.ndarray, totals: np.ndarr
 
 
 @njit(cache=True, error_model="numpy")
-def order_nb(t: int, window: Cut, weights: np.ndarray, b: float, bk: float, held: np.ndarray, totals: np.ndarray):
+def order_nb(
+    t: int, window: Cut, weights: np.ndarray, b: float, bk: float, held: np.ndarray, totals: np.ndarray
+) -> None:
     """Decide the orders of the next row from wanted weights (M,): to the edge of the band, where it is left.
 
     What is no member any more, or is wanted no more, is closed.
@@ -353,7 +357,7 @@ def order_nb(t: int, window: Cut, weights: np.ndarray, b: float, bk: float, held
 def walk_nb(
     params: np.ndarray, window: Cut, rules: BookRules, totals: np.ndarray, held: np.ndarray, strength: np.ndarray,
     wish: np.ndarray, daily: np.ndarray, record: Record,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Take one strategy through all rows; ``daily`` (D,) or (0,) gets the returns of days."""
     n_rows, n_markets = window.close.shape
     n_outputs = window.outputs.shape[2]
@@ -378,7 +382,7 @@ def walk_nb(
 def simulate_books_nb(
     params: np.ndarray, window: Cut, rules: BookRules, totals: np.ndarray, held: np.ndarray, strength: np.ndarray,
     wish: np.ndarray, daily: np.ndarray, record: Record,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """Take S strategies (S, P) through all rows; state is carried on in place.
 
     totals (S, N_TOTALS), held (S, 2, M), strength (S, I, M), wish (S, M), daily (S, D) or (S, 0); the record is empty.
@@ -390,7 +394,7 @@ def simulate_books_nb(
 @njit(cache=True, parallel=True, error_model="numpy")
 def weights_nb(
     params: np.ndarray, window: Cut, rules: BookRules, strength: np.ndarray, wish: np.ndarray, out: np.ndarray
-):
+) -> None:
     """Weights (S, T, M) that S strategies want at the close of each row; strength and wish are carried on in place."""
     n_rows, n_markets = window.close.shape
     for s in prange(params.shape[0]):
@@ -405,7 +409,7 @@ def weights_nb(
 def trade_nb(
     weights: np.ndarray, b: float, bk: float, window: Cut, fee: float, totals: np.ndarray, held: np.ndarray,
     record: Record,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """One account that trades towards weights (T, M)."""
     for t in range(window.close.shape[0]):
         open_nb(t, window, fee, held, totals, record)

@@ -1,5 +1,6 @@
 """The terms that a book trades on, and the space of its parameters."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 LONG, NEUTRAL, BEST = 0, 1, 2  # codes of the kinds in the kernels
 KINDS = {"long": LONG, "neutral": NEUTRAL, "best": BEST}
-N_OWN = 3  # parameters of a book after those of a strategy: band, doubt, pace
+N_OWN = 3  # parameters of a book after those of a strategy: band, doubt, span
 
 
 class BookRules(NamedTuple):
@@ -66,31 +67,30 @@ class BookSpace:
     ----------
     linear : StrategySpace
         Weights and thresholds; they are the same for all markets.
-    band, doubt, pace : (low, high)
-        Bounds of b, of k, and of the share of the way to a new wish that is gone in a bar; pace is drawn evenly on
-        its logarithm.
+    band, doubt, span : (low, high)
+        Bounds of b, of k, and of the span in rows of the exponential mean of wishes.
     n_intervals : int
         I, lengths of bars that the outputs come from; with several, each has a weight in [0, 1].
 
     Examples
     --------
     >>> BookSpace(StrategySpace(1)).names
-    ('w00', 'theta_buy', 'theta_sell', 'delta', 'band', 'doubt', 'pace')
+    ('w00', 'theta_buy', 'theta_sell', 'delta', 'band', 'doubt', 'span')
     """
 
     linear: StrategySpace
     band: tuple[float, float] = (0.0, 1.0)
     doubt: tuple[float, float] = (0.0, 2.0)
-    pace: tuple[float, float] = (0.02, 1.0)
+    span: tuple[float, float] = (1.0, 60.0)
     n_intervals: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("band", "doubt", "pace"):
+        for name in ("band", "doubt", "span"):
             low, high = getattr(self, name)
             if not 0 <= low <= high:
                 raise StrategyError(f"bounds of {name} must be 0 <= low <= high, not {low}, {high}")
-        if not 0 < self.pace[0] <= self.pace[1] <= 1:
-            raise StrategyError(f"bounds of pace must be in (0, 1], not {self.pace}")
+        if self.span[0] < 1:
+            raise StrategyError(f"a span has at least 1 row, not {self.span[0]}")
         if self.n_intervals < 1:
             raise StrategyError("a book needs outputs of one interval or more")
 
@@ -103,7 +103,7 @@ class BookSpace:
     def names(self) -> tuple[str, ...]:
         """Parameter names in column order."""
         own = tuple(f"a{i}" for i in range(self.n_intervals)) if self.n_intervals > 1 else ()
-        return (*self.linear.names, "band", "doubt", "pace", *own)
+        return (*self.linear.names, "band", "doubt", "span", *own)
 
     @property
     def n_params(self) -> int:
@@ -113,26 +113,23 @@ class BookSpace:
     @property
     def bounds(self) -> np.ndarray:
         """Bounds (P, 2)."""
-        own = [self.band, self.doubt, self.pace, *([(0.0, 1.0)] * (self.n_params - len(self.linear.names) - N_OWN))]
+        own = [self.band, self.doubt, self.span, *([(0.0, 1.0)] * (self.n_params - len(self.linear.names) - N_OWN))]
         return np.vstack([self.linear.bounds, np.array(own)])
 
     def sample(self, rng: np.random.Generator, n_strategies: int) -> np.ndarray:
-        """Random strategies (n_strategies, P)."""
+        """Uniform strategies (n_strategies, P)."""
         low, high = self.bounds.T
-        drawn = rng.uniform(low, high, size=(n_strategies, self.n_params))
-        column, (first, last) = self.names.index("pace"), np.log(self.pace)
-        drawn[:, column] = np.exp(first + (last - first) * rng.random(n_strategies))
-        return drawn
+        return rng.uniform(low, high, size=(n_strategies, self.n_params))
 
     def distributions(self) -> "dict[str, BaseDistribution]":
         """The same box for Optuna, by parameter name."""
         from optuna.distributions import FloatDistribution
 
         return {
-            name: FloatDistribution(float(low), float(high), log=name == "pace" and low < high)
+            name: FloatDistribution(float(low), float(high))
             for name, (low, high) in zip(self.names, self.bounds, strict=True)
         }
 
-    def from_optuna(self, params: dict[str, float]) -> np.ndarray:
+    def from_optuna(self, params: Mapping[str, float]) -> np.ndarray:
         """Parameter row (P,) of an Optuna trial; KeyError if a parameter is missing."""
         return np.array([params[name] for name in self.names], dtype=np.float64)

@@ -93,7 +93,7 @@ def simulate_books(
     Parameters
     ----------
     params : (S, P) array
-        K weights, theta_buy, theta_sell, delta, band, doubt, pace, and a weight of each of several intervals.
+        K weights, theta_buy, theta_sell, delta, band, doubt, span, and a weight of each of several intervals.
     window : BookWindow
     rules : BookRules
     state : BookState, optional

@@ -5,6 +5,9 @@ the budget is. Ours is a reconstruction: the window is cut into blocks, taken in
 first few of them over the whole window. A prefix would judge all strategies by the window's first weeks.
 """
 
+from functools import singledispatch
+from typing import Any, Protocol
+
 import numpy as np
 
 from strategies import StrategyError
@@ -104,10 +107,27 @@ class PooledSpending:
             part.keep(index)
 
 
-def spending(
-    problem: SearchProblem | PooledProblem, params: np.ndarray, n_blocks: int, base: int, budget: str
-) -> Spending | PooledSpending:
-    """How the blocks of a problem are spent."""
-    if isinstance(problem, PooledProblem):
-        return PooledSpending(problem, params, n_blocks, base, budget)
+class Spent(Protocol):
+    """Candidates of a problem that are judged on more and more of it."""
+
+    def up_to(self, n_blocks: int) -> np.ndarray:
+        """Go on to ``n_blocks`` blocks in all; the score (S,) over them."""
+
+    def keep(self, index: np.ndarray) -> None:
+        """Go on with the candidates in ``index`` only."""
+
+
+@singledispatch
+def spending(problem: Any, params: np.ndarray, n_blocks: int, base: int, budget: str) -> Spent:
+    """How the blocks of a problem are spent; each kind of problem registers its own. TypeError for an unknown one."""
+    raise TypeError(f"{type(problem).__name__} is no problem that can be searched")
+
+
+@spending.register
+def _(problem: SearchProblem, params: np.ndarray, n_blocks: int, base: int, budget: str) -> Spending:
     return Spending(problem, params, n_blocks, base, budget)
+
+
+@spending.register
+def _(problem: PooledProblem, params: np.ndarray, n_blocks: int, base: int, budget: str) -> PooledSpending:
+    return PooledSpending(problem, params, n_blocks, base, budget)

@@ -10,13 +10,12 @@ own: the full range from bad to good is kept.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
 from strategies import StrategyError
-from strategies.search.budget import BUDGETS, PooledSpending, Spending, rungs, spending
-from strategies.search.problem import PooledProblem, SearchProblem
+from strategies.search.budget import BUDGETS, Spent, rungs, spending
 
 if TYPE_CHECKING:
     import optuna
@@ -114,6 +113,28 @@ class IslandTask:
     settings: SearchSettings
 
 
+class Space(Protocol):
+    """A box of parameters."""
+
+    @property
+    def n_params(self) -> int:
+        """P, the number of parameters."""
+
+    def distributions(self) -> "dict[str, BaseDistribution]":
+        """The box for Optuna, by parameter name."""
+
+    def from_optuna(self, params: Mapping[str, float]) -> np.ndarray:
+        """Parameter row (P,) of a trial."""
+
+
+class Problem(Protocol):
+    """What is searched; `strategies.search.budget.spending` knows how it is spent."""
+
+    @property
+    def space(self) -> Space:
+        """The box that is searched."""
+
+
 class IslandResult(NamedTuple):
     """Trials of an island in the order asked for, n of them."""
 
@@ -164,17 +185,15 @@ def islands(settings: SearchSettings) -> tuple[IslandTask, ...]:
     return tuple(tasks)
 
 
-def run_island(
-    task: IslandTask, problem: SearchProblem | PooledProblem, told: Callable[[int], None] = lambda trials: None
-) -> IslandResult:
+def run_island(task: IslandTask, problem: Problem, told: Callable[[int], None] = lambda trials: None) -> IslandResult:
     """Search one island; the result follows from the arguments, bit by bit, in any process and order.
 
     Parameters
     ----------
     task : IslandTask
         From `islands`.
-    problem : SearchProblem or PooledProblem
-        The window to search on, of one market or of several.
+    problem : Problem
+        The window to search on, of one market, of several, or of a book.
     told : callable
         Called with the number of trials of each batch when it is done.
 
@@ -241,7 +260,7 @@ def _ask(
 
 
 def _race(
-    study: "optuna.Study", trials: list[Any], spent: Spending | PooledSpending, settings: SearchSettings
+    study: "optuna.Study", trials: list[Any], spent: Spent, settings: SearchSettings
 ) -> tuple[np.ndarray, np.ndarray]:
     """Run a batch through the rungs; (last score, blocks reached), (n,) each. All trials are told."""
     from optuna.trial import TrialState

@@ -1,12 +1,12 @@
 """Numbers that describe an equity curve. Times are milliseconds since 1970 in UTC, as elsewhere."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from strategies.search.score import monthly_return_pct
 from strategies.trade.pool import Account
-from strategies.trade.window import DAY_MS, TradingWindow, day_edges
+from strategies.trade.window import DAY_MS, day_edges
 
 DAYS_A_YEAR = 365  # of a market that never closes
 TRADING_DAYS_A_YEAR = 252  # of one that is closed at weekends
@@ -72,7 +72,27 @@ def days_a_year(days: np.ndarray) -> int:
     return TRADING_DAYS_A_YEAR if len(saturdays) and not np.isin(saturdays, days).any() else DAYS_A_YEAR
 
 
-def year_of(window: TradingWindow) -> int:
+class Days(Protocol):
+    """A window, as far as figures of its days need it."""
+
+    @property
+    def open_time(self) -> np.ndarray:
+        """Times (T,) of the rows, ms since the epoch."""
+
+    @property
+    def months(self) -> float:
+        """Length in calendar months."""
+
+    @property
+    def days_a_year(self) -> int:
+        """Days with bars in a year of the calendar, 0 where the days that are there say it."""
+
+    @property
+    def days(self) -> np.ndarray:
+        """UTC days present (D,)."""
+
+
+def year_of(window: Days) -> int:
     """Daily returns in a year: of the calendar of the window, or without one as `days_a_year` says."""
     return window.days_a_year or days_a_year(window.days)
 
@@ -163,14 +183,14 @@ def break_even(account: Account) -> float | None:
     return 1e4 * gained / traded if traded > 0 else None
 
 
-def measure(account: Account, window: TradingWindow, market: np.ndarray | None = None) -> Metrics:
+def measure(account: Account, window: Days, market: np.ndarray | None = None) -> Metrics:
     """Describe an account that started with equity 1.
 
     Parameters
     ----------
     account : Account
         Curves over the window.
-    window : TradingWindow
+    window : TradingWindow or BookWindow
         Its times and months.
     market : (T,) array, optional
         Equity of the market, for what is measured against it; None there by default.
