@@ -25,6 +25,8 @@ from strategies.trade.rules import HALF, LOGISTIC, slippage_nb
 CASH, EQUITY, DAY_EQUITY, RETURN_SUM, SQUARE_SUM, DAYS, FILLS, TRADED, FEES = range(9)
 SPREAD, IMPACT, FUNDING, BORROW, GROSS_SUM, NET_SUM, PEAK, DRAWDOWN, ROWS = range(9, 18)
 N_TOTALS = 18
+# what is paid of each market and row; a total each, FIRST_PAID + column
+FIRST_PAID, N_PAID = TRADED, 6
 # rows of what an account keeps of each market
 QUANTITY, PENDING = 0, 1
 ROUNDS = 8  # of scaling and capping; what does not fit by then is scaled down as a whole, by half a percent in the mean
@@ -61,9 +63,9 @@ class Record(NamedTuple):
 
     equity: np.ndarray  # (T,) at the close
     weight: np.ndarray  # (T, M) share of equity held at the close, below 0 if short
-    change: np.ndarray  # (T, M) units bought, below 0 if sold, at the open, or at the last close of a market that ends
-    slippage: np.ndarray  # (T, M) share by which that was worse
-    paid: np.ndarray  # (T, M, 2) funding and borrowing paid in the row
+    change: np.ndarray  # (T, M) units bought at the open, below 0 if sold
+    closed: np.ndarray  # (T, M) units bought at the close, where a market or its split ends
+    paid: np.ndarray  # (T, M, 6) money traded, and paid for fees, half spread, impact, funding and borrowing
 
 
 @njit(cache=True, error_model="numpy")
@@ -224,40 +226,43 @@ def ruin_nb(held: np.ndarray, totals: np.ndarray) -> None:
 
 
 @njit(cache=True, error_model="numpy")
+def book_nb(t: int, m: int, column: int, money: float, totals: np.ndarray, record: Record) -> None:
+    """Enter what was paid."""
+    totals[FIRST_PAID + column] += money
+    if record.equity.shape[0] > 0:
+        record.paid[t, m, column] += money
+
+
+@njit(cache=True, error_model="numpy")
 def fill_nb(
     t: int, m: int, value: float, price: float, window: Cut, fee: float, held: np.ndarray, totals: np.ndarray,
     record: Record,
-) -> None:  # fmt: skip
-    """Trade so much value at a price, with costs."""
+) -> float:  # fmt: skip
+    """Trade so much value at a price, with costs; the units bought."""
     size = abs(value)
-    slippage = slippage_nb(window.half_spread[t, m], window.impact[t, m], size)
+    half_spread = window.half_spread[t, m]
+    slippage = slippage_nb(half_spread, window.impact[t, m], size)
     side = 1.0 if value > 0.0 else -1.0
     units = value / price
     traded = size * (1.0 + side * slippage)
     held[QUANTITY, m] += units
     totals[CASH] -= side * traded + fee * traded
     totals[FILLS] += 1.0
-    totals[TRADED] += traded
-    totals[FEES] += fee * traded
-    totals[SPREAD] += size * window.half_spread[t, m]
-    totals[IMPACT] += size * (slippage - window.half_spread[t, m])
-    if record.equity.shape[0] > 0:
-        record.change[t, m] += units
-        record.slippage[t, m] = slippage
+    book_nb(t, m, 0, traded, totals, record)
+    book_nb(t, m, 1, fee * traded, totals, record)
+    book_nb(t, m, 2, size * half_spread, totals, record)
+    book_nb(t, m, 3, size * (slippage - half_spread), totals, record)
+    return units
 
 
 @njit(cache=True, error_model="numpy")
 def pay_nb(t: int, m: int, due: float, short_due: float, held: np.ndarray, totals: np.ndarray, record: Record) -> None:
     """Pay funding for what is held, and for borrowing what is held short."""
     units = held[QUANTITY, m]
-    funding = units * due
     borrow = -units * short_due if units < 0.0 else 0.0
-    totals[CASH] -= funding + borrow
-    totals[FUNDING] += funding
-    totals[BORROW] += borrow
-    if record.equity.shape[0] > 0:
-        record.paid[t, m, 0] += funding
-        record.paid[t, m, 1] += borrow
+    totals[CASH] -= units * due + borrow
+    book_nb(t, m, 4, units * due, totals, record)
+    book_nb(t, m, 5, borrow, totals, record)
 
 
 @njit(cache=True, error_model="numpy")
@@ -286,7 +291,9 @@ def open_nb(t: int, window: Cut, fee: float, held: np.ndarray, totals: np.ndarra
             price = window.open[t, m]
             value = held[PENDING, m] * equity - held[QUANTITY, m] * price
             if abs(value) > ABS_TOL:
-                fill_nb(t, m, value, price, window, fee, held, totals, record)
+                units = fill_nb(t, m, value, price, window, fee, held, totals, record)
+                if record.equity.shape[0] > 0:
+                    record.change[t, m] = units
             if held[PENDING, m] == 0.0:
                 held[QUANTITY, m] = 0.0
             held[PENDING, m] = np.nan
@@ -302,7 +309,9 @@ def close_nb(t: int, window: Cut, fee: float, held: np.ndarray, totals: np.ndarr
         if window.last_row[m] == t:
             value = -held[QUANTITY, m] * window.close[t, m]
             if abs(value) > ABS_TOL:
-                fill_nb(t, m, value, window.close[t, m], window, fee, held, totals, record)
+                units = fill_nb(t, m, value, window.close[t, m], window, fee, held, totals, record)
+                if record.equity.shape[0] > 0:
+                    record.closed[t, m] = units
             held[QUANTITY, m] = 0.0
     equity = value_nb(window.close[t], held, totals)
     if equity <= ABS_TOL:

@@ -56,16 +56,16 @@ class Account(NamedTuple):
 
     equity: np.ndarray  # (T,) at the close
     weight: np.ndarray  # (T, M) share of equity held at the close
-    change: np.ndarray  # (T, M) units bought, below 0 if sold
-    slippage: np.ndarray  # (T, M) share by which fills were worse
-    paid: np.ndarray  # (T, M, 2) funding and borrowing paid
+    change: np.ndarray  # (T, M) units bought at the open, below 0 if sold
+    closed: np.ndarray  # (T, M) units bought at the close, where a market or its split ends
+    paid: np.ndarray  # (T, M, 6) money traded, and paid for fees, half spread, impact, funding and borrowing
     totals: np.ndarray  # (N_TOTALS,) at the end
     held: np.ndarray  # (2, M) at the end
 
 
 def _record(n_rows: int, n_markets: int) -> kernels.Record:
-    shape = (n_rows, n_markets)
-    return kernels.Record(np.zeros(n_rows), np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros((*shape, 2)))
+    weight, change, closed = (np.zeros((n_rows, n_markets)) for _ in range(3))
+    return kernels.Record(np.zeros(n_rows), weight, change, closed, np.zeros((n_rows, n_markets, kernels.N_PAID)))
 
 
 NO_RECORD = _record(0, 0)
