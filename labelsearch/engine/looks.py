@@ -42,21 +42,24 @@ def record_look(ledger: Ledger, key: str, at: Stretch, run: str) -> None:
     run : str
         Name of the run that looks.
     """
-    if key not in {event.get("key") for event in ledger.events("look")}:
+    if (key, at.of) not in {(event.get("key"), event.get("of")) for event in ledger.events("look")}:
         ledger.append("look", key=key, **at._asdict(), run=run)
 
 
-def look_number(ledger: Ledger, key: str) -> Look | None:
+def look_number(ledger: Ledger, key: str, of: str | None = None) -> Look | None:
     """The number of an evaluation among the looks at its stretch or a part of it; None if it was never recorded.
 
-    A look of an older version, which recorded no stretch, may have been at any.
+    Where it was of several things, ``of`` names the one. A look of an older version, which recorded no stretch, may
+    have been at any.
     """
-    looks: dict[str, Stretch | None] = {}  # two runs may record the same evaluation at once
+    looks: dict[tuple[str, str], Stretch | None] = {}  # two runs may record the same evaluation at once
     for event in ledger.events("look"):
         known = event.keys() >= {"key", *Stretch._fields}
-        looks[str(event.get("key"))] = Stretch(*(event[name] for name in Stretch._fields)) if known else None
-    at = looks.get(key)
-    if at is None:
+        name = (str(event.get("key")), str(event.get("of")))
+        looks[name] = Stretch(*(event[field] for field in Stretch._fields)) if known else None
+    own = next((name for name in looks if name[0] == key and of in (None, name[1])), None)
+    at = looks[own] if own is not None else None
+    if own is None or at is None:
         return None
     same = [other for other, stretch in looks.items() if stretch is None or stretch.overlaps(at)]
-    return Look(same.index(key) + 1, len(same))
+    return Look(same.index(own) + 1, len(same))

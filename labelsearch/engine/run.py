@@ -214,8 +214,7 @@ class Run:
 
     def _run(self, stage: Stage[Any, R], inputs: Any, key: str, units: Path) -> Stored[R]:
         self.budget.check()
-        stretch = stage.looks_at(inputs)
-        if stretch is not None:
+        for stretch in stage.looks_at(inputs):
             record_look(self.looks, key, stretch, self.name)
         target = Path("studies", stage.name, key[:12]) if stage.study else Path(stage.name)
         work = Work(self.executor, units, partial(self.progress, stage.name), budget=self.budget)

@@ -1,7 +1,7 @@
 """Stages: what one is handed, what it returns, and the units of work that it may run."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -80,7 +80,7 @@ class Stage(Generic[Inputs, R]):
     run : callable
         ``run(inputs, work) -> result``.
     looks_at : callable
-        ``looks_at(inputs)``: the stretch of future that the stage evaluates on, None without one.
+        ``looks_at(inputs)``: the stretches of future that the stage evaluates on.
     study : bool
         Whether results of several keys are kept side by side.
     extent : tuple of str
@@ -91,7 +91,7 @@ class Stage(Generic[Inputs, R]):
     inputs: type[Inputs]
     result: type[R]
     run: Callable[[Inputs, "Work"], R]
-    looks_at: Callable[[Inputs], Stretch | None] = lambda inputs: None
+    looks_at: Callable[[Inputs], Sequence[Stretch]] = lambda inputs: ()
     study: bool = False
     extent: tuple[str, ...] = ()
 

@@ -219,4 +219,4 @@ def run(inputs: TierInputs, work: Work) -> Ensembles:
     )
 
 
-STAGE = Stage("ensembles", TierInputs, Ensembles, run, looks_at=lambda inputs: inputs.future_stretch)
+STAGE = Stage("ensembles", TierInputs, Ensembles, run, looks_at=lambda inputs: (inputs.future_stretch,))

@@ -1,9 +1,9 @@
 """Stage: search strategies on the past window, island by island, then simulate every one of them in full."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from labelsearch.engine.stage import Stage, Stored, Work
 from labelsearch.results.costs import TradingCosts
 from labelsearch.results.outputs import Outputs
 from labelsearch.results.search import Strategies
-from strategies.search.islands import IslandResult, IslandTask, SearchSettings, islands, merge, run_island
+from strategies.search.islands import IslandResult, IslandTask, Problem, SearchSettings, islands, merge, run_island
 from strategies.search.linear import StrategySpace
 from strategies.search.problem import PooledProblem, SearchProblem, evaluate_population
 from strategies.search.score import Score
@@ -23,6 +23,7 @@ from strategies.trade.rules import TradingRules
 from strategies.trade.window import TradingWindow
 
 TRIALS = "trials.npz"
+P = TypeVar("P", bound=Problem)
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def spread(close: NDArray[np.float64]) -> float:
     return float(np.diff(np.log(close)).std())
 
 
-def island_unit(task: IslandTask, shared: SearchProblem | PooledProblem) -> Files:
+def island_unit(task: IslandTask, shared: Problem) -> Files:
     """Search one island: its trials."""
     file = io.BytesIO()
     np.savez(file, **run_island(task, shared, tell)._asdict())
@@ -74,28 +75,35 @@ ORIGIN = ("island", "trial", "random", "blocks", "complete", "rung_score")  # co
 
 
 def to_frame(
-    past: SearchProblem | PooledProblem, params: NDArray[np.float64], origin: Mapping[str, Any]
+    names: Sequence[str],
+    params: NDArray[np.float64],
+    origin: Mapping[str, Any],
+    figures: Mapping[str, NDArray[np.float64]],
 ) -> pd.DataFrame:
     """A row for each strategy: parameters, where it comes from, and its figures on the whole of past."""
-    frame = pd.DataFrame(params, columns=list(past.space.names))
+    frame = pd.DataFrame(params, columns=list(names))
     for column in ORIGIN:
         frame[column] = np.asarray(origin[column])
-    for column, values in evaluate_population(past, params).items():
+    for column, values in figures.items():
         frame[column] = values
     return frame
 
 
 def run(inputs: SearchInputs, work: Work) -> Strategies:
     """Search all islands and evaluate their strategies."""
-    return _search(inputs.problem("past"), inputs.search_settings, work)
+    return search_islands(inputs.problem("past"), inputs.search_settings, work, evaluate_population)
 
 
-def _search(past: SearchProblem | PooledProblem, settings: SearchSettings, work: Work) -> Strategies:
+def search_islands(
+    past: P, settings: SearchSettings, work: Work, evaluate: Callable[[P, NDArray[np.float64]], dict[str, Any]]
+) -> Strategies:
+    """Search all islands of a problem, each a unit, and evaluate every strategy on the whole of it."""
     tasks = {f"island-{task.index:03d}": task for task in islands(settings)}
     steps = {name: task.n_trials for name, task in tasks.items()}
     done = work.units(island_unit, tasks, past, steps=steps)
     population = merge([_island(files) for files in done.values()])
-    return Strategies(settings, past.space.names, to_frame(past, population.params, population._asdict()))
+    names, params = past.space.names, population.params
+    return Strategies(settings, names, to_frame(names, params, population._asdict(), evaluate(past, params)))
 
 
 STAGE = Stage("search", SearchInputs, Strategies, run)
@@ -115,7 +123,8 @@ class JudgeInputs(TradingInputs):
 def judge(inputs: JudgeInputs, work: Work) -> Strategies:
     """Evaluate strategies that were searched elsewhere on this past."""
     tried = inputs.tried.value
-    frame = to_frame(inputs.problem("past"), tried.params, dict(tried.frame.items()))
+    figures = evaluate_population(inputs.problem("past"), tried.params)
+    frame = to_frame(inputs.space.names, tried.params, dict(tried.frame.items()), figures)
     if inputs.keep_score:
         frame["own_score"], frame["score"] = frame["score"], tried.frame["score"]
     return replace(tried, frame=frame)
@@ -135,7 +144,7 @@ class PooledSearchInputs:
 def run_pooled(inputs: PooledSearchInputs, work: Work) -> Strategies:
     """Search strategies by the mean of their scores, and evaluate them; figures are means over markets."""
     past = PooledProblem(tuple(market.problem("past") for market in inputs.markets))
-    return _search(past, inputs.search_settings, work)
+    return search_islands(past, inputs.search_settings, work, evaluate_population)
 
 
 POOLED = Stage("pooled search", PooledSearchInputs, Strategies, run_pooled)

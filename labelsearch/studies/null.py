@@ -117,7 +117,7 @@ STAGE = Stage(
     NullInputs,
     NullResult,
     run,
-    looks_at=lambda inputs: inputs.future_stretch,
+    looks_at=lambda inputs: (inputs.future_stretch,),
     study=True,
     extent=("repeats",),
 )

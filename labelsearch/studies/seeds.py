@@ -29,7 +29,7 @@ def run_tiers(inputs: TierInputs, work: Work) -> TierTable:
     return TierTable(rows, curves)
 
 
-TIERS = Stage("tiers", TierInputs, TierTable, run_tiers, looks_at=lambda inputs: inputs.future_stretch)
+TIERS = Stage("tiers", TierInputs, TierTable, run_tiers, looks_at=lambda inputs: (inputs.future_stretch,))
 
 
 @dataclass(frozen=True)

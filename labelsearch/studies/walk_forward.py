@@ -148,6 +148,6 @@ STAGE = Stage(
     WalkInputs,
     WalkForward,
     run,
-    looks_at=lambda inputs: inputs.future_stretch if inputs.window == "future" else None,
+    looks_at=lambda inputs: (inputs.future_stretch,) if inputs.window == "future" else (),
     study=True,
 )

@@ -117,6 +117,10 @@ class Space(Protocol):
     """A box of parameters."""
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Parameter names in column order."""
+
+    @property
     def n_params(self) -> int:
         """P, the number of parameters."""
 
