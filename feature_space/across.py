@@ -55,8 +55,8 @@ def basket_column_nb(basket):
 class SideBySide(NamedTuple):
     """Markets on one grid of T rows, each from a row of its own on.
 
-    ``inputs``: columns (T_m,) of each. ``first``: row of the grid that these begin with. ``ranked``: where each, (T_m,),
-    is a member and has the bar.
+    ``inputs``: columns (T_m,) of each. ``first``: row of the grid that these begin with. ``ranked``: where each is a
+    member and has the bar, (T_m,).
     """
 
     inputs: tuple[Inputs, ...]

@@ -77,8 +77,8 @@ class Indicator:
     Attributes
     ----------
     name, formula, family : str
-        Unique name, formula as text, and what the indicator measures: trend, momentum, volatility, volume, basket, level
-        or funding.
+        Unique name, formula as text, and what the indicator measures: trend, momentum, volatility, volume, basket,
+        level or funding.
     parameters : dict of str to (int, int)
         Interval of each integer parameter, both ends included.
     columns : tuple of str
