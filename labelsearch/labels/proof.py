@@ -5,6 +5,7 @@ prices. Most important is that ``last_used`` is true, because the purge between 
 """
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -111,6 +112,10 @@ def made_up_markets(seed: int, n: int, n_markets: int = 6) -> MarketsBeside:
     return MarketsBeside(close, traded, member, basket, rng.normal(1.0, 0.3, close.shape))
 
 
+def _markets_of(columns: Iterable[Any]) -> MarketsBeside:
+    return MarketsBeside(*columns)
+
+
 def check_across(label: Label) -> int:
     """Check a label that compares markets on made-up ones; returns how many action bars it marks."""
     hash(label)
@@ -119,7 +124,7 @@ def check_across(label: Label) -> int:
         markets = made_up_markets(seed, 300 + 4 * (label.lookahead or 0))
         n = len(markets.basket)
         before = [column.tobytes() for column in markets]
-        whole, again = values_across(label, markets), values_across(label, MarketsBeside(*map(np.copy, markets)))
+        whole, again = values_across(label, markets), values_across(label, _markets_of(map(np.copy, markets)))
         if len(whole) != markets.close.shape[1]:
             raise LabelError(f"{label.name}: values_across must return labels of each market")
         for pair in zip(whole, again, strict=True):
@@ -128,8 +133,8 @@ def check_across(label: Label) -> int:
             raise LabelError(f"{label.name}: changes the markets it is given")
         for last in np.linspace(1, n - 2, N_ENDS).astype(int):
             other = made_up_markets(seed + 50, n)
-            mixed = MarketsBeside(*(np.r_[a[: last + 1], b[last + 1 :]] for a, b in zip(markets, other, strict=True)))
-            for changed in (mixed, MarketsBeside(*(column[: last + 1] for column in markets))):
+            mixed = _markets_of(np.r_[a[: last + 1], b[last + 1 :]] for a, b in zip(markets, other, strict=True))
+            for changed in (mixed, _markets_of(column[: last + 1] for column in markets)):
                 _check_same(label, whole, values_across(label, changed), int(last))
     return n_action
 
@@ -138,7 +143,7 @@ def _check_same(label: Label, whole: list[LabelValues], changed: list[LabelValue
     """Raise `LabelError` if what later bars must not change is another one with others after bar ``last``."""
     for a, b in zip(whole, changed, strict=True):
         bars = np.flatnonzero(a.last_used <= last)
-        if any((x[bars] != y[bars]).any() for x, y in zip(a, b, strict=True)):
+        if any((getattr(a, name)[bars] != getattr(b, name)[bars]).any() for name in a._fields):
             raise LabelError(f"{label.name}: bars after {last} change labels whose last_used is not after it")
 
 

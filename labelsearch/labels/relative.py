@@ -94,5 +94,4 @@ class Relative:
                 np.where(takes & (count + lead < 2.0 * self.share * count), SELL, NEUTRAL),
             )
             last_used[rows] = np.where(takes, bars_ahead(n, self.horizon)[rows, None], n)
-        columns = (value, classes, last_used)
-        return [LabelValues(*(column[:, m].copy() for column in columns)) for m in range(n_markets)]
+        return [LabelValues(value[:, m].copy(), classes[:, m].copy(), last_used[:, m].copy()) for m in range(n_markets)]

@@ -96,10 +96,10 @@ def test_what_is_cut_is_what_is_computed_of_less():
 def test_one_series_is_refused_in_one_line():
     label = make_label("relative", horizon=6)
     assert (label.name, label.lookahead, label.reference(np.ones(3))) == ("relative_6", 6, 1.0)
-    with pytest.raises(ValueError, match="^label relative_6 compares markets: it needs a panel of several$"):
+    with pytest.raises(ValueError, match=r"^label relative_6 compares markets: it needs a panel of several$"):
         label.values(np.ones(9), 1.0)
     for bad in ({"horizon": 0}, {"horizon": 6, "share": 0.5}, {"horizon": 6, "share": 0.0}):
-        with pytest.raises(ValueError, match="share between 0 and 0.5"):
+        with pytest.raises(ValueError, match=r"share between 0 and 0\.5"):
             make_label("relative", **bad)
 
 
@@ -115,7 +115,7 @@ def test_the_proof():
             found = super().values_across(markets)
             return [its._replace(last_used=np.where(its.settled, its.last_used - 1, its.last_used)) for its in found]
 
-    with pytest.raises(ValueError, match="label kind relative: .*change labels whose last_used is not after it"):
+    with pytest.raises(ValueError, match=r"label kind relative: .*change labels whose last_used is not after it"):
         prove_label(Late)
 
     with pytest.raises(ValueError, match="label kind nothing: must be a frozen dataclass"):
