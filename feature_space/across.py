@@ -74,10 +74,32 @@ class SideBySide(NamedTuple):
         return [found[its, m].copy() for m, its in enumerate(rows)]
 
 
+def arranged(
+    inputs: Sequence[Inputs], ranked: Sequence[Flags | None], first_bar: Sequence[int]
+) -> SideBySide | list[Inputs]:
+    """Markets as `matrices` takes them: side by side where each says when it is ranked.
+
+    Parameters
+    ----------
+    inputs : sequence of Inputs
+    ranked : sequence of (T_m,) arrays of bool
+        None for markets that are not compared.
+    first_bar : sequence of int
+        Numbers of their first rows, by which rows of several markets are of the same time.
+    """
+    flags = [its for its in ranked if its is not None]
+    if len(flags) < len(inputs):
+        return list(inputs)
+    return SideBySide(tuple(inputs), tuple(number - min(first_bar) for number in first_bar), tuple(flags))
+
+
 def matrices(
-    sets: Sequence[FeatureSet], markets: SideBySide | Sequence[Inputs], wanted: Sequence[int] | None = None
+    sets: Sequence[FeatureSet],
+    markets: SideBySide | Sequence[Inputs],
+    wanted: Sequence[int] | None = None,
+    starts: Sequence[int] | None = None,
 ) -> Iterator[Matrix]:
-    """Normalised features, (T_m, F) array of float32, of each of the ``wanted`` markets, by default of all.
+    """Normalised features, (T_m - start, F) array of float32, of each of the ``wanted`` markets, by default of all.
 
     Parameters
     ----------
@@ -87,18 +109,21 @@ def matrices(
         `SideBySide` where the normalisation is ``rank``; all matrices are then made before the first is handed out.
     wanted : sequence of int, optional
         Numbers of markets.
+    starts : sequence of int, optional
+        First bar of each market that is wanted; by default its first one.
     """
     wanted = range(len(sets)) if wanted is None else wanted
+    start = [0] * len(sets) if starts is None else starts
     if not isinstance(markets, SideBySide):
-        yield from (sets[m].matrix(markets[m]) for m in wanted)
+        yield from (sets[m].matrix(markets[m], start[m]) for m in wanted)
         return
-    out = [np.empty((len(markets.ranked[m]), len(sets[m].features)), dtype=np.float32) for m in wanted]
+    out = [np.empty((len(markets.ranked[m]) - start[m], len(sets[m].features)), dtype=np.float32) for m in wanted]
 
     def fill(item: tuple[int, Feature]) -> None:
         column, feature = item
         ranks = markets.ranks(feature.indicator(), feature.parameters)
         for matrix, m in zip(out, wanted, strict=True):
-            matrix[:, column] = ranks[m]
+            matrix[:, column] = ranks[m][start[m] :]
 
     with ThreadPoolExecutor(min(N_THREADS, get_num_threads())) as pool:
         list(pool.map(fill, enumerate(sets[0].features)))

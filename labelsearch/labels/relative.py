@@ -39,7 +39,7 @@ def lead_nb(values, takes):
 
 @dataclass(frozen=True)
 class Relative:
-    """Buy the markets that gain most over the next ``horizon`` bars, apart from their part of the basket; sell the last.
+    """Buy the markets that gain most over the next ``horizon`` bars beside the basket; sell those that gain least.
 
     Ranked is e = r - beta r_basket: the return of the close, less the trailing beta of the bar times the compounded
     return of the basket. Value c = 1 - 2 rank, rank in [0, 1] and the mean of equal ones; the top and the bottom
