@@ -1,4 +1,4 @@
-"""The 28 indicators as data. A further one is one row of `INDICATORS` and one kernel in `feature_space.formulas`.
+"""The 28 indicators as data, and the relative ones, which compare markets. A further one is one row and one kernel.
 
 The list is our reconstruction: Balcerak & Schmelzer (2020) describe 28 price and volume indicators with integer
 parameters from intervals, and list them in a figure that is not preserved.
@@ -7,6 +7,7 @@ parameters from intervals, and list them in a figure that is not preserved.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +16,10 @@ from numpy.typing import NDArray
 from feature_space import FeatureError
 from feature_space import formulas as f
 from feature_space import recursive as r
+from feature_space import relative as v
 from feature_space.chunks import in_chunks
 from feature_space.formulas import log_return_nb
+from feature_space.kernels import rolling_sum_nb
 from labelsearch.registry import Registry
 
 Array = NDArray[np.float64]
@@ -34,10 +37,22 @@ class Inputs(NamedTuple):
     volume: Array
     value: Array  # price * volume
     trades: Array  # number of trades; all 0 where unknown, and its indicator is then 0
+    basket: Array  # log return of the basket of all markets; all 0 without one
+    funding: Array  # rate of funding paid within the bar; 0 where unknown
+
+
+ACROSS = ("basket", "funding")  # columns that one market alone does not have
 
 
 def make_inputs(
-    price: Array, high: Array, low: Array, close: Array, volume: Array, trades: Array | None = None
+    price: Array,
+    high: Array,
+    low: Array,
+    close: Array,
+    volume: Array,
+    trades: Array | None = None,
+    basket: Array | None = None,
+    funding: Array | None = None,
 ) -> Inputs:
     """Derive the input columns from bars, all (T,) arrays of float64, prices positive."""
     return Inputs(
@@ -50,6 +65,8 @@ def make_inputs(
         volume=volume,
         value=price * volume,
         trades=np.zeros_like(close) if trades is None else trades,
+        basket=np.zeros_like(close) if basket is None else basket,
+        funding=np.zeros_like(close) if funding is None else funding,
     )
 
 
@@ -60,7 +77,8 @@ class Indicator:
     Attributes
     ----------
     name, formula, family : str
-        Unique name, formula as text, and what the indicator measures: trend, momentum, volatility or volume.
+        Unique name, formula as text, and what the indicator measures: trend, momentum, volatility, volume, basket,
+        level or funding.
     parameters : dict of str to (int, int)
         Interval of each integer parameter, both ends included.
     columns : tuple of str
@@ -78,6 +96,8 @@ class Indicator:
         of each row of the state.
     origin : str
         SHA-256 of the user's file that defines the indicator; empty for a built-in one.
+    relative : bool
+        Whether it is of use only where markets are compared.
     """
 
     name: str
@@ -89,6 +109,12 @@ class Indicator:
     warm_up: Callable[..., int]
     start: Callable[..., tuple[float, ...]] | None = None
     origin: str = ""
+    relative: bool = False
+
+    @property
+    def needs_markets(self) -> bool:
+        """Whether it needs other markets beside its own."""
+        return self.relative or not set(ACROSS).isdisjoint(self.columns)
 
     def check(self, values: tuple[int, ...]) -> None:
         """Raise `FeatureError` unless every value is an integer in its interval."""
@@ -212,4 +238,38 @@ INDICATORS: tuple[Indicator, ...] = (
               ("close", "volume"), r.force_nb, _ema, lambda c, v: (0.0, v, c)),
 )  # fmt: skip
 
-BY_NAME = Registry("indicator", FeatureError, INDICATORS)
+_relative = partial(Indicator, relative=True)
+
+RELATIVE: tuple[Indicator, ...] = (
+    _relative("basket_momentum_short", "sum_k b", "basket", {"k": (1, 20)}, ("basket",), rolling_sum_nb, _window),
+    _relative("basket_momentum_long", "sum_k b", "basket", {"k": (30, 360)}, ("basket",), rolling_sum_nb, _window),
+    _relative("basket_volatility_ratio", "0.5 ln(mean_a b^2/mean_b b^2)", "basket",
+              {"a": (5, 30), "b": (120, 720)}, ("basket",), f.volatility_ratio_nb, _longest),
+    _relative("beta_free_short", "sum_k r - beta_b sum_k b", "basket", {"k": (1, 20), "b": (120, 480)},
+              ("log_return", "basket"), v.beta_free_nb, _longest),
+    _relative("beta_free_long", "sum_k r - beta_b sum_k b", "basket", {"k": (30, 360), "b": (120, 480)},
+              ("log_return", "basket"), v.beta_free_nb, _longest),
+    _relative("basket_distance", "(D - SMA_k)/sd_k, D = ln(C/basket)", "basket", {"k": (15, 240)},
+              ("log_return", "basket"), v.distance_nb, _window),
+    _relative("basket_beta", "slope of r on b over k", "basket", {"k": (120, 480)},
+              ("log_return", "basket"), v.beta_nb, _window),
+    _relative("basket_correlation", "corr(r, b) over k", "basket", {"k": (60, 480)},
+              ("log_return", "basket"), v.correlation_nb, _window),
+    _relative("residual_level", "0.5 ln var_k(r - beta b)", "level", {"k": (30, 480)},
+              ("log_return", "basket"), v.residual_level_nb, _window),
+    _relative("volatility_level", "0.5 ln mean_k r^2", "level", {"k": (10, 480)},
+              ("log_return",), v.volatility_level_nb, _window),
+    _relative("range_level", "ln mean_k (H - L)/C", "level", {"k": (5, 240)},
+              ("high", "low", "close"), v.range_level_nb, _window),
+    _relative("value_level", "ln mean_k Q", "level", {"k": (10, 480)}, ("value",), v.value_level_nb, _window),
+    _relative("value_ratio", "ln(SMA_a/SMA_b) of Q", "volume", {"a": (5, 60), "b": (120, 480)},
+              ("value",), f.activity_nb, _longest),
+    _relative("skewness", "mean_k (r - m)^3/sd_k^3", "volatility", {"k": (30, 360)},
+              ("log_return",), v.skewness_nb, _window),
+    _relative("from_high", "C/HH_k - 1", "momentum", {"k": (30, 480)}, ("high", "close"), v.from_high_nb, _window),
+    _relative("funding_mean", "mean_k F", "funding", {"k": (6, 360)}, ("funding",), v.mean_nb, _window),
+    _relative("funding_change", "mean_a F - mean_b F", "funding", {"a": (6, 30), "b": (60, 360)},
+              ("funding",), v.against_mean_nb, _longest),
+)  # fmt: skip
+
+BY_NAME = Registry("indicator", FeatureError, (*INDICATORS, *RELATIVE))

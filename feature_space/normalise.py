@@ -1,4 +1,4 @@
-"""Normalisation ``y = (2/pi) arctan(x/(g s))`` with a trailing or a fitted standard deviation s.
+"""Normalisation ``y = (2/pi) arctan(x/(g s))`` with a trailing or a fitted standard deviation s, or by ranks.
 
 Balcerak & Schmelzer (2020) scale locally by standard deviation and arctangent; the window, the gain g and the
 fitted alternative are our reconstruction.
@@ -15,7 +15,8 @@ from feature_space.chunks import in_chunks
 from feature_space.elementary import arctan_of_ratio_nb
 from feature_space.kernels import rolling_std_nb
 
-KINDS = ("local", "train")
+KINDS = ("local", "train", "rank")
+ALONE = "normalisation rank compares markets: it needs a panel of several, and [pool] classifiers = true"
 ROUNDING = 1e-12  # indicators are ratios near 1: a standard deviation below this is rounding, not movement
 
 
@@ -34,13 +35,14 @@ class Normalisation:
 
     Attributes
     ----------
-    kind : {"local", "train"}
+    kind : {"local", "train", "rank"}
         ``local`` divides by the standard deviation of the trailing ``window`` bars; ``train`` by one constant,
-        fitted on the part of the training window before validation.
+        fitted on the part of the training window before validation; ``rank`` takes the place among all markets at the
+        bar, see `feature_space.across`.
     window : int
-        Bars of the trailing window; unused by ``train``.
+        Bars of the trailing window; used by ``local`` alone.
     gain : float
-        Factor g on the standard deviation.
+        Factor g on the standard deviation; unused by ``rank``.
 
     Examples
     --------
@@ -65,11 +67,13 @@ class Normalisation:
         return self.window if self.kind == "local" else 0
 
     def fit(self, x: NDArray[np.float64]) -> float:
-        """Standard deviation of the raw values ``x`` that ``train`` uses later; 1.0 for ``local``."""
+        """Standard deviation of the raw values ``x`` that ``train`` uses later; 1.0 for the others."""
         return float(np.std(x)) if self.kind == "train" else 1.0
 
     def apply(self, x: NDArray[np.float64], fitted: float = 1.0) -> NDArray[np.float64]:
-        """Normalise raw values (T,)."""
+        """Normalise raw values (T,) of one market; `FeatureError` for ranks, which it does not have alone."""
+        if self.kind == "rank":
+            raise FeatureError(ALONE)
         if self.kind == "train":
             return in_chunks(lambda part: squash_nb(part, np.full(part.size, self.gain * fitted)), [x], 0)
         return in_chunks(lambda part: squash_nb(part, self.gain * rolling_std_nb(part, self.window)), [x], self.window)

@@ -127,4 +127,5 @@ def _market(n: int) -> Inputs:
     noise = rng.uniform(0.0, 1e-3, (2, n))
     volume[n // 2 : n // 2 + 20], noise[:, n // 2 : n // 2 + 20] = 0.0, 0.0
     high, low = close * (1.0 + noise[0]), close * (1.0 - noise[1])
-    return make_inputs((high + low + close) / 3.0, high, low, close, volume, np.ceil(10.0 * volume))
+    basket, funding = rng.normal(0.0, 1e-3, (2, n))
+    return make_inputs((high + low + close) / 3.0, high, low, close, volume, np.ceil(10.0 * volume), basket, funding)

@@ -16,7 +16,7 @@ from feature_space import FeatureError
 from feature_space.chunks import first_needed
 from feature_space.feature_set import FeatureSet
 from feature_space.indicators import Array, Indicator, Inputs, make_inputs
-from feature_space.normalise import squash_nb
+from feature_space.normalise import ALONE, squash_nb
 from feature_space.windows import join_means_nb, join_squares_nb
 
 
@@ -73,7 +73,8 @@ def ring_rows(k: int) -> int:
     return 2 ** int(k).bit_length() - 1
 
 
-_BAR_COLUMNS = [Inputs._fields.index(name) for name in ("price", "high", "low", "close", "volume", "trades")]
+_OF_BARS = ("price", "high", "low", "close", "volume", "trades", "basket", "funding")
+_BAR_COLUMNS = [Inputs._fields.index(name) for name in _OF_BARS]
 
 
 class _Raw:
@@ -133,25 +134,29 @@ class FeatureStream:
         self._so_far, self._rings = np.zeros((2, n)), np.zeros((rows, 2, n))
 
     def update(
-        self, price: float, high: float, low: float, close: float, volume: float, trades: float = 0.0
+        self,
+        price: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
+        trades: float = 0.0,
+        basket: float = 0.0,
+        funding: float = 0.0,
     ) -> list[NDArray[np.float32]]:
         """Take the next bar; returns its features, (F,) array of float32, of each set.
 
-        ``price`` is the volume-weighted price of the bar; ``trades`` is 0 where the number of trades is unknown.
+        ``price`` is the volume-weighted price of the bar; ``trades`` is 0 where the number of trades is unknown;
+        ``basket`` and ``funding`` are as in `feature_space.indicators.Inputs`.
 
         Raises
         ------
         FeatureError
-            If a value is not a finite number.
+            If a value is not a finite number, or the normalisation needs other markets.
         """
-        self._keep(price, high, low, close, volume, trades)
-        t = self.n_bars
-        kept = self._kept[:, : self._size]
-        raw = np.array([one.last(kept, t + 1 - self._size, t) for one in self._raw])
-        if not np.isfinite(raw).all():
-            one = self._raw[int(np.flatnonzero(~np.isfinite(raw))[0])]
-            raise FeatureError(f"indicator {one.indicator.name}{one.values} is not finite at bar {t}")
-        self.n_bars += 1
+        if self.normalisation.kind == "rank":
+            raise FeatureError(ALONE)
+        raw = self.raw(price, high, low, close, volume, trades, basket, funding)
         gain = self.normalisation.gain
         if self.normalisation.kind == "train":
             return [
@@ -159,9 +164,30 @@ class FeatureStream:
                 for place, scale in zip(self._places, self._scales, strict=True)
             ]
         deviation = np.empty(raw.size)
-        std_step_nb(raw, t, self.normalisation.window, self._so_far, self._rings, deviation)
-        features = squash_nb(raw, gain * deviation).astype(np.float32)
+        std_step_nb(raw, self.n_bars - 1, self.normalisation.window, self._so_far, self._rings, deviation)
+        return self.placed(squash_nb(raw, gain * deviation).astype(np.float32))
+
+    def placed(self, features: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Features of every set, from one of each of the indicators of `raw`."""
         return [features[place] for place in self._places]
+
+    def raw(self, *bar: float) -> Array:
+        """Take the next bar, as `update`; its raw values, one of each indicator that the sets have, in their order.
+
+        Raises
+        ------
+        FeatureError
+            If a value is not a finite number.
+        """
+        self._keep(*bar)
+        t = self.n_bars
+        kept = self._kept[:, : self._size]
+        raw = np.array([one.last(kept, t + 1 - self._size, t) for one in self._raw])
+        if not np.isfinite(raw).all():
+            one = self._raw[int(np.flatnonzero(~np.isfinite(raw))[0])]
+            raise FeatureError(f"indicator {one.indicator.name}{one.values} is not finite at bar {t}")
+        self.n_bars += 1
+        return raw
 
     def _keep(self, *bar: float) -> None:
         """Append the columns of a bar; makes room by dropping bars that no value needs any more."""

@@ -1,5 +1,6 @@
 """What all label kinds share: the values, the protocol, and small helpers."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -18,7 +19,7 @@ class LabelError(InputError):
 
 
 class LabelValues(NamedTuple):
-    """Label of every bar; ``last_used`` is ``T`` where later bars could still change the label."""
+    """Label of every bar; ``last_used`` is ``T`` where later bars could still change the label, or there is none."""
 
     value: NDArray[np.float64]  # (T,) in [-1, 1]
     classes: NDArray[np.int8]  # (T,) 0 buy, 1 neutral, 2 sell
@@ -26,8 +27,31 @@ class LabelValues(NamedTuple):
 
     @property
     def settled(self) -> NDArray[np.bool_]:
-        """True where later bars cannot change the label."""
+        """True where there is a label and later bars cannot change it."""
         return self.last_used < self.value.size
+
+    def before(self, stop: int) -> "LabelValues":
+        """Labels of the bars before ``stop`` as they are known without the others; neutral where they are not."""
+        value, classes, last_used = (column[:stop] for column in self)
+        known = last_used < value.size
+        return LabelValues(
+            np.where(known, value, 0.0),
+            np.where(known, classes, np.int8(NEUTRAL)),
+            np.where(known, last_used, value.size),
+        )
+
+
+OfMarket = Mapping[str, LabelValues]  # labels that compare markets, of one of them, by name
+
+
+class MarketsBeside(NamedTuple):
+    """Markets side by side on one grid, as `labelsearch.market.cross_section.CrossSection` has them."""
+
+    close: NDArray[np.float64]  # (T, M) the last one known, NaN before the first
+    traded: NDArray[np.bool_]  # (T, M) whether the market has this bar
+    member: NDArray[np.bool_]  # (T, M) whether it belongs to the universe
+    basket: NDArray[np.float64]  # (T,) simple return
+    beta: NDArray[np.float64]  # (T, M) to the basket, trailing; NaN where not known
 
 
 class Label(Protocol):
@@ -35,6 +59,8 @@ class Label(Protocol):
 
     An option is of type int, float or str and carries its explanation as ``field(metadata={"help": ...})``. A kind that
     is made of alternating turning points may also have ``turning_points(price)``, (L,) array of int64, bars in order.
+    A kind that compares markets has the class variable ``across = True`` and ``values_across(markets)``, which takes
+    `MarketsBeside` and returns the `LabelValues` of each market; its ``values`` raises `LabelError`.
     `labelsearch.labels.proof.prove_label` checks a kind.
 
     Attributes
@@ -64,6 +90,16 @@ class Label(Protocol):
 
     def values(self, price: NDArray[np.float64], reference: float) -> LabelValues:
         """Labels of all bars from positive prices (T,)."""
+
+
+def is_across(label: Label | type[Any]) -> bool:
+    """Whether a label, or a kind, compares markets."""
+    return bool(getattr(label, "across", False))
+
+
+def values_across(label: Label, markets: MarketsBeside) -> list[LabelValues]:
+    """Labels of each market, of a label that compares them."""
+    return list(label.values_across(markets))  # type: ignore[attr-defined]
 
 
 def classes_by_value(value: NDArray[np.float64], edge: float) -> NDArray[np.int8]:

@@ -5,12 +5,23 @@ prices. Most important is that ``last_used`` is true, because the purge between 
 """
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labelsearch.labels.base import BUY, NEUTRAL, SELL, Label, LabelError, LabelValues
+from labelsearch.labels.base import (
+    BUY,
+    NEUTRAL,
+    SELL,
+    Label,
+    LabelError,
+    LabelValues,
+    MarketsBeside,
+    is_across,
+    values_across,
+)
 from labelsearch.labels.kinds import build_label, option_type
 
 N_PRICES = 4  # series that each example is computed on
@@ -34,7 +45,7 @@ def prove_label(cls: type[Any]) -> None:
         labels = [build_label(cls, options) for options in cls.examples]
         if len({label.name for label in labels}) < len(labels):
             raise LabelError("two of its examples have the same name")
-        if not sum(check_label(label) for label in labels):
+        if not sum(check_across(label) if is_across(cls) else check_label(label) for label in labels):
             raise LabelError("its examples mark no bar of a random walk with moves of 0.3% a bar")
     except Exception as error:  # whatever a user's class may raise
         text = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
@@ -45,7 +56,8 @@ def _check_class(cls: type[Any]) -> None:
     """Raise `LabelError` unless the class has the members and options of `labelsearch.labels.base.Label`."""
     if not dataclasses.is_dataclass(cls) or not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         raise LabelError("must be a frozen dataclass")
-    lacking = [member for member in MEMBERS if not hasattr(cls, member)]
+    needed = (*MEMBERS, "values_across") if is_across(cls) else MEMBERS
+    lacking = [member for member in needed if not hasattr(cls, member)]
     if lacking:
         raise LabelError(f"has no {lacking[0]}")
     if not getattr(cls, "examples", ()):
@@ -88,17 +100,69 @@ def check_label(label: Label) -> int:
     return n_action
 
 
+def made_up_markets(seed: int, n: int, n_markets: int = 6) -> MarketsBeside:
+    """Random walks (n, n_markets) that share a part, some on a coarse tick, with missing bars and a late beginner."""
+    rng = np.random.default_rng(seed)
+    close = np.column_stack([made_up_price(10 * seed + m, n) for m in range(n_markets)])
+    close *= np.exp(np.cumsum(rng.normal(0.0, 2e-3, n)))[:, None]
+    close[: n // 10, -1] = np.nan
+    traded = np.isfinite(close) & (rng.random(close.shape) > 0.03)
+    member = np.isfinite(close) & (np.arange(n)[:, None] >= 5) & (rng.random(close.shape) > 0.1)
+    basket = np.r_[0.0, np.nanmean(close[1:] / close[:-1] - 1.0, axis=1)]
+    return MarketsBeside(close, traded, member, basket, rng.normal(1.0, 0.3, close.shape))
+
+
+def _markets_of(columns: Iterable[Any]) -> MarketsBeside:
+    return MarketsBeside(*columns)
+
+
+def check_across(label: Label) -> int:
+    """Check a label that compares markets on made-up ones; returns how many action bars it marks."""
+    hash(label)
+    n_action = 0
+    for seed in range(N_PRICES):
+        markets = made_up_markets(seed, 300 + 4 * (label.lookahead or 0))
+        n = len(markets.basket)
+        before = [column.tobytes() for column in markets]
+        whole, again = values_across(label, markets), values_across(label, _markets_of(map(np.copy, markets)))
+        if len(whole) != markets.close.shape[1]:
+            raise LabelError(f"{label.name}: values_across must return labels of each market")
+        for pair in zip(whole, again, strict=True):
+            n_action += int((_checked(label, *pair, n).classes != NEUTRAL).sum())
+        if before != [column.tobytes() for column in markets]:
+            raise LabelError(f"{label.name}: changes the markets it is given")
+        for last in np.linspace(1, n - 2, N_ENDS).astype(int):
+            other = made_up_markets(seed + 50, n)
+            mixed = _markets_of(np.r_[a[: last + 1], b[last + 1 :]] for a, b in zip(markets, other, strict=True))
+            for changed in (mixed, _markets_of(column[: last + 1] for column in markets)):
+                _check_same(label, whole, values_across(label, changed), int(last))
+    return n_action
+
+
+def _check_same(label: Label, whole: list[LabelValues], changed: list[LabelValues], last: int) -> None:
+    """Raise `LabelError` if what later bars must not change is another one with others after bar ``last``."""
+    for a, b in zip(whole, changed, strict=True):
+        bars = np.flatnonzero(a.last_used <= last)
+        if any((getattr(a, name)[bars] != getattr(b, name)[bars]).any() for name in a._fields):
+            raise LabelError(f"{label.name}: bars after {last} change labels whose last_used is not after it")
+
+
 def check_values(label: Label, price: NDArray[np.float64], reference: float) -> LabelValues:
     """Labels of prices (T,); `LabelError` unless their form, ranges and signs are right and they repeat."""
     n, before = price.size, price.tobytes()
     got, again = label.values(price, reference), label.values(price.copy(), reference)
+    if price.tobytes() != before:
+        raise LabelError(f"{label.name}: changes the prices it is given")
+    return _checked(label, got, again, n)
+
+
+def _checked(label: Label, got: LabelValues, again: LabelValues, n: int) -> LabelValues:
+    """The first of two results for the same ``n`` bars; `LabelError` unless it is as it must be."""
     if not isinstance(got, LabelValues):
         raise LabelError(f"{label.name}: values must return LabelValues")
     for name, array, kind in zip(got._fields, got, (np.float64, np.int8, np.int64), strict=True):
         if not isinstance(array, np.ndarray) or array.dtype != kind or array.shape != (n,):
             raise LabelError(f"{label.name}: {name} must be {kind.__name__} of shape (T,)")
-    if price.tobytes() != before:
-        raise LabelError(f"{label.name}: changes the prices it is given")
     if any(getattr(got, name).tobytes() != getattr(again, name).tobytes() for name in got._fields):
         raise LabelError(f"{label.name}: gives other values when computed again")
     value, classes, last_used = got

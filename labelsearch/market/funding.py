@@ -174,6 +174,17 @@ def with_marks(funding: Funding, bars: Bars) -> Funding:
     return replace(funding, mark=np.where(found, np.append(bars.open, np.nan)[row], funding.mark))
 
 
+def rates_within(funding: Funding, open_time: NDArray[np.int64], interval_ms: int) -> Floats:
+    """Sum of the rates (T,) paid within each bar, known at its close; 0 without any.
+
+    A payment at the very end of a bar, or between two, counts with the next one.
+    """
+    row = np.searchsorted(open_time, funding.time, side="right") - 1
+    row += (row >= 0) & (funding.time >= open_time[np.maximum(row, 0)] + interval_ms)
+    inside = (row >= 0) & (row < len(open_time))
+    return np.bincount(row[inside], weights=funding.rate[inside], minlength=len(open_time)).astype(np.float64)
+
+
 def uncovered(funding: Funding, start_ms: int, stop_ms: int, interval_ms: int) -> list[tuple[int, int]]:
     """Stretches of a window in which payments are missing.
 

@@ -25,11 +25,13 @@ from labelsearch.settings.cells import Cell
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.schema import ExperimentError
 from labelsearch.stages.classifiers import KNOWN
+from labelsearch.stages.cross_section import Beside
 from labelsearch.stages.plan import CODE, STAGES, open_run
 from labelsearch.stages.search import JUDGED
 from labelsearch.studies.seeds import repeat_with_other_seeds
 
 STOPPED = "stopped"
+POOLED = "pooled"  # folder of a panel, of what the markets of a split share
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class CellTask(NamedTuple):
     ``adopted``: results by the name of their stage. ``judged``: strategies that are evaluated instead of searched, and
     whether they keep their score. ``earlier``: classifiers whose hyper-parameters serve instead of searched ones.
     ``last``: the stage to end with. ``classifier_seeds``: repetitions of all of it with other seeds of the
-    classifiers.
+    classifiers. ``beside``: the other markets, where they are compared.
     """
 
     cell: Cell
@@ -64,10 +66,16 @@ class CellTask(NamedTuple):
     earlier: Stored[Classifiers] | None = None
     last: str = "ensembles"
     classifier_seeds: int = 0
+    beside: Beside | None = None
 
 
 def open_in_panel(
-    experiment: Experiment, folder: Path, store: Path, workers: Workers, progress: Progress
+    experiment: Experiment,
+    folder: Path,
+    store: Path,
+    workers: Workers,
+    progress: Progress,
+    beside: Beside | None = None,
 ) -> AbstractContextManager[Run]:
     """The run of a cell in its folder, ``<panel>/cells/<market>/split-<number>``, locked.
 
@@ -83,17 +91,17 @@ def open_in_panel(
         folder=folder,
         base=Run(panel, STAGES, {}, CODE),
         kin=(panel.parent, f"*/{CELLS}/{market}/*"),
+        beside=beside,
     )
 
 
 @contextmanager
-def open_cell(
-    cell: Cell, place: Place, adopted: dict[str, Stored[Any]], workers: Workers = ALONE, progress: Progress = silent
-) -> Iterator[Run]:
+def open_cell(task: CellTask, place: Place, workers: Workers = ALONE, progress: Progress = silent) -> Iterator[Run]:
     """As `open_in_panel`, with results made elsewhere; errors that the user can mend name the cell."""
+    cell = task.cell
     try:
-        with open_in_panel(cell.experiment, place.folder(cell), place.store, workers, progress) as run:
-            for name, result in adopted.items():
+        with open_in_panel(cell.experiment, place.folder(cell), place.store, workers, progress, task.beside) as run:
+            for name, result in task.adopted.items():
                 run.adopt(STAGES[name], result)
             yield run
     except InputError as error:
@@ -103,7 +111,7 @@ def open_cell(
 def run_cell(task: CellTask, place: Place, workers: Workers = ALONE, progress: Progress = silent) -> None:
     """Run a cell up to a stage."""
     cell = task.cell
-    with open_cell(cell, place, task.adopted, workers, progress) as run:
+    with open_cell(task, place, workers, progress) as run:
         run.do(STAGES["costs"])  # what is wrong with them is told before anything is trained
         if task.earlier is not None:
             run.adopt(STAGES["classifiers"], run.do(KNOWN, earlier=task.earlier))

@@ -3,22 +3,22 @@
 The results lie in ``pooled/split-<number>`` of the run; cells use them in place of their own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from labelsearch.engine.executors.base import Executor
-from labelsearch.engine.run import Run
 from labelsearch.engine.stage import Progress, Stage, Stored
+from labelsearch.panels.beside import split_run
 from labelsearch.panels.cells import CellTask, Place, open_cell, run_cells
-from labelsearch.settings.cells import Cells
+from labelsearch.settings.cells import Cells, boundary_ms
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.schema import ExperimentError
-from labelsearch.stages import classifiers, features, search
-from labelsearch.stages.plan import CODE, STAGES, RunValues
+from labelsearch.stages import classifiers, features, outputs, search
+from labelsearch.stages.plan import RunValues
 from labelsearch.stages.seeds import Seeds
-
-POOLED = "pooled"
 
 
 @dataclass
@@ -74,7 +74,8 @@ class Pooling:
     def _classifiers(self, tasks: list[CellTask]) -> list[CellTask]:
         self._cells([task._replace(last="labels") for task in tasks], "labels")
         split = tasks[0].cell.split
-        values = {task.cell.market: RunValues(task.cell.experiment, self.place.store) for task in tasks}
+        values = {task.cell.market: self._values(task) for task in tasks}
+        boundaries = {task.cell.market: self._boundary(task, values[task.cell.market]) for task in tasks}
         labels = {task.cell.market: self.place.recorded(task.cell, "labels") for task in tasks}
         shared, seeds = next(iter(values.values())), Seeds(self.experiment.seed, (("split", split),))
         pooled = self._do(
@@ -84,12 +85,20 @@ class Pooling:
             **_some(shared, ("separation", "normalisation", "candidates")),
             seeds=seeds,
             markets=tuple(
-                features.MarketFeatures(market, **_some(its, ("train_bars", "boundary")), labels=labels[market])
+                features.MarketFeatures(
+                    market,
+                    **_some(its, ("train_bars", "train_view")),
+                    boundary=boundaries[market],
+                    labels=labels[market],
+                )
                 for market, its in values.items()
             ),
         )
-        sets = {task.cell.market: self._share(task, pooled) for task in tasks}
-        names = ("label_kinds", "label_price", "train", "past", "boundary", "warm_up", "bars_before_future")
+        sets = {task.cell.market: self._share(task, features.SHARE, pooled) for task in tasks}
+        names = (
+            *("label_kinds", "label_price", "train", "past", "warm_up", "bars_before_future"),
+            *("view_before_future", "across"),
+        )
         stage: Stage[Any, Any] = classifiers.POOLED
         earlier: dict[str, Stored[Any]] = {}
         if self.experiment.roll.hyperparameters == "first" and stage.name in self.kept:
@@ -102,29 +111,68 @@ class Pooling:
             **_some(shared, ("network", "network_kind")),
             classifier_seeds=seeds,
             markets=tuple(
-                classifiers.PooledMarket(labels=labels[market], features=sets[market], **_some(its, names))
+                classifiers.PooledMarket(
+                    labels=labels[market], features=sets[market], boundary=boundaries[market], **_some(its, names)
+                )
                 for market, its in values.items()
             ),
         )
-        return [
+        found = [
             task._replace(adopted={**task.adopted, "features": sets[task.cell.market], "classifiers": networks})
             for task in tasks
         ]
+        if self.experiment.feature_space.normalisation == "rank":
+            return self._outputs(found, values, networks)
+        return found
 
-    def _share(self, task: CellTask, pooled: Stored[Any]) -> Stored[Any]:
-        """A market's own feature sets of those of all."""
-        with open_cell(task.cell, self.place, task.adopted) as run:
-            return run.do(features.SHARE, pooled=pooled, market=task.cell.market)
+    def _outputs(self, tasks: list[CellTask], values: Mapping[str, RunValues], networks: Stored[Any]) -> list[CellTask]:
+        """Outputs of all markets at once, as each needs the features of the others."""
+        names = ("bars", "train", "past", "future", "view")
+        pooled = self._do(
+            tasks[0].cell.split,
+            outputs.POOLED,
+            keep=(),
+            label_kinds=next(iter(values.values()))["label_kinds"],
+            classifiers=networks,
+            markets=tuple(
+                outputs.PooledOutputMarket(
+                    market=task.cell.market,
+                    features=task.adopted["features"],
+                    **_some(values[task.cell.market], names),
+                )
+                for task in tasks
+            ),
+        )
+        return [
+            task._replace(adopted={**task.adopted, "outputs": self._share(task, outputs.SHARE, pooled)})
+            for task in tasks
+        ]
+
+    def _values(self, task: CellTask) -> RunValues:
+        return RunValues(task.cell.experiment, self.place.store, task.beside)
+
+    def _boundary(self, task: CellTask, values: RunValues) -> int:
+        """First validation row of a market; that of the date of all where its train begins later than theirs."""
+        own, windows = task.cell.experiment.windows, self.cells.splits[task.cell.split - 1]
+        if own.train[0] == windows.train[0]:
+            return int(values.boundary)
+        day = boundary_ms(windows, self.experiment.data.interval_ms)
+        return int(np.searchsorted(values.bars.open_time, day))
+
+    def _share(self, task: CellTask, stage: Stage[Any, Any], pooled: Stored[Any]) -> Stored[Any]:
+        """A market's own of a result of all."""
+        with open_cell(task, self.place) as run:
+            return run.do(stage, pooled=pooled, market=task.cell.market)
 
     def _strategies(self, tasks: list[CellTask]) -> list[CellTask]:
         self._cells([task._replace(last="outputs") for task in tasks], "outputs")
         split = tasks[0].cell.split
         markets = []
         for task in tasks:
-            values = RunValues(task.cell.experiment, self.place.store)
+            values = self._values(task)
             terms = _some(values, ("space", "rules", "score"))
-            outputs, costs = (self.place.recorded(task.cell, name) for name in ("outputs", "costs"))
-            markets.append(search.TradingInputs(**terms, outputs=outputs, costs=costs))
+            seen, costs = (self.place.recorded(task.cell, name) for name in ("outputs", "costs"))
+            markets.append(search.TradingInputs(**terms, outputs=seen, costs=costs))
         seeds = Seeds(self.experiment.seed, (("split", split),))
         found = self._do(
             split,
@@ -139,17 +187,7 @@ class Pooling:
         """A pooled stage of a split, or its result of the first split where ``refit`` is one of ``keep``."""
         if self.experiment.roll.refit in keep and stage.name in self.kept:
             return self.kept[stage.name]
-        runs = self.place.panel.parent
-        folder = self.place.panel / POOLED / f"split-{split}"
-
-        def progress(name: str, done: int, total: int) -> None:
-            self.progress(f"{name} {split}", done, total)
-
-        root = Run(self.place.panel, STAGES, {}, CODE)
-        run = Run(
-            folder, {}, {}, CODE, self.executor, progress, root, (runs, f"*/{POOLED}/split-{split}"), self.place.budget
-        )
-        result = run.do(stage, **given)
+        result = split_run(self.place, split, self.executor, self.progress).do(stage, **given)
         self.kept.setdefault(stage.name, result)
         return result
 

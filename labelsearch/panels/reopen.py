@@ -7,6 +7,7 @@ from pathlib import Path
 from labelsearch.engine.executors.choice import ALONE, Workers
 from labelsearch.engine.run import Run, done_events, is_current, recorded, silent
 from labelsearch.engine.stage import Progress
+from labelsearch.panels.beside import recorded_beside
 from labelsearch.panels.cells import open_in_panel
 from labelsearch.results.run import is_cell
 from labelsearch.settings.experiment import Experiment
@@ -31,7 +32,8 @@ def reopen_cell(folder: Path, store: Path, *, workers: Workers = ALONE, progress
         raise ValueError(f"{folder} holds no cell")
     folder = folder.absolute()
     experiment = Experiment.load(folder / "experiment.toml")
-    with open_in_panel(experiment, folder, store, workers, progress) as run:
+    beside = recorded_beside(folder.parents[2], int(folder.name.rpartition("-")[2]))
+    with open_in_panel(experiment, folder, store, workers, progress, beside) as run:
         done = done_events(run.ledger)
         for name, event in done.items():
             # belief is not of the panel, and is made again if its key asks for it

@@ -8,6 +8,7 @@ from labelsearch.engine.executors.base import Executor
 from labelsearch.engine.executors.choice import ALONE, Workers
 from labelsearch.engine.run import Run, silent
 from labelsearch.engine.stage import Progress
+from labelsearch.panels.beside import put_beside, split_run
 from labelsearch.panels.cells import CellTask, Place, run_cells
 from labelsearch.panels.pooling import Pooling
 from labelsearch.panels.verdict import VERDICT, verdict_inputs
@@ -77,6 +78,8 @@ class PanelRun:
         done = 0
         for cells in self._waves(first, pooled=pooled, is_kept=bool(kept or earlier)):
             wave = [self._task(tasks[cell.name], first[cell.market], kept, earlier=earlier) for cell in cells]
+            if self.experiment.needs_cross_section:
+                wave = self._beside(wave)
             if pooled:
                 wave = pooling.tasks(wave)
             self._run(wave, done, len(tasks))
@@ -97,6 +100,16 @@ class PanelRun:
             yield [cell for cell in self.cells.cells if cell is not first[cell.market]]
         else:
             yield list(self.cells.cells)
+
+    def _beside(self, tasks: Sequence[CellTask]) -> list[CellTask]:
+        """The tasks with the other markets of their splits, where cells are compared with them."""
+        found = {}
+        for number in sorted({task.cell.split for task in tasks}):
+            run = split_run(self.place, number, self.executor, self.progress)
+            found[number] = put_beside(self.experiment, self.cells.of(number), self.place, run)
+        if not self.experiment.compares_markets:
+            return list(tasks)
+        return [task._replace(beside=found[task.cell.split]) for task in tasks]
 
     def _task(self, task: CellTask, first: Cell, kept: Sequence[str], *, earlier: bool) -> CellTask:
         """The task of a cell that keeps results of the first one of its market."""

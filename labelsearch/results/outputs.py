@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from labelsearch.results.codec import OnDisk
 from labelsearch.results.record import Record, apart
 from strategies.trade.window import TradingWindow
 
@@ -62,6 +64,38 @@ class Outputs(Record):
     def load_parts(cls, folder: Path, plain: Mapping[str, Any]) -> Mapping[str, object]:
         """Both windows."""
         return {name: _read(folder / f"{name}.npz") for name in WINDOWS}
+
+
+@dataclass(frozen=True)
+class PooledOutputs(Record):
+    """Outputs of all markets of a split, at all bars of both windows.
+
+    Attributes
+    ----------
+    labels, symbols : tuple of str
+    markets : mapping of str to mapping of str to (N, 2 L) array of float32
+        By market and window; read from disk when they are asked for.
+    """
+
+    FILE = "outputs.json"
+    labels: tuple[str, ...]
+    symbols: tuple[str, ...]
+    markets: Mapping[str, Mapping[str, NDArray[np.float32]]] = apart()
+
+    def save_parts(self, folder: Path) -> None:
+        """Write ``<market>.npz``."""
+        for name in self.symbols:
+            np.savez(folder / f"{name}.npz", **self.markets[name])  # type: ignore[arg-type]
+
+    @classmethod
+    def load_parts(cls, folder: Path, plain: Mapping[str, Any]) -> Mapping[str, object]:
+        """Outputs by market."""
+        return {"markets": OnDisk(folder, plain["symbols"], _read_sides)}
+
+
+def _read_sides(folder: Path, name: str) -> dict[str, NDArray[np.float32]]:
+    with np.load(folder / f"{name}.npz", allow_pickle=False) as file:
+        return {window: file[window] for window in file.files}
 
 
 def _read(path: Path) -> TradingWindow:

@@ -57,20 +57,33 @@ class Cells:
         return [cell for cell in self.cells if cell.split == split]
 
 
+LABEL_DAYS = 30  # of a member before validation begins, where markets are compared
+
+
+def boundary_ms(windows: Windows, interval_ms: int) -> int:
+    """Time at which validation begins, in a train without missing bars."""
+    train = windows.named["train"]
+    n_bars = (train.stop_ms - train.start_ms) // interval_ms
+    return train.start_ms + int(n_bars * (1.0 - windows.validation_share)) * interval_ms
+
+
 def cells_of(experiment: Experiment, store: Path) -> Cells:
     """The cells of an experiment, by the bars that there are.
 
     A market is in a split if it has bars of all of train and past; one whose bars end within the future is in it up to
     its last bar. With an expanding train a market that was listed later begins with its first bar, once its train is
-    as long as the first one.
+    as long as the first one. Where markets are put side by side it does so with any train, once it has been a member of
+    the universe for `LABEL_DAYS` days with bars before validation begins.
 
     Raises
     ------
     ExperimentError
+        If markets are to be compared and there is one alone.
         If a market has a hole in a window, a split has no market, or the last one ends after all bars.
     BarError
         If a symbol is unknown, or has no bars in any split.
     """
+    experiment.check_markets()
     splits = experiment.splits
     days = splits[0].train[0], splits[-1].future[1]
     data = {market: _whole(experiment, market) for market in experiment.data.markets}
@@ -123,9 +136,7 @@ def _membership(experiment: Experiment, open_time: NDArray[np.int64], windows: W
     spans = windows.named
     if first >= spans["train"].start_ms + EDGE_MS:
         start = date.fromisoformat(_day(first - 1)) + timedelta(days=1)  # its first whole day
-        as_long = Span.of_days(*experiment.windows.train).days
-        end = date.fromisoformat(windows.train[1])
-        if experiment.roll.train != "expanding" or (end - start).days + 1 < as_long:
+        if not _is_long_enough(experiment, open_time, windows, start):
             return f"its bars begin on {_day(first)}"
         windows = replace(windows, train=(str(start), windows.train[1]))
     if last < spans["future"].start_ms + DAY_MS:
@@ -133,6 +144,19 @@ def _membership(experiment: Experiment, open_time: NDArray[np.int64], windows: W
     if last < spans["future"].stop_ms - EDGE_MS:
         windows = replace(windows, future=(windows.future[0], _day(last)))
     return windows
+
+
+def _is_long_enough(experiment: Experiment, open_time: NDArray[np.int64], windows: Windows, start: date) -> bool:
+    """Whether a market whose train begins on a later day than that of the split has enough of it."""
+    if experiment.needs_cross_section:
+        terms, stop = experiment.universe.terms, boundary_ms(windows, experiment.data.interval_ms)
+        needed = max(terms.history_days, terms.beta_days, terms.volatility_days) + LABEL_DAYS
+        begin = Span.of_days(str(start), str(start)).start_ms
+        own = open_time[slice(*np.searchsorted(open_time, (begin, stop)))]
+        return len(np.unique(own // DAY_MS)) >= needed
+    as_long = Span.of_days(*experiment.windows.train).days
+    end = date.fromisoformat(windows.train[1])
+    return experiment.roll.train == "expanding" and (end - start).days + 1 >= as_long
 
 
 def _day(time_ms: int) -> str:

@@ -11,6 +11,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from labelsearch.labels.base import is_across
 from labelsearch.labels.kinds import KINDS, Label
 from labelsearch.labels.spans import check_order
 from labelsearch.settings.book import Book, Universe
@@ -157,6 +158,16 @@ class Experiment:
         except ExperimentError as error:
             raise ExperimentError(f"[book]: {error}") from None
 
+    def check_markets(self) -> None:
+        """Raise `ExperimentError` if labels or features compare markets, and there are no others or none pooled."""
+        if self.compares_markets and len(self.data.markets) < 2:
+            raise ExperimentError(
+                "[[label]] and [feature_space]: what compares markets needs [data] symbols, and there is one market "
+                "alone"
+            )
+        if self.feature_space.normalisation == "rank" and not self.pool.classifiers:
+            raise ExperimentError("[feature_space]: normalisation = rank needs [pool] classifiers = true")
+
     def check_names(self) -> None:
         """Raise `ExperimentError` for any name that is neither built in nor active, or options that do not fit."""
         for section in ("feature_space", "network", "tiers"):
@@ -164,6 +175,8 @@ class Experiment:
                 getattr(self, section).check_names()
             except ValueError as error:
                 raise ExperimentError(f"[{section}]: {error}") from error
+        if self.is_panel:
+            self.check_markets()
         self.make_score()
         labels = self.label_kinds()
         names = [label.name for label in labels]
@@ -195,6 +208,17 @@ class Experiment:
     def is_panel(self) -> bool:
         """Whether there are several markets or splits."""
         return len(self.data.markets) > 1 or bool(self.roll.step)
+
+    @property
+    def compares_markets(self) -> bool:
+        """Whether labels or features of a market depend on others beside it."""
+        kinds = (KINDS.get(label.get("kind", "")) for label in self.label)
+        return self.feature_space.needs_markets or any(kind is not None and is_across(kind) for kind in kinds)
+
+    @property
+    def needs_cross_section(self) -> bool:
+        """Whether the markets of each split have to be put side by side."""
+        return self.compares_markets or self.book.is_one
 
     def label_kinds(self) -> tuple[Label, ...]:
         """The labels, in order; strategies have a buy and a sell weight for each."""

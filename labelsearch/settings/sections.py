@@ -135,12 +135,17 @@ class FeatureSpace(Ranged):
     """Indicators and their normalisation."""
 
     indicators: tuple[str, ...] = option((), "names of indicators to use; empty: all, your own included")
-    normalisation: str = option("train", "train: fixed scale fitted before validation; local: trailing window")
+    relative: bool = option(False, "with all indicators, also those that compare the markets of a panel")
+    normalisation: str = option(
+        "train", "train: fixed scale fitted before validation; local: trailing window; rank: among the markets"
+    )
     window: int = option(1440, "bars of the trailing window of a local scale", 2, 1_000_000)
     gain: float = option(1.0, "factor on the scale before the arctangent", 1e-6, 1e6)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.relative and self.indicators:
+            raise ExperimentError("relative adds to all indicators: name those wanted among indicators, or name none")
         self.normaliser()
 
     def check_names(self) -> None:
@@ -152,8 +157,16 @@ class FeatureSpace(Ranged):
         return Normalisation(self.normalisation, self.window, self.gain)
 
     def chosen(self) -> tuple[Indicator, ...]:
-        """The indicators, in order; without names all that are known."""
-        return tuple(BY_NAME[name] for name in self.indicators or BY_NAME)
+        """The indicators, in order; without names all that are known, relative ones only where they are asked for."""
+        if self.indicators:
+            return tuple(BY_NAME[name] for name in self.indicators)
+        return tuple(found for found in BY_NAME.values() if self.relative or not found.needs_markets)
+
+    @property
+    def needs_markets(self) -> bool:
+        """Whether features compare markets."""
+        named = (BY_NAME[name] for name in self.indicators if name in BY_NAME)
+        return self.relative or self.normalisation == "rank" or any(found.needs_markets for found in named)
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from feature_space.across import matrices
 from feature_space.feature_set import titles
 from labelsearch.classifiers.kinds import NetworkKind, Options
 from labelsearch.engine.files import Files, files_written_by
 from labelsearch.engine.stage import Stage, Stored, Work
-from labelsearch.labels.base import CLASS_NAMES, Label
+from labelsearch.labels.base import CLASS_NAMES, Label, OfMarket
 from labelsearch.labels.spans import Span
 from labelsearch.market.bars import Bars
 from labelsearch.results.classifiers import FIGURES, ClassifierFigures, Classifiers, ShapMeans
 from labelsearch.results.codec import json_bytes, parse
+from labelsearch.results.cross_section import MarketView
 from labelsearch.results.features import FeatureSets
 from labelsearch.results.labels import LabelSeries
 from labelsearch.settings.sections import Network
-from labelsearch.stages.features import inputs_of
+from labelsearch.stages.features import idle_bars, inputs_of
 from labelsearch.stages.labels import label_bars, price_of
 from labelsearch.stages.seeds import Seeds
 from labelsearch.stages.training import LabelTask, MarketPart, Training, TrainingProblem, epochs_of, train
@@ -40,12 +42,15 @@ class MarketInputs:
     warm_up: int  # bars of the longest candidate feature
     labels: Stored[LabelSeries]
     features: Stored[FeatureSets]
+    view_before_future: MarketView | None
+    across: OfMarket  # labels that compare markets, of the bars before the future
 
     def market(self, bars: Bars) -> "MarketPart":
         """What all labels share, of bars on the grid from the first of train on."""
+        view = self.view_before_future and self.view_before_future.before(len(bars))
         return MarketPart(
-            inputs_of(bars),
-            bars.filled,
+            inputs_of(bars, view),
+            idle_bars(bars, view),
             price_of(bars, self.label_price),
             self.train.rows(bars.open_time),
             self.past.rows(bars.open_time),
@@ -53,6 +58,7 @@ class MarketInputs:
             self.warm_up,
             bars.bars_a_day,
             bars.number,
+            {name: values.before(len(bars)) for name, values in self.across.items()},
         )
 
     def tasks(self) -> "dict[str, LabelTask]":
@@ -81,17 +87,21 @@ def train_unit(task: tuple[LabelTask, ...], shared: Training) -> Files:
 
     settings, label = shared.settings, task[0].label
     pairs = list(zip(task, shared.markets, strict=True))
+    kept = list(range(len(pairs)))
     if len(task) > 1:  # a market without an action bar has no loss to scale
-        pairs = [(of, market) for of, market in pairs if market.has_actions(of)]
-    problems = [market.problem(*of) for of, market in pairs]
+        kept = [i for i, (of, market) in enumerate(pairs) if market.has_actions(of)]
+    sets = [of.feature_set for of in task]
+    made = matrices(sets, shared.columns(sets[0]), kept)
+    pairs = [pairs[i] for i in kept]
+    problems = [market.problem(*of, matrix) for (of, market), matrix in zip(pairs, made, strict=True)]
     rng = np.random.default_rng(shared.seeds("samples", label.name))
     known = None if shared.known is None else shared.known[label.name]
     trained, calibration = train(problems, settings, shared.seeds, rng, known)
     seen = _Seen([], [], []), _Seen([], [], [])
     for (of, market), problem in zip(pairs, problems, strict=True):
         past = market.past
-        truth = label_bars(label, market.price, market.train, market.filled.size)
-        past_rows = np.flatnonzero(truth.settled[past] & ~market.filled[past]) + past.start
+        truth = label_bars(label, market.price, market.train, market.idle.size, market.across)
+        past_rows = np.flatnonzero(truth.settled[past] & ~market.idle[past]) + past.start
         for part, rows, values in zip(seen, (problem.validation, past_rows), (of.values, truth), strict=True):
             part.rows.append(rows + market.first_bar)
             part.classes.append(values.classes[rows])

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from feature_space.across import SideBySide, arranged, matrices, ranked_candidates
 from feature_space.confirmation import Confirmation, LaterBars, confirm
 from feature_space.feature_set import Feature, FeatureSet
 from feature_space.histograms import cross_class
@@ -42,6 +43,8 @@ class TrainPart(NamedTuple):
     normalisation: Normalisation
     settings: Separation
     seeds: Seeds
+    ranked: NDArray[np.bool_] | None = None  # (T,) whether the market is ranked among others, where they are
+    first_bar: int = 0  # number of the first row, by which rows of several markets are of the same time
 
 
 class _Labelled(NamedTuple):
@@ -153,24 +156,45 @@ def choose_sets(
 
 def _parts(markets: Sequence[TrainPart], entries: Mapping[str, Mapping[int, _Labelled]]) -> "list[_Part]":
     """Candidates of every market, at the bars of its pairs for all labels."""
-    parts: list[_Part] = []
-    offset = 0
+    rows = []
     for i, market in enumerate(markets):
         sides = [
             s for its in entries.values() if i in its for pairs in its[i].pairs() for s in (pairs.left, pairs.right)
         ]
-        candidates = compute_candidates(
+        rows.append(np.unique(np.concatenate(sides)) if sides else np.array([market.boundary - 1]))  # for the scales
+    candidates = _candidates(markets, rows)
+    offsets = np.cumsum([0] + [its.position.size for its in candidates])
+    boundaries = [market.boundary for market in markets]
+    # the n-th random set of each market
+    sets = zip(*map(_random_sets, markets, candidates), strict=True)
+    later = zip(*(matrices(its, _columns(markets), starts=boundaries) for its in sets), strict=True)
+    return [
+        _Part(market, int(offset), its, list(its_later))
+        for market, offset, its, its_later in zip(markets, offsets[:-1], candidates, later, strict=True)
+    ]
+
+
+def _columns(markets: Sequence[TrainPart]) -> SideBySide | list[Inputs]:
+    """What the matrices of all markets are made of."""
+    return arranged(*zip(*((its.inputs, its.ranked, its.first_bar) for its in markets), strict=True))
+
+
+def _candidates(markets: Sequence[TrainPart], rows: Sequence[NDArray[np.int64]]) -> list[Candidates]:
+    """Candidates of every market at some rows of it."""
+    columns, first = _columns(markets), markets[0]
+    if isinstance(columns, SideBySide):
+        return ranked_candidates(first.candidates, columns, rows, n_values=first.settings.n_values)
+    return [
+        compute_candidates(
             market.candidates,
             market.inputs,
-            np.unique(np.concatenate(sides)) if sides else np.array([market.boundary - 1]),  # for the scales
+            its,
             market.normalisation,
             n_values=market.settings.n_values,
             fit_stop=market.boundary,
         )
-        later = [s.matrix(market.inputs, market.boundary) for s in _random_sets(market, candidates)]
-        parts.append(_Part(market, offset, candidates, later))
-        offset += candidates.position.size
-    return parts
+        for market, its in zip(markets, rows, strict=True)
+    ]
 
 
 def _entries(markets: Sequence[TrainPart], values: Sequence[LabelValues], name: str) -> dict[int, _Labelled]:
@@ -217,16 +241,14 @@ def _choose(
         contrast=contrast,
     )
     own_sets, later, fitted = [], [], []
-    for i, part in enumerate(parts):
+    for part in parts:
         for feature in selection.features:
             prove_feature(feature, part.market.inputs)
-        feature_set = FeatureSet(_with_scales_of(part.candidates, selection.features), first.normalisation)
-        own_sets.append(feature_set)
-        if i not in entries:
-            continue
-        entry, matrix = entries[i], feature_set.matrix(part.market.inputs)
-        rows = entry.validation - part.market.boundary
-        others = [other[rows] for other in part.later]
+        own_sets.append(FeatureSet(_with_scales_of(part.candidates, selection.features), first.normalisation))
+    made = matrices(own_sets, _columns([part.market for part in parts]), list(entries))
+    for (i, entry), matrix in zip(entries.items(), made, strict=True):
+        rows = entry.validation - parts[i].market.boundary
+        others = [other[rows] for other in parts[i].later]
         later.append(LaterBars(matrix[entry.validation], others, entry.classes[entry.validation]))
         if settings.exact:
             fitted.append((matrix[entry.fit], entry.classes[entry.fit]))

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from feature_space.across import basket_column_nb
 from feature_space.feature_set import warm_up_of
 from feature_space.indicators import Indicator, Inputs, make_inputs
 from feature_space.normalise import Normalisation
 from labelsearch.engine.stage import Stage, Stored, Work
 from labelsearch.market.bars import Bars
+from labelsearch.results.cross_section import MarketView
 from labelsearch.results.features import FeatureSets, PooledFeatures
 from labelsearch.results.labels import LabelSeries
 from labelsearch.settings.sections import Separation
@@ -27,19 +29,28 @@ class FeatureInputs:
     normalisation: Normalisation
     candidates: tuple[Indicator, ...]
     train_bars: Bars  # on the grid
+    train_view: MarketView | None
     boundary: int  # first validation row
     labels: Stored[LabelSeries]
     seeds: Seeds
 
 
-def inputs_of(bars: Bars) -> Inputs:
-    """Columns that indicators read."""
-    return make_inputs(bars.vwap, bars.high, bars.low, bars.close, bars.volume, bars.trades)
+def inputs_of(bars: Bars, view: MarketView | None = None) -> Inputs:
+    """Columns that indicators read; with a view those of other markets too."""
+    columns = (bars.vwap, bars.high, bars.low, bars.close, bars.volume, bars.trades)
+    if view is None:
+        return make_inputs(*columns)
+    return make_inputs(*columns, basket_column_nb(view.basket), view.funding)
 
 
-def usable_bars(filled: NDArray[np.bool_], warm_up: int) -> NDArray[np.bool_]:
-    """True for bars (T,) that were traded and lie past the warm-up of every candidate feature."""
-    usable = ~filled
+def idle_bars(bars: Bars, view: MarketView | None = None) -> NDArray[np.bool_]:
+    """True for bars (T,) that were filled in, or at which the market is not a member of its universe."""
+    return bars.filled if view is None else bars.filled | ~view.member
+
+
+def usable_bars(idle: NDArray[np.bool_], warm_up: int) -> NDArray[np.bool_]:
+    """True for bars (T,) that are not idle and lie past the warm-up of every candidate feature."""
+    usable = ~idle
     usable[:warm_up] = False
     return usable
 
@@ -52,9 +63,12 @@ def train_part(
     seeds: Seeds,
 ) -> TrainPart:
     """What a market's sets are chosen on."""
-    bars = inputs.train_bars
-    usable = usable_bars(bars.filled, warm_up_of(candidates, normalisation))
-    return TrainPart(inputs_of(bars), usable, inputs.boundary, candidates, normalisation, settings, seeds)
+    bars, view = inputs.train_bars, inputs.train_view
+    idle = idle_bars(bars, view)
+    usable = usable_bars(idle, warm_up_of(candidates, normalisation))
+    ranked = ~idle if normalisation.kind == "rank" else None
+    columns = inputs_of(bars, view)
+    return TrainPart(columns, usable, inputs.boundary, candidates, normalisation, settings, seeds, ranked, bars.number)
 
 
 def run(inputs: FeatureInputs, work: Work) -> FeatureSets:
@@ -86,6 +100,7 @@ class MarketFeatures:
 
     market: str
     train_bars: Bars  # on the grid
+    train_view: MarketView | None
     boundary: int  # first validation row
     labels: Stored[LabelSeries]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelsearch.engine.stage import Stage, Work
-from labelsearch.labels.base import Label, LabelValues
+from labelsearch.labels.base import Label, LabelValues, OfMarket
 from labelsearch.labels.describe import class_counts, marks, mean_horizon, mean_leg, overlap, turning_points
 from labelsearch.labels.spans import Span
 from labelsearch.market.bars import Bars
@@ -26,6 +26,7 @@ class LabelInputs:
     bars_before_future: Bars  # on the grid, from the first bar of train on
     train: Span
     past: Span
+    across: OfMarket  # labels that compare markets, of the same bars
 
 
 def price_of(bars: Bars, price: str) -> NDArray[np.float64]:
@@ -33,8 +34,15 @@ def price_of(bars: Bars, price: str) -> NDArray[np.float64]:
     return bars.close if price == "close" else bars.vwap
 
 
-def label_bars(label: Label, price: NDArray[np.float64], train: slice, stop: int) -> LabelValues:
-    """Labels of the rows before ``stop``; the reference always comes from train."""
+def label_bars(
+    label: Label, price: NDArray[np.float64], train: slice, stop: int, across: OfMarket | None = None
+) -> LabelValues:
+    """Labels of the rows before ``stop``, as they are known then; the reference always comes from train.
+
+    Those that compare markets are taken from ``across``, where they are.
+    """
+    if across and label.name in across:
+        return across[label.name].before(stop)
     try:
         return label.values(price[:stop], label.reference(price[train]))
     except (Exception, SystemExit) as error:  # whatever a label of the user's own may raise
@@ -68,8 +76,8 @@ def run(inputs: LabelInputs, work: Work) -> LabelSeries:
     series, counts = {}, []
     work.progress(0, len(labels))
     for done, label in enumerate(labels):
-        values = series[label.name] = label_bars(label, price, train, past.start)
-        seen = label_bars(label, price, train, len(bars))
+        values = series[label.name] = label_bars(label, price, train, past.start, inputs.across)
+        seen = label_bars(label, price, train, len(bars), inputs.across)
         counts.append(
             LabelCounts(
                 label.name, _describe(label, values, bars, train, price), _describe(label, seen, bars, past, price)

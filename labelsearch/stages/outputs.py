@@ -1,10 +1,13 @@
-"""Stage: the buy and sell probabilities of every classifier, bar by bar, on past and future."""
+"""Stages: buy and sell probabilities of every classifier, bar by bar, on past and future, in one market or in all."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from feature_space.across import SideBySide, arranged, matrices
 from feature_space.feature_set import FeatureSet
 from feature_space.indicators import Inputs
 from labelsearch.engine.files import Files
@@ -14,77 +17,109 @@ from labelsearch.labels.spans import Span, coverage
 from labelsearch.market.bars import Bars
 from labelsearch.market.calendars import ALWAYS, Calendar
 from labelsearch.results.classifiers import Classifiers
+from labelsearch.results.cross_section import MarketView
 from labelsearch.results.features import FeatureSets
-from labelsearch.results.outputs import BarCounts, Outputs
-from labelsearch.stages.features import inputs_of
+from labelsearch.results.outputs import BarCounts, Outputs, PooledOutputs
+from labelsearch.stages.features import idle_bars, inputs_of
 from strategies.trade.window import TradingWindow
 
 SIDES = (BUY, SELL)
 
 
 @dataclass(frozen=True)
-class OutputInputs:
-    """All that the stage may know."""
+class MarketWindows:
+    """Bars of a market and its windows."""
 
-    label_kinds: tuple[Label, ...]
     bars: Bars  # on the grid
     train: Span
     past: Span
     future: Span
+
+    @property
+    def spans(self) -> dict[str, Span]:
+        """Windows that outputs are computed on."""
+        return {"past": self.past, "future": self.future}
+
+    @property
+    def rows(self) -> dict[str, slice]:
+        """Rows of these windows."""
+        return {window: span.rows(self.bars.open_time) for window, span in self.spans.items()}
+
+
+@dataclass(frozen=True)
+class OutputInputs(MarketWindows):
+    """All that the stage may know."""
+
+    label_kinds: tuple[Label, ...]
     features: Stored[FeatureSets]
     classifiers: Stored[Classifiers]
+    view: MarketView | None
 
 
 class OutputTask(NamedTuple):
-    """The classifier of one label."""
+    """The classifier of one label, and its feature set in each market."""
 
     network: Files
-    feature_set: FeatureSet
+    feature_sets: tuple[FeatureSet, ...]
 
 
 class OutputColumns(NamedTuple):
-    """What all labels share."""
+    """What all labels share, of each market."""
 
-    inputs: Inputs  # (T,) each
-    rows: dict[str, slice]  # of the windows
-    origin: int  # number of the first row, as it is when followed live
+    columns: SideBySide | list[Inputs]
+    rows: tuple[dict[str, slice], ...]  # of the windows
+    origins: tuple[int, ...]  # number of the first row, as it is when followed live
 
 
 def output_unit(task: OutputTask, shared: OutputColumns) -> Files:
-    """Probabilities (N, 2) of buy and sell in each window, as float32 in row order."""
+    """Probabilities (N, 2) of buy and sell in each window of each market, as float32 in row order."""
     from labelsearch.classifiers.files import network_from_files
     from labelsearch.classifiers.networks import window_of
     from labelsearch.classifiers.prediction import predict
 
     network = network_from_files(task.network)
     # the windows of some networks reach back; most of train is not needed
-    start = max(min(rows.start for rows in shared.rows.values()) - window_of(network) + 1, 0)
-    matrix = task.feature_set.matrix(shared.inputs, start)
+    back = window_of(network) - 1
+    starts = [max(min(its.start for its in rows.values()) - back, 0) for rows in shared.rows]
+    found = {}
+    made = matrices(task.feature_sets, shared.columns, starts=starts)
+    for m, (matrix, start, origin) in enumerate(zip(made, starts, shared.origins, strict=True)):
+        for window, rows in shared.rows[m].items():
+            index = np.arange(rows.start - start, rows.stop - start)
+            found[_file(window, m)] = predict(network, matrix, index, origin=origin + start)[:, SIDES].tobytes()
+    return found
 
-    def side_bytes(rows: slice) -> bytes:
-        index = np.arange(rows.start - start, rows.stop - start)
-        return predict(network, matrix, index, origin=shared.origin + start)[:, SIDES].tobytes()
 
-    return {window: side_bytes(rows) for window, rows in shared.rows.items()}
+def _file(window: str, market: int) -> str:
+    return f"{window}-{market}"
 
 
 def run(inputs: OutputInputs, work: Work) -> Outputs:
     """Compute the outputs on both windows; each label is a unit."""
-    bars, names = inputs.bars, tuple(label.name for label in inputs.label_kinds)
-    spans = {"past": inputs.past, "future": inputs.future}
-    rows = {window: span.rows(bars.open_time) for window, span in spans.items()}
+    names, bars = tuple(label.name for label in inputs.label_kinds), inputs.bars
     networks, sets = inputs.classifiers.value.networks, inputs.features.value
-    tasks = {name: OutputTask(networks[name], sets.of(name).feature_set) for name in names}
-    done = work.units(output_unit, tasks, OutputColumns(inputs_of(bars), rows, bars.number))
-    windows, year = [], calendar_year(bars)
-    for window, r in rows.items():
-        sides = [np.frombuffer(files[window], dtype=np.float32).reshape(-1, len(SIDES)) for files in done.values()]
+    tasks = {name: OutputTask(networks[name], (sets.of(name).feature_set,)) for name in names}
+    shared = OutputColumns([inputs_of(bars, inputs.view)], (inputs.rows,), (bars.number,))
+    done = work.units(output_unit, tasks, shared)
+    return outputs_of(inputs, names, {window: _joined(done, window, 0) for window in inputs.spans})
+
+
+def _joined(done: Mapping[str, Files], window: str, market: int) -> NDArray[np.float32]:
+    """Outputs (N, 2 L) of all L labels in a window of a market."""
+    files = [of_label[_file(window, market)] for of_label in done.values()]
+    return np.hstack([np.frombuffer(file, dtype=np.float32).reshape(-1, len(SIDES)) for file in files])
+
+
+def outputs_of(market: MarketWindows, names: tuple[str, ...], sides: Mapping[str, NDArray[np.float32]]) -> Outputs:
+    """What strategies see, from the outputs (N, 2 L) at all bars of each window."""
+    bars, windows, year = market.bars, [], calendar_year(market.bars)
+    for window, r in market.rows.items():
         traded = ~bars.filled[r]
-        seen = np.hstack(sides)[traded].astype(np.float64)
+        seen = sides[window][traded].astype(np.float64)
         prices = (bars.open[r][traded], bars.close[r][traded], bars.open_time[r][traded])
-        windows.append(TradingWindow.of(seen, *prices, spans[window].months, year))
+        windows.append(TradingWindow.of(seen, *prices, market.spans[window].months, year))
     past, future = windows
-    return Outputs(names, count_bars(bars, {"train": inputs.train, **spans}), past, future)
+    return Outputs(names, count_bars(bars, {"train": market.train, **market.spans}), past, future)
 
 
 def calendar_year(bars: Bars) -> int:
@@ -102,3 +137,59 @@ def count_bars(bars: Bars, spans: dict[str, Span]) -> BarCounts:
 
 
 STAGE = Stage("outputs", OutputInputs, Outputs, run)
+
+
+@dataclass(frozen=True)
+class PooledOutputMarket(MarketWindows):
+    """What one of several markets adds."""
+
+    market: str
+    features: Stored[FeatureSets]
+    view: MarketView
+
+
+@dataclass(frozen=True)
+class PooledOutputInputs:
+    """All that the stage may know where features compare all markets."""
+
+    label_kinds: tuple[Label, ...]
+    markets: tuple[PooledOutputMarket, ...]
+    classifiers: Stored[Classifiers]
+
+
+def run_pooled(inputs: PooledOutputInputs, work: Work) -> PooledOutputs:
+    """Compute the outputs of all markets on both windows; each label is a unit."""
+    names, networks = tuple(label.name for label in inputs.label_kinds), inputs.classifiers.value.networks
+    sets = [its.features.value for its in inputs.markets]
+    tasks = {name: OutputTask(networks[name], tuple(its.of(name).feature_set for its in sets)) for name in names}
+    columns = arranged(
+        [inputs_of(its.bars, its.view) for its in inputs.markets],
+        [~idle_bars(its.bars, its.view) for its in inputs.markets],
+        [its.bars.number for its in inputs.markets],
+    )
+    rows, origins = (tuple(values) for values in zip(*((m.rows, m.bars.number) for m in inputs.markets), strict=True))
+    done = work.units(output_unit, tasks, OutputColumns(columns, rows, origins))
+    found = {
+        its.market: {window: _joined(done, window, m) for window in its.spans} for m, its in enumerate(inputs.markets)
+    }
+    return PooledOutputs(names, tuple(found), found)
+
+
+POOLED = Stage("pooled outputs", PooledOutputInputs, PooledOutputs, run_pooled)
+
+
+@dataclass(frozen=True)
+class ShareInputs(MarketWindows):
+    """All that the stage may know where the outputs of all markets were computed together."""
+
+    pooled: Stored[PooledOutputs]
+    market: str
+
+
+def run_share(inputs: ShareInputs, work: Work) -> Outputs:
+    """A market's own of the outputs of all."""
+    pooled = inputs.pooled.value
+    return outputs_of(inputs, pooled.labels, pooled.markets[inputs.market])
+
+
+SHARE = Stage("outputs", ShareInputs, Outputs, run_share)

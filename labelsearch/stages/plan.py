@@ -8,6 +8,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from feature_space.feature_set import warm_up_of
 from labelsearch.classifiers.kinds import NETWORKS
 from labelsearch.engine.executors.base import Executor
@@ -18,15 +20,18 @@ from labelsearch.engine.looks import Stretch
 from labelsearch.engine.run import LEDGER, Run, locked, silent
 from labelsearch.engine.stage import Progress, Stage
 from labelsearch.errors import InputError
+from labelsearch.labels.base import OfMarket
 from labelsearch.market.bars import Bars
 from labelsearch.market.funding import Funding
 from labelsearch.market.store import Store
+from labelsearch.results.cross_section import MarketView
 from labelsearch.settings.bars import load_bars
 from labelsearch.settings.cost import check_memory
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.own import activate, active
 from labelsearch.settings.schema import ExperimentError
 from labelsearch.stages import belief, classifiers, costs, ensembles, features, labels, outputs, search
+from labelsearch.stages.cross_section import Beside
 from labelsearch.stages.search import spread
 from labelsearch.stages.seeds import Seeds
 from strategies.search.score import Score
@@ -62,10 +67,12 @@ class RunValues(Mapping[str, object]):
         Activated.
     store : Path
         Folder of imported bars.
+    beside : Beside, optional
+        The other markets, where this one is compared with them.
     """
 
-    def __init__(self, experiment: Experiment, store: Path) -> None:
-        self.experiment, self.store = experiment, store
+    def __init__(self, experiment: Experiment, store: Path, beside: Beside | None = None) -> None:
+        self.experiment, self.store, self.beside = experiment, store, beside
 
     def __getitem__(self, name: str) -> object:
         if name not in _NAMES:
@@ -112,6 +119,30 @@ class RunValues(Mapping[str, object]):
         """Bars before the future window."""
         return self.bars.rows(0, self._rows("future").start)
 
+    @cached_property
+    def view(self) -> MarketView | None:
+        """What the market knows of the others at its bars, where it is compared with them."""
+        if self.beside is None:
+            return None
+        return self.beside.split.value.view(self.bars.symbol, self.bars.open_time)
+
+    @property
+    def train_view(self) -> MarketView | None:
+        """That of train alone."""
+        return self.view and self.view.before(self._rows("train").stop)
+
+    @property
+    def view_before_future(self) -> MarketView | None:
+        """That before the future window."""
+        return self.view and self.view.before(self._rows("future").start)
+
+    @cached_property
+    def across(self) -> OfMarket:
+        """Labels that compare markets, of the bars before the future window."""
+        if self.beside is None:
+            return {}
+        return self.beside.split.value.labels_of(self.bars.symbol, self.bars_before_future.open_time)
+
     @property
     def future_stretch(self) -> Stretch:
         """The future window of the market, by which looks at it are counted."""
@@ -123,7 +154,9 @@ class RunValues(Mapping[str, object]):
 
     @property
     def boundary(self) -> int:
-        """First validation row of train."""
+        """First validation row of train; that of one date where markets are compared."""
+        if self.beside is not None:
+            return int(np.searchsorted(self.bars.open_time, self.beside.boundary_ms))
         train = self._rows("train")
         share = 1.0 - self.experiment.windows.validation_share
         return train.start + int((train.stop - train.start) * share)
@@ -222,6 +255,7 @@ def open_run(
     folder: Path | None = None,
     base: Run | None = None,
     kin: tuple[Path, str] | None = None,
+    beside: Beside | None = None,
 ) -> Iterator[Run]:
     """The run of an experiment of one market and one split, locked.
 
@@ -238,19 +272,23 @@ def open_run(
         Of a run that lies elsewhere than in ``runs`` under its own id.
     base, kin : optional
         See `labelsearch.engine.run.Run`.
+    beside : Beside, optional
+        See `RunValues`.
 
     Raises
     ------
     RunError
         If another process works on the run.
     OwnFileError, ExperimentError
-        As `opened`, and if there are several markets or splits.
+        As `opened`, and if there are several markets or splits, or others to compare with are missing.
     """
     if experiment.is_panel:
         raise ExperimentError(
             f"{experiment.name} has several markets or splits: `labelsearch run` runs them, and each cell lies in a "
             "folder of its own"
         )
+    if beside is None:
+        experiment.check_markets()
     folder = folder or runs / experiment.run_id
     with opened(experiment, folder, store, workers) as (saved, executor):
-        yield Run(folder, STAGES, RunValues(saved, store), CODE, executor, progress, base, kin, workers.budget)
+        yield Run(folder, STAGES, RunValues(saved, store, beside), CODE, executor, progress, base, kin, workers.budget)

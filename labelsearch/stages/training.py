@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from feature_space.across import Matrix, SideBySide, arranged
 from feature_space.feature_set import FeatureSet
 from feature_space.indicators import Inputs
 from labelsearch.classifiers.figures import Calibration
 from labelsearch.classifiers.kinds import Options
 from labelsearch.engine.executors.base import tell
-from labelsearch.labels.base import NEUTRAL, Label, LabelValues
+from labelsearch.labels.base import NEUTRAL, Label, LabelValues, OfMarket
 from labelsearch.labels.spans import purged_split
 from labelsearch.settings.sections import Network
 from labelsearch.stages.features import usable_bars
@@ -45,7 +46,7 @@ class MarketPart(NamedTuple):
     """What all labels share: columns of the grid rows before future, and which of them are train."""
 
     inputs: Inputs  # (T,) each
-    filled: NDArray[np.bool_]  # (T,)
+    idle: NDArray[np.bool_]  # (T,) filled in, or not of the universe
     price: NDArray[np.float64]  # (T,) that labels read
     train: slice
     past: slice
@@ -53,15 +54,19 @@ class MarketPart(NamedTuple):
     warm_up: int
     day: int  # bars of a day or session
     first_bar: int  # number of the first row, by which rows of several markets are of the same time
+    across: OfMarket  # labels that compare markets, of the same rows
 
-    def problem(self, label: Label, values: LabelValues, feature_set: FeatureSet) -> TrainingProblem:
-        """A label's problem on train."""
-        usable = usable_bars(self.filled[: self.train.stop], self.warm_up)
-        return make_problem(label, values, usable, self.boundary, feature_set, feature_set.matrix(self.inputs))
+    def problem(
+        self, label: Label, values: LabelValues, feature_set: FeatureSet, matrix: Matrix | None = None
+    ) -> TrainingProblem:
+        """A label's problem on train; the matrix may have been made with those of other markets."""
+        usable = usable_bars(self.idle[: self.train.stop], self.warm_up)
+        matrix = feature_set.matrix(self.inputs) if matrix is None else matrix
+        return make_problem(label, values, usable, self.boundary, feature_set, matrix)
 
     def has_actions(self, task: "LabelTask") -> bool:
         """Whether rows that a label is fitted on, and those it is validated on, are there and hold a buy or a sell."""
-        usable = usable_bars(self.filled[: self.train.stop], self.warm_up)
+        usable = usable_bars(self.idle[: self.train.stop], self.warm_up)
         split = purged_split(task.values.last_used, usable, self.boundary, usable.size)
         return all((task.values.classes[rows] != NEUTRAL).any() for rows in split)
 
@@ -81,6 +86,12 @@ class Training(NamedTuple):
     settings: Network
     seeds: Seeds
     known: Mapping[str, Options] | None = None  # hyper-parameters by label, where none are searched
+
+    def columns(self, feature_set: FeatureSet) -> SideBySide | list[Inputs]:
+        """What the matrices of all markets are made of."""
+        is_rank = feature_set.normalisation.kind == "rank"
+        ranked = [~market.idle if is_rank else None for market in self.markets]
+        return arranged([its.inputs for its in self.markets], ranked, [its.first_bar for its in self.markets])
 
 
 def make_problem(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from feature_space.feature_set import Feature, FeatureSet, titles
-from feature_space.indicators import BY_NAME, INDICATORS, Indicator, Inputs
+from feature_space.indicators import BY_NAME, INDICATORS, RELATIVE, Indicator, Inputs
 from feature_space.normalise import Normalisation
 
 LOCAL = Normalisation("local", 240, 1.0)
@@ -136,7 +136,7 @@ def test_parameters_out_of_range_are_refused(indicator):
 
 
 def test_names_are_unique_and_unknown_ones_refused():
-    assert len(BY_NAME) == len(INDICATORS)
+    assert len(BY_NAME) == len(INDICATORS) + len(RELATIVE)
     with pytest.raises(ValueError, match="unknown indicator 'moon_phase'"):
         FeatureSet((Feature("moon_phase", (3,)),), LOCAL).check()
 

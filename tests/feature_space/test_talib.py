@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from feature_space.indicators import BY_NAME, Inputs, make_inputs
+from feature_space.indicators import BY_NAME, INDICATORS, Inputs, make_inputs
 
 talib = pytest.importorskip("talib")
 
@@ -105,7 +105,7 @@ def compare(name, inputs):
 
 
 def test_all_are_compared():
-    assert set(PEERS) == set(BY_NAME)
+    assert set(PEERS) == {i.name for i in INDICATORS}
 
 
 @pytest.mark.parametrize("name", PEERS)

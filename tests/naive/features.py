@@ -272,6 +272,124 @@ TWINS = {
 }  # fmt: skip
 
 
+# Relative indicators
+
+
+def log_of(x, scale=1.0):
+    return np.array([scale * math.log(v) if v > 0 else 0.0 for v in x])
+
+
+def basket_momentum(b, k):
+    return rolling_sum(b.basket, k)
+
+
+def basket_volatility_ratio(b, short, long):
+    square = b.basket**2
+    return 0.5 * log_quotient(rolling_mean(square, short), rolling_mean(square, long))
+
+
+def deviation(values):
+    """Sum of squared deviations; 0 where it is rounding."""
+    found = variance(values) * len(values)
+    return found if found > 1e-12 * total([v * v for v in values]) else 0.0
+
+
+def regressions(b, k):
+    """Summed squared deviation of b, of r, and of their product, at every bar."""
+    out = []
+    for x, y in zip(windows(b.basket, k), windows(b.log_return, k), strict=True):
+        xx, yy, mx, my = deviation(x), deviation(y), mean(x), mean(y)
+        xy = total([(p - mx) * (q - my) for p, q in zip(x, y, strict=True)]) if xx > 0 and yy > 0 else 0.0
+        out.append((xx, yy, xy, len(x)))
+    return out
+
+
+def basket_beta(b, k):
+    return np.array([divide(xy, xx) for xx, _, xy, _ in regressions(b, k)])
+
+
+def basket_correlation(b, k):
+    return np.array([divide(xy, math.sqrt(xx) * math.sqrt(yy)) for xx, yy, xy, _ in regressions(b, k)])
+
+
+def residual_level(b, k):
+    left = [(yy - divide(xy * xy, xx), yy, n) for xx, yy, xy, n in regressions(b, k)]
+    return log_of([v / n if v > 1e-12 * yy else 0.0 for v, yy, n in left], 0.5)
+
+
+def beta_free(b, k, long):
+    return rolling_sum(b.log_return, k) - basket_beta(b, long) * rolling_sum(b.basket, k)
+
+
+def basket_distance(b, k):
+    """From the path of the price over the level of the basket, from the first bar on."""
+    path = np.array([total(list(b.log_return[: t + 1] - b.basket[: t + 1])) for t in range(len(b.basket))])
+    out = []
+    for w in windows(path, k):
+        spread = variance(w)
+        way = mean([(w[-1] - v) ** 2 for v in w])
+        out.append((w[-1] - mean(w)) / math.sqrt(spread) if spread > 1e-12 * way else 0.0)
+    return np.array(out)
+
+
+def volatility_level(b, k):
+    return log_of(rolling_mean(b.log_return**2, k), 0.5)
+
+
+def range_level(b, k):
+    return log_of(rolling_mean((b.high - b.low) / b.close, k))
+
+
+def value_level(b, k):
+    return log_of(rolling_mean(b.value, k))
+
+
+def value_ratio(b, short, long):
+    return activity(b.value, short, long)
+
+
+def skewness(b, k):
+    out = []
+    for w in windows(b.log_return, k):
+        m = mean(w)
+        out.append(divide(mean([(v - m) ** 3 for v in w]), variance(w) ** 1.5))
+    return np.array(out)
+
+
+def from_high(b, k):
+    return b.close / rolling_max(b.high, k) - 1
+
+
+def funding_mean(b, k):
+    return rolling_mean(b.funding, k)
+
+
+def funding_change(b, short, long):
+    return funding_mean(b, short) - funding_mean(b, long)
+
+
+def ranks(values, takes):
+    """Twice the mean rank of equal values, less n + 1, over n, within each row; 0 for those that take no part."""
+    out = np.zeros(np.shape(values))
+    for t, (row, parts) in enumerate(zip(values, takes, strict=True)):
+        seen = sorted(v for v, part in zip(row, parts, strict=True) if part)
+        for m, (v, part) in enumerate(zip(row, parts, strict=True)):
+            if part:
+                places = [i + 1 for i, other in enumerate(seen) if other == v]
+                out[t, m] = (2 * mean(places) - 1 - len(seen)) / len(seen)
+    return out
+
+
+RELATIVE_TWINS = {
+    "basket_momentum_short": basket_momentum, "basket_momentum_long": basket_momentum,
+    "basket_volatility_ratio": basket_volatility_ratio, "beta_free_short": beta_free, "beta_free_long": beta_free,
+    "basket_distance": basket_distance, "basket_beta": basket_beta, "basket_correlation": basket_correlation,
+    "residual_level": residual_level, "volatility_level": volatility_level, "range_level": range_level,
+    "value_level": value_level, "value_ratio": value_ratio, "skewness": skewness, "from_high": from_high,
+    "funding_mean": funding_mean, "funding_change": funding_change,
+}  # fmt: skip
+
+
 def normalise_local(x, window, gain):
     """(2/pi) arctan(x / (gain sd)), sd over the trailing window; 0 where the sd is rounding."""
     out = []

@@ -210,3 +210,29 @@ TWINS = {
     "triple_barrier": triple_barrier,
     "trend_scanning": trend_scanning,
 }
+
+
+def relative(markets, horizon, share=0.2):
+    """Values, classes and last bars used of each market: every row ranked anew."""
+    n, n_markets = len(markets.close), len(markets.close[0])
+    values, classes = [[0.0] * n for _ in range(n_markets)], [[NEUTRAL] * n for _ in range(n_markets)]
+    last_used = [[n] * n for _ in range(n_markets)]
+    for t in range(n - horizon):
+        common = math.prod(1 + r for r in markets.basket[t + 1 : t + 1 + horizon]) - 1
+        gains = {}
+        for m in range(n_markets):
+            gain = markets.close[t + horizon][m] / markets.close[t][m] - 1 - markets.beta[t][m] * common
+            if markets.member[t][m] and markets.traded[t][m] and math.isfinite(gain):
+                gains[m] = gain
+        if len(gains) < 3:
+            continue
+        ordered = sorted(gains.values())
+        for m, gain in gains.items():
+            rank = ordered.index(gain) + (ordered.count(gain) - 1) / 2  # from 0, the mean of equal ones
+            values[m][t] = 1 - 2 * rank / (len(gains) - 1)
+            if (rank + 0.5) / len(gains) > 1 - share + 1e-12:
+                classes[m][t] = BUY
+            elif (rank + 0.5) / len(gains) < share - 1e-12:
+                classes[m][t] = SELL
+            last_used[m][t] = t + horizon
+    return [(v, c, u) for v, c, u in zip(values, classes, last_used, strict=True)]
