@@ -13,7 +13,7 @@ from labelsearch.settings.trading_costs import Costs
 from labelsearch.stages import ensembles, search
 from labelsearch.stages.seeds import Seeds
 from strategies.search.islands import islands, merge, run_island
-from strategies.search.problem import SearchProblem
+from strategies.search.problem import SearchProblem, evaluate_population
 from strategies.search.score import PaperScore, Score
 from strategies.tiers.ensemble import TIER_SIZES, tiers
 from strategies.trade.equity_grid import equity_grid, returns_of
@@ -72,7 +72,8 @@ def search_strategies(
     past = _problem(outputs, bars, days, settings, score, costs)
     tasks = islands((settings or Search()).settings(Seeds(seed)("search")))
     population = merge([run_island(task, past) for task in tasks])
-    return search.to_frame(past, population.params, population._asdict())
+    figures = evaluate_population(past, population.params)
+    return search.to_frame(past.space.names, population.params, population._asdict(), figures)
 
 
 def _problem(

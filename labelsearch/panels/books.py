@@ -28,6 +28,7 @@ from strategies.search.islands import SearchSettings
 from strategies.tiers.ensemble import tiers
 from strategies.tiers.metrics import daily_returns, max_drawdown, sharpe, year_of
 
+SAME_BETA = 1e-9
 LEAST_MEMBERS = 3  # that a neutral book can be made of
 
 
@@ -110,7 +111,8 @@ class BookInputs:
         columns = [section.column(market.market) for market in self.markets]
         left_out = (section.eligible[rows] & ~section.member[rows])[:, columns]
         count = window.member.sum(axis=1)
-        same = np.array([np.ptp(beta[m]) < 1e-9 if m.any() else False for beta, m in zip(window.beta, window.member)])
+        least = np.where(window.member, window.beta, np.inf).min(axis=1)
+        same = np.where(window.member, window.beta, -np.inf).max(axis=1) - least < SAME_BETA
         return UniverseFacts(
             rows=len(count),
             members=float(count.mean()),

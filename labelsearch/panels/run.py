@@ -3,12 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from labelsearch.engine.executors.base import Executor
 from labelsearch.engine.executors.choice import ALONE, Workers
 from labelsearch.engine.run import Run, silent
 from labelsearch.engine.stage import Progress
 from labelsearch.panels.beside import put_beside, split_run
+from labelsearch.panels.book_account import BookOfSplit
+from labelsearch.panels.book_run import check_book, run_split
+from labelsearch.panels.book_verdict import VERDICT as BOOK_VERDICT
 from labelsearch.panels.cells import CellTask, Place, run_cells
 from labelsearch.panels.pooling import Pooling
 from labelsearch.panels.verdict import VERDICT, verdict_inputs
@@ -17,6 +21,7 @@ from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.roll import KEPT
 from labelsearch.settings.schema import ExperimentError
 from labelsearch.stages.plan import CODE, opened
+from labelsearch.stages.seeds import Seeds
 
 
 @contextmanager
@@ -63,14 +68,19 @@ class PanelRun:
         roll, pool = self.experiment.roll, self.experiment.pool
         pooled = pool.classifiers or pool.strategies
         is_kept = roll.refit != "everything" or roll.hyperparameters != "each"
-        if classifier_seeds and (pooled or is_kept):
+        if self.experiment.book.is_one:
+            check_book(self.experiment)
+        if classifier_seeds and (pooled or is_kept or self.experiment.book.is_one):
             raise ExperimentError(
                 "other seeds of the classifiers need cells that share nothing: no [pool], no refit, and "
                 "hyperparameters of each split"
             )
         pooling = Pooling(self.experiment, self.cells, self.place, self.executor, self.progress)
         pooling.check()
-        tasks = {cell.name: CellTask(cell, {}, classifier_seeds=classifier_seeds) for cell in self.cells.cells}
+        last = "outputs" if self.experiment.book.is_one else CellTask._field_defaults["last"]
+        tasks = {
+            cell.name: CellTask(cell, {}, last=last, classifier_seeds=classifier_seeds) for cell in self.cells.cells
+        }
         kept = [name for name in KEPT[roll.refit] if not (name in ("features", "classifiers") and pool.classifiers)]
         # with [pool] classifiers it is what all markets share that keeps them
         earlier = roll.hyperparameters == "first" and not pool.classifiers
@@ -85,7 +95,31 @@ class PanelRun:
             self._run(wave, done, len(tasks))
             done += len(wave)
         run = Run(self.folder, {}, {}, CODE, self.executor, self.progress, budget=self.place.budget)
-        run.do(VERDICT, **verdict_inputs(self.experiment, self.cells, self.place, classifier_seeds))
+        if self.experiment.book.is_one:
+            run.do(BOOK_VERDICT, **self._books())
+        else:
+            run.do(VERDICT, **verdict_inputs(self.experiment, self.cells, self.place, classifier_seeds))
+
+    def _books(self) -> dict[str, Any]:
+        """Inputs of the verdict on a book, once its splits are searched."""
+        experiment, found = self.experiment, []
+        for number in range(1, len(self.cells.splits) + 1):
+            cells = self.cells.of(number)
+            run = split_run(self.place, number, self.executor, self.progress)
+            section = put_beside(experiment, cells, self.place, run).split
+            found.append(BookOfSplit(*run_split(experiment, cells, self.place, section, run)))
+        costs = experiment.costs
+        return {
+            "splits": self.cells.splits,
+            "books": tuple(found),
+            "absent": self.cells.absent,
+            "sizes": experiment.tiers.descending,
+            "beta_bound": experiment.book.beta_bound,
+            "capital": costs.capital if costs.impact else None,
+            "shifts": experiment.book.shifts,
+            "null": experiment.null,
+            "seeds": Seeds(experiment.seed),
+        }
 
     def _waves(self, first: Mapping[str, Cell], *, pooled: bool, is_kept: bool) -> Iterator[list[Cell]]:
         """Cells that may be at work at once.

@@ -1,6 +1,7 @@
 """Stage: the stitched account of every tier over all cells, and what can be said of it."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -143,7 +144,7 @@ def path_of(
     at_open = value * (window.open / window.close)[:, None]
     total = equity - value + at_open
     held = np.divide(at_open, total, out=np.zeros_like(total), where=total > 0)
-    return CellPath(cell.market, cell.split, window.open_time[1:-1], *that_count(held, window))
+    return CellPath(cell.market, cell.split, window.open_time[1:-1], *that_count(held, window.open))
 
 
 def run(inputs: VerdictInputs, work: Work) -> Panel:
@@ -159,11 +160,12 @@ def run(inputs: VerdictInputs, work: Work) -> Panel:
     books = [trader.stitched(number) for number in trader.legs]
     tiers = tier_rows(books[0], trader.sizes, trader.year, inputs.seeds)
     rho = {(row.market, row.split): row.rank for row in rows if row.rank is not None}
-    splits = _split_rows(inputs, books[0], timing, trader.sizes)
+    counts = Counter(cell.split for cell in inputs.cells)
+    splits = split_rows(inputs.splits, counts, books[0], timing, trader.sizes)
     found = Panel(
         splits=splits,
         cells=tuple(rows),
-        markets=_market_rows(rows, books[0], timing, trader.sizes, trader.year),
+        markets=market_rows(rows, books[0], timing, trader.sizes, trader.year),
         absent=inputs.absent,
         tiers=tiers,
         timing=timing,
@@ -174,8 +176,9 @@ def run(inputs: VerdictInputs, work: Work) -> Panel:
         verdict=verdict(
             timing.adjusted, {t.size: t.alpha_adjusted for t in tiers if t.size and t.alpha_adjusted is not None}
         ),
-        equity=_equity(books[0], trader.sizes),
-        returns=_returns(books[0], trader.sizes),
+        book=None,
+        equity=equity_frame(books[0], trader.sizes),
+        returns=returns_frame(books[0], trader.sizes),
     )
     work.progress(total, total)
     return found
@@ -198,12 +201,13 @@ def _cell_row(cell: CellResults, path: CellPath, sizes: Sequence[int]) -> CellRo
     )
 
 
-def _split_rows(
-    inputs: VerdictInputs, book: Stitched, timing: PanelTiming, sizes: Sequence[int]
+def split_rows(
+    splits: Sequence[Windows], counts: Mapping[int, int], book: Stitched, timing: PanelTiming, sizes: Sequence[int]
 ) -> tuple[SplitRow, ...]:
+    """Figures of each split, from the number of its markets and the stitched book."""
     returns, basket = book.book_returns, book.basket_returns
     rows = []
-    for number, windows in enumerate(inputs.splits, 1):
+    for number, windows in enumerate(splits, 1):
         days = book.split == number - 1
         rows.append(
             SplitRow(
@@ -211,7 +215,7 @@ def _split_rows(
                 windows.train,
                 windows.past,
                 windows.future,
-                sum(cell.split == number for cell in inputs.cells),
+                counts[number],
                 {size: compound_pct(returns[days, i]) for i, size in enumerate(sizes)},
                 compound_pct(basket[days]),
                 timing.by_split[number],
@@ -220,9 +224,10 @@ def _split_rows(
     return tuple(rows)
 
 
-def _market_rows(
+def market_rows(
     rows: Sequence[CellRow], book: Stitched, timing: PanelTiming, sizes: Sequence[int], year: int
 ) -> tuple[MarketRow, ...]:
+    """Figures of each market over all of its splits."""
     return tuple(
         MarketRow(
             market,
@@ -244,7 +249,8 @@ def _spread(books: Sequence[Stitched], sizes: Sequence[int]) -> SeedSpread | Non
     )
 
 
-def _equity(book: Stitched, sizes: Sequence[int]) -> pd.DataFrame:
+def equity_frame(book: Stitched, sizes: Sequence[int]) -> pd.DataFrame:
+    """Equity of every tier and of the basket, by day."""
     frame = pd.DataFrame({"day": book.days.astype("datetime64[ms]"), "split": book.split + 1})
     for i, size in enumerate(sizes):
         frame[tier_name(size)] = book.equity[:, i]
@@ -252,7 +258,8 @@ def _equity(book: Stitched, sizes: Sequence[int]) -> pd.DataFrame:
     return frame
 
 
-def _returns(book: Stitched, sizes: Sequence[int]) -> pd.DataFrame:
+def returns_frame(book: Stitched, sizes: Sequence[int]) -> pd.DataFrame:
+    """Daily returns of every tier in every market, and of the markets."""
     parts = []
     named = {**{tier_name(n): book.returns[:, :, i] for i, n in enumerate(sizes)}, BASKET: book.market_returns}
     for name, values in named.items():

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from labelsearch.results.book import Book
 from labelsearch.results.record import Record, apart
 from labelsearch.settings.cells import Absent
 from strategies.luck.panel import PooledRank
@@ -130,6 +131,7 @@ class Panel(Record):
     seeds: SeedSpread | None
     strategies: int  # tried in all cells
     verdict: str
+    book: Book | None  # where all markets are one account
     equity: pd.DataFrame = apart("equity.parquet")
     returns: pd.DataFrame = apart("returns.parquet")
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from labelsearch.market.cross_section import UniverseTerms
 from labelsearch.settings.schema import ExperimentError, Ranged, option
 from labelsearch.settings.sections import one_of
+from strategies.book.problem import BookScore
 
 BOOKS = ("each", "long", "neutral", "best")
 
@@ -35,6 +36,9 @@ class Book(Ranged):
     band: tuple[float, float] = option((0.0, 0.5), "range of b: how far a position strays from its wish", 0, 100)
     doubt: tuple[float, float] = option((0.0, 2.0), "range of k: how much further where classifiers doubt", 0, 100)
     span: tuple[float, float] = option((1.0, 60.0), "range of the span, in bars, that wishes are smoothed over", 1, 1e5)
+    held: float = option(0.5, "share of gross that is to be held in the mean; what is lacking costs score", 0.001, 1)
+    idle_weight: float = option(2.0, "Sharpe ratio a year that holding nothing costs", 0, 1000)
+    shifts: int = option(99, "shifts of the outputs behind the p-value of alpha; 0 for none", 0, 100_000)
     beta_bound: float = option(0.1, "rolling beta to the basket beyond which a book is not neutral", 0.001, 10)
 
     def __post_init__(self) -> None:
@@ -49,6 +53,11 @@ class Book(Ranged):
     def is_one(self) -> bool:
         """Whether all markets share one account."""
         return self.kind != "each"
+
+    @property
+    def score(self) -> BookScore:
+        """By which books are ranked."""
+        return BookScore(self.held, self.idle_weight)
 
     def check_markets(self, n: int) -> None:
         """Raise `ExperimentError` if so few markets cannot hold the gross exposure."""

@@ -78,28 +78,42 @@ def units_of(account: Account, window: BookWindow) -> np.ndarray:
     return account.weight * account.equity[:, None] / window.close
 
 
-def gains(account: Account, window: BookWindow, before: np.ndarray | None = None) -> Gains:
-    """Take apart what an account earned.
+class Before(NamedTuple):
+    """Where a book stood at the close before its first row."""
 
-    Parameters
-    ----------
-    account : Account
-    window : BookWindow
-    before : (2, M) array, optional
-        Units held at the close before the first row, and that close; nothing is held there by default.
-    """
+    units: np.ndarray  # (M,)
+    close: np.ndarray  # (M,)
+
+
+def _moves(account: Account, window: BookWindow, before: Before | None) -> tuple[np.ndarray, np.ndarray]:
+    """What price moves earned (2, T, M), until the open and within the row, and the units held meanwhile."""
     units = units_of(account, window)
-    first = np.vstack([np.zeros(units.shape[1]), window.open[0]]) if before is None else before
-    held_before = np.vstack([first[:1], units[:-1]])
-    last = np.vstack([first[1:], window.close[:-1]])
-    held_within = units - account.closed
-    moves = (held_before * (window.open - last), held_within * (window.close - window.open))
-    legs = [
-        sum((np.where(side * held > 0, moved, 0.0).sum(axis=1) for held, moved in zip(
-            (held_before, held_within), moves, strict=True)), np.zeros(len(units)))
-        for side in (1.0, -1.0)
-    ]  # fmt: skip
+    start = before or Before(np.zeros(units.shape[1]), window.open[0])
+    held = np.stack([np.vstack([start.units, units[:-1]]), units - account.closed])
+    last = np.vstack([start.close, window.close[:-1]])
+    return held * np.stack([window.open - last, window.close - window.open]), held
+
+
+def gains(account: Account, window: BookWindow, before: Before | None = None) -> Gains:
+    """Take apart what an account earned; nothing is held before the first row by default."""
+    moves, held = _moves(account, window, before)
+    legs = [np.where(side * held > 0, moves, 0.0).sum(axis=(0, 2)) for side in (1.0, -1.0)]
     return Gains(*legs, *account.paid.sum(axis=1).T)
+
+
+def market_gains(account: Account, window: BookWindow, before: Before | None = None) -> np.ndarray:
+    """What was left of each market (T, M) after its costs, in starting cash."""
+    moves, _ = _moves(account, window, before)
+    left: np.ndarray = moves.sum(axis=0) - account.paid[:, :, 1:].sum(axis=2)
+    return left
+
+
+def held_at_open(account: Account, window: BookWindow) -> np.ndarray:
+    """Share of equity (T, M) held after the open of each row, at its prices."""
+    units = units_of(account, window) - account.closed
+    at_open = units * window.open
+    equity = account.equity - (units * (window.close - window.open)).sum(axis=1)
+    return np.divide(at_open, equity[:, None], out=np.zeros_like(at_open), where=equity[:, None] > 0)
 
 
 def capacity(net: float, impact: float, capital: float) -> float | None:

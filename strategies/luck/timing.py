@@ -205,11 +205,11 @@ def held_and_returns(
     params: np.ndarray, window: TradingWindow, rules: TradingRules, sizes: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Positions of tiers, as `positions_held` finds them, and returns that count, as `that_count` says."""
-    return that_count(positions_held(params, window, rules, sizes), window)
+    return that_count(positions_held(params, window, rules, sizes), window.open)
 
 
-def that_count(held: np.ndarray, window: TradingWindow) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (T - 2, n) and returns (T - 2,) that count, of what is held after the open of each bar, (T, n).
+def that_count(held: np.ndarray, open_: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (T - 2, n) and returns (T - 2,) that count, of what is held after each open (T,), (T, n).
 
     The first bar after a fill is left out: the price of the fill may be a bid or an ask, and its way back to the
     middle is a gain in a simulation only. What is known of one bar alone does not count therefore.
@@ -219,9 +219,9 @@ def that_count(held: np.ndarray, window: TradingWindow) -> tuple[np.ndarray, np.
     StrategyError
         If the window has fewer than four bars.
     """
-    if len(window.open) < 4:
-        raise StrategyError(f"a window of {len(window.open)} bars is too short to judge timing on, 4 are needed")
-    return held[:-2], window.open[2:] / window.open[1:-1] - 1.0
+    if len(open_) < 4:
+        raise StrategyError(f"a window of {len(open_)} bars is too short to judge timing on, 4 are needed")
+    return held[:-2], open_[2:] / open_[1:-1] - 1.0
 
 
 def timing_of_tiers(params: np.ndarray, window: TradingWindow, rules: TradingRules, sizes: Sequence[int]) -> np.ndarray:

@@ -1,0 +1,126 @@
+"""What a book is watched by, how its wishes foretell, and where its alpha stands among those of shifted outputs."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelsearch.panels.book_account import BookVerdictInputs, Traded, Wanted, days_of, trade_tier
+from labelsearch.results.book import LegYear, ShiftTest, StrengthRow, Watched
+from labelsearch.results.ensembles import tier_name
+from strategies.book.simulate import mean_weights
+from strategies.book.watch import Gains, capacity, gains, neutrality, strength_correlation
+from strategies.book.window import BookWindow
+from strategies.luck.panel import hac_fit
+from strategies.tiers.metrics import recovery_days
+from strategies.tiers.null import draw_shifts, p_value
+
+HOUR_MS = 3_600_000
+STRENGTH_HOURS = (0, 24, 72)  # 0: the next row
+
+
+def watched(tier: Traded, size: int, inputs: BookVerdictInputs) -> Watched:
+    """What one tier is watched by, over all splits."""
+    windows = [leg.window for leg in tier.legs]
+    returns = days_of(windows, tier.accounts)
+    basket = np.concatenate([window.basket_days for window in windows])
+    found = neutrality(returns, basket, inputs.beta_bound)
+    weights = [account.weight for account in tier.accounts]
+    net, gross = (
+        np.concatenate(x) for x in ([w.sum(axis=1) for w in weights], [np.abs(w).sum(axis=1) for w in weights])
+    )
+    parts = [gains(account, window, tier.before(k))
+             for k, (account, window) in enumerate(zip(tier.accounts, windows, strict=True))]  # fmt: skip
+    whole = Gains(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
+    equity = np.concatenate([account.equity for account in tier.accounts])
+    times = np.concatenate([window.open_time for window in windows])
+    turnover = float(np.divide(whole.traded, equity, out=np.zeros_like(equity), where=equity > 0).sum())
+    can_hold = None
+    if inputs.capital is not None:
+        can_hold = capacity(float(whole.net.sum()), float(whole.impact.sum()), inputs.capital)
+    return Watched(
+        name=tier_name(size),
+        size=size,
+        neutrality=found,
+        is_neutral=found.holds(inputs.beta_bound),
+        net_pct=100.0 * float(net.mean()),
+        net_worst_pct=100.0 * float(net[np.argmax(np.abs(net))]),
+        gross_pct=100.0 * float(gross.mean()),
+        gross_most_pct=100.0 * float(gross.max()),
+        turnover_a_day=turnover / max(len(returns), 1),
+        capacity=can_hold,
+        recovery_days=recovery_days(equity, times),
+        years=_years(tier_name(size), whole, equity, times),
+    )
+
+
+def _years(name: str, whole: Gains, equity: NDArray[np.float64], times: NDArray[np.int64]) -> tuple[LegYear, ...]:
+    year = times.astype("datetime64[ms]").astype("datetime64[Y]").astype(np.int64) + 1970
+    rows = []
+    for number in np.unique(year).tolist():
+        own = np.flatnonzero(year == number)
+        first, stop = own[0], own[-1] + 1
+        start = float(equity[first - 1]) if first else 1.0
+        sums = {
+            f"{field}_pct": 100.0 * float(values[first:stop].sum())
+            for field, values in whole._asdict().items()
+            if field != "traded"
+        }
+        net = 100.0 * float(whole.net[first:stop].sum())
+        rows.append(LegYear(name, number, **sums, net_pct=net, return_pct=net / start if start > 0 else 0.0))
+    return tuple(rows)
+
+
+def strength_rows(tiers: Sequence[Traded], sizes: Sequence[int]) -> tuple[StrengthRow, ...]:
+    """How well the wishes of each tier ranked what followed."""
+    windows = [leg.window for leg in tiers[0].legs]
+    step_ms = int(min(np.diff(window.open_time).min() for window in windows))
+    rows = []
+    for tier, size in zip(tiers, sizes, strict=True):
+        for n in dict.fromkeys(max(hours * HOUR_MS // step_ms, 1) for hours in STRENGTH_HOURS):
+            values = np.concatenate([strength_correlation(leg.weights, leg.window, n) for leg in tier.legs])
+            if len(values) < 2:
+                continue
+            error = float(values.std(ddof=1)) / len(values) ** 0.5
+            rows.append(StrengthRow(tier_name(size), n * step_ms / HOUR_MS, float(values.mean()), error, len(values)))
+    return tuple(rows)
+
+
+def alpha_t(windows: Sequence[BookWindow], returns: NDArray[np.float64]) -> float:
+    """t-value of the alpha of daily returns against the basket; 0 where it cannot be told."""
+    fit = hac_fit(returns, np.concatenate([window.basket_days for window in windows]))
+    return fit.alpha_t if fit else 0.0
+
+
+def shift_test(inputs: BookVerdictInputs, windows: Sequence[BookWindow], tiers: Sequence[Traded]) -> ShiftTest | None:
+    """Trade the same strategies on shifted outputs; None without shifts.
+
+    A split's outputs of all markets are shifted by the same number of rows, so that what markets have in common stays.
+    """
+    if not inputs.shifts:
+        return None
+    sizes = inputs.sizes
+    real = {n: alpha_t(windows, days_of(windows, tier.accounts)) for n, tier in zip(sizes, tiers, strict=True)}
+    drawn = [draw_shifts(len(w.close), inputs.shifts, inputs.seeds("book shifts", k)) for k, w in enumerate(windows)]
+    best, states = [], []
+    for book in inputs.books:
+        members = book.tiers.value.members[max(sizes)]
+        params = book.search.value.params[list(members)]
+        best.append(params)
+        states.append(mean_weights(params, book.inputs.window("past"), book.inputs.rules, sizes)[1])
+    found: dict[int, list[float]] = {n: [] for n in sizes}
+    for shift in range(inputs.shifts):
+        weights = [
+            mean_weights(params, window.shifted(int(its[shift])), book.inputs.rules, sizes, state)[0]
+            for params, window, its, book, state in zip(best, windows, drawn, inputs.books, states, strict=True)
+        ]
+        for i, size in enumerate(sizes):
+            bands = [book.tiers.value.band[size] for book in inputs.books]
+            wanted = [Wanted(of_split[i], band) for of_split, band in zip(weights, bands, strict=True)]
+            found[size].append(alpha_t(windows, days_of(windows, trade_tier(windows, inputs, wanted).accounts)))
+    return ShiftTest(
+        inputs.shifts,
+        {n: p_value(real[n], np.array(found[n])) for n in sizes},
+        {n: float(np.mean(found[n])) for n in sizes},
+        {n: float(np.quantile(found[n], 0.95)) for n in sizes},
+    )

@@ -1,0 +1,80 @@
+"""Run the book of a panel: search and tiers of each split, from the outputs of its cells."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from labelsearch.engine.run import Run
+from labelsearch.engine.stage import Stored
+from labelsearch.panels import books
+from labelsearch.panels.books import BookMarket, BookSearchInputs
+from labelsearch.panels.cells import Place
+from labelsearch.results.book import BookTiers
+from labelsearch.results.cross_section import MarketsOfSplit
+from labelsearch.results.search import Strategies
+from labelsearch.settings.cells import Cell
+from labelsearch.settings.experiment import Experiment
+from labelsearch.settings.schema import ExperimentError
+from labelsearch.stages.seeds import Seeds
+from strategies.book.rules import BookRules, BookSpace
+
+
+def check_book(experiment: Experiment) -> None:
+    """Raise `ExperimentError` for settings that a book does not have."""
+    if experiment.pool.strategies:
+        raise ExperimentError("[book]: a book searches its strategies for all markets anyway: leave [pool] strategies")
+    if experiment.roll.refit in ("search", "tiers"):
+        raise ExperimentError(
+            f"[book]: refit = {experiment.roll.refit} is not for books: choose everything or classifiers"
+        )
+
+
+def rules_of(experiment: Experiment) -> BookRules:
+    """Terms of a book."""
+    book, rules = experiment.book, experiment.rules()
+    return BookRules.of(
+        book.kind, gross=book.gross, cap=book.cap, fee_share=rules.fee_share, signal_map=rules.signal_map
+    )
+
+
+def search_inputs(
+    experiment: Experiment, cells: Sequence[Cell], place: Place, section: Stored[MarketsOfSplit]
+) -> dict[str, Any]:
+    """Inputs of the search of one split."""
+    split, book = cells[0].split, experiment.book
+    spans = experiment.splits[split - 1].named
+    markets = tuple(
+        BookMarket(
+            cell.market,
+            cell.experiment.data.market,
+            place.recorded(cell, "outputs"),
+            place.recorded(cell, "costs"),
+            cell.delisted,
+        )
+        for cell in cells
+    )
+    n_outputs = 2 * len(experiment.label)
+    return {
+        "markets": markets,
+        "section": section,
+        "past": spans["past"],
+        "future": spans["future"],
+        "rules": rules_of(experiment),
+        "half_spread": experiment.rules().half_spread,
+        "space": BookSpace(experiment.search.space(n_outputs), book.band, book.doubt, book.span),
+        "score": book.score,
+        "search_settings": experiment.search.settings(Seeds(experiment.seed, (("split", split),))("search")),
+    }
+
+
+def run_split(
+    experiment: Experiment, cells: Sequence[Cell], place: Place, section: Stored[MarketsOfSplit], run: Run
+) -> tuple[BookSearchInputs, Stored[Strategies], Stored[BookTiers]]:
+    """Search and form the tiers of one split."""
+    try:
+        experiment.book.check_markets(len(cells))
+    except ExperimentError as error:
+        raise ExperimentError(f"[book]: split {cells[0].split}: {error}") from None
+    inputs = search_inputs(experiment, cells, place, section)
+    found = run.do(books.SEARCH, **inputs)
+    tiers = run.do(books.TIERS, **inputs, split=cells[0].split, sizes=experiment.tiers.descending, search=found)
+    return BookSearchInputs(**inputs), found, tiers
