@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelsearch.market.bars import Bars
-from labelsearch.market.rules import SUMS, BarError
+from labelsearch.market.rules import SUMS, BarError, NoBarsError
 from labelsearch.market.store import Store
 from labelsearch.market.times import interval_name, parse_interval, time_text
 
@@ -81,5 +81,5 @@ def load_bars(
     made = resample(stored_bars, wanted).between(start_ms, stop_ms)
     if not len(made):
         first, last = time_text(int(stored_bars.open_time[0])), time_text(int(stored_bars.open_time[-1]))
-        raise BarError(f"no bars of {interval} of {symbol} can be made in that range; stored are {first} .. {last}")
+        raise NoBarsError(f"no bars of {interval} of {symbol} can be made in that range; stored are {first} .. {last}")
     return made

@@ -44,6 +44,10 @@ class BarError(InputError):
         super().__init__(": ".join([*where, self.rule]))
 
 
+class NoBarsError(BarError):
+    """A symbol that is known, and has no bars in a range of time."""
+
+
 @dataclass(frozen=True, eq=False)
 class Fault:
     """A rule and the rows that break it."""

@@ -19,7 +19,7 @@ from labelsearch.market.funding import Funding
 from labelsearch.market.funding_store import AddedFunding
 from labelsearch.market.parquet import Added, replace_table
 from labelsearch.market.readers import read_parquet
-from labelsearch.market.rules import OPTIONAL, REQUIRED, BarError
+from labelsearch.market.rules import OPTIONAL, REQUIRED, BarError, NoBarsError
 from labelsearch.market.times import interval_name, parse_interval, time_text
 
 FUNDING = "funding"  # name of the file of a symbol
@@ -124,7 +124,7 @@ class Store:
         chosen = bars.between(start_ms, stop_ms)
         if len(chosen) == 0:
             first, last = time_text(bars.open_time[0]), time_text(bars.open_time[-1])
-            raise BarError(f"no bars in that range; stored are {first} .. {last}", path)
+            raise NoBarsError(f"no bars in that range; stored are {first} .. {last}", path)
         return chosen
 
     def extent(self, symbol: str, interval: str = "1m") -> Extent:

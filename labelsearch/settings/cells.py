@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelsearch.labels.spans import DAY_MS, Span
+from labelsearch.market.rules import NoBarsError
 from labelsearch.settings.bars import EDGE_MS, bars_of, check_coverage, on_grid
 from labelsearch.settings.book import Book, Universe
 from labelsearch.settings.experiment import Experiment
@@ -81,20 +82,29 @@ def cells_of(experiment: Experiment, store: Path) -> Cells:
         If markets are to be compared and there is one alone.
         If a market has a hole in a window, a split has no market, or the last one ends after all bars.
     BarError
-        If a symbol is unknown, or has no bars in any split.
+        If a symbol is unknown, or has no bars in any split; where markets are put side by side, it is absent then.
     """
     experiment.check_markets()
     splits = experiment.splits
     days = splits[0].train[0], splits[-1].future[1]
     data = {market: _whole(experiment, market) for market in experiment.data.markets}
     # one after the other: the bars of many markets do not fit into memory together
-    times = {market: on_grid(its, bars_of(its, store, *days)).present().open_time for market, its in data.items()}
+    times, absent = {}, []
+    for market, its in data.items():
+        try:
+            times[market] = on_grid(its, bars_of(its, store, *days)).present().open_time
+        except NoBarsError as error:
+            if not experiment.needs_cross_section:
+                raise
+            absent += [Absent(market, number, str(error)) for number in range(1, len(splits) + 1)]
+    if not times:
+        raise ExperimentError(f"no market has bars in {days[0]} to {days[1]}")
     last = max(int(found[-1]) for found in times.values())
     if last < Span.of_days(days[1], days[1]).stop_ms - EDGE_MS:
         raise ExperimentError(
             f"the last future ends on {days[1]}, but all bars end on {_day(last)}: name an earlier last day"
         )
-    cells, absent = [], []
+    cells = []
     for number, windows in enumerate(splits, 1):
         for market, open_time in times.items():
             own = _membership(experiment, open_time, windows)
