@@ -12,10 +12,10 @@ from strategies.book.rules import BookRules
 from strategies.book.simulate import Account
 from strategies.book.window import BookWindow
 from strategies.trade.backtest import EXPLICIT
+from strategies.trade.rules import MOST_SLIPPAGE
 
 LENT = 64.0  # times the starting cash: what is bought must find cash, whatever the order of markets within a row
 FUNDING, BORROW = 4, 5  # columns of what is paid
-SLIPPED = (2, 3)
 
 
 def backtest_book(account: Account, window: BookWindow, rules: BookRules, *, tolerance: float = 1e-9) -> np.ndarray:
@@ -38,19 +38,13 @@ def backtest_book(account: Account, window: BookWindow, rules: BookRules, *, tol
     n_rows, n_markets = window.close.shape
     unit = 2.0 ** np.round(np.log2(window.open[0]))  # a power of two changes no digit
     size, price = account.change * unit, window.open / unit
-    value = np.abs(account.change) * window.open
-    slipped = np.divide(account.paid[:, :, SLIPPED].sum(axis=2), value, out=np.zeros_like(value), where=value > 0)
     ended = np.zeros((n_rows + 1, n_markets))
     ended[1:] = account.closed * unit  # a market that has ended has no other order in the next row
     size, price = np.vstack([size, np.zeros(n_markets)]) + ended, np.vstack([price, window.close[-1:] / unit])
-    rows, columns = np.nonzero(ended)
-    price[rows, columns] = window.close[rows - 1, columns] / unit[columns]
-    slipped = np.vstack([slipped, np.zeros(n_markets)])
-    sold = np.abs(account.closed[rows - 1, columns]) * window.close[rows - 1, columns]
-    at_close = (
-        account.paid[rows - 1, columns][:, SLIPPED].sum(axis=1) - slipped[rows - 1, columns] * value[rows - 1, columns]
-    )
-    slipped[rows, columns] = at_close / sold
+    slipped = np.vstack([_slippage(account.change, window.open, window), np.zeros(n_markets)])
+    at_close = _slippage(account.closed, window.close, window)
+    for row, m in zip(*np.nonzero(ended), strict=True):
+        price[row, m], slipped[row, m] = window.close[row - 1, m] / unit[m], at_close[row - 1, m]
     result = vbt.Portfolio.from_orders(
         close=np.vstack([window.close, window.close[-1:]]) / unit,
         size=np.where(size != 0.0, size, np.nan),
@@ -76,3 +70,9 @@ def backtest_book(account: Account, window: BookWindow, rules: BookRules, *, tol
     if not gap <= tolerance:
         raise ArithmeticError(f"simulator and vectorbt differ by {gap:.3g} in the equity of a book")
     return np.where(account.equity > 0, found, 0.0)
+
+
+def _slippage(units: np.ndarray, price: np.ndarray, window: BookWindow) -> np.ndarray:
+    """Share (T, M) by which orders for so many units were worse than the price."""
+    impact = window.impact * np.sqrt(np.abs(units) * price)
+    return np.where(window.impact > 0, np.minimum(window.half_spread + impact, MOST_SLIPPAGE), window.half_spread)

@@ -79,10 +79,10 @@ def _closed(account: Account, leg: BookLeg, kept: set[str], rules: BookRules) ->
         closed[last, m] += kernels.fill_nb(last, m, value, price, cut, rules.fee_share, held, totals, record)
         weight[last, m] = held[kernels.QUANTITY, m] = 0.0
         held[kernels.PENDING, m] = np.nan
-    value = float(max(totals[kernels.CASH] + held[kernels.QUANTITY] @ window.close[last], 0.0))
-    if equity[last] > 0:
+    if (closed[last] != account.closed[last]).any():
+        value = float(max(totals[kernels.CASH] + held[kernels.QUANTITY] @ window.close[last], 0.0))
         weight[last] *= equity[last] / value if value > 0 else 0.0
-    totals[kernels.EQUITY] = totals[kernels.DAY_EQUITY] = equity[last] = value
+        totals[kernels.EQUITY] = totals[kernels.DAY_EQUITY] = equity[last] = value
     return Account(equity, weight, account.change, closed, paid, totals, held)
 
 
