@@ -38,7 +38,7 @@ OURS = ("labelsearch", "feature_space", "strategies")
 ONLY_IN = {
     "click": ("labelsearch/commands/",),
     "rich": ("labelsearch/commands/",),
-    "vectorbt": ("strategies/trade/backtest.py", "labelsearch/notebook/run.py"),
+    "vectorbt": ("strategies/trade/backtest.py", "strategies/book/backtest.py", "labelsearch/notebook/run.py"),
     "arch": ("strategies/luck/superior_ability.py",),
     "torch": ("labelsearch/classifiers/", "labelsearch/notebook/frames.py"),
     "pytorch_lightning": ("labelsearch/classifiers/",),

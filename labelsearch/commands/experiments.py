@@ -60,7 +60,7 @@ def _run_whole(
 def _run_panel(experiment: "Experiment", store: Path, runs: Path, workers: "Workers") -> Outcome:
     """Run all cells, judge them together, and write the report."""
     from labelsearch.delivery.report import write_panel_report
-    from labelsearch.delivery.tables import panel
+    from labelsearch.delivery.tables import book, panel
     from labelsearch.delivery.tables.panel_power import power_table
     from labelsearch.results.panel_run import PanelResults
 
@@ -70,7 +70,13 @@ def _run_panel(experiment: "Experiment", store: Path, runs: Path, workers: "Work
     report = write_panel_report(results)
     return Outcome(
         results.name,
-        [panel.stitched_table(results), power_table(results), panel.split_table(results), panel.market_table(results)],
+        [
+            panel.stitched_table(results),
+            *book.book_tables(results),
+            power_table(results),
+            panel.split_table(results),
+            panel.market_table(results),
+        ],
         panel.panel_sentences(results),
         {"verdict": results.panel.verdict, **report_files(report)},
     )

@@ -206,12 +206,14 @@ def _one_market(results: "Results | PanelResults", market: str | None) -> "Resul
 
 
 def _panel_tables(results: "PanelResults") -> list["Table"]:
-    from labelsearch.delivery.tables import panel, panel_power
+    from labelsearch.delivery.tables import book, panel, panel_power
 
     makers = (panel.stitched_table, panel_power.power_table, panel.split_table, panel.market_table)
     found = results.panel
     return [
-        *(make(results) for make in makers),
+        *(make(results) for make in makers[:1]),
+        *book.book_tables(results),
+        *(make(results) for make in makers[1:]),
         *([panel.absent_table(results)] if found.absent else []),
         *([panel_power.panel_seeds_table(results)] if found.seeds else []),
     ]

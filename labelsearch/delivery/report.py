@@ -11,6 +11,7 @@ from labelsearch.delivery.page.panel_page import panel_page
 from labelsearch.delivery.page.report_page import PACKAGES, report_page
 from labelsearch.delivery.pictures.run import draw_equity, draw_histograms, draw_scores
 from labelsearch.delivery.tables import belief, belief_details, costs, panel, stages
+from labelsearch.delivery.tables.book import book_tables
 from labelsearch.delivery.tables.null import null_table
 from labelsearch.delivery.tables.panel_power import panel_seeds_table, power_table
 from labelsearch.delivery.tables.seeds import seeds_table
@@ -74,6 +75,7 @@ def _panel_markdown(results: PanelResults) -> str:
     parts = [f"# Run {results.name}", "## What it shows", *map(literal, panel.panel_sentences(results))]
     tables = (
         panel.stitched_table(results),
+        *book_tables(results),
         power_table(results),
         panel.split_table(results),
         panel.market_table(results, longest=None),

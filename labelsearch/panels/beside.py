@@ -13,7 +13,8 @@ from labelsearch.engine.stage import Progress
 from labelsearch.labels.base import is_across
 from labelsearch.market.funding import Funding
 from labelsearch.market.store import Store
-from labelsearch.panels.cells import POOLED, Place
+from labelsearch.panels.cells import Place
+from labelsearch.results.run import POOLED
 from labelsearch.settings.bars import load_bars
 from labelsearch.settings.cells import Cell, boundary_ms
 from labelsearch.settings.experiment import Experiment

@@ -31,7 +31,6 @@ from labelsearch.stages.search import JUDGED
 from labelsearch.studies.seeds import repeat_with_other_seeds
 
 STOPPED = "stopped"
-POOLED = "pooled"  # folder of a panel, of what the markets of a split share
 
 
 @dataclass(frozen=True)

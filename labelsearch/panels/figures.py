@@ -105,6 +105,19 @@ def power_of_panel(book: Stitched, tiers: Sequence[TierRow], n_markets: Sequence
     )
 
 
+def power_of_book(book: Stitched, n_markets: Sequence[int], year: int) -> Power:
+    """What one account across all markets can show: its markets are not repetitions of it."""
+    years, basket = len(book.days) / year, book.basket_returns
+    return Power(
+        years=years,
+        markets=float(np.mean(n_markets)),
+        effective_markets=1.0,
+        detectable_sharpe=detectable_sharpe(years),
+        detectable_alone=detectable_sharpe(years / len(n_markets)),
+        years_needed=years_needed(max(_ratio(returns, basket, year) for returns in book.book_returns.T)),
+    )
+
+
 def _ratio(returns: NDArray[np.float64], basket: NDArray[np.float64], year: int) -> float:
     """Yearly ratio of alpha to the risk that the basket does not explain."""
     fit = hac_fit(returns, basket)

@@ -10,9 +10,9 @@ from labelsearch.engine.executors.choice import ALONE, Workers
 from labelsearch.engine.run import Run, silent
 from labelsearch.engine.stage import Progress
 from labelsearch.panels.beside import put_beside, split_run
-from labelsearch.panels.book_account import BookOfSplit
-from labelsearch.panels.book_run import check_book, run_split
-from labelsearch.panels.book_verdict import VERDICT as BOOK_VERDICT
+from labelsearch.panels.book.account import BookOfSplit
+from labelsearch.panels.book.run import check_book, run_split
+from labelsearch.panels.book.verdict import VERDICT as BOOK_VERDICT
 from labelsearch.panels.cells import CellTask, Place, run_cells
 from labelsearch.panels.pooling import Pooling
 from labelsearch.panels.verdict import VERDICT, verdict_inputs

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labelsearch.engine.ledger import Ledger
-from labelsearch.engine.looks import Look
-from labelsearch.engine.run import LEDGER, RunError, done_events, recorded_folder
+from labelsearch.engine.looks import Look, look_number
+from labelsearch.engine.run import LEDGER, LOOKS, RunError, done_events, recorded_folder
 from labelsearch.results.panel import CellRow, Panel
-from labelsearch.results.run import CELLS, Results
+from labelsearch.results.run import CELLS, POOLED, Results
 from labelsearch.settings.experiment import Experiment
 
-STAGE = "panel"
+STAGE, BOOK_TIERS = "panel", "book tiers"
 
 
 def is_panel(folder: Path) -> bool:
@@ -71,7 +71,8 @@ class PanelResults:
     def progress(self) -> Progress:
         """Which of its cells are done, and whether they are judged."""
         cells = [Results(path.parent, self.store).done for path in self.folder.glob(f"{CELLS}/*/*/experiment.toml")]
-        done = sum("ensembles" in events for events in cells)
+        last = "outputs" if self.experiment.book.is_one else "ensembles"
+        done = sum(last in events for events in cells)
         verdict = done_events(Ledger(self.folder / LEDGER)).get(STAGE)
         seconds = sum(event["seconds"] for events in cells for event in events.values())
         experiment = self.experiment
@@ -104,4 +105,8 @@ class PanelResults:
         return {(row.market, row.split): self._look(row) for row in self.panel.cells}
 
     def _look(self, row: CellRow) -> Look | None:
-        return self.cell(row.market, row.split).look
+        if not self.experiment.book.is_one:
+            return self.cell(row.market, row.split).look
+        event = done_events(Ledger(self.folder / POOLED / f"split-{row.split}" / LEDGER)).get(BOOK_TIERS)
+        asset = self.experiment.data.of(row.market).market
+        return look_number(Ledger(self.folder.parent / LOOKS), event["key"], asset) if event else None

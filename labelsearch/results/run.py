@@ -25,6 +25,7 @@ from labelsearch.settings.experiment import Experiment
 from strategies.trade.window import TradingWindow
 
 R = TypeVar("R", bound=Result)
+POOLED = "pooled"  # folder of a panel; below it, in folders split-<number>, lies what the markets of a split share
 CELLS = "cells"  # folder of a panel; below it a cell is a run in a folder <market>/split-<number>
 STAGE_NAMES = ("costs", "labels", "features", "classifiers", "outputs", "search", "ensembles", "belief")
 

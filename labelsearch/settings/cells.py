@@ -88,17 +88,8 @@ def cells_of(experiment: Experiment, store: Path) -> Cells:
     splits = experiment.splits
     days = splits[0].train[0], splits[-1].future[1]
     data = {market: _whole(experiment, market) for market in experiment.data.markets}
-    # one after the other: the bars of many markets do not fit into memory together
-    times, absent = {}, []
-    for market, its in data.items():
-        try:
-            times[market] = on_grid(its, bars_of(its, store, *days)).present().open_time
-        except NoBarsError as error:
-            if not experiment.needs_cross_section:
-                raise
-            absent += [Absent(market, number, str(error)) for number in range(1, len(splits) + 1)]
-    if not times:
-        raise ExperimentError(f"no market has bars in {days[0]} to {days[1]}")
+    times, missing = _times(experiment, data, store, days)
+    absent = [Absent(market, number + 1, why) for market, why in missing.items() for number in range(len(splits))]
     last = max(int(found[-1]) for found in times.values())
     if last < Span.of_days(days[1], days[1]).stop_ms - EDGE_MS:
         raise ExperimentError(
@@ -131,6 +122,24 @@ def cells_of(experiment: Experiment, store: Path) -> Cells:
         if not found.of(number):
             raise ExperimentError(f"split {number}: no market has bars from {windows.train[0]} on")
     return found
+
+
+def _times(
+    experiment: Experiment, data: dict[str, Data], store: Path, days: tuple[str, str]
+) -> tuple[dict[str, NDArray[np.int64]], dict[str, str]]:
+    """Times of the bars of each market, and why some have none, which is an error where no universe is chosen."""
+    times, missing = {}, {}
+    # one after the other: the bars of many markets do not fit into memory together
+    for market, its in data.items():
+        try:
+            times[market] = on_grid(its, bars_of(its, store, *days)).present().open_time
+        except NoBarsError as error:
+            if not experiment.needs_cross_section:
+                raise
+            missing[market] = str(error)
+    if not times:
+        raise ExperimentError(f"no market has bars in {days[0]} to {days[1]}")
+    return times, missing
 
 
 def _whole(experiment: Experiment, market: str) -> Data:

@@ -7,6 +7,7 @@ import numpy as np
 from labelsearch.compiled import threaded
 from strategies.book import kernels
 from strategies.book.rules import N_OWN, BookRules
+from strategies.book.weights import Cut
 from strategies.book.window import BookWindow
 from strategies.trade.rules import N_THRESHOLDS
 
@@ -115,7 +116,7 @@ def simulate_books(
     after = (fresh(params, window) if state is None else state).copy()
     daily = np.zeros((len(params), int(window.day_end.sum()) if days else 0))
     run = threaded(kernels.simulate_books_nb)
-    run(params, kernels.Cut.of(window), rules, *after, daily, NO_RECORD)
+    run(params, Cut.of(window), rules, *after, daily, NO_RECORD)
     return after, daily
 
 
@@ -134,7 +135,7 @@ def mean_weights(
     for first in range(0, n_rows, CHUNK):
         part = window.rows(slice(first, first + CHUNK))
         wanted = np.empty((len(params), len(part.close), n_markets))
-        run(params, kernels.Cut.of(part), rules, after.strength, after.wish, wanted)
+        run(params, Cut.of(part), rules, after.strength, after.wish, wanted)
         total = np.zeros_like(wanted[0])
         done = 0
         for tier in np.argsort(sizes):
@@ -175,5 +176,5 @@ def trade_weights(
     state = initial_state(1, n_markets)
     totals, held = (state.totals[0], state.held[0]) if before is None else (before[0].copy(), before[1].copy())
     weights = np.ascontiguousarray(weights, dtype=np.float64)
-    kernels.trade_nb(weights, *band, kernels.Cut.of(window), rules.fee_share, totals, held, record)
+    kernels.trade_nb(weights, *band, Cut.of(window), rules.fee_share, totals, held, record)
     return Account(*record, totals, held)

@@ -15,6 +15,7 @@ from strategies import StrategyError
 from strategies.book import kernels
 from strategies.book.rules import BookRules
 from strategies.book.simulate import Account, initial_state, trade_weights
+from strategies.book.weights import Cut
 from strategies.book.window import BookWindow
 
 
@@ -70,7 +71,7 @@ def _closed(account: Account, leg: BookLeg, kept: set[str], rules: BookRules) ->
     )
     equity, weight, window = account.equity.copy(), account.weight.copy(), leg.window
     record = kernels.Record(equity, weight, account.change, closed, paid)
-    cut, last = kernels.Cut.of(window), len(window.close) - 1
+    cut, last = Cut.of(window), len(window.close) - 1
     for m, market in enumerate(leg.markets):
         if market in kept or held[kernels.QUANTITY, m] == 0.0:
             continue

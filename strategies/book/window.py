@@ -138,6 +138,29 @@ def book_window(
     member = np.ascontiguousarray(universe.member, dtype=np.bool_)
     if not (np.isfinite(universe.beta[member]).all() and (universe.sigma[member] > 0).all()):
         raise StrategyError("a member of the universe has no beta or no volatility")
+    aligned = _aligned(markets, n_rows)
+    outputs = np.stack([np.stack(market.outputs) for market in markets], axis=-1)  # (I, T, K, M)
+    inverse = np.where(member, 1.0 / np.where(member, universe.sigma, 1.0), 0.0)
+    outputs = np.ascontiguousarray(outputs.transpose(1, 0, 2, 3), dtype=np.float64)
+    return BookWindow(
+        outputs=outputs,
+        member=member,
+        inverse_sigma=inverse,
+        beta=np.where(member, universe.beta, 0.0),
+        doubt=doubt_of(outputs),
+        band_unit=np.cbrt(rules.fee_share + aligned["half_spread"]),
+        **aligned,
+        day_end=np.r_[np.diff(open_time // DAY_MS) != 0, True] if n_rows else np.empty(0, dtype=np.bool_),
+        open_time=np.ascontiguousarray(open_time, dtype=np.int64),
+        basket=np.ascontiguousarray(universe.basket, dtype=np.float64),
+        months=float(months),
+        days_a_year=int(days_a_year),
+    )
+
+
+def _aligned(markets: Sequence[MarketWindow], n_rows: int) -> dict[str, np.ndarray]:
+    """Prices and costs of all markets on the rows of the grid, by the names of `BookWindow`."""
+    n_markets = len(markets)
     prices = np.full((2, n_rows, n_markets), np.nan)
     traded = np.zeros((n_rows, n_markets), dtype=np.bool_)
     half_spread, impact, borrow = np.zeros((3, n_rows, n_markets))
@@ -157,30 +180,16 @@ def book_window(
         if not market.goes_on and len(rows):
             last_row[m] = rows[-1]
         _carry(prices[:, :, m], market.close_before)
-    outputs = np.stack([np.stack(market.outputs) for market in markets], axis=-1)  # (I, T, K, M)
-    inverse = np.where(member, 1.0 / np.where(member, universe.sigma, 1.0), 0.0)
-    outputs = np.ascontiguousarray(outputs.transpose(1, 0, 2, 3), dtype=np.float64)
-    return BookWindow(
-        outputs=outputs,
-        open=np.ascontiguousarray(prices[0]),
-        close=np.ascontiguousarray(prices[1]),
-        traded=traded,
-        member=member,
-        inverse_sigma=inverse,
-        beta=np.where(member, universe.beta, 0.0),
-        doubt=doubt_of(outputs),
-        band_unit=np.cbrt(rules.fee_share + half_spread),
-        last_row=last_row,
-        half_spread=half_spread,
-        impact=impact,
-        funding=funding,
-        borrow=borrow,
-        day_end=np.r_[np.diff(open_time // DAY_MS) != 0, True] if n_rows else np.empty(0, dtype=np.bool_),
-        open_time=np.ascontiguousarray(open_time, dtype=np.int64),
-        basket=np.ascontiguousarray(universe.basket, dtype=np.float64),
-        months=float(months),
-        days_a_year=int(days_a_year),
-    )
+    return {
+        "open": np.ascontiguousarray(prices[0]),
+        "close": np.ascontiguousarray(prices[1]),
+        "traded": traded,
+        "last_row": last_row,
+        "half_spread": half_spread,
+        "impact": impact,
+        "funding": funding,
+        "borrow": borrow,
+    }
 
 
 def _carry(prices: np.ndarray, before: float) -> None:

@@ -10,6 +10,7 @@ from labelsearch.delivery.page.page import page
 from labelsearch.delivery.page.panel_figures import panel_seeds_figure, power_figure, stitched_figure
 from labelsearch.delivery.page.report_page import PACKAGES, verdict_words
 from labelsearch.delivery.tables import panel as tables
+from labelsearch.delivery.tables.book import book_tables
 from labelsearch.delivery.tables.panel_power import panel_seeds_table, power_table
 from labelsearch.delivery.tables.table import Table
 from labelsearch.delivery.tables.verdict import p_text
@@ -27,9 +28,10 @@ def panel_page(results: PanelResults) -> str:
         f"{len(found.markets)} markets, {len(found.splits)} splits, bars of {results.experiment.data.interval}, judged "
         f"on {first.future[0]} to {last.future[1]}."
     )
+    book = (book_section,) if found.book else ()
     makers = (
-        verdict_section, curves_section, cells_section, power_section, splits_section, markets_section, seeds_section,
-        provenance_section,
+        verdict_section, curves_section, *book, cells_section, power_section, splits_section, markets_section,
+        seeds_section, provenance_section,
     )  # fmt: skip
     return page(f"Run {results.name}", subtitle, [maker(results) for maker in makers])
 
@@ -43,8 +45,11 @@ def verdict_section(results: PanelResults) -> Section:
     """What was shown, in large type, as sentences and as a table."""
     blocks: list[Block] = [_tiles(results), *(Words(text) for text in tables.panel_sentences(results))]
     lead = (
-        "Top-N holds, in each market of a split, the N strategies that ranked best on that split's past. The accounts "
-        "of all markets and splits are stitched to one, which is judged as a whole."
+        "Top-N is one account across all markets that follows the mean wish of the N strategies that ranked best on "
+        "each split's past, through all splits."
+        if results.panel.book
+        else "Top-N holds, in each market of a split, the N strategies that ranked best on that split's past. The "
+        "accounts of all markets and splits are stitched to one, which is judged as a whole."
     )
     return Section("verdict", "What was shown", lead, [*blocks, tables.stitched_table(results)])
 
@@ -92,19 +97,26 @@ def curves_section(results: PanelResults) -> Section:
     return Section("curves", "Equity over time", "", [stitched_figure(results.panel)])
 
 
+def book_section(results: PanelResults) -> Section:
+    """What the book is watched by."""
+    lead = "Whether the book holds what it should, where its gain came from, and whether its wishes foretold anything."
+    return Section("book", "The book", lead, list(book_tables(results)))
+
+
 def cells_section(results: PanelResults) -> Section:
     """Every market in every split."""
     found = results.panel
     lead = "Each cell is one market in one split, with labels, classifiers and strategies of its own."
+    if found.book:
+        lead = "What the book earned in each market of each split, in its equity; a strategy trades all of them."
     one = found.cells[-1]
     command = f"labelsearch run runs/{results.name}/cells/{one.market}/split-{one.split}/experiment.toml"
+    alone = "A cell is a run of its own. To finish it with what a panel does without, and write its report:"
     blocks: list[Block] = [
         cell_maps(found),
         Folded(f"All cells: {len(found.cells)}", tables.cell_table(results)),
         *([Folded(f"Absent cells: {len(found.absent)}", tables.absent_table(results))] if found.absent else []),
-        Words(
-            "A cell is a run of its own. To finish it with what a panel does without, and write its report:", command
-        ),
+        *([] if found.book else [Words(alone, command)]),
     ]
     return Section("cells", "Markets by splits", lead, blocks)
 
@@ -128,6 +140,8 @@ def markets_section(results: PanelResults) -> Section:
 
 def seeds_section(results: PanelResults) -> Section:
     """Spread over the seeds of the classifiers."""
+    if results.panel.book:
+        return Section("seeds", "Other random seeds", "", [Words("A book is not repeated with other seeds yet.")])
     figure = panel_seeds_figure(results.panel)
     command = f"labelsearch seeds runs/{results.name}/experiment.toml --classifier-seeds 3"
     blocks: list[Block] = [missing("The classifiers were trained with one seed. To repeat all with others:", command)]

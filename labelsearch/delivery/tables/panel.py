@@ -2,10 +2,11 @@
 
 import dataclasses
 
+from labelsearch.delivery.tables.book import book_sentences
 from labelsearch.delivery.tables.table import Table, cell
 from labelsearch.delivery.tables.verdict import Evidence, p_text, verdict_text
 from labelsearch.results.ensembles import tier_name
-from labelsearch.results.panel import Panel, TierRow
+from labelsearch.results.panel import Panel, Power, TierRow
 from labelsearch.results.panel_run import PanelResults
 
 LONGEST = 40  # rows of a table of markets on a terminal
@@ -23,11 +24,15 @@ def stitched_table(results: PanelResults) -> Table:
         "account", "total %", "% a year", "volatility %", "Sharpe", "95%", "drawdown %", "beta", "alpha % a year",
         "t", "p", "p of timing", "t over markets", "alike", "- without beta",
     )  # fmt: skip
+    how = (
+        "One account across all markets, and over all splits."
+        if panel.book
+        else "One account over all markets and splits: equal capital in each market of a split, costs at every seam."
+    )
     note = (
-        "One account over all markets and splits: equal capital in each market of a split, costs at every seam. Alpha "
-        "and beta against the basket of the same markets (Newey & West; p one-sided, fixed-b, adjusted for the number "
-        "of tiers, as that of timing). t over markets: each market against itself, pooled (Driscoll & Kraay). Alike: "
-        "mean correlation of the markets' accounts, and of what their markets do not explain."
+        f"{how} Alpha and beta against the basket of the same markets (Newey & West; p one-sided, fixed-b, adjusted "
+        "for the number of tiers, as that of timing). t over markets: each market against itself, pooled (Driscoll "
+        "& Kraay). Alike: mean correlation of the markets' accounts, and of what their markets do not explain."
     )
     return Table("Stitched tiers", columns, tuple(rows), note=note, key="stitched", data=_stitched_data(panel))
 
@@ -184,6 +189,14 @@ def _looks(results: PanelResults) -> str:
     return f"{later} of {len(looks)} futures had been looked at before, so they are not out of sample"
 
 
+def _markets_sentence(power: Power) -> str:
+    return (
+        f"{power.markets:.1f} markets a split count as {power.effective_markets:.1f} independent ones; one market in "
+        f"one split could have shown a Sharpe ratio of {power.detectable_alone:.1f}, all together show "
+        f"{power.detectable_sharpe:.1f}."
+    )
+
+
 def panel_sentences(results: PanelResults) -> list[str]:
     """Sentences that say what the panel shows."""
     panel = results.panel
@@ -195,14 +208,17 @@ def panel_sentences(results: PanelResults) -> list[str]:
         if rank.interval is not None and rank.p_value is not None:
             text += f", 95% {_interval(rank.interval, '+.3f')} by differences of splits, p {p_text(rank.p_value)}"
         found.append(f"{text}.")
-    found.append(
-        f"{power.markets:.1f} markets a split count as {power.effective_markets:.1f} independent ones; one market in "
-        f"one split could have shown a Sharpe ratio of {power.detectable_alone:.1f}, all together show "
-        f"{power.detectable_sharpe:.1f}."
-    )
+    if panel.book is not None:
+        found += book_sentences(results)
+        found.append(
+            f"A book of {power.markets:.1f} markets a split is one account: its {power.years:.1f} years could have "
+            f"shown a Sharpe ratio of {power.detectable_sharpe:.1f}."
+        )
+    else:
+        found.append(_markets_sentence(power))
     size = panel.sizes[0]
     alone = [alpha.p_value for row in panel.markets if (alpha := row.alpha[size])]
-    if len(alone) > 1:
+    if len(alone) > 1 and panel.book is None:
         found.append(
             f"{tier_name(size)} in one market alone: p of alpha from {p_text(min(alone))} to {p_text(max(alone))}, the "
             f"smallest of {len(alone)} and so no finding by itself."

@@ -35,6 +35,12 @@ class PowerRow:
 def power_rows(panel: Panel) -> tuple[PowerRow, ...]:
     """One market in one split, one market over all splits, and the whole panel."""
     power, rho = panel.power, shared_correlation(panel.tiers)
+    if panel.book is not None:
+        spans = (("the book in one split", power.years / len(panel.splits)), ("the book over all splits", power.years))
+        return tuple(
+            PowerRow(name, years, power.markets, 1.0, detectable_sharpe(years), years_needed(SHARPE), None)
+            for name, years in spans
+        )
     parts = (
         ("one market in one split", power.years / len(panel.splits), 1.0, 1.0),
         ("one market over all splits", power.years, 1.0, 1.0),
@@ -75,8 +81,11 @@ def power_table(results: PanelResults) -> Table:
         f"markets for {SHARPE:g}",
     )  # fmt: skip
     note = (
-        f"A Sharpe ratio a year in each market that reaches t {T_NEEDED:g} with a chance of {POWER:.0%}. Years and "
-        f"markets needed are for a ratio of {SHARPE:g} in each market, the other being as it is; a dash where no "
+        f"A Sharpe ratio a year of the book that reaches t {T_NEEDED:g} with a chance of {POWER:.0%}, and the years "
+        f"that a ratio of {SHARPE:g} needs. A book is one account, however many markets it holds."
+        if panel.book
+        else f"A Sharpe ratio a year in each market that reaches t {T_NEEDED:g} with a chance of {POWER:.0%}. Years "
+        f"and markets needed are for a ratio of {SHARPE:g} in each market, the other being as it is; a dash where no "
         f"number of markets is enough. Markets correlate at {rho:.2f} beyond what they all do, so many "
         "of them count as few independent ones."
     )

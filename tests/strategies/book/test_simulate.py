@@ -9,10 +9,9 @@ from strategies.book import kernels
 from strategies.book.backtest import backtest_book
 from strategies.book.rules import KINDS, BookRules, BookSpace
 from strategies.book.simulate import band_of, mean_weights, simulate_books, trade_weights
+from strategies.book.weights import ROUNDS
 from strategies.search.linear import StrategySpace
 from tests.naive import book as naive
-
-ROUNDS = kernels.ROUNDS
 
 
 def rules_of(kind: str, **options) -> BookRules:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelsearch.engine.stage import Stored
-from labelsearch.panels.books import BookSearchInputs
+from labelsearch.panels.book.split import BookSearchInputs
 from labelsearch.results.book import BookTiers
 from labelsearch.results.search import Strategies
 from labelsearch.settings.cells import Absent

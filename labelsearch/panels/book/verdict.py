@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from labelsearch.engine.stage import Stage, Work
-from labelsearch.panels.book_account import BookVerdictInputs, Traded, paths_of, stitched, trade_tier, wanted_of
-from labelsearch.panels.book_figures import shift_test, strength_rows, watched
-from labelsearch.panels.book_null import null_of
-from labelsearch.panels.figures import power_of_panel, tier_rows
+from labelsearch.panels.book.account import BookVerdictInputs, Traded, paths_of, stitched, trade_tier, wanted_of
+from labelsearch.panels.book.figures import shift_test, strength_rows, watched
+from labelsearch.panels.book.null import null_of
+from labelsearch.panels.figures import power_of_book, tier_rows
 from labelsearch.panels.verdict import equity_frame, market_rows, returns_frame, split_rows
 from labelsearch.results.book import Book
 from labelsearch.results.panel import CellRow, Panel, compound_pct
@@ -79,7 +79,7 @@ def run(inputs: BookVerdictInputs, work: Work) -> Panel:
         tiers=rows,
         timing=timing,
         rank=pooled_rank(ranks),
-        power=power_of_panel(book, rows, [row.markets for row in splits], year),
+        power=power_of_book(book, [row.markets for row in splits], year),
         seeds=None,
         strategies=sum(book_of.tiers.value.n_strategies for book_of in inputs.books),
         verdict=verdict(
@@ -108,6 +108,5 @@ def _check_in_vectorbt(inputs: BookVerdictInputs, tiers: Sequence[Traded]) -> No
             backtest_book(trade_weights(leg.weights, leg.band, leg.window, rules), leg.window, rules)
 
 
-VERDICT = Stage("panel", BookVerdictInputs, Panel, run, looks_at=lambda inputs: tuple(
-    stretch for book in inputs.books for stretch in book.inputs.looked_at
-))  # fmt: skip
+# the looks at its futures are those of the tiers
+VERDICT = Stage("panel", BookVerdictInputs, Panel, run)

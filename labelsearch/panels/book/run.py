@@ -5,8 +5,8 @@ from typing import Any
 
 from labelsearch.engine.run import Run
 from labelsearch.engine.stage import Stored
-from labelsearch.panels import books
-from labelsearch.panels.books import BookMarket, BookSearchInputs
+from labelsearch.panels.book import split
+from labelsearch.panels.book.split import BookMarket, BookSearchInputs
 from labelsearch.panels.cells import Place
 from labelsearch.results.book import BookTiers
 from labelsearch.results.cross_section import MarketsOfSplit
@@ -40,8 +40,8 @@ def search_inputs(
     experiment: Experiment, cells: Sequence[Cell], place: Place, section: Stored[MarketsOfSplit]
 ) -> dict[str, Any]:
     """Inputs of the search of one split."""
-    split, book = cells[0].split, experiment.book
-    spans = experiment.splits[split - 1].named
+    number, book = cells[0].split, experiment.book
+    spans = experiment.splits[number - 1].named
     markets = tuple(
         BookMarket(
             cell.market,
@@ -62,7 +62,7 @@ def search_inputs(
         "half_spread": experiment.rules().half_spread,
         "space": BookSpace(experiment.search.space(n_outputs), book.band, book.doubt, book.span),
         "score": book.score,
-        "search_settings": experiment.search.settings(Seeds(experiment.seed, (("split", split),))("search")),
+        "search_settings": experiment.search.settings(Seeds(experiment.seed, (("split", number),))("search")),
     }
 
 
@@ -75,6 +75,6 @@ def run_split(
     except ExperimentError as error:
         raise ExperimentError(f"[book]: split {cells[0].split}: {error}") from None
     inputs = search_inputs(experiment, cells, place, section)
-    found = run.do(books.SEARCH, **inputs)
-    tiers = run.do(books.TIERS, **inputs, split=cells[0].split, sizes=experiment.tiers.descending, search=found)
+    found = run.do(split.SEARCH, **inputs)
+    tiers = run.do(split.TIERS, **inputs, split=cells[0].split, sizes=experiment.tiers.descending, search=found)
     return BookSearchInputs(**inputs), found, tiers

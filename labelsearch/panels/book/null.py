@@ -9,9 +9,9 @@ import numpy as np
 
 from labelsearch.engine.files import Files
 from labelsearch.engine.stage import Work
-from labelsearch.panels.book_account import BookVerdictInputs, Traded, Wanted, days_of, trade_tier
-from labelsearch.panels.book_figures import alpha_t
-from labelsearch.panels.books import wanted
+from labelsearch.panels.book.account import BookVerdictInputs, Traded, Wanted, days_of, trade_tier
+from labelsearch.panels.book.figures import alpha_t
+from labelsearch.panels.book.split import wanted
 from labelsearch.results.book import BookNull
 from strategies.book.problem import BookProblem, evaluate_books
 from strategies.book.simulate import band_of

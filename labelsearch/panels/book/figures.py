@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from labelsearch.panels.book_account import BookVerdictInputs, Traded, Wanted, days_of, trade_tier
+from labelsearch.panels.book.account import BookVerdictInputs, Traded, Wanted, days_of, trade_tier
 from labelsearch.results.book import LegYear, ShiftTest, StrengthRow, Watched
 from labelsearch.results.ensembles import tier_name
 from strategies.book.simulate import mean_weights
