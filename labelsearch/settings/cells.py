@@ -73,25 +73,24 @@ def cells_of(experiment: Experiment, store: Path) -> Cells:
     """
     splits = experiment.splits
     days = splits[0].train[0], splits[-1].future[1]
-    data = {market: _whole(experiment, market) for market in experiment.data.markets}
+    data = {market: whole(experiment, market) for market in experiment.data.markets}
     # one after the other: the bars of many markets do not fit into memory together
     times = {market: on_grid(its, bars_of(its, store, *days)).present().open_time for market, its in data.items()}
     last = max(int(found[-1]) for found in times.values())
     if last < Span.of_days(days[1], days[1]).stop_ms - EDGE_MS:
         raise ExperimentError(
-            f"the last future ends on {days[1]}, but all bars end on {_day(last)}: name an earlier last day"
+            f"the last future ends on {days[1]}, but all bars end on {day_of(last)}: name an earlier last day"
         )
     cells, absent = [], []
     for number, windows in enumerate(splits, 1):
         for market, open_time in times.items():
-            own = _membership(experiment, open_time, windows)
+            try:
+                own = membership(experiment, data[market], open_time, windows)
+            except ExperimentError as error:
+                raise ExperimentError(f"split {number}: {error}") from None
             if isinstance(own, str):
                 absent.append(Absent(market, number, own))
                 continue
-            try:
-                check_coverage(data[market], open_time, own.named, "choose other days, or leave the market out")
-            except ExperimentError as error:
-                raise ExperimentError(f"split {number}: {error}") from None
             alone = replace(
                 experiment,
                 data=data[market],
@@ -110,32 +109,34 @@ def cells_of(experiment: Experiment, store: Path) -> Cells:
     return found
 
 
-def _whole(experiment: Experiment, market: str) -> Data:
+def whole(experiment: Experiment, market: str) -> Data:
     """Where the bars of a market come from; a generated one begins on the same day in all splits."""
     data = experiment.data.of(market)
     start = data.market_start or experiment.windows.train[0]
     return replace(data, market_start=start) if data.source == "synthetic" else data
 
 
-def _membership(experiment: Experiment, open_time: NDArray[np.int64], windows: Windows) -> Windows | str:
-    """Windows of a market in a split, or why it is not in it."""
+def membership(experiment: Experiment, data: Data, open_time: NDArray[np.int64], windows: Windows) -> Windows | str:
+    """Windows of a market in a split, or why it is not in it; `ExperimentError` if a window of its has a hole."""
     first, last = int(open_time[0]), int(open_time[-1])
     spans = windows.named
     if first >= spans["train"].start_ms + EDGE_MS:
-        start = date.fromisoformat(_day(first - 1)) + timedelta(days=1)  # its first whole day
+        start = date.fromisoformat(day_of(first - 1)) + timedelta(days=1)  # its first whole day
         as_long = Span.of_days(*experiment.windows.train).days
         end = date.fromisoformat(windows.train[1])
         if experiment.roll.train != "expanding" or (end - start).days + 1 < as_long:
-            return f"its bars begin on {_day(first)}"
+            return f"its bars begin on {day_of(first)}"
         windows = replace(windows, train=(str(start), windows.train[1]))
     if last < spans["future"].start_ms + DAY_MS:
-        return f"its bars end on {_day(last)}"
+        return f"its bars end on {day_of(last)}"
     if last < spans["future"].stop_ms - EDGE_MS:
-        windows = replace(windows, future=(windows.future[0], _day(last)))
+        windows = replace(windows, future=(windows.future[0], day_of(last)))
+    check_coverage(data, open_time, windows.named, "choose other days, or leave the market out")
     return windows
 
 
-def _day(time_ms: int) -> str:
+def day_of(time_ms: int) -> str:
+    """The UTC day of a time."""
     return str(datetime.fromtimestamp(time_ms / 1000, UTC).date())
 
 
