@@ -123,7 +123,8 @@ def test_picks_are_unlike_and_come_from_train_alone(store, tmp_path_factory):
     other = tmp_path_factory.mktemp("other")
     for name in MARKETS:
         Store(other).add(market(name, np.where(np.arange(DAYS) > 151, -3.0, 1.0)))
-    assert survey(terms, other, Asked(picks=6)).picks == survey(terms, store, Asked(picks=6)).picks
+    found, same = (survey(terms, folder, Asked(picks=6)).picks for folder in (store, other))
+    assert str(found) == str(same)  # NaN is not equal to NaN
     # with a size, the most liquid ones of the end of train are compared
     sized = survey(experiment(), store, Asked())
     assert set(sized.picked("returns")) == {"BIG", "GONE", "TWIN"}
