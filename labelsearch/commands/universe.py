@@ -45,8 +45,9 @@ def universe(
       labelsearch universe coins.toml --count 12
       labelsearch universe coins.toml --start BTCUSDT --every quarter --out universe
     """  # fmt: skip
+    from labelsearch.delivery.csv_files import check_new
     from labelsearch.delivery.tables.universe import dates_table, history_table, picks_table, rank_table
-    from labelsearch.delivery.universe_files import check_new, write_universe
+    from labelsearch.delivery.universe_files import write_universe
     from labelsearch.results.universe import Asked, survey
     from labelsearch.settings.experiment import Experiment
 

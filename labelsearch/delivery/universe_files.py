@@ -3,18 +3,11 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from labelsearch.delivery.csv_files import write_csv
+from labelsearch.delivery.csv_files import check_new, write_csv
 from labelsearch.delivery.tables.universe import records
 from labelsearch.engine.files import write_atomically
-from labelsearch.engine.run import RunError
 from labelsearch.results.codec import json_bytes
 from labelsearch.results.universe import KINDS, Universe
-
-
-def check_new(folder: Path) -> None:
-    """Raise `RunError` if there is such a folder."""
-    if folder.exists():
-        raise RunError(f"{folder} exists already")
 
 
 def write_universe(found: Universe, folder: Path) -> Path:

@@ -15,11 +15,10 @@ from labelsearch.market.resample import resample
 from labelsearch.market.rules import BarError
 from labelsearch.market.trading_costs import traded_value
 from labelsearch.market.unlike import correlations, shared_return, unlike, without_beta
-from labelsearch.settings.bars import EDGE_MS, bars_of, check_coverage, on_grid
-from labelsearch.settings.cells import day_of, membership, whole
+from labelsearch.settings.bars import bars_of, on_grid
+from labelsearch.settings.cells import covers_train, day_of, membership, whole
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.schema import ExperimentError
-from labelsearch.settings.sections import Data
 from strategies.luck.power import effective_markets
 
 KINDS = ("returns", "beta-free")  # by which markets are compared
@@ -218,7 +217,7 @@ def _picks(experiment: Experiment, bars: list[Bars], asked: Asked) -> tuple[int,
     known = {its.symbol: its.between(train.start_ms, train.stop_ms) for its in bars}
     if asked.start and asked.start not in known:
         raise ExperimentError(f"start {asked.start} has no bars in the windows")
-    there = {symbol: its for symbol, its in known.items() if _covers(whole(experiment, symbol), its, train)}
+    there = {symbol: its for symbol, its in known.items() if covers_train(whole(experiment, symbol), its, train)}
     if asked.start and asked.start not in there:
         raise ExperimentError(f"start {asked.start} lacks bars of train {' .. '.join(_days(train))}")
     since = train.stop_ms - experiment.universe.liquidity_days * DAY_MS
@@ -261,17 +260,6 @@ def _independent(picks: list[Pick]) -> float | None:
     pairs = np.arange(1, len(picks))
     mean = float(np.average([getattr(pick, kind) for pick in picks[1:]], weights=pairs))
     return effective_markets(len(picks), mean)
-
-
-def _covers(data: Data, bars: Bars, span: Span) -> bool:
-    """Whether a market has bars of a whole train, but for its edges and gaps; what comes after does not count."""
-    if not len(bars) or bars.open_time[0] >= span.start_ms + EDGE_MS or bars.open_time[-1] < span.stop_ms - EDGE_MS:
-        return False
-    try:
-        check_coverage(data, bars.open_time, {"train": span}, "")
-    except ExperimentError:
-        return False
-    return True
 
 
 def _days(span: Span) -> tuple[str, str]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelsearch.labels.spans import DAY_MS, Span
+from labelsearch.market.bars import Bars
 from labelsearch.settings.bars import EDGE_MS, bars_of, check_coverage, on_grid
 from labelsearch.settings.book import Book, Universe
 from labelsearch.settings.experiment import Experiment
@@ -133,6 +134,17 @@ def membership(experiment: Experiment, data: Data, open_time: NDArray[np.int64],
         windows = replace(windows, future=(windows.future[0], day_of(last)))
     check_coverage(data, open_time, windows.named, "choose other days, or leave the market out")
     return windows
+
+
+def covers_train(data: Data, bars: Bars, span: Span) -> bool:
+    """Whether a market has bars of a whole train, but for its edges and gaps; what comes after does not count."""
+    if not len(bars) or bars.open_time[0] >= span.start_ms + EDGE_MS or bars.open_time[-1] < span.stop_ms - EDGE_MS:
+        return False
+    try:
+        check_coverage(data, bars.open_time, {"train": span}, "")
+    except ExperimentError:
+        return False
+    return True
 
 
 def day_of(time_ms: int) -> str:
