@@ -14,7 +14,9 @@ from labelsearch.commands.networks import compare_networks
 from labelsearch.commands.null import null
 from labelsearch.commands.plan import plan
 from labelsearch.commands.results import compare, export, report, runs
+from labelsearch.commands.scan import scan
 from labelsearch.commands.seeds import seeds
+from labelsearch.commands.universe import universe
 from labelsearch.commands.walk_forward import walk_forward
 
 
@@ -30,7 +32,7 @@ def main() -> None:
 
 
 for command in (
-    demo, data, init, plan, run, *stage_commands, compare_networks, explain, seeds, walk_forward, null, runs, compare,
-    report, export, bundle, signal, live, dashboard, completion,
+    demo, data, init, plan, universe, scan, run, *stage_commands, compare_networks, explain, seeds, walk_forward, null,
+    runs, compare, report, export, bundle, signal, live, dashboard, completion,
 ):  # fmt: skip
     main.add_command(command)

@@ -1,12 +1,11 @@
 """Report files of a run: one HTML page, Markdown, the tier table as CSV, and pictures."""
 
-import csv
 import json
 import platform
-from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from labelsearch.delivery.csv_files import write_csv
 from labelsearch.delivery.page.panel_page import panel_page
 from labelsearch.delivery.page.report_page import PACKAGES, report_page
 from labelsearch.delivery.pictures.run import draw_equity, draw_histograms, draw_scores
@@ -96,17 +95,10 @@ def write_panel_report(results: PanelResults) -> Path:
         (folder / "report.html").write_text(panel_page(results), encoding="utf-8")
         (folder / "report.md").write_text(_panel_markdown(results), encoding="utf-8")
         (folder / "panel.json").write_bytes(json_bytes(plain_fields(found)))
-        _write_csv(folder / "cells.csv", panel.cell_records(results))
+        write_csv(folder / "cells.csv", panel.cell_records(results))
 
     write_atomically(results.folder / "report", write)
     return results.folder / "report"
-
-
-def _write_csv(path: Path, records: Sequence[Mapping[str, object]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, records[0])
-        writer.writeheader()
-        writer.writerows(records)
 
 
 def write_report(results: Results) -> Path:
@@ -118,7 +110,7 @@ def write_report(results: Results) -> Path:
         (folder / "report.md").write_text(_markdown(results))
         (folder / "tiers.json").write_bytes(json_bytes(stages.tier_table(results).data))
         (folder / "belief.json").write_bytes(json_bytes(results.belief))
-        _write_csv(folder / "tiers.csv", [row.flat() for row in found.rows])
+        write_csv(folder / "tiers.csv", [row.flat() for row in found.rows])
         draw_equity(results, folder / "equity.png")
         draw_scores(results, folder / "scores.png")
         draw_histograms(results, folder / "histograms.png", "linear")

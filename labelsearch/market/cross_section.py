@@ -3,6 +3,9 @@
 Everything at a bar is known at its close, and is made of a bounded number of bars before it, so that a longer or a
 shorter history has the same bits once the windows are full.
 
+A symbol is not an asset: what comes after a gap of more rows than a day has may be another coin, or the same in other
+units. No return bridges such a gap, and the history of the market begins anew after it.
+
 Shapes: ``T`` bars of the common grid, ``M`` markets.
 """
 
@@ -31,7 +34,7 @@ class UniverseTerms(NamedTuple):
     """Which markets belong to the universe, and how they are measured; lengths in days, or sessions of a calendar."""
 
     size: int = 0  # the most liquid ones, chosen on the first bar of each month; 0: all
-    history_days: int = 60  # since its first bar, before a market may join
+    history_days: int = 60  # since its first bar, or its first after a gap of more than a day, before a market may join
     liquidity_days: int = 30  # over which traded value is compared
     beta_days: int = 60
     volatility_days: int = 30
@@ -45,6 +48,7 @@ class CrossSection:
     open_time: NDArray[np.int64]  # (T,) ms since the epoch
     close: Floats  # (T, M) the last one known, NaN before the first
     traded: Flags  # (T, M) whether the market has this bar
+    has: Flags  # (T, M) whether it also has a return: a bar before, and no gap of more than a day between them
     returns: Floats  # (T, M) simple, since its bar before; 0 where it has none
     eligible: Flags  # (T, M) whether it belongs to the basket
     member: Flags  # (T, M) whether it may be traded as well: beta and volatility are known
@@ -57,6 +61,62 @@ class CrossSection:
         if market not in self.markets:
             raise BarError(f"{market} is none of the markets {', '.join(self.markets)}")
         return self.markets.index(market)
+
+
+class Grid(NamedTuple):
+    """Markets on their common grid, without what is measured against their basket; fields as in `CrossSection`."""
+
+    markets: tuple[str, ...]
+    open_time: NDArray[np.int64]
+    close: Floats
+    value: Floats  # (T, M) traded in the bar, quote currency; 0 without one, and everywhere if it was not asked for
+    traded: Flags
+    has: Flags
+    returns: Floats
+    fit: Flags  # (T, M) whether it has the history, and a bar within the last day
+    eligible: Flags
+
+
+def side_by_side(bars: Sequence[Bars], terms: UniverseTerms, *, value: bool | None = None) -> Grid:
+    """Put markets on one grid and choose those of the universe.
+
+    Parameters
+    ----------
+    bars : sequence of Bars
+        As for `cross_section`.
+    terms : UniverseTerms
+    value : bool, optional
+        Whether the value traded is needed; by default where markets are chosen by it.
+
+    Raises
+    ------
+    BarError
+        As `cross_section`.
+    """
+    names = tuple(its.symbol for its in bars)
+    if len(bars) < 2 or len(set(names)) < len(names):
+        raise BarError(f"a cross-section needs two markets or more, and none twice, not {', '.join(names) or 'none'}")
+    if len({(its.interval_ms, its.calendar) for its in bars}) > 1:
+        raise BarError("the markets of a cross-section need bars of one interval and one calendar")
+    present = [its.present() for its in bars]
+    open_time = functools.reduce(np.union1d, [its.open_time for its in present])
+    if not len(open_time):
+        raise BarError("the markets of a cross-section have no bars")
+    close, traded = np.full((len(open_time), len(bars)), np.nan), np.zeros((len(open_time), len(bars)), dtype=np.bool_)
+    worth = np.zeros_like(close)
+    for m, its in enumerate(present):
+        rows = np.searchsorted(open_time, its.open_time)
+        close[rows, m], traded[rows, m] = its.close, True
+        if terms.size if value is None else value:
+            worth[rows, m] = traded_value(its)
+    _carry_nb(close)
+    a_day = bars[0].bars_a_day
+    has = _joined(traded, a_day)
+    before = np.vstack([np.ones((1, len(bars))), close[:-1]])
+    returns = np.where(has, close / np.where(has, before, 1.0) - 1.0, 0.0)
+    fit = _fit(traded, traded & ~has, terms.history_days * a_day, a_day)
+    eligible = fit & _chosen(open_time, worth, fit, terms, a_day) if terms.size else fit
+    return Grid(names, open_time, close, worth, traded, has, returns, fit, eligible)
 
 
 def cross_section(bars: Sequence[Bars], terms: UniverseTerms) -> CrossSection:
@@ -75,55 +135,53 @@ def cross_section(bars: Sequence[Bars], terms: UniverseTerms) -> CrossSection:
     Raises
     ------
     BarError
-        If there are fewer than two markets, one comes twice, or their intervals differ.
+        If there are fewer than two markets, one comes twice, their intervals or calendars differ, or none has a bar.
     """
-    names = tuple(its.symbol for its in bars)
-    if len(bars) < 2 or len(set(names)) < len(names):
-        raise BarError(f"a cross-section needs two markets or more, and none twice, not {', '.join(names) or 'none'}")
-    if len({its.interval_ms for its in bars}) > 1:
-        raise BarError("the markets of a cross-section need bars of one interval")
-    open_time = functools.reduce(np.union1d, [its.open_time for its in bars])
-    close, traded = np.full((len(open_time), len(bars)), np.nan), np.zeros((len(open_time), len(bars)), dtype=np.bool_)
-    value = np.zeros_like(close)
-    for m, its in enumerate(its.present() for its in bars):
-        rows = np.searchsorted(open_time, its.open_time)
-        close[rows, m], traded[rows, m] = its.close, True
-        if terms.size:
-            value[rows, m] = traded_value(its)
-    _carry_nb(close)
-    before = np.vstack([np.full((1, len(bars)), np.nan), close[:-1]])
-    has = traded & np.isfinite(before)
-    returns = np.where(has, close / np.where(has, before, 1.0) - 1.0, 0.0)
+    names, open_time, close, _, traded, has, returns, _, eligible = side_by_side(bars, terms)
     a_day = bars[0].bars_a_day
-    eligible = _eligible(open_time, value, traded, terms, a_day)
     basket = basket_returns(returns, traded, eligible)
     beta = threaded(trailing_beta_nb)(returns, has, basket, max(terms.beta_days * a_day, 2))
     sigma = threaded(trailing_deviation_nb)(returns, has, max(terms.volatility_days * a_day, 2))
     member = eligible & np.isfinite(beta) & (np.nan_to_num(sigma) > 0.0)
-    return CrossSection(names, open_time, close, traded, returns, eligible, member, basket, beta, sigma)
+    return CrossSection(names, open_time, close, traded, has, returns, eligible, member, basket, beta, sigma)
 
 
-def _eligible(open_time: NDArray[np.int64], value: Floats, traded: Flags, terms: UniverseTerms, a_day: int) -> Flags:
-    """Which markets (T, M) belong to the basket at the close of each row.
+def _joined(traded: Flags, a_day: int) -> Flags:
+    """Whether a bar (T, M) follows one of the same market, with at most a day's rows between them."""
+    row = np.arange(len(traded))[:, None]
+    last = np.maximum.accumulate(np.where(traded, row, -1), axis=0)
+    before = np.vstack([np.full((1, traded.shape[1]), -1), last[:-1]])
+    return traded & (before >= 0) & (row - before <= a_day + 1)
 
-    A market has to have begun ``history_days`` ago and to have a bar within the last day. With a size, the ones of the
-    largest value traded over ``liquidity_days`` are chosen at the first row of each month, from the rows before.
-    """
-    n_rows = len(traded)
-    row = np.arange(n_rows)[:, None]
-    last = np.maximum.accumulate(np.where(traded, row, -n_rows - a_day), axis=0)
-    began = np.where(traded.any(axis=0), traded.argmax(axis=0), n_rows)
-    fit = (row - last <= a_day) & (row - began >= terms.history_days * a_day)
-    if not terms.size:
-        return fit
+
+def _fit(traded: Flags, first_bars: Flags, history: int, a_day: int) -> Flags:
+    """Which markets (T, M) have a bar within the last day and began ``history`` rows ago, without a long gap since."""
+    row = np.arange(len(traded))[:, None]
+    never = -len(traded) - a_day
+    last = np.maximum.accumulate(np.where(traded, row, never), axis=0)
+    began = np.maximum.accumulate(np.where(first_bars, row, never), axis=0)
+    return (row - last <= a_day) & (row - began >= history)
+
+
+def month_starts(open_time: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The first row of each month, (N,), the very first row among them."""
     month = open_time.astype("datetime64[ms]").astype("datetime64[M]")
-    edges = [0, *(np.flatnonzero(month[1:] != month[:-1]) + 1).tolist(), n_rows]
+    return np.r_[0, np.flatnonzero(month[1:] != month[:-1]) + 1]
+
+
+def liquidity(value: Floats, row: int, terms: UniverseTerms, a_day: int) -> Floats:
+    """Value traded (M,) over the ``liquidity_days`` before a row."""
+    return value[max(row - terms.liquidity_days * a_day, 0) : row].sum(axis=0)
+
+
+def _chosen(open_time: NDArray[np.int64], value: Floats, fit: Flags, terms: UniverseTerms, a_day: int) -> Flags:
+    """Which markets (T, M) are the most liquid ones of their month, among those fit at its first row."""
     chosen = np.zeros_like(fit)
-    for first, stop in pairwise(edges):
-        liquid = np.where(fit[first], value[max(first - terms.liquidity_days * a_day, 0) : first].sum(axis=0), 0.0)
+    for first, stop in pairwise([*month_starts(open_time).tolist(), len(fit)]):
+        liquid = np.where(fit[first], liquidity(value, first, terms, a_day), 0.0)
         order = np.argsort(-liquid, kind="stable")[: terms.size]
         chosen[first:stop, order[liquid[order] > 0.0]] = True
-    return fit & chosen
+    return chosen
 
 
 def basket_returns(returns: Floats, traded: Flags, eligible: Flags) -> Floats:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelsearch.labels.spans import DAY_MS, Span
+from labelsearch.market.bars import Bars
 from labelsearch.market.rules import NoBarsError
 from labelsearch.settings.bars import EDGE_MS, bars_of, check_coverage, on_grid
 from labelsearch.settings.book import Book, Universe
@@ -87,25 +88,24 @@ def cells_of(experiment: Experiment, store: Path) -> Cells:
     experiment.check_markets()
     splits = experiment.splits
     days = splits[0].train[0], splits[-1].future[1]
-    data = {market: _whole(experiment, market) for market in experiment.data.markets}
+    data = {market: whole(experiment, market) for market in experiment.data.markets}
     times, missing = _times(experiment, data, store, days)
     absent = [Absent(market, number + 1, why) for market, why in missing.items() for number in range(len(splits))]
     last = max(int(found[-1]) for found in times.values())
     if last < Span.of_days(days[1], days[1]).stop_ms - EDGE_MS:
         raise ExperimentError(
-            f"the last future ends on {days[1]}, but all bars end on {_day(last)}: name an earlier last day"
+            f"the last future ends on {days[1]}, but all bars end on {day_of(last)}: name an earlier last day"
         )
     cells = []
     for number, windows in enumerate(splits, 1):
         for market, open_time in times.items():
-            own = _membership(experiment, open_time, windows)
+            try:
+                own = membership(experiment, data[market], open_time, windows)
+            except ExperimentError as error:
+                raise ExperimentError(f"split {number}: {error}") from None
             if isinstance(own, str):
                 absent.append(Absent(market, number, own))
                 continue
-            try:
-                check_coverage(data[market], open_time, own.named, "choose other days, or leave the market out")
-            except ExperimentError as error:
-                raise ExperimentError(f"split {number}: {error}") from None
             alone = replace(
                 experiment,
                 data=data[market],
@@ -142,26 +142,27 @@ def _times(
     return times, missing
 
 
-def _whole(experiment: Experiment, market: str) -> Data:
+def whole(experiment: Experiment, market: str) -> Data:
     """Where the bars of a market come from; a generated one begins on the same day in all splits."""
     data = experiment.data.of(market)
     start = data.market_start or experiment.windows.train[0]
     return replace(data, market_start=start) if data.source == "synthetic" else data
 
 
-def _membership(experiment: Experiment, open_time: NDArray[np.int64], windows: Windows) -> Windows | str:
-    """Windows of a market in a split, or why it is not in it."""
+def membership(experiment: Experiment, data: Data, open_time: NDArray[np.int64], windows: Windows) -> Windows | str:
+    """Windows of a market in a split, or why it is not in it; `ExperimentError` if a window of its has a hole."""
     first, last = int(open_time[0]), int(open_time[-1])
     spans = windows.named
     if first >= spans["train"].start_ms + EDGE_MS:
-        start = date.fromisoformat(_day(first - 1)) + timedelta(days=1)  # its first whole day
+        start = date.fromisoformat(day_of(first - 1)) + timedelta(days=1)  # its first whole day
         if not _is_long_enough(experiment, open_time, windows, start):
-            return f"its bars begin on {_day(first)}"
+            return f"its bars begin on {day_of(first)}"
         windows = replace(windows, train=(str(start), windows.train[1]))
     if last < spans["future"].start_ms + DAY_MS:
-        return f"its bars end on {_day(last)}"
+        return f"its bars end on {day_of(last)}"
     if last < spans["future"].stop_ms - EDGE_MS:
-        windows = replace(windows, future=(windows.future[0], _day(last)))
+        windows = replace(windows, future=(windows.future[0], day_of(last)))
+    check_coverage(data, open_time, windows.named, "choose other days, or leave the market out")
     return windows
 
 
@@ -178,7 +179,19 @@ def _is_long_enough(experiment: Experiment, open_time: NDArray[np.int64], window
     return experiment.roll.train == "expanding" and (end - start).days + 1 >= as_long
 
 
-def _day(time_ms: int) -> str:
+def covers_train(data: Data, bars: Bars, span: Span) -> bool:
+    """Whether a market has bars of a whole train, but for its edges and gaps; what comes after does not count."""
+    if not len(bars) or bars.open_time[0] >= span.start_ms + EDGE_MS or bars.open_time[-1] < span.stop_ms - EDGE_MS:
+        return False
+    try:
+        check_coverage(data, bars.open_time, {"train": span}, "")
+    except ExperimentError:
+        return False
+    return True
+
+
+def day_of(time_ms: int) -> str:
+    """The UTC day of a time."""
     return str(datetime.fromtimestamp(time_ms / 1000, UTC).date())
 
 

@@ -11,6 +11,7 @@ from labelsearch.settings.sections import Data
 from strategies.search.score import SCORES
 
 RATES = ("fixed", "volatility")
+MOST_BARS = 1_000_000  # of a later return
 SCORE_COMMON = {
     "kind": "kind of score; the options below it are those of the kind",
     "rate": "fixed, or volatility: the trades asked for, times volatility of past over that of train",
@@ -54,6 +55,17 @@ def make_entry(data: object, where: str, bars: Data) -> Label:
         return make_label(data["kind"], **options)
     except ValueError as error:
         raise ExperimentError(f"{where}: {error}") from error
+
+
+def lengths_in_bars(name: str, text: str, bars: Data) -> tuple[int, ...]:
+    """Rising numbers of bars of a text such as ``1,6,24`` or ``4h,1d``; `ExperimentError` for any other."""
+    lengths = set()
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        length = int(part) if part.isdecimal() else _in_bars(name, part, bars)
+        if not 1 <= length <= MOST_BARS:
+            raise ExperimentError(f"{name} must be 1 to {MOST_BARS:,} bars, not {part}")
+        lengths.add(length)
+    return tuple(sorted(lengths))
 
 
 def _in_bars(name: str, text: str, bars: Data) -> int:
