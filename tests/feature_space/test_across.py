@@ -62,9 +62,8 @@ class Panel:
     def side_by_side(self, stop: int = N) -> SideBySide:
         sizes = [max(stop - first, 0) for first in FIRST]
         inputs = [Inputs(*(c[:size] for c in its)) for its, size in zip(self.inputs, sizes, strict=True)]
-        found = arranged(
-            inputs, [its[:size] for its, size in zip(self.ranked, sizes, strict=True)], [7 + f for f in FIRST]
-        )
+        ranked = [its[:size] for its, size in zip(self.ranked, sizes, strict=True)]
+        found = arranged(inputs, ranked, [7 + first for first in FIRST])
         assert isinstance(found, SideBySide)
         return found
 
@@ -125,7 +124,7 @@ def test_candidates_hold_the_same_ranks(panel):
     names = ("momentum_short", "basket_beta")
     rows = [np.arange(m, len(its), 3) for m, its in enumerate(panel.ranked)]
     found = ranked_candidates([BY_NAME[n] for n in names], panel.side_by_side(), rows, n_values=3)
-    for feature, row in zip((f for group in found[0].features for f in group), range(99)):
+    for row, feature in enumerate(f for group in found[0].features for f in group):
         for m, matrix in enumerate(matrices([FeatureSet((feature,), RANK)] * 4, panel.side_by_side())):
             np.testing.assert_array_equal(found[m].values[row], matrix[rows[m], 0])
             np.testing.assert_array_equal(found[m].position[rows[m]], np.arange(rows[m].size))
@@ -134,11 +133,10 @@ def test_candidates_hold_the_same_ranks(panel):
         compute_candidates([BY_NAME[n] for n in names], its, r, Normalisation("train", 2, 1.0), n_values=3, fit_stop=50)
         for its, r in zip(panel.inputs, rows, strict=True)
     ]
-    both = joined(found), joined(alone)
-    assert [[(f.name, f.parameters) for g in its.features for f in g] for its in both][0] == [
-        (f.name, f.parameters) for g in both[1].features for f in g
-    ]
-    assert both[0].values.shape == both[1].values.shape
+    ranked, plain = joined(found), joined(alone)
+    names_of = [[(f.name, f.parameters) for group in its.features for f in group] for its in (ranked, plain)]
+    assert names_of[0] == names_of[1]
+    assert ranked.values.shape == plain.values.shape
 
 
 @pytest.mark.parametrize("kind", ["rank", "train", "local"])
