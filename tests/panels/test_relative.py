@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from scipy.stats import spearmanr
 
+from feature_space.across import AcrossStream, MarketBar, arranged, matrices
 from labelsearch.commands import main
 from labelsearch.engine.executors.choice import Workers
 from labelsearch.engine.executors.local import LocalExecutor
@@ -16,6 +17,7 @@ from labelsearch.engine.stage import Work
 from labelsearch.labels.base import MarketsBeside
 from labelsearch.labels.relative import Relative
 from labelsearch.market.bars import Bars
+from labelsearch.market.cross_section_stream import CrossSectionStream
 from labelsearch.market.funding import Funding
 from labelsearch.market.store import Store
 from labelsearch.panels.beside import recorded_beside
@@ -27,7 +29,9 @@ from labelsearch.results.panel_run import PanelResults
 from labelsearch.settings.bars import load_bars
 from labelsearch.settings.cells import cells_of
 from labelsearch.settings.experiment import Experiment
+from labelsearch.settings.schema import ExperimentError
 from labelsearch.stages import cross_section
+from labelsearch.stages.features import idle_bars, inputs_of
 from labelsearch.stages.plan import STAGES
 
 HOUR, DAY = 3_600_000, 86_400_000
@@ -185,6 +189,39 @@ def test_a_view_holds_the_columns_of_its_market(done):
     assert beside.boundary_ms == train.start_ms + int(0.8 * 91 * 24) * HOUR
 
 
+def test_bar_by_bar_the_features_of_all_markets_have_the_same_bits(done):
+    """The cross-section row by row, and the features that are made of its rows."""
+    split = recorded_beside(done.folder, 1).split.value
+    cells = [done.cell(name, 1) for name in split.markets]
+    views = [split.view(name, cell.bars.open_time) for name, cell in zip(split.markets, cells, strict=True)]
+    sets = [cell.features.of(LABEL).feature_set for cell in cells]
+    columns = arranged(
+        [inputs_of(cell.bars, view) for cell, view in zip(cells, views, strict=True)],
+        [~idle_bars(cell.bars, view) for cell, view in zip(cells, views, strict=True)],
+        [cell.bars.number for cell in cells],
+    )
+    section, features = CrossSectionStream(6, experiment().universe.terms, 24), AcrossStream([[s] for s in sets])
+    n, seen = 1500, [[] for _ in cells]
+    first = [split.rows_of(cell.bars.open_time).start for cell in cells]
+    for t in range(n):
+        bars = [bar_of(cell.bars, t - start) for cell, start in zip(cells, first, strict=True)]
+        close = np.array([np.nan if bar is None else bar.close for bar in bars])
+        row = section.update(int(split.section.open_time[t]), close)
+        for rows, found in zip(seen, features.update(bars, row.member, row.basket, split.funding[t]), strict=True):
+            if found is not None:
+                rows.append(found[0])
+    for matrix, rows in zip(matrices(sets, columns), seen, strict=True):
+        assert np.array(rows).tobytes() == matrix[: len(rows)].tobytes()
+        assert np.abs(rows[-1]).max() > 0
+
+
+def bar_of(bars: Bars, row: int) -> MarketBar | None:
+    """A bar that is there."""
+    if row < 0 or bars.filled[row]:
+        return None
+    return MarketBar(bars.vwap[row], bars.high[row], bars.low[row], bars.close[row], bars.volume[row])
+
+
 def test_a_cell_is_reopened_as_its_panel_left_it(done, store, tmp_path):
     shutil.copytree(done.folder.parent, tmp_path / "runs")
     folder = tmp_path / "runs" / done.folder.name / "cells" / "M1" / "split-1"
@@ -218,25 +255,27 @@ def test_relative_features_of_markets_that_share_nothing(store, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"data": {"symbols": ["M0"]}, "pool": {"classifiers": False}}, "compares markets needs"),
-        ({"pool": {"classifiers": False}}, "normalisation = rank needs"),
-        ({"data": {"symbols": ["M0", "NONE"]}}, "NONE"),
-        ({"windows": {"train": ["2019-12-31", "2020-03-31"]}, "data": {"symbols": ["M0", "LATE"]},
-          "universe": {"history_days": 60}}, "split 1: M0 is alone"),
+        ({"data": {"symbols": ["M0", "M1"]}, "pool": {"classifiers": False}}, "normalisation = rank needs"),
+        ({"data": {"symbols": ["M0"]}, "roll": {"step": "7d", "splits": 1}}, "compares markets needs"),
     ],
-)  # fmt: skip
+)
+def test_an_experiment_that_cannot_compare_is_refused(changes, words):
+    with pytest.raises(ExperimentError, match=words):
+        experiment(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"data": {"symbols": ["M0"]}, "pool": None}, "compares markets needs"),
+        ({"data": {"symbols": ["M0", "NONE"]}}, "NONE"),
+        ({"data": {"symbols": ["M0", "LATE"]}, "universe": {"history_days": 60}}, "split 1: M0 is alone"),
+    ],
+)
 def test_what_cannot_be_compared_is_refused_in_one_line(store, tmp_path, monkeypatch, changes, words):
     monkeypatch.chdir(tmp_path)
-    data = {**PLAN, **{name: {**PLAN.get(name, {}), **its} for name, its in changes.items()}}
-    if data["data"]["symbols"] == ["M0"]:
-        data.pop("pool")
-    text = Experiment().to_toml()  # the form of a file; its sections are replaced
-    assert text
-    try:
-        Path("experiment.toml").write_text(Experiment.from_dict(data).to_toml())
-    except ValueError as error:
-        assert words in str(error)
-        return
+    whole = {**PLAN, **{name: its and {**PLAN.get(name, {}), **its} for name, its in changes.items()}}
+    Path("experiment.toml").write_text(Experiment.from_dict({n: its for n, its in whole.items() if its}).to_toml())
     result = CliRunner().invoke(main, ["run", "experiment.toml", "--store", str(store)])
     assert (result.exit_code, len(result.output.strip().splitlines())) == (2, 1), result.output
     assert words in result.output
