@@ -46,7 +46,8 @@ PLAN = {
     "pool": {"classifiers": True},
     "universe": {"history_days": 5, "beta_days": 5, "volatility_days": 3},
     "feature_space": {
-        "normalisation": "rank", "indicators": ["momentum_short", "volatility_level", "beta_free_short", "funding_mean"],
+        "normalisation": "rank",
+        "indicators": ["momentum_short", "volatility_level", "beta_free_short", "funding_mean"],
     },
     "separation": {"n_pairs": 3000, "n_values": 3, "n_restarts": 1, "n_shifts": 9},
     "network": {"n_neutral": 5000, "n_trials": 1, "max_epochs": 10, "batch_size": 128, "n_seeds": 1},
