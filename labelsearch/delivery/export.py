@@ -157,6 +157,8 @@ def export_bundle(results: Results, tier: int | None, out: Path, *, onnx: bool =
     """
     if out.exists():
         raise RunError(f"{out} exists already")
+    if results.experiment.compares_markets:
+        raise RunError("labels or features compare the markets of a panel, and a bundle follows one market alone")
     results.experiment.activate()
     strategies = _strategies(results, tier)
 

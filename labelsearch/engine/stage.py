@@ -50,6 +50,10 @@ class Stored(Generic[R]):
     def __init__(self, kind: type[R], folder: Path, content: str) -> None:
         self.kind, self.folder, self.content = kind, folder, content
 
+    def __getstate__(self) -> dict[str, object]:
+        """Without the result itself: other processes read it again where they need it."""
+        return {name: part for name, part in vars(self).items() if name != "value"}
+
     def digest(self) -> str:
         """Hash of the content."""
         return self.content

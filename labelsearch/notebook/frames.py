@@ -7,6 +7,7 @@ are computed on a grid without gaps, on which a missing bar carries the last clo
 future bars are not counted here; those of a run are.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from feature_space.feature_set import FeatureSet, titles, warm_up_of
+from feature_space.indicators import Indicator
 from labelsearch.classifiers.figures import Calibration, Evaluation, Trial
 from labelsearch.errors import InputError
 from labelsearch.labels.base import CLASS_NAMES, Label
@@ -146,6 +148,7 @@ def choose_features(
         If bars and labels do not fit, or the label marks too few bars of a class.
     """
     grid, space = grid_of(bars), space or FeatureSpace()
+    _check_alone(space.chosen())
     boundary = int(len(grid) * (1.0 - validation_share))
     normalisation, candidates = space.normaliser(), space.chosen()
     usable = usable_bars(grid.filled, warm_up_of(candidates, normalisation))
@@ -159,6 +162,13 @@ def choose_features(
         **{"later_random": later.power_random, "p_value": later.p_value},
     }
     return ChosenSet(found.feature_set, pd.DataFrame([row], index=[label.name]))
+
+
+def _check_alone(indicators: Sequence[Indicator]) -> None:
+    """Raise `InputError` for an indicator that one market alone cannot have."""
+    for indicator in indicators:
+        if indicator.needs_markets:
+            raise InputError(f"indicator {indicator.name} compares markets: it needs a panel of several")
 
 
 def compute_features(bars: pd.DataFrame, feature_set: FeatureSet) -> pd.DataFrame:
@@ -181,6 +191,7 @@ def compute_features(bars: pd.DataFrame, feature_set: FeatureSet) -> pd.DataFram
         If bars are not as above, or an indicator of the set is unknown.
     """
     grid = grid_of(bars)
+    _check_alone([feature.indicator() for feature in feature_set.features])
     return pd.DataFrame(feature_set.matrix(inputs_of(grid)), grid.index, titles(feature_set.features))
 
 

@@ -157,10 +157,15 @@ class FeatureSpace(Ranged):
         return Normalisation(self.normalisation, self.window, self.gain)
 
     def chosen(self) -> tuple[Indicator, ...]:
-        """The indicators, in order; without names all that are known, relative ones only where they are asked for."""
+        """The indicators, in order; without names all that are known.
+
+        Relative ones are only there where they are asked for, and those of the basket alone not where markets are
+        ranked: all have the same.
+        """
         if self.indicators:
             return tuple(BY_NAME[name] for name in self.indicators)
-        return tuple(found for found in BY_NAME.values() if self.relative or not found.needs_markets)
+        known = (found for found in BY_NAME.values() if self.relative or not found.needs_markets)
+        return tuple(found for found in known if self.normalisation != "rank" or found.columns != ("basket",))
 
     @property
     def needs_markets(self) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from labelsearch.market.bars import Bars
 from labelsearch.market.store import Store
 from labelsearch.settings.bars import load_bars
-from labelsearch.settings.cells import cells_of
+from labelsearch.settings.cells import boundary_ms, cells_of
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.schema import ExperimentError
 
@@ -84,6 +84,47 @@ def test_with_an_expanding_train_it_begins_with_its_first_whole_day(tmp_path):
     assert [c.split for c in late] == [2, 3, 4]
     assert late[0].experiment.windows.train == ("2020-01-10", "2020-02-20")
     assert found.of(4)[0].experiment.windows.train[0] == "2020-01-01"
+
+
+ACROSS = {
+    "label": [{"kind": "relative", "horizon": "2h"}],
+    "universe": {"history_days": 4, "beta_days": 6, "volatility_days": 5},
+    "windows": {
+        "train": ["2019-12-01", "2020-01-29"], "past": ["2020-02-02", "2020-02-19"],
+        "future": ["2020-02-21", "2020-03-11"],
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("train", ["sliding", "expanding"])
+def test_where_markets_are_compared_one_joins_once_it_has_been_a_member(tmp_path, train):
+    """Validation begins on 2020-01-18, and 20 days later in each split; 6 days of beta and 30 of labels before it."""
+    stored(
+        tmp_path, AAA=("2019-10-01", "2020-06-30"), BBB=("2019-10-01", "2020-06-30"),
+        SOON=("2019-12-13", "2020-06-30"), LATE=("2019-12-14", "2020-06-30"),
+    )  # fmt: skip
+    roll = {"step": "20d", "splits": 3, "train": train}
+    found = cells_of(panel("AAA", "BBB", "SOON", "LATE", roll=roll, **ACROSS), tmp_path)
+    assert boundary_ms(found.splits[0], HOUR) == int(np.datetime64("2020-01-18", "ms").astype(np.int64))
+    assert [c.split for c in found.cells if c.market == "SOON"] == [1, 2, 3]
+    assert [c.split for c in found.cells if c.market == "LATE"] == [2, 3]
+    assert found.of(1)[2].experiment.windows.train == ("2019-12-13", "2020-01-29")
+    assert "begin on 2019-12-14" in found.absent[0].reason
+    # a book puts markets side by side too; without either the old rule holds
+    book = {**ACROSS, "label": [{"kind": "threshold", "theta": 0.01, "horizon": "2h"}]}
+    booked = panel("AAA", "BBB", "SOON", "LATE", roll=roll, book={"kind": "long", "cap": 1.0}, **book)
+    assert names(cells_of(booked, tmp_path)) == names(found)
+    plain = cells_of(panel("AAA", "BBB", "SOON", "LATE", roll=roll, **book), tmp_path)
+    assert [c.split for c in plain.cells if c.market == "SOON"] == [2, 3]
+
+
+def test_one_market_is_compared_with_none(tmp_path):
+    stored(tmp_path, AAA=LONG)
+    with pytest.raises(ExperimentError, match="there is one market alone"):
+        panel("AAA", **{k: v for k, v in ACROSS.items() if k != "windows"})
+    alone = panel("AAA", roll={}, label=ACROSS["label"])  # as a cell is, which others stand beside
+    with pytest.raises(ExperimentError, match="there is one market alone"):
+        cells_of(alone, tmp_path)
 
 
 def test_a_delisted_market_keeps_its_last_future_up_to_its_last_bar(tmp_path):

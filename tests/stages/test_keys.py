@@ -102,11 +102,12 @@ CHANGES = {
     "label": [{"kind": "threshold", "theta": 0.0015, "horizon": 10}],
 }
 # keys that change no stage: names, files of the user's own (their contents count), the null study, one kind of score;
-# those that a generated market does not have; and those that say which cells a panel has
+# those that a generated market does not have; and those of panels: which cells there are, and what compares them
 ELSEWHERE = {
     "name", "own", "null.repeats", "null.n_strategies", "data.source", "data.interval", "data.calendar", "score.kind",
     "data.symbols", "data.market_start", "roll.step", "roll.splits", "roll.last", "roll.train", "roll.refit",
-    "roll.hyperparameters", "pool.classifiers", "pool.strategies",
+    "roll.hyperparameters", "pool.classifiers", "pool.strategies", "feature_space.relative",
+    *(f"{section}.{name}" for section in ("universe", "book") for name in SECTIONS[section].__dataclass_fields__),
 }  # fmt: skip
 QUICK = ("windows.validation_share", "windows.future", "windows.train", "labels.price", "score.rate")
 

@@ -1,0 +1,114 @@
+"""The cross-section row by row: bounded work and memory, the same bits as `labelsearch.market.cross_section`."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from labelsearch.compiled import threaded
+from labelsearch.market.cross_section import (
+    Flags,
+    Floats,
+    UniverseTerms,
+    basket_returns,
+    trailing_beta_nb,
+    trailing_deviation_nb,
+)
+
+NEVER = np.iinfo(np.int64).max // 2  # a row that does not come
+
+
+class SectionRow(NamedTuple):
+    """One row of a `labelsearch.market.cross_section.CrossSection`, known at its close; (M,) arrays."""
+
+    close: Floats
+    traded: Flags
+    has: Flags
+    returns: Floats
+    eligible: Flags
+    member: Flags
+    basket: float
+    beta: Floats
+    sigma: Floats
+
+
+class CrossSectionStream:
+    """Markets side by side from their bars of one time after the other.
+
+    Memory and work depend on the longest window and the number of markets, not on the number of rows so far.
+
+    Parameters
+    ----------
+    n_markets : int
+    terms : UniverseTerms
+    bars_a_day : int
+        Of their calendar and interval.
+    """
+
+    def __init__(self, n_markets: int, terms: UniverseTerms, bars_a_day: int) -> None:
+        self.terms, self.a_day = terms, bars_a_day
+        self.n_rows = 0
+        self._beta, self._sigma = (max(days * bars_a_day, 2) for days in (terms.beta_days, terms.volatility_days))
+        n_kept = max(self._beta, self._sigma)
+        self._returns, self._has = np.zeros((n_kept, n_markets)), np.zeros((n_kept, n_markets), dtype=np.bool_)
+        self._basket = np.zeros(n_kept)
+        self._value = np.zeros((terms.liquidity_days * bars_a_day if terms.size else 0, n_markets))
+        self._close = np.full(n_markets, np.nan)
+        self._began, self._last = np.full(n_markets, NEVER), np.full(n_markets, -NEVER)
+        self._eligible, self._chosen = np.zeros((2, n_markets), dtype=np.bool_)
+        self._month = np.datetime64("NaT", "M")
+
+    def update(self, open_time: int, close: Floats, value: Floats | None = None) -> SectionRow:
+        """Take the bars that open at one time.
+
+        Parameters
+        ----------
+        open_time : int
+            Ms since the epoch; rising, with no time left out at which a market has a bar.
+        close : (M,) array of float64
+            NaN for a market without this bar.
+        value : (M,) array of float64, optional
+            Value traded, 0 without the bar; needed where the terms choose by it.
+        """
+        t, before, traded = self.n_rows, self._close, np.isfinite(close)
+        self._close = np.where(traded, close, before)
+        has = traded & (t - self._last <= self.a_day + 1)  # no return bridges a longer gap
+        returns = np.where(has, close / np.where(has, before, 1.0) - 1.0, 0.0)
+        self._last = np.where(traded, t, self._last)
+        self._began = np.where(traded & ~has, t, self._began)
+        held, self._eligible = self._eligible, self._choose(open_time)
+        both = (np.vstack([its, its]) for its in (returns, traded, held))
+        basket = float(basket_returns(*both)[1])
+        for kept, row in ((self._returns, returns), (self._has, has), (self._basket, basket)):
+            kept[:-1] = kept[1:].copy()
+            kept[-1] = row
+        if self.terms.size:
+            assert value is not None, "the terms choose by the value traded"
+            self._value[:-1] = self._value[1:].copy()
+            self._value[-1] = np.where(traded, value, 0.0)
+        self.n_rows += 1
+        beta = self._trailing(threaded(trailing_beta_nb), self._beta, self._basket)
+        sigma = self._trailing(threaded(trailing_deviation_nb), self._sigma)
+        member = self._eligible & np.isfinite(beta) & (np.nan_to_num(sigma) > 0.0)
+        return SectionRow(self._close.copy(), traded, has, returns, self._eligible.copy(), member, basket, beta, sigma)
+
+    def _choose(self, open_time: int) -> Flags:
+        """Which markets belong to the basket at the close of this row."""
+        t, terms = self.n_rows, self.terms
+        fit = (t - self._last <= self.a_day) & (t - self._began >= terms.history_days * self.a_day)
+        if not terms.size:
+            return fit
+        month = np.datetime64(open_time, "ms").astype("datetime64[M]")
+        if month != self._month:
+            self._month = month
+            n_known = min(t, len(self._value))
+            liquid = np.where(fit, self._value[len(self._value) - n_known :].sum(axis=0), 0.0)
+            order = np.argsort(-liquid, kind="stable")[: terms.size]
+            self._chosen = np.zeros_like(fit)
+            self._chosen[order[liquid[order] > 0.0]] = True
+        return fit & self._chosen
+
+    def _trailing(self, kernel, window: int, *more: Floats) -> Floats:  # type: ignore[no-untyped-def]
+        """The last row of a trailing kernel; NaN before its first full window."""
+        if self.n_rows < window:
+            return np.full(len(self._close), np.nan)
+        return kernel(self._returns[-window:], self._has[-window:], *(its[-window:] for its in more), window)[-1]
