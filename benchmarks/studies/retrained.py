@@ -35,7 +35,7 @@ from labelsearch.stages.training import LabelTask, MarketPart, train
 
 Found = dict[int, list[tuple[float, float, float, bool, bool]]]
 NAMES = ("label_kinds", "label_price", "train", "past", "boundary", "warm_up", "network", "network_kind",
-         "bars_before_future", "classifier_seeds")  # fmt: skip
+         "bars_before_future", "classifier_seeds", "view_before_future", "across")  # fmt: skip
 
 
 class Outcome(NamedTuple):
