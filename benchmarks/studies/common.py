@@ -56,7 +56,7 @@ def real_market() -> MarketPart:
         return MarketPart(
             inputs_of(bars), bars.filled, price_of(bars, values.experiment.labels.price),
             windows["train"].rows(bars.open_time), windows["past"].rows(bars.open_time), values.boundary,
-            values.warm_up, bars.bars_a_day, bars.number,
+            values.warm_up, bars.bars_a_day, bars.number, {},
         )  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def train_inputs(market: MarketPart) -> Inputs:
 def labelled(market: MarketPart, label: Label) -> Labelled:
     """The label on bars before past, split into fitted and validation rows."""
     values = label_bars(label, market.price, market.train, market.past.start)
-    usable = usable_bars(market.filled[: market.train.stop], market.warm_up)
+    usable = usable_bars(market.idle[: market.train.stop], market.warm_up)
     fit, validation = purged_split(values.last_used, usable, market.boundary, usable.size)
     return Labelled(values, fit, validation, balance(values.value[fit], values.classes[fit]))
 

@@ -20,7 +20,7 @@ def main() -> None:
     """Print a Markdown table, buy and sell bars as ``buy/sell``."""
     market = real_market()
     train, stop = market.train, market.past.start
-    traded = ~market.filled[train]
+    traded = ~market.idle[train]
     minutes = np.flatnonzero(traded)  # grid row of each row present
     price = np.ascontiguousarray(market.price[train][traded])
     print(f"{price.size:,} rows present of {train.stop:,} minutes, {train.stop - price.size:,} missing\n")

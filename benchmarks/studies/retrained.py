@@ -35,7 +35,7 @@ from labelsearch.stages.training import LabelTask, MarketPart, train
 
 Found = dict[int, list[tuple[float, float, float, bool, bool]]]
 NAMES = ("label_kinds", "label_price", "train", "past", "boundary", "warm_up", "network", "network_kind",
-         "bars_before_future", "classifier_seeds")  # fmt: skip
+         "bars_before_future", "classifier_seeds", "view_before_future", "across")  # fmt: skip
 
 
 class Outcome(NamedTuple):
@@ -96,9 +96,9 @@ def compare(results: Results, run: Path, n_rows: list[int], known: dict[str, Opt
     inputs = ClassifierInputs(**{name: values[name] for name in NAMES}, **of_stages)
     market = inputs.market(inputs.bars_before_future)
     for name, task in inputs.tasks().items():
-        truth = label_bars(task.label, market.price, market.train, market.filled.size)
+        truth = label_bars(task.label, market.price, market.train, market.idle.size)
         past = market.past
-        rows = np.flatnonzero(truth.settled[past] & ~market.filled[past]) + past.start
+        rows = np.flatnonzero(truth.settled[past] & ~market.idle[past]) + past.start
         classes = truth.classes[rows]
         problem = market.problem(*task)
         weights = loss_factors(truth.value[rows], classes, problem.balance)

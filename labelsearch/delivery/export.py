@@ -132,6 +132,15 @@ class _Network:
     options: Options
 
 
+def _check(results: Results, out: Path) -> None:
+    """Raise `RunError` if there is something in the way of a bundle; own files are active then."""
+    if out.exists():
+        raise RunError(f"{out} exists already")
+    results.experiment.activate()
+    if results.experiment.compares_markets:
+        raise RunError("labels or features compare the markets of a panel, and a bundle follows one market alone")
+
+
 def export_bundle(results: Results, tier: int | None, out: Path, *, onnx: bool = False) -> Path:
     """Write the bundle of one tier, and of the smaller ones it holds, into the new folder ``out``.
 
@@ -153,13 +162,9 @@ def export_bundle(results: Results, tier: int | None, out: Path, *, onnx: bool =
     Raises
     ------
     RunError
-        If the run has no such tier, or ``out`` exists already.
+        If the run has no such tier or compares markets, or ``out`` exists already.
     """
-    if out.exists():
-        raise RunError(f"{out} exists already")
-    if results.experiment.compares_markets:
-        raise RunError("labels or features compare the markets of a panel, and a bundle follows one market alone")
-    results.experiment.activate()
+    _check(results, out)
     strategies = _strategies(results, tier)
 
     def write(folder: Path) -> None:

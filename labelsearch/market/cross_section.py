@@ -201,55 +201,66 @@ def _carry_nb(close: np.ndarray) -> None:
                 close[t, m] = close[t - 1, m]
 
 
+@njit(cache=True)
+def slope_nb(returns: np.ndarray, has: np.ndarray, basket: np.ndarray, m: int, first: int, stop: int) -> float:
+    """Least-squares slope of the returns of market ``m`` on those of the basket, over the rows that it has.
+
+    NaN where it has fewer than `LEAST_SHARE` of the rows, or the basket does not move.
+    """
+    count, mean_x, mean_y = 0, 0.0, 0.0
+    for s in range(first, stop):
+        if has[s, m]:
+            count += 1
+            mean_x += basket[s]
+            mean_y += returns[s, m]
+    if count < LEAST_SHARE * (stop - first) or count < 2:
+        return np.nan
+    mean_x /= count
+    mean_y /= count
+    xx, xy = 0.0, 0.0
+    for s in range(first, stop):
+        if has[s, m]:
+            x = basket[s] - mean_x
+            xx += x * x
+            xy += x * (returns[s, m] - mean_y)
+    return xy / xx if xx > 0.0 else np.nan
+
+
+@njit(cache=True)
+def deviation_nb(returns: np.ndarray, has: np.ndarray, m: int, first: int, stop: int) -> float:
+    """Standard deviation of the returns of market ``m`` over the rows that it has; NaN as for `slope_nb`."""
+    count, mean = 0, 0.0
+    for s in range(first, stop):
+        if has[s, m]:
+            count += 1
+            mean += returns[s, m]
+    if count < LEAST_SHARE * (stop - first) or count < 2:
+        return np.nan
+    mean /= count
+    square = 0.0
+    for s in range(first, stop):
+        if has[s, m]:
+            square += (returns[s, m] - mean) ** 2
+    return np.sqrt(square / count)
+
+
 @njit(cache=True, parallel=True)
 def trailing_beta_nb(returns: np.ndarray, has: np.ndarray, basket: np.ndarray, window: int) -> np.ndarray:
-    """Least-squares slope (T, M) of returns on those of the basket over the last ``window`` rows that a market has.
-
-    NaN before the first full window, where it has fewer than `LEAST_SHARE` of the rows, or the basket does not move.
-    """
+    """`slope_nb` (T, M) over the last ``window`` rows; NaN before the first full window."""
     n_rows, n_markets = returns.shape
     out = np.full((n_rows, n_markets), np.nan)
     for m in prange(n_markets):
         for t in range(window - 1, n_rows):
-            count, mean_x, mean_y = 0, 0.0, 0.0
-            for s in range(t - window + 1, t + 1):
-                if has[s, m]:
-                    count += 1
-                    mean_x += basket[s]
-                    mean_y += returns[s, m]
-            if count < LEAST_SHARE * window or count < 2:
-                continue
-            mean_x /= count
-            mean_y /= count
-            xx, xy = 0.0, 0.0
-            for s in range(t - window + 1, t + 1):
-                if has[s, m]:
-                    x = basket[s] - mean_x
-                    xx += x * x
-                    xy += x * (returns[s, m] - mean_y)
-            if xx > 0.0:
-                out[t, m] = xy / xx
+            out[t, m] = slope_nb(returns, has, basket, m, t - window + 1, t + 1)
     return out
 
 
 @njit(cache=True, parallel=True)
 def trailing_deviation_nb(returns: np.ndarray, has: np.ndarray, window: int) -> np.ndarray:
-    """Standard deviation (T, M) of returns over the last ``window`` rows that a market has; NaN as for beta."""
+    """`deviation_nb` (T, M) over the last ``window`` rows; NaN before the first full window."""
     n_rows, n_markets = returns.shape
     out = np.full((n_rows, n_markets), np.nan)
     for m in prange(n_markets):
         for t in range(window - 1, n_rows):
-            count, mean = 0, 0.0
-            for s in range(t - window + 1, t + 1):
-                if has[s, m]:
-                    count += 1
-                    mean += returns[s, m]
-            if count < LEAST_SHARE * window or count < 2:
-                continue
-            mean /= count
-            square = 0.0
-            for s in range(t - window + 1, t + 1):
-                if has[s, m]:
-                    square += (returns[s, m] - mean) ** 2
-            out[t, m] = np.sqrt(square / count)
+            out[t, m] = deviation_nb(returns, has, m, t - window + 1, t + 1)
     return out

@@ -3,15 +3,15 @@
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
-from labelsearch.compiled import threaded
 from labelsearch.market.cross_section import (
     Flags,
     Floats,
     UniverseTerms,
     basket_returns,
-    trailing_beta_nb,
-    trailing_deviation_nb,
+    deviation_nb,
+    slope_nb,
 )
 
 NEVER = np.iinfo(np.int64).max // 2  # a row that does not come
@@ -29,6 +29,22 @@ class SectionRow(NamedTuple):
     basket: float
     beta: Floats
     sigma: Floats
+
+
+@njit(cache=True)
+def last_beta_nb(returns: np.ndarray, has: np.ndarray, basket: np.ndarray, window: int, out: np.ndarray) -> None:
+    """Slope (M,) over the last ``window`` rows into ``out``, which is left as it is where the window is 0."""
+    for m in range(out.size):
+        if window:
+            out[m] = slope_nb(returns, has, basket, m, basket.size - window, basket.size)
+
+
+@njit(cache=True)
+def last_deviation_nb(returns: np.ndarray, has: np.ndarray, window: int, out: np.ndarray) -> None:
+    """As `last_beta_nb`, the standard deviation."""
+    for m in range(out.size):
+        if window:
+            out[m] = deviation_nb(returns, has, m, returns.shape[0] - window, returns.shape[0])
 
 
 class CrossSectionStream:
@@ -86,8 +102,9 @@ class CrossSectionStream:
             self._value[:-1] = self._value[1:].copy()
             self._value[-1] = np.where(traded, value, 0.0)
         self.n_rows += 1
-        beta = self._trailing(threaded(trailing_beta_nb), self._beta, self._basket)
-        sigma = self._trailing(threaded(trailing_deviation_nb), self._sigma)
+        beta, sigma = np.full((2, len(close)), np.nan)
+        last_beta_nb(self._returns, self._has, self._basket, self._beta if self.n_rows >= self._beta else 0, beta)
+        last_deviation_nb(self._returns, self._has, self._sigma if self.n_rows >= self._sigma else 0, sigma)
         member = self._eligible & np.isfinite(beta) & (np.nan_to_num(sigma) > 0.0)
         return SectionRow(self._close.copy(), traded, has, returns, self._eligible.copy(), member, basket, beta, sigma)
 
@@ -106,9 +123,3 @@ class CrossSectionStream:
             self._chosen = np.zeros_like(fit)
             self._chosen[order[liquid[order] > 0.0]] = True
         return fit & self._chosen
-
-    def _trailing(self, kernel, window: int, *more: Floats) -> Floats:  # type: ignore[no-untyped-def]
-        """The last row of a trailing kernel; NaN before its first full window."""
-        if self.n_rows < window:
-            return np.full(len(self._close), np.nan)
-        return kernel(self._returns[-window:], self._has[-window:], *(its[-window:] for its in more), window)[-1]

@@ -11,6 +11,7 @@ from labelsearch.settings.roll import Pool
 from labelsearch.settings.schema import ExperimentError
 
 BAR_NUMBERS = 24  # numbers of 8 bytes held for each bar: columns, the same on the grid, what indicators read
+BESIDE_NUMBERS = 8  # of a bar of a market beside others
 STRATEGY_NUMBERS = 25  # figures of each strategy besides its parameters
 
 
@@ -125,7 +126,11 @@ def memory_needed(experiment: Experiment) -> dict[str, int]:
     terms = 1 if separation.criterion != "contrast" else 2
     window = network.window if NETWORKS.find(network.kind).windowed else 1
     strategies = max(experiment.search.n_strategies, experiment.null.n_strategies if experiment.null.repeats else 0)
+    n_beside = len(experiment.data.markets) if experiment.needs_cross_section else 0
+    n_ranked = n_beside if experiment.feature_space.normalisation == "rank" else 0
     return {
+        "the markets of [data] side by side": n_beside * n_bars * BESIDE_NUMBERS * 8,
+        "normalisation = rank of [feature_space]": n_ranked * n_bars * len(experiment.feature_space.chosen()) * 4,
         "the bars of [windows]": n_bars * BAR_NUMBERS * 8,
         "n_pairs and n_values of [separation]": candidates_of(experiment) * separation.n_pairs * 4 * terms,
         "n_neutral and window of [network]": min(network.n_neutral, n_bars)

@@ -43,7 +43,7 @@ def test_the_default_space_is_that_of_the_28():
 @EVERY
 @pytest.mark.parametrize("shape", ["walk", "constant", "no volume", "jump", "halt"])
 def test_equals_its_twin(indicator, shape, odd):
-    inputs = beside(odd(shape, 260))
+    inputs = beside(odd(shape, 170))
     for values in settings(indicator, 1):
         got, wanted = indicator.compute(inputs, values), naive.RELATIVE_TWINS[indicator.name](inputs, *values)
         assert np.isfinite(got).all()
