@@ -3,6 +3,11 @@
 No bar after train is read: a row counts only if all labels and returns of it depend on bars of train. Nor is one
 before it, so that a feature begins when train has lasted for its warm-up; features of about the same warm-up share
 their rows, and the days that they are resampled from.
+
+Labels made of turning points hold the moves before a bar as well as those after it, so that features of past moves
+always go with them, also where nothing can be known of the future. They are a family of tests of their own: discoveries
+among them would else make room for false ones among the others. So are tests of all markets together: there are few of
+them, and they are what is asked first.
 """
 
 from collections.abc import Sequence
@@ -89,9 +94,10 @@ def scan(experiment: Experiment, store: Path, asked: Asked) -> Scan:
         )
     overlap = np.mean([market.overlap for market in markets.values()], axis=0)
     days = round(train.days)
+    ahead = [*(label.lookahead is not None for label in experiment.label_kinds()), *(True for _ in horizons)]
     targets = tuple(
-        ScanTarget(name, float(h), -(-block_length(float(h), a_day, a_day * days) // a_day))
-        for name, h in zip(names, overlap, strict=True)
+        ScanTarget(name, float(h), -(-block_length(float(h), a_day, a_day * days) // a_day), its_ahead)
+        for name, h, its_ahead in zip(names, overlap, ahead, strict=True)
     )
     figures, titles, short = _scan_groups(list(markets.values()), targets, a_day, asked.n_reps, experiment.seed)
     if not titles:
@@ -99,7 +105,7 @@ def scan(experiment: Experiment, store: Path, asked: Asked) -> Scan:
             f"split {asked.split}: after the warm-up of any feature, train holds fewer than {LEAST_BLOCKS} blocks of "
             f"{max(target.block_days for target in targets)} days: lengthen it"
         )
-    rows, skipped = _rows(figures, list(markets) if len(markets) == 1 else [ALL, *markets], titles, names)
+    rows, skipped = _rows(figures, list(markets) if len(markets) == 1 else [ALL, *markets], titles, targets)
     return Scan(
         split=asked.split,
         train=splits[asked.split - 1].train,
@@ -136,7 +142,15 @@ def _scan_groups(
         if len(there) < longest * LEAST_BLOCKS:
             short += names
             continue
-        found.append(scan_ranks([DaySums(*(x[within] for x in its)) for its in sums], blocks, n_reps=n_reps, seed=seed))
+        found.append(
+            scan_ranks(
+                [DaySums(*(x[within] for x in its)) for its in sums],
+                blocks,
+                memory=-(-warm_up // a_day),
+                n_reps=n_reps,
+                seed=seed,
+            )
+        )
         titles += names
     joined = RankScan(*(np.concatenate(arrays, axis=1) for arrays in zip(*found, strict=True))) if found else None
     return joined or RankScan(*[np.empty((0, 0, 0))] * 4), titles, tuple(short)
@@ -186,12 +200,26 @@ def _market(
 
 
 def _rows(
-    figures: RankScan, markets: list[str], features: Sequence[str], targets: Sequence[str]
+    figures: RankScan, markets: list[str], features: Sequence[str], targets: Sequence[ScanTarget]
 ) -> tuple[tuple[ScanRow, ...], int]:
     """All tests, the surest first, and how many could not be made."""
-    rates = adjusted(figures.p)
+    rates = np.full(figures.p.shape, np.nan)
+    for ahead in (True, False):
+        family = [k for k, target in enumerate(targets) if target.ahead == ahead]
+        for own in (slice(0, 1), slice(1, None)):  # all markets together; single ones
+            rates[own][:, :, family] = adjusted(figures.p[own][:, :, family])
     rows = [
-        ScanRow(market, feature, target, *(float(array[m, f, k]) for array in (*figures, rates)))
+        ScanRow(
+            market=market,
+            feature=feature,
+            target=target.name,
+            rho=float(figures.rho[m, f, k]),
+            low=float(figures.low[m, f, k]),
+            high=float(figures.high[m, f, k]),
+            p=float(figures.p[m, f, k]),
+            adjusted=float(rates[m, f, k]),
+            ahead=target.ahead,
+        )
         for m, market in enumerate(markets)
         for f, feature in enumerate(features)
         for k, target in enumerate(targets)
