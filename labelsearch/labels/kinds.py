@@ -12,18 +12,19 @@ from typing import Any
 
 from labelsearch.labels.base import BUY, CLASS_NAMES, NEUTRAL, SELL, Label, LabelError, LabelValues
 from labelsearch.labels.extrema import Extrema
+from labelsearch.labels.magnitude import Magnitude
 from labelsearch.labels.threshold import Published, Threshold
 from labelsearch.labels.trend_scanning import TrendScanning
 from labelsearch.labels.triple_barrier import TripleBarrier
 from labelsearch.registry import Registry
 
 __all__ = [
-    "BUY", "CLASS_NAMES", "KINDS", "NEUTRAL", "SELL", "Extrema", "Label", "LabelValues", "Published", "Threshold",
-    "TrendScanning", "TripleBarrier", "build_label", "make_label", "option_type",
+    "BUY", "CLASS_NAMES", "KINDS", "NEUTRAL", "SELL", "Extrema", "Label", "LabelValues", "Magnitude", "Published",
+    "Threshold", "TrendScanning", "TripleBarrier", "build_label", "make_label", "option_type",
 ]  # fmt: skip
 
 KINDS: Registry[type[Any]] = Registry(
-    "label kind", LabelError, (Threshold, Published, Extrema, TripleBarrier, TrendScanning)
+    "label kind", LabelError, (Threshold, Published, Extrema, TripleBarrier, TrendScanning, Magnitude)
 )
 LARGEST = 10_000_000  # of a number
 TYPE_NAMES = {int: "a whole number", float: "a finite number", str: "text"}

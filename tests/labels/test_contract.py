@@ -13,7 +13,7 @@ from tests.naive.labels import TWINS
 from tests.naive.prices import assert_equals, walk
 
 # kinds in which the price at the last bar used moves every value that is not at its limit
-TIGHT = {"threshold", "published", "triple_barrier"}
+TIGHT = {"threshold", "published", "triple_barrier", "magnitude"}
 CASES = [(kind, options) for kind, made in KINDS.items() for options in made.examples]
 
 
