@@ -101,6 +101,10 @@ NETWORKS = Registry(
         NetworkKind("tcn", "temporal convolutions over a window", _HOME + "tcn", True, (_WIDTH, _DROPOUT)),
         NetworkKind("transformer", "transformer encoder over a window", _HOME + "transformer", True,
                     (_WIDTH, Whole("depth", 1, 2), Choice("heads", (2, 4)), _DROPOUT)),
+        NetworkKind("concat", "perceptron, convolutions and LSTM side by side", _HOME + "concat", True,
+                    (_WIDTH, _DROPOUT)),
+        NetworkKind("stacked", "convolutions, attention and LSTM on each other", _HOME + "stacked", True,
+                    (_WIDTH, Choice("heads", (2, 4)), _DROPOUT)),
     ),
 )  # fmt: skip
 

@@ -87,15 +87,20 @@ class CausalBlock(nn.Module):
         return x + self.dropout(self.activation(self.convolution(self.pad(x))))
 
 
+def causal_blocks(window: int, width: int, dropout: float) -> nn.Sequential:
+    """Blocks of dilations 1, 2, 4, ... until the last output depends on the whole window: on 1 + 2 (2^n - 1) bars."""
+    n_blocks = max(1, math.ceil(math.log2((window - 1) / 2 + 1)))
+    return nn.Sequential(*(CausalBlock(width, 2**i, dropout) for i in range(n_blocks)))
+
+
 class Convolutional(nn.Module):
-    """Temporal convolutional network: dilations 1, 2, 4, ... until the last output depends on the whole window."""
+    """Temporal convolutional network, read at the last bar."""
 
     def __init__(self, n_features: int, window: int, width: int, dropout: float) -> None:
         super().__init__()
         self.window = window
         self.first = nn.Conv1d(n_features, width, 1)
-        n_blocks = max(1, math.ceil(math.log2((window - 1) / 2 + 1)))  # the output depends on 1 + 2 (2^n - 1) bars
-        self.blocks = nn.Sequential(*(CausalBlock(width, 2**i, dropout) for i in range(n_blocks)))
+        self.blocks = causal_blocks(window, width, dropout)
         self.head = nn.Linear(width, N_CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -144,6 +149,59 @@ def transformer(
 ) -> nn.Module:
     """Transformer encoder with fixed positional encoding, normalised before attention."""
     return Encoder(n_features, window, width, depth, heads, dropout)
+
+
+class SideBySide(nn.Module):
+    """What a perceptron on the last bar, convolutions and an LSTM make of the same window, side by side."""
+
+    def __init__(self, n_features: int, window: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.window = window
+        self.last = nn.Sequential(nn.Linear(n_features, width), nn.ReLU())
+        self.first = nn.Conv1d(n_features, width, 1)
+        self.blocks = causal_blocks(window, width, dropout)
+        self.cell = nn.LSTM(n_features, width, batch_first=True)
+        self.dropout = Dropout(dropout)
+        self.head = nn.Linear(3 * width, N_CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        parts = (
+            self.last(x[:, -1]),
+            self.blocks(self.first(x.transpose(1, 2)))[:, :, -1],
+            self.cell(x)[1][0][-1],
+        )
+        return self.head(self.dropout(torch.cat(parts, dim=1)))
+
+
+def concat(n_features: int, window: int, width: int = 32, dropout: float = 0.0) -> nn.Module:
+    """Perceptron on the last bar, convolutions and an LSTM over the window, concatenated."""
+    return SideBySide(n_features, window, width, dropout)
+
+
+class Stacked(nn.Module):
+    """Convolutions over the window, attention among its bars, and an LSTM, each on what the one before has made."""
+
+    def __init__(self, n_features: int, window: int, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.window = window
+        self.first = nn.Conv1d(n_features, width, 1)
+        self.blocks = causal_blocks(window, width, dropout)
+        self.norm = nn.LayerNorm(width)
+        self.attention = nn.MultiheadAttention(width, heads, dropout, batch_first=True)
+        self.cell = nn.LSTM(width, width, batch_first=True)
+        self.dropout = Dropout(dropout)
+        self.head = nn.Linear(width, N_CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        bars = self.blocks(self.first(x.transpose(1, 2))).transpose(1, 2)
+        normed = self.norm(bars)
+        attended = bars + self.attention(normed, normed, normed, need_weights=False)[0]
+        return self.head(self.dropout(self.cell(attended)[1][0][-1]))
+
+
+def stacked(n_features: int, window: int, width: int = 32, heads: int = 2, dropout: float = 0.0) -> nn.Module:
+    """Convolutions, then attention, then an LSTM over the window."""
+    return Stacked(n_features, window, width, heads, dropout)
 
 
 def build_network(name: str, n_features: int, **options: Any) -> nn.Module:

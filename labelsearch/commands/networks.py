@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.option("--label", required=True, help="Name of the label, as listed by `labelsearch labels`.")
 @click.option(
     "--networks",
-    default="mlp,lstm,bilstm,gru,tcn,transformer",
+    default="mlp,lstm,bilstm,gru,tcn,transformer,concat,stacked",
     show_default=True,
     help="Networks by name; the others are compared with the first.",
 )

@@ -49,7 +49,7 @@ def scan(
 
     Every indicator of [feature_space] at a few settings is compared with the value of every label and with the return
     over so many bars, in every market and in the mean over all. Intervals and p-values come from blocks of days;
-    discoveries are counted over all tests, so that few of them are false.
+    discoveries are counted so that few of them are false, however many tests are made.
 
     \b
     Example:

@@ -12,6 +12,7 @@ from typing import Any
 
 from labelsearch.labels.base import BUY, CLASS_NAMES, NEUTRAL, SELL, Label, LabelError, LabelValues
 from labelsearch.labels.extrema import Extrema
+from labelsearch.labels.magnitude import Magnitude
 from labelsearch.labels.relative import Relative
 from labelsearch.labels.threshold import Published, Threshold
 from labelsearch.labels.trend_scanning import TrendScanning
@@ -19,12 +20,13 @@ from labelsearch.labels.triple_barrier import TripleBarrier
 from labelsearch.registry import Registry
 
 __all__ = [
-    "BUY", "CLASS_NAMES", "KINDS", "NEUTRAL", "SELL", "Extrema", "Label", "LabelValues", "Published", "Relative",
+    "BUY", "CLASS_NAMES", "KINDS", "NEUTRAL", "SELL", "Extrema", "Label", "LabelValues", "Magnitude",
+    "Published", "Relative",
     "Threshold", "TrendScanning", "TripleBarrier", "build_label", "make_label", "option_type",
 ]  # fmt: skip
 
 KINDS: Registry[type[Any]] = Registry(
-    "label kind", LabelError, (Threshold, Published, Extrema, TripleBarrier, TrendScanning, Relative)
+    "label kind", LabelError, (Threshold, Published, Extrema, TripleBarrier, TrendScanning, Relative, Magnitude)
 )
 LARGEST = 10_000_000  # of a number
 TYPE_NAMES = {int: "a whole number", float: "a finite number", str: "text"}

@@ -16,7 +16,8 @@ class ScanRow(NamedTuple):
     low: float
     high: float
     p: float
-    adjusted: float  # smallest false-discovery rate at which it is a discovery
+    adjusted: float  # smallest false-discovery rate, over the tests of its family, at which it is a discovery
+    ahead: bool  # whether the target holds what comes later alone: its family
 
 
 class ScanTarget(NamedTuple):
@@ -25,6 +26,7 @@ class ScanTarget(NamedTuple):
     name: str
     overlap_bars: float  # that a value looks ahead, in the mean
     block_days: int
+    ahead: bool  # whether a value holds what comes later alone; else it holds moves before its bar, too
 
 
 @dataclass(frozen=True)
@@ -43,17 +45,10 @@ class Scan:
     short: tuple[str, ...]  # features whose warm-up leaves too little of train
     rows: tuple[ScanRow, ...]
 
-    @property
-    def discoveries(self) -> int:
-        """Tests that are discoveries at the level."""
-        return sum(row.adjusted <= self.level for row in self.rows)
+    def family(self, *, pooled: bool, ahead: bool) -> tuple[ScanRow, ...]:
+        """Tests of all markets together or of single ones, against targets that hold what comes later alone or not."""
+        return tuple(row for row in self.rows if (row.market == ALL) == pooled and row.ahead == ahead)
 
-    @property
-    def pooled(self) -> tuple[ScanRow, ...]:
-        """Rows of all markets together; none where there is one market."""
-        return tuple(row for row in self.rows if row.market == ALL)
-
-    @property
-    def single(self) -> tuple[ScanRow, ...]:
-        """Rows of single markets."""
-        return tuple(row for row in self.rows if row.market != ALL)
+    def discoveries(self, rows: tuple[ScanRow, ...]) -> tuple[ScanRow, ...]:
+        """Those of some tests that are discoveries at the level."""
+        return tuple(row for row in rows if row.adjusted <= self.level)

@@ -181,6 +181,7 @@ class NetworkTraining:
     calibration: Calibration | None
     n_parameters: int
     training_seconds: float
+    processor_seconds: float  # of the training
     single_us: float  # microseconds a bar, one bar at a time
     batched_us: float
 

@@ -3,6 +3,11 @@
 No bar after train is read: a row counts only if all labels and returns of it depend on bars of train. Nor is one
 before it, so that a feature begins when train has lasted for its warm-up; features of about the same warm-up share
 their rows, and the days that they are resampled from.
+
+Labels made of turning points hold the moves before a bar as well as those after it, so that features of past moves
+always go with them, also where nothing can be known of the future. They are a family of tests of their own: discoveries
+among them would else make room for false ones among the others. So are tests of all markets together: there are few of
+them, and they are what is asked first.
 """
 
 from collections.abc import Sequence
@@ -14,6 +19,7 @@ from numpy.typing import NDArray
 
 from feature_space.selection import compute_candidates
 from labelsearch.classifiers.intervals import block_length
+from labelsearch.labels.kinds import Label
 from labelsearch.labels.spans import DAY_MS
 from labelsearch.market.bars import Bars
 from labelsearch.market.rules import BarError
@@ -22,10 +28,12 @@ from labelsearch.settings.bars import bars_of, on_grid
 from labelsearch.settings.cells import covers_train, whole
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.schema import ExperimentError
+from labelsearch.settings.sections import Windows
 from labelsearch.stages.features import inputs_of
 from labelsearch.stages.labels import label_bars, price_of
 from strategies.luck.rank_scan import LEAST_BLOCKS, N_REPS, Blocks, DaySums, RankScan, adjusted, day_sums, scan_ranks
 
+MOST_REASONS = 3  # why markets are absent, in an error
 LEAST_SETTLED = 0.5  # of the usable bars of a market, by every label
 Floats = NDArray[np.float64]
 
@@ -60,49 +68,24 @@ def scan(experiment: Experiment, store: Path, asked: Asked) -> Scan:
     splits = experiment.splits
     if not 1 <= asked.split <= len(splits):
         raise ExperimentError(f"there is no split {asked.split}; the experiment has {len(splits)}")
-    train = splits[asked.split - 1].named["train"]
-    horizons = asked.horizons or tuple(
-        sorted({label.lookahead for label in experiment.label_kinds() if label.lookahead})
-    )
-    names = [*(label.name for label in experiment.label_kinds()), *(f"return_{h}" for h in horizons)]
-    markets: dict[str, _Market] = {}
-    absent: dict[str, str] = {}
-    a_day = 1
-    for symbol in experiment.data.markets:
-        data = whole(experiment, symbol)
-        try:
-            bars = on_grid(data, bars_of(data, store, *splits[asked.split - 1].train))
-        except BarError as error:
-            absent[symbol] = str(error)
-            continue
-        a_day = bars.bars_a_day
-        found: _Market | str = "lacks bars of train"
-        if covers_train(data, bars.present(), train):
-            found = _market(experiment, bars, horizons, asked.values, (train.start_ms // DAY_MS, round(train.days)))
-        if isinstance(found, str):
-            absent[symbol] = found
-        else:
-            markets[symbol] = found
+    windows = splits[asked.split - 1]
+    labels = experiment.label_kinds()
+    horizons = asked.horizons or tuple(sorted({label.lookahead for label in labels if label.lookahead}))
+    markets, absent, a_day = _markets(experiment, store, windows, horizons, asked.values)
     if not markets:
-        raise ExperimentError(
-            f"split {asked.split}: no market to scan: {'; '.join(f'{m} {r}' for m, r in absent.items())}"
-        )
-    overlap = np.mean([market.overlap for market in markets.values()], axis=0)
-    days = round(train.days)
-    targets = tuple(
-        ScanTarget(name, float(h), -(-block_length(float(h), a_day, a_day * days) // a_day))
-        for name, h in zip(names, overlap, strict=True)
-    )
+        reasons = "; ".join(f"{market} {reason}" for market, reason in list(absent.items())[:MOST_REASONS])
+        raise ExperimentError(f"split {asked.split}: no market to scan: {reasons}")
+    targets = _targets(labels, horizons, list(markets.values()), a_day, round(windows.named["train"].days))
     figures, titles, short = _scan_groups(list(markets.values()), targets, a_day, asked.n_reps, experiment.seed)
     if not titles:
         raise ExperimentError(
             f"split {asked.split}: after the warm-up of any feature, train holds fewer than {LEAST_BLOCKS} blocks of "
             f"{max(target.block_days for target in targets)} days: lengthen it"
         )
-    rows, skipped = _rows(figures, list(markets) if len(markets) == 1 else [ALL, *markets], titles, names)
+    rows, skipped = _rows(figures, list(markets) if len(markets) == 1 else [ALL, *markets], titles, targets)
     return Scan(
         split=asked.split,
-        train=splits[asked.split - 1].train,
+        train=windows.train,
         level=asked.level,
         markets=tuple(markets),
         absent=absent,
@@ -118,6 +101,44 @@ def scan(experiment: Experiment, store: Path, asked: Asked) -> Scan:
 def _lookaheads(experiment: Experiment) -> tuple[int, ...]:
     """Bars that the labels look ahead, where that is fixed."""
     return tuple(sorted({label.lookahead for label in experiment.label_kinds() if label.lookahead}))
+
+
+def _markets(
+    experiment: Experiment, store: Path, windows: Windows, horizons: Sequence[int], n_values: int
+) -> tuple[dict[str, _Market], dict[str, str], int]:
+    """Markets with the bars of train, why others lack, and bars of a day."""
+    markets: dict[str, _Market] = {}
+    absent: dict[str, str] = {}
+    train, a_day = windows.named["train"], 1
+    for symbol in experiment.data.markets:
+        data = whole(experiment, symbol)
+        try:
+            bars = on_grid(data, bars_of(data, store, *windows.train))
+        except BarError as error:
+            absent[symbol] = str(error)
+            continue
+        a_day = bars.bars_a_day
+        found: _Market | str = "lacks bars of train"
+        if covers_train(data, bars.present(), train):
+            found = _market(experiment, bars, horizons, n_values, (train.start_ms // DAY_MS, round(train.days)))
+        if isinstance(found, str):
+            absent[symbol] = found
+        else:
+            markets[symbol] = found
+    return markets, absent, a_day
+
+
+def _targets(
+    labels: Sequence[Label], horizons: Sequence[int], markets: Sequence[_Market], a_day: int, days: int
+) -> tuple[ScanTarget, ...]:
+    """Labels and later returns, with blocks that suit how far they look ahead."""
+    names = [*(label.name for label in labels), *(f"return_{h}" for h in horizons)]
+    ahead = [*(label.lookahead is not None for label in labels), *(True for _ in horizons)]
+    overlap = np.mean([market.overlap for market in markets], axis=0)
+    return tuple(
+        ScanTarget(name, float(h), -(-block_length(float(h), a_day, a_day * days) // a_day), its_ahead)
+        for name, h, its_ahead in zip(names, overlap, ahead, strict=True)
+    )
 
 
 def _scan_groups(
@@ -136,7 +157,15 @@ def _scan_groups(
         if len(there) < longest * LEAST_BLOCKS:
             short += names
             continue
-        found.append(scan_ranks([DaySums(*(x[within] for x in its)) for its in sums], blocks, n_reps=n_reps, seed=seed))
+        found.append(
+            scan_ranks(
+                [DaySums(*(x[within] for x in its)) for its in sums],
+                blocks,
+                memory=-(-warm_up // a_day),
+                n_reps=n_reps,
+                seed=seed,
+            )
+        )
         titles += names
     joined = RankScan(*(np.concatenate(arrays, axis=1) for arrays in zip(*found, strict=True))) if found else None
     return joined or RankScan(*[np.empty((0, 0, 0))] * 4), titles, tuple(short)
@@ -186,12 +215,26 @@ def _market(
 
 
 def _rows(
-    figures: RankScan, markets: list[str], features: Sequence[str], targets: Sequence[str]
+    figures: RankScan, markets: list[str], features: Sequence[str], targets: Sequence[ScanTarget]
 ) -> tuple[tuple[ScanRow, ...], int]:
     """All tests, the surest first, and how many could not be made."""
-    rates = adjusted(figures.p)
+    rates = np.full(figures.p.shape, np.nan)
+    for ahead in (True, False):
+        family = [k for k, target in enumerate(targets) if target.ahead == ahead]
+        for own in (slice(0, 1), slice(1, None)):  # all markets together; single ones
+            rates[own][:, :, family] = adjusted(figures.p[own][:, :, family])
     rows = [
-        ScanRow(market, feature, target, *(float(array[m, f, k]) for array in (*figures, rates)))
+        ScanRow(
+            market=market,
+            feature=feature,
+            target=target.name,
+            rho=float(figures.rho[m, f, k]),
+            low=float(figures.low[m, f, k]),
+            high=float(figures.high[m, f, k]),
+            p=float(figures.p[m, f, k]),
+            adjusted=float(rates[m, f, k]),
+            ahead=target.ahead,
+        )
         for m, market in enumerate(markets)
         for f, feature in enumerate(features)
         for k, target in enumerate(targets)

@@ -105,8 +105,22 @@ def weighted_correlations(weight: np.ndarray, sums: DaySums) -> np.ndarray:
     return np.where(known, rho, np.nan)
 
 
+def bent(sums: DaySums, memory: int) -> np.ndarray:
+    """How far correlations (F, K) of a finite sample lie below the true ones, to be added to them.
+
+    A mean over the sample contains the bars after each one: a feature made of past moves is then set against moves that
+    it already holds (Kendall 1954, Stambaugh 1999). Where features know nothing, the sample loses the covariance of the
+    two means, that is of each feature with the targets of up to ``memory`` days before it.
+    """
+    cumulated = np.vstack([np.zeros((1, sums.y.shape[1])), np.cumsum(sums.y, axis=0)])
+    day = np.arange(len(sums.n))
+    before = cumulated[day] - cumulated[np.maximum(day - memory, 0)]
+    n = max(float(sums.n.sum()), 1.0)
+    return (sums.x.T @ (before + sums.y) - sums.xy.sum(axis=0)) / n**2
+
+
 def scan_ranks(
-    markets: Sequence[DaySums], blocks: Sequence[Blocks], *, n_reps: int = N_REPS, seed: int = 0
+    markets: Sequence[DaySums], blocks: Sequence[Blocks], *, memory: int = 0, n_reps: int = N_REPS, seed: int = 0
 ) -> RankScan:
     """Correlations of every feature with every target, in each market and in the mean over markets.
 
@@ -116,6 +130,8 @@ def scan_ranks(
         Over the same days.
     blocks : sequence of Blocks
         For each target (K,).
+    memory : int
+        Days that features look back, for `bent`; 0: they do not look back at what the targets are made of.
     n_reps : int
         Resamples.
     seed : int
@@ -140,6 +156,7 @@ def scan_ranks(
         for m, sums in enumerate(markets):
             part = sums._replace(y=sums.y[:, chosen], yy=sums.yy[:, chosen], xy=sums.xy[:, :, chosen])
             rho = weighted_correlations(weight, part)
+            rho += bent(part, memory) if memory else 0.0
             total += np.nan_to_num(rho)
             count += np.isfinite(rho)
             if len(markets) > 1:

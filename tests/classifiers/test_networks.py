@@ -76,7 +76,7 @@ def test_each_activation_is_a_module_used_once(name):
             module.register_forward_hook(lambda m, *_: calls.__setitem__(id(m), calls.get(id(m), 0) + 1))
     network(inputs(network, 4))
     assert set(calls.values()) <= {1}
-    assert len(calls) == {"mlp": 2, "tcn": 3, "transformer": 1}.get(name, 0)
+    assert len(calls) == {"mlp": 2, "tcn": 3, "transformer": 1, "concat": 4, "stacked": 3}.get(name, 0)
 
 
 def test_causal_within_the_window_bit_by_bit(name, matrix, small_chunks):

@@ -14,7 +14,7 @@ from tests.naive.labels import TWINS
 from tests.naive.prices import assert_equals, walk
 
 # kinds in which the price at the last bar used moves every value that is not at its limit
-TIGHT = {"threshold", "published", "triple_barrier"}
+TIGHT = {"threshold", "published", "triple_barrier", "magnitude"}
 # those that compare markets have a contract of their own: see test_relative
 CASES = [(kind, options) for kind, made in KINDS.items() if not is_across(made) for options in made.examples]
 

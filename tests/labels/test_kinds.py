@@ -59,10 +59,11 @@ def test_an_option_left_out_is_not_part_of_the_name():
     names = [make_label(kind, **options).name for kind, options in (
         ("threshold", THRESHOLD), ("published", {"horizon": 60}), ("extrema", {"up": 1.0, "down": 0.1}),
         ("triple_barrier", BARRIER), ("trend_scanning", TREND), ("relative", {"horizon": 6}),
+        ("magnitude", {"horizon": 24}),
     )]  # fmt: skip
     assert names == [
         "threshold_1_5", "published_60", "extrema_1_0.1", "triple_barrier_1_1_60", "trend_scanning_5_60_10",
-        "relative_6",
+        "relative_6", "magnitude_24_1",
     ]  # fmt: skip
     assert len(names) == len(KINDS)
 

@@ -228,7 +228,7 @@ def test_weights_of_another_shape_or_kind_are_refused(bundle, change):
         load_bundle(bundle)
 
 
-@pytest.mark.parametrize("kind", ["lstm", "bilstm", "gru", "tcn", "transformer"])
+@pytest.mark.parametrize("kind", ["lstm", "bilstm", "gru", "tcn", "transformer", "concat", "stacked"])
 def test_networks_of_every_kind_are_read(kind, tmp_path):
     """Their shapes, held against the weights, are those that training saves; one weight less is refused."""
     options = {"window": 8, "width": 16, "dropout": 0.1}

@@ -139,7 +139,7 @@ def test_in_bulk_as_bar_by_bar(bundle, history, tiny_run, stop):
 
 def test_networks_that_see_windows(bundle, history, tiny_run):
     """Any network: a bar has the bits of the batch."""
-    kinds = ("gru", "tcn", "transformer")
+    kinds = ("gru", "tcn", "stacked")
     classifiers = []
     for kind, feature_set in zip(kinds, bundle.feature_sets, strict=True):
         network = build_network(kind, len(feature_set.features), window=8, width=16).eval()

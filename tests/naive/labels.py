@@ -203,12 +203,27 @@ def trend_scanning(price, shortest, longest, edge, step=1):
     return values, [by_value(c) for c in values], [min(t + horizons[-1], n) for t in range(n)]
 
 
+def magnitude(price, horizon, edge=1.0, span=1440):
+    """Values, classes and last bars used: moves in volatilities, one by one."""
+    n, values, classes, last_used = len(price), [], [], []
+    for t, sd in enumerate(volatility(price, span)):
+        last_used.append(min(t + horizon, n) if sd > 0 else t)
+        y = 0.0
+        if t + horizon < n and sd > 0:
+            y = clip(math.log(price[t + horizon] / price[t]) / (sd * math.sqrt(horizon)), -3, 3)
+        action = abs(y) >= 3 if edge == 3 else abs(y) > edge
+        values.append(-y / 3)
+        classes.append((BUY if y > 0 else SELL) if action else NEUTRAL)
+    return values, classes, last_used
+
+
 TWINS = {
     "threshold": threshold,
     "published": published,
     "extrema": extrema,
     "triple_barrier": triple_barrier,
     "trend_scanning": trend_scanning,
+    "magnitude": magnitude,
 }
 
 

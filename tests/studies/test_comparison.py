@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from labelsearch.classifiers.loss_scaling import loss_factors
 from labelsearch.commands import main
 from labelsearch.delivery.tables import stages
-from labelsearch.delivery.tables.networks import network_table
+from labelsearch.delivery.tables.networks import WATTS, network_table
 from labelsearch.engine.executors.base import WorkError
 from labelsearch.results.codec import to_plain
 from labelsearch.settings.experiment import Experiment
@@ -97,6 +97,11 @@ def test_table(found):
     assert found.networks[1].against_first.verdict in table.rows[1][1]
     assert all(len(row) == len(table.columns) for row in table.rows)
     assert f"{found.networks[0].training.n_parameters:,}" in table.rows[0]
+    trained = found.networks[0].training
+    assert 0.0 < trained.processor_seconds < 4.0 * trained.training_seconds
+    energy = table.rows[0][table.columns.index("energy proxy Wh")]
+    assert energy == f"{trained.processor_seconds * WATTS / 3600.0:.2f}"
+    assert "10 watts" in table.note
 
 
 def test_command(found, run, label, tmp_path):

@@ -4,6 +4,7 @@ from labelsearch.classifiers.figures import Estimate, PairedDifference
 from labelsearch.delivery.tables.table import Table
 from labelsearch.results.studies import NetworkComparison
 
+WATTS = 10.0  # that a busy core is taken to draw; only ratios of networks mean anything
 SCORES = ("loss", "balanced_accuracy", "auc_buy", "auc_neutral", "auc_sell", "brier", "calibration_error")
 
 
@@ -31,6 +32,8 @@ def network_table(found: NetworkComparison) -> Table:
         cost = (
             f"{entry.training.n_parameters:,}",
             f"{entry.training.training_seconds:.0f}",
+            f"{entry.training.processor_seconds:.0f}",
+            f"{entry.training.processor_seconds * WATTS / 3600.0:.2f}",
             f"{entry.training.single_us:.0f}",
             f"{entry.training.batched_us:.2f}",
         )
@@ -39,13 +42,15 @@ def network_table(found: NetworkComparison) -> Table:
     first = found.networks[0].training.network
     columns = (
         "network", f"loss less that of {first}", "loss", "balanced accuracy", "AUC buy", "AUC neutral", "AUC sell",
-        "Brier", "calibration error", "parameters", "training s", "µs/bar single", "µs/bar batched",
+        "Brier", "calibration error", "parameters", "training s", "processor s", "energy proxy Wh", "µs/bar single",
+        "µs/bar batched",
     )  # fmt: skip
     note = (
         f"{found.n_validation:,} bars of the validation part of train, on which the hyper-parameters were chosen "
         f"too. 95% intervals in brackets, from blocks of {found.block_bars:,} bars. Loss, Brier score and calibration "
         "error weigh bars by their loss factors. Verdicts rest on paired differences and each on an interval of its "
-        f"own: with {len(rows)} networks a lone narrow one may be luck. One thread."
+        f"own: with {len(rows)} networks a lone narrow one may be luck. One thread. Energy is not "
+        f"measured: the proxy is processor seconds times {WATTS:g} watts."
     )
     title = f"Networks on {found.label}"
     return Table(title, columns, tuple(rows), n_text=2, note=note, key="networks", data=found)

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from strategies.luck.rank_scan import Blocks, adjusted, day_sums, scan_ranks, standard_ranks, weighted_correlations
+from strategies.luck.rank_scan import (
+    Blocks,
+    adjusted,
+    bent,
+    day_sums,
+    scan_ranks,
+    standard_ranks,
+    weighted_correlations,
+)
 from strategies.luck.resample import block_weights
 from tests.naive.rank_scan import weighted_correlation
 
@@ -76,6 +84,21 @@ def test_a_series_that_never_changes_is_no_test():
     assert np.isnan(found.p[0, 1]).all()
     assert np.isfinite(np.delete(found.p[0], 1, axis=0)).all()
     assert (standard_ranks(np.ones((1, 4))) == 0.0).all()
+
+
+def test_what_a_short_sample_bends_is_what_is_added():
+    """Past moves go against later ones within a short sample, though none of them can be foretold."""
+    raw, straight = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        price = np.cumsum(rng.normal(size=100 * A_DAY))
+        rows = np.arange(120, len(price) - 24)
+        past, later = price[rows] - price[rows - 120], price[rows + 24] - price[rows]
+        sums = day_sums(past[None], later[None], (rows - 120) // A_DAY, 76)
+        raw.append(weighted_correlations(np.ones((1, 76)), sums)[0, 0, 0])
+        straight.append(raw[-1] + bent(sums, 24)[0, 0])
+    assert np.mean(raw) < -0.12
+    assert abs(np.mean(straight)) < 0.6 * abs(np.mean(raw))
 
 
 def test_too_few_days_are_refused():
