@@ -52,6 +52,7 @@ class MarketsBeside(NamedTuple):
     member: NDArray[np.bool_]  # (T, M) whether it belongs to the universe
     basket: NDArray[np.float64]  # (T,) simple return
     beta: NDArray[np.float64]  # (T, M) to the basket, trailing; NaN where not known
+    sigma: NDArray[np.float64]  # (T, M) trailing standard deviation of returns of a bar; NaN where not known
 
 
 class Label(Protocol):

@@ -109,7 +109,9 @@ def made_up_markets(seed: int, n: int, n_markets: int = 6) -> MarketsBeside:
     traded = np.isfinite(close) & (rng.random(close.shape) > 0.03)
     member = np.isfinite(close) & (np.arange(n)[:, None] >= 5) & (rng.random(close.shape) > 0.1)
     basket = np.r_[0.0, np.nanmean(close[1:] / close[:-1] - 1.0, axis=1)]
-    return MarketsBeside(close, traded, member, basket, rng.normal(1.0, 0.3, close.shape))
+    return MarketsBeside(
+        close, traded, member, basket, rng.normal(1.0, 0.3, close.shape), rng.uniform(0.005, 0.03, close.shape)
+    )
 
 
 def _markets_of(columns: Iterable[Any]) -> MarketsBeside:

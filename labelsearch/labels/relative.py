@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from labelsearch.labels.base import BUY, NEUTRAL, SELL, LabelError, LabelValues, MarketsBeside, bars_ahead
 
 FEWEST = 3  # members that are ranked
+LARGEST = 3.0  # gain that counts, in volatilities
 
 
 @njit(cache=True, nogil=True)
@@ -41,9 +42,11 @@ def lead_nb(values, takes):
 class Relative:
     """Buy the markets that gain most over the next ``horizon`` bars beside the basket; sell those that gain least.
 
-    Ranked is e = r - beta r_basket: the return of the close, less the trailing beta of the bar times the compounded
-    return of the basket. Value c = 1 - 2 rank, rank in [0, 1] and the mean of equal ones; the top and the bottom
-    ``share`` are action bars. Ranked are members that have the bar itself; the close ``horizon`` bars later is the last
+    The gain is e = r - beta r_basket: the return of the close, less the trailing beta of the bar times the compounded
+    return of the basket. With value ``return`` it is measured in e / (sigma sqrt(horizon)), sigma the trailing
+    volatility of a bar, and c = -clip(gain - median gain, -3, 3) / 3: the network then weighs the bars by what a book that
+    holds inverse volatilities earns by them. With value ``rank`` c = 1 - 2 rank of e, in [0, 1]: who wins, not by how
+    much. The top and the bottom ``share`` of the ranks, equal ones having their mean, are action bars. Ranked are members that have the bar itself; the close ``horizon`` bars later is the last
     one known then, so that a market that falls silent is not spared its loss. There is no label for other markets, nor
     where fewer than three are ranked.
     """
@@ -51,18 +54,28 @@ class Relative:
     kind: ClassVar[str] = "relative"
     origin: ClassVar[str] = ""
     across: ClassVar[bool] = True
-    examples: ClassVar[tuple[dict[str, Any], ...]] = ({"horizon": 1}, {"horizon": 8, "share": 0.35})
+    examples: ClassVar[tuple[dict[str, Any], ...]] = tuple(
+        {"horizon": horizon, "share": share, "value": value}
+        for horizon, share in ((1, 0.2), (8, 0.35))
+        for value in ("return", "rank")
+    )
 
     horizon: int = field(metadata={"help": "bars ahead"})
     share: float = field(default=0.2, metadata={"help": "of the markets that are bought, and that are sold"})
+    value: str = field(
+        default="return", metadata={"help": "return: by how much, in volatilities; rank: the place among the markets"}
+    )
 
     def __post_init__(self) -> None:
         if self.horizon < 1 or not 0.0 < self.share < 0.5:
             raise LabelError("a relative label needs horizon >= 1 and a share between 0 and 0.5")
+        if self.value not in ("return", "rank"):
+            raise LabelError(f"unknown value {self.value!r}; known are return, rank")
 
     @property
     def name(self) -> str:
-        return f"relative_{self.horizon}" + ("" if self.share == 0.2 else f"_{100 * self.share:g}")
+        share = "" if self.share == 0.2 else f"_{100 * self.share:g}"
+        return f"relative_{self.horizon}{share}" + ("" if self.value == "return" else "_rank")
 
     @property
     def lookahead(self) -> int:
@@ -82,11 +95,20 @@ class Relative:
         if rows.stop:
             common = compound_nb(markets.basket, self.horizon)
             gain = markets.close[self.horizon :] / markets.close[rows] - 1.0 - markets.beta[rows] * common[:, None]
+            if self.value == "return":
+                gain /= markets.sigma[rows] * self.horizon**0.5
             takes = markets.member[rows] & markets.traded[rows] & np.isfinite(gain)
             count = takes.sum(axis=1)[:, None]
             takes &= count >= FEWEST
             lead = lead_nb(gain, takes)
             value[rows] = -lead / np.maximum(count - 1, 1)
+            if self.value == "return":
+                # the median keeps the signs of value and class together
+                middle = np.full(rows.stop, 0.0)
+                ranked = takes.any(axis=1)
+                middle[ranked] = np.nanmedian(np.where(takes, gain, np.nan)[ranked], axis=1)
+                away = np.where(takes, gain - middle[:, None], 0.0)
+                value[rows] = -np.clip(away, -LARGEST, LARGEST) / LARGEST
             # half of (count - lead) is the place from the top, the middle of the first one being at 1/2
             classes[rows] = np.where(
                 takes & (count - lead < 2.0 * self.share * count),

@@ -40,6 +40,7 @@ def beside_of(section: CrossSection, stop: int) -> MarketsBeside:
         section.member[:stop],
         section.basket[:stop],
         section.beta[:stop],
+        section.sigma[:stop],
     )
 
 

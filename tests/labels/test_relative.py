@@ -16,7 +16,9 @@ def markets_of(close, basket=None, **changes) -> MarketsBeside:
     close = np.array(close, dtype=float)
     there = np.isfinite(close)
     basket = np.zeros(len(close)) if basket is None else np.array(basket, dtype=float)
-    return MarketsBeside(close, there, there, basket, np.ones(close.shape))._replace(**changes)
+    return MarketsBeside(close, there, there, basket, np.ones(close.shape), np.full(close.shape, 0.02))._replace(
+        **changes
+    )
 
 
 def labelled(markets: MarketsBeside, **options) -> list[LabelValues]:
@@ -30,7 +32,7 @@ def test_equal_to_the_slow_twin(options):
         for got, (value, classes, last) in zip(
             labelled(markets, **options), naive.relative(markets, **options), strict=True
         ):
-            np.testing.assert_allclose(got.value, value, rtol=1e-12)
+            np.testing.assert_allclose(got.value, value, rtol=1e-11, atol=1e-14)
             assert got.classes.tolist() == classes
             assert got.last_used.tolist() == last
 
@@ -40,15 +42,25 @@ def test_by_hand():
     close = [[100.0] * 5, [110.0, 108.0, 115.0, 101.0, 125.0]]
     beta = np.ones((2, 5))
     beta[0, 4] = 2.0
-    found = labelled(markets_of(close, [0.0, 0.1], beta=beta), horizon=1)
+    found = labelled(markets_of(close, [0.0, 0.1], beta=beta), horizon=1, value="rank")
     # beta-free: 0, -2, +5, -9, +5 %: the third and the last are equal
     assert [float(its.value[0]) for its in found] == [0.0, 0.5, -0.75, 1.0, -0.75]
     assert [int(its.classes[0]) for its in found] == [1, 1, 1, 2, 1]
     close[1][4] = 126.0
-    found = labelled(markets_of(close, [0.0, 0.1], beta=beta), horizon=1)
+    found = labelled(markets_of(close, [0.0, 0.1], beta=beta), horizon=1, value="rank")
     assert [float(its.value[0]) for its in found] == [0.0, 0.5, -0.5, 1.0, -1.0]
     assert [int(its.classes[0]) for its in found] == [1, 1, 1, 2, 0]
     assert [its.last_used.tolist() for its in found] == [[1, 2]] * 5
+
+
+def test_by_hand_in_volatilities():
+    """The same beta-free gains, of markets with volatilities of 1 % and 2 %, over four bars."""
+    close = [[100.0] * 3, [100.0] * 3, [100.0] * 3, [100.0] * 3, [104.0, 98.0, 103.0]]
+    sigma = np.tile([0.02, 0.01, 0.01], (5, 1))
+    found = labelled(markets_of(close, sigma=sigma), horizon=4)
+    # gains 1, -1 and 1.5 volatilities of four bars; their median is 1
+    assert [float(its.value[0]) for its in found] == pytest.approx([0.0, 2 / 3, -0.5 / 3])
+    assert [int(its.classes[0]) for its in found] == [1, 2, 0]
 
 
 def test_shares_are_those_asked_for():

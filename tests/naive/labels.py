@@ -227,7 +227,7 @@ TWINS = {
 }
 
 
-def relative(markets, horizon, share=0.2):
+def relative(markets, horizon, share=0.2, value="return"):
     """Values, classes and last bars used of each market: every row ranked anew."""
     n, n_markets = len(markets.close), len(markets.close[0])
     values, classes = [[0.0] * n for _ in range(n_markets)], [[NEUTRAL] * n for _ in range(n_markets)]
@@ -237,6 +237,8 @@ def relative(markets, horizon, share=0.2):
         gains = {}
         for m in range(n_markets):
             gain = markets.close[t + horizon][m] / markets.close[t][m] - 1 - markets.beta[t][m] * common
+            if value == "return":
+                gain /= markets.sigma[t][m] * math.sqrt(horizon)
             if markets.member[t][m] and markets.traded[t][m] and math.isfinite(gain):
                 gains[m] = gain
         if len(gains) < 3:
@@ -245,6 +247,10 @@ def relative(markets, horizon, share=0.2):
         for m, gain in gains.items():
             rank = ordered.index(gain) + (ordered.count(gain) - 1) / 2  # from 0, the mean of equal ones
             values[m][t] = 1 - 2 * rank / (len(gains) - 1)
+            if value == "return":
+                n = len(ordered)
+                away = gain - (ordered[(n - 1) // 2] + ordered[n // 2]) / 2
+                values[m][t] = -min(max(away, -3), 3) / 3
             if (rank + 0.5) / len(gains) > 1 - share + 1e-12:
                 classes[m][t] = BUY
             elif (rank + 0.5) / len(gains) < share - 1e-12:
