@@ -44,11 +44,11 @@ class Relative:
 
     The gain is e = r - beta r_basket: the return of the close, less the trailing beta of the bar times the compounded
     return of the basket. With value ``return`` it is measured in e / (sigma sqrt(horizon)), sigma the trailing
-    volatility of a bar, and c = -clip(gain - median gain, -3, 3) / 3: the network then weighs the bars by what a book that
-    holds inverse volatilities earns by them. With value ``rank`` c = 1 - 2 rank of e, in [0, 1]: who wins, not by how
-    much. The top and the bottom ``share`` of the ranks, equal ones having their mean, are action bars. Ranked are members that have the bar itself; the close ``horizon`` bars later is the last
-    one known then, so that a market that falls silent is not spared its loss. There is no label for other markets, nor
-    where fewer than three are ranked.
+    volatility of a bar, and c = -clip(gain - median gain, -3, 3) / 3: the network then weighs the bars by what a book
+    that holds inverse volatilities earns by them. With value ``rank`` c = 1 - 2 rank of e, in [0, 1]: who wins, not by
+    how much. The top and the bottom ``share`` of the ranks, equal ones having their mean, are action bars. Ranked are
+    members that have the bar itself; the close ``horizon`` bars later is the last one known then, so that a market that
+    falls silent is not spared its loss. There is no label for other markets, nor where fewer than three are ranked.
     """
 
     kind: ClassVar[str] = "relative"

@@ -3,14 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from labelsearch.engine.executors.base import Executor
 from labelsearch.engine.executors.choice import ALONE, Workers
 from labelsearch.engine.run import Run, silent
 from labelsearch.engine.stage import Progress
 from labelsearch.panels.beside import put_beside, split_run
-from labelsearch.panels.book.account import BookOfSplit
 from labelsearch.panels.book.run import check_book, run_split
 from labelsearch.panels.book.verdict import VERDICT as BOOK_VERDICT
 from labelsearch.panels.cells import CellTask, Place, run_cells
@@ -100,14 +98,14 @@ class PanelRun:
         else:
             run.do(VERDICT, **verdict_inputs(self.experiment, self.cells, self.place, classifier_seeds))
 
-    def _books(self) -> dict[str, Any]:
+    def _books(self) -> dict[str, object]:
         """Inputs of the verdict on a book, once its splits are searched."""
         experiment, found = self.experiment, []
         for number in range(1, len(self.cells.splits) + 1):
             cells = self.cells.of(number)
             run = split_run(self.place, number, self.executor, self.progress)
             section = put_beside(experiment, cells, self.place, run).split
-            found.append(BookOfSplit(*run_split(experiment, cells, self.place, section, run)))
+            found.append(run_split(experiment, cells, self.place, section, run))
         costs = experiment.costs
         return {
             "splits": self.cells.splits,

@@ -1,16 +1,14 @@
 """Run the book of a panel: search and tiers of each split, from the outputs of its cells."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from labelsearch.engine.run import Run
 from labelsearch.engine.stage import Stored
 from labelsearch.panels.book import split
+from labelsearch.panels.book.account import BookOfSplit
 from labelsearch.panels.book.split import BookMarket, BookSearchInputs
 from labelsearch.panels.cells import Place
-from labelsearch.results.book import BookTiers
 from labelsearch.results.cross_section import MarketsOfSplit
-from labelsearch.results.search import Strategies
 from labelsearch.settings.cells import Cell
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.schema import ExperimentError
@@ -38,7 +36,7 @@ def rules_of(experiment: Experiment) -> BookRules:
 
 def search_inputs(
     experiment: Experiment, cells: Sequence[Cell], place: Place, section: Stored[MarketsOfSplit]
-) -> dict[str, Any]:
+) -> BookSearchInputs:
     """Inputs of the search of one split."""
     number, book = cells[0].split, experiment.book
     spans = experiment.splits[number - 1].named
@@ -53,28 +51,29 @@ def search_inputs(
         for cell in cells
     )
     n_outputs = 2 * len(experiment.label)
-    return {
-        "markets": markets,
-        "section": section,
-        "past": spans["past"],
-        "future": spans["future"],
-        "rules": rules_of(experiment),
-        "half_spread": experiment.rules().half_spread,
-        "space": BookSpace(experiment.search.space(n_outputs), book.band, book.doubt, book.span),
-        "score": book.score,
-        "search_settings": experiment.search.settings(Seeds(experiment.seed, (("split", number),))("search")),
-    }
+    return BookSearchInputs(
+        markets=markets,
+        section=section,
+        past=spans["past"],
+        future=spans["future"],
+        rules=rules_of(experiment),
+        half_spread=experiment.rules().half_spread,
+        space=BookSpace(experiment.search.space(n_outputs), book.band, book.doubt, book.span),
+        score=book.score,
+        search_settings=experiment.search.settings(Seeds(experiment.seed, (("split", number),))("search")),
+    )
 
 
 def run_split(
     experiment: Experiment, cells: Sequence[Cell], place: Place, section: Stored[MarketsOfSplit], run: Run
-) -> tuple[BookSearchInputs, Stored[Strategies], Stored[BookTiers]]:
+) -> BookOfSplit:
     """Search and form the tiers of one split."""
     try:
         experiment.book.check_markets(len(cells))
     except ExperimentError as error:
         raise ExperimentError(f"[book]: split {cells[0].split}: {error}") from None
     inputs = search_inputs(experiment, cells, place, section)
-    found = run.do(split.SEARCH, **inputs)
-    tiers = run.do(split.TIERS, **inputs, split=cells[0].split, sizes=experiment.tiers.descending, search=found)
-    return BookSearchInputs(**inputs), found, tiers
+    known = vars(inputs)
+    found = run.do(split.SEARCH, **known)
+    tiers = run.do(split.TIERS, **known, split=cells[0].split, sizes=experiment.tiers.descending, search=found)
+    return BookOfSplit(inputs, found, tiers)
