@@ -152,14 +152,12 @@ def _scan_groups(
     short: list[str] = []
     for warm_up, names in markets[0].titles.items():
         sums = [market.groups[warm_up] for market in markets]
-        there = np.flatnonzero(np.sum([its.n for its in sums], axis=0))
-        within = slice(there[0], there[-1] + 1) if len(there) else slice(0)
-        if len(there) < longest * LEAST_BLOCKS:
+        if np.count_nonzero(np.sum([its.n for its in sums], axis=0)) < longest * LEAST_BLOCKS:
             short += names
             continue
         found.append(
             scan_ranks(
-                [DaySums(*(x[within] for x in its)) for its in sums],
+                sums,
                 blocks,
                 memory=-(-warm_up // a_day),
                 n_reps=n_reps,

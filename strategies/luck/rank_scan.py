@@ -127,7 +127,7 @@ def scan_ranks(
     Parameters
     ----------
     markets : sequence of DaySums
-        Over the same days.
+        Over the same days; days without a bar in any market, as weekends, do not count.
     blocks : sequence of Blocks
         For each target (K,).
     memory : int
@@ -142,6 +142,9 @@ def scan_ranks(
     ValueError
         Without markets, or if the days hold fewer than `LEAST_BLOCKS` blocks of any target.
     """
+    open_days = np.flatnonzero(np.sum([sums.n for sums in markets], axis=0)) if markets else np.zeros(0)
+    if markets and len(open_days) < len(markets[0].n):
+        markets = [DaySums(*(array[open_days] for array in sums)) for sums in markets]
     n_days, n_features, n_targets = markets[0].xy.shape if markets else (0, 0, 0)
     longest = max((its.days for its in blocks), default=0)
     if not n_days or longest * LEAST_BLOCKS > n_days:

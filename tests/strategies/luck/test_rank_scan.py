@@ -76,6 +76,16 @@ def test_row_0_is_the_mean_over_markets_and_days_are_shared():
     assert (together.low <= together.high).all()
 
 
+def test_days_without_bars_do_not_count():
+    x, y, day = walk(1, 90)
+    day = day - day[0]
+    sums = day_sums(x, y, day, int(day[-1]) + 1)
+    with_weekends = day_sums(x, y, day // 5 * 7 + day % 5 + 2, 200)
+    found, same = (scan_ranks([its], blocks(), memory=9, n_reps=19) for its in (sums, with_weekends))
+    for name in found._fields:
+        np.testing.assert_array_equal(getattr(found, name), getattr(same, name))
+
+
 def test_a_series_that_never_changes_is_no_test():
     x, y, day = walk(1, 90)
     x[1] = 3.0
