@@ -1,0 +1,187 @@
+"""Books of all markets of a panel, on a planted one: the quiet markets gain most."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from labelsearch.commands import main
+from labelsearch.delivery.report import write_panel_report
+from labelsearch.delivery.tables.book import book_sentences, book_tables
+from labelsearch.engine.executors.choice import Workers
+from labelsearch.engine.ledger import Ledger
+from labelsearch.engine.run import LEDGER, LOOKS
+from labelsearch.panels.run import open_panel
+from labelsearch.results.panel_run import PanelResults
+from labelsearch.settings.experiment import Experiment
+from labelsearch.settings.schema import ExperimentError
+from tests.panels.test_relative import MARKETS, experiment, planted
+
+BOOK = {
+    "roll": {"step": "10d", "splits": 2},
+    "windows": {
+        "train": ["2020-01-01", "2020-03-21"], "past": ["2020-03-23", "2020-04-20"],
+        "future": ["2020-04-22", "2020-05-01"],
+    },
+    "book": {"kind": "neutral", "cap": 0.4, "shifts": 19, "beta_bound": 0.2},
+    "search": {"n_strategies": 120, "island_size": 60, "side": "both"},
+    "tiers": {"sizes": [5, 20]},
+    "null": {"repeats": 2, "n_strategies": 40},
+    "costs": {"borrow": 0.05, "impact": 0.1, "capital": 1000.0, "impact_days": 5},
+}  # fmt: skip
+
+
+def book(**changes) -> Experiment:
+    merged = {name: {**its, **changes.get(name, {})} for name, its in BOOK.items()}
+    return experiment(**{**changes, **merged})
+
+
+def run(settings: Experiment, runs: Path, store: Path, workers: int = 1) -> PanelResults:
+    with open_panel(settings, runs, store, workers=Workers(workers)) as opened:
+        opened.do()
+    return PanelResults(opened.folder, store)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> Path:
+    return planted(tmp_path_factory.mktemp("planted") / "store")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("books") / "runs"
+
+
+@pytest.fixture(scope="module")
+def done(store, runs) -> PanelResults:
+    return run(book(), runs, store)
+
+
+def test_a_planted_edge_is_earned_without_the_basket(done):
+    panel = done.panel
+    assert panel.book.kind == "neutral"
+    largest = panel.tier(20)
+    assert largest.alpha.t > 2.0
+    assert largest.sharpe > 3.0
+    assert abs(largest.beta) < 0.2
+    assert panel.book.watched(20).is_neutral
+    assert panel.book.shifts.p_value[20] <= 0.1
+    assert panel.book.shifts.mean_t[20] < 1.0
+    assert largest.alpha.t > max(panel.book.null.t[20])
+    rows = [row for row in panel.book.strength if row.hours == 1.0]
+    assert all(row.correlation > 3 * row.error for row in rows)
+
+
+def test_what_is_watched_adds_up(done):
+    panel = done.panel
+    for tier in panel.book.tiers:
+        total = tier.total
+        assert total.net_pct == pytest.approx(panel.tier(tier.size).total_pct, abs=1e-9)
+        paid = (total.fees_pct, total.spread_pct, total.impact_pct, total.funding_pct, total.borrow_pct)
+        assert total.long_pct + total.short_pct - sum(paid) == pytest.approx(total.net_pct, abs=1e-9)
+        assert min(total.fees_pct, total.impact_pct, total.borrow_pct) > 0
+        assert abs(tier.net_worst_pct) < 40
+        assert 20 < tier.gross_pct <= tier.gross_most_pct < 130
+        assert tier.capacity > 1000
+    by_market = panel.wide("Top-20").sum(axis=1).to_numpy()
+    equity = panel.equity["Top-20"].to_numpy()
+    np.testing.assert_allclose(by_market, equity / np.r_[1.0, equity[:-1]] - 1.0, atol=1e-9)
+
+
+def test_looks_are_counted_once_for_each_market_and_split(done):
+    looks = list(Ledger(done.folder.parent / LOOKS).events("look"))
+    own = [look for look in looks if look["run"] == "split-1" or look["run"].startswith("split")]
+    assert len(own) == len(done.panel.cells) == len(done.looks)
+    assert all(look.number == 1 for look in done.looks.values())
+
+
+def test_it_goes_on_where_it_was(done, runs, store):
+    before = {path: path.read_bytes() for path in done.folder.rglob(LEDGER)}
+    panel = done.folder / "panel" / "panel.json"
+    content = panel.read_bytes()
+    run(book(), runs, store, workers=2)
+    assert {path: path.read_bytes() for path in done.folder.rglob(LEDGER)} == before
+    assert panel.read_bytes() == content
+
+
+def test_two_workers_give_the_same_bits(done, store, tmp_path):
+    other = run(book(), tmp_path / "runs", store, workers=2)
+    for name in ("panel.json", "equity.parquet", "returns.parquet"):
+        assert (other.folder / "panel" / name).read_bytes() == (done.folder / "panel" / name).read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["long", "best"])
+def test_other_kinds_of_book(done, runs, store, kind):
+    found = run(book(book={"kind": kind, "shifts": 0}, null={"repeats": 0}), runs, store).panel
+    assert found.book.kind == kind
+    assert found.book.shifts is None
+    watched = found.book.watched(20)
+    if kind == "long":
+        assert watched.total.short_pct == 0
+        assert found.tier(20).beta > 0.3
+        assert watched.net_pct == pytest.approx(watched.gross_pct)
+    else:
+        assert watched.total.short_pct != 0
+        assert watched.total.long_pct != 0
+
+
+def test_report_and_commands(done):
+    folder = write_panel_report(done)
+    page, text = ((folder / name).read_text() for name in ("report.html", "report.md"))
+    for title in ("Neutrality and exposure", "Gain by leg", "Wishes and what followed", "Alpha among shifted outputs"):
+        assert title in page
+        assert title in text
+    assert "A cell is a run of its own" not in page
+    keys = [table.key for table in book_tables(done)]
+    shown = CliRunner().invoke(main, ["runs", "show", str(done.folder), "--json"])
+    assert shown.exit_code == 0, shown.output
+    assert set(keys) <= set(json.loads(shown.output))
+    assert any("neutral" in sentence.lower() for sentence in book_sentences(done))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"book": {"cap": 0.1}}, r"\[book\]: 6 markets of at most 0.1 each cannot hold a gross exposure of 1"),
+        ({"costs": {"borrow": None, "venue": "binance-spot"}}, r"\[book\]: binance-spot lends nothing"),
+        ({"book": {"kind": "both"}}, "kind = 'both' is unknown"),
+        ({"book": {"band": [0.4, 0.1]}}, "band needs a lower end"),
+        ({"data": {"symbols": ["M0"]}}, "a book needs several markets|there is one market alone"),
+    ],
+)
+def test_settings_that_make_no_book_are_refused(changes, words):
+    with pytest.raises(ExperimentError, match=words):
+        costs = {
+            name: value for name, value in {**BOOK["costs"], **changes.pop("costs", {})}.items() if value is not None
+        }
+        experiment(**{**BOOK, **{k: {**BOOK.get(k, {}), **v} for k, v in changes.items()}, "costs": costs})
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"pool": {"strategies": True}}, "a book searches its strategies for all markets anyway"),
+        ({"roll": {"refit": "tiers"}}, "a book has no refit = tiers"),
+        ({"universe": {"beta_days": 300}}, "the universe is empty in all of past|no market has bars"),
+    ],
+)
+def test_runs_that_make_no_book_are_refused_in_one_line(store, tmp_path, changes, words):
+    merged = {**BOOK, **{name: {**BOOK.get(name, {}), **its} for name, its in changes.items()}}
+    with pytest.raises(ExperimentError, match=words) as refused:
+        run(experiment(**merged), tmp_path / "runs", store)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_universe_says_whom_it_left_out(done):
+    from labelsearch.engine.run import recorded
+    from labelsearch.panels.book.split import TIERS
+
+    found = recorded(done.folder / "pooled" / "split-1", TIERS).value
+    facts = found.universe["future"]
+    assert facts.rows == 240
+    assert 5 <= facts.members <= len(MARKETS)
+    assert facts.without_members == facts.singular == 0
+    assert found.sizes == (20, 5)
+    assert found.weights.shape == (2, 240, len(found.markets))
