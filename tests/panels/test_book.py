@@ -26,10 +26,10 @@ BOOK = {
         "future": ["2020-04-22", "2020-05-01"],
     },
     "book": {"kind": "neutral", "cap": 0.4, "shifts": 19, "beta_bound": 0.2},
-    "search": {"n_strategies": 120, "island_size": 60, "side": "both"},
+    "search": {"n_strategies": 400, "island_size": 200, "side": "both"},
     "tiers": {"sizes": [5, 20]},
     "null": {"repeats": 2, "n_strategies": 40},
-    "costs": {"borrow": 0.05, "impact": 0.1, "capital": 1000.0, "impact_days": 5},
+    "costs": {"borrow": 0.0001, "impact": 0.1, "capital": 10.0, "impact_days": 5},
 }  # fmt: skip
 
 
@@ -84,15 +84,20 @@ def test_what_is_watched_adds_up(done):
         assert min(total.fees_pct, total.impact_pct, total.borrow_pct) > 0
         assert abs(tier.net_worst_pct) < 40
         assert 20 < tier.gross_pct <= tier.gross_most_pct < 130
-        assert tier.capacity > 1000
+        assert tier.capacity > 10
     by_market = panel.wide("Top-20").sum(axis=1).to_numpy()
     equity = panel.equity["Top-20"].to_numpy()
     np.testing.assert_allclose(by_market, equity / np.r_[1.0, equity[:-1]] - 1.0, atol=1e-9)
 
 
+def _stages(results: PanelResults, split: int):
+    return Ledger(results.folder / "pooled" / f"split-{split}" / LEDGER).stages()
+
+
 def test_looks_are_counted_once_for_each_market_and_split(done):
     looks = list(Ledger(done.folder.parent / LOOKS).events("look"))
-    own = [look for look in looks if look["run"] == "split-1" or look["run"].startswith("split")]
+    tiers = {event["key"] for split in (1, 2) for event in _stages(done, split) if event["stage"] == "book tiers"}
+    own = [look for look in looks if look["key"] in tiers]
     assert len(own) == len(done.panel.cells) == len(done.looks)
     assert all(look.number == 1 for look in done.looks.values())
 
@@ -145,26 +150,25 @@ def test_report_and_commands(done):
     ("changes", "words"),
     [
         ({"book": {"cap": 0.1}}, r"\[book\]: 6 markets of at most 0.1 each cannot hold a gross exposure of 1"),
-        ({"costs": {"borrow": None, "venue": "binance-spot"}}, r"\[book\]: binance-spot lends nothing"),
+        ({"costs": {"borrow": None, "venue": "binance-spot"}}, "binance-spot lends nothing for short positions"),
         ({"book": {"kind": "both"}}, "kind = 'both' is unknown"),
         ({"book": {"band": [0.4, 0.1]}}, "band needs a lower end"),
         ({"data": {"symbols": ["M0"]}}, "a book needs several markets|there is one market alone"),
     ],
 )
 def test_settings_that_make_no_book_are_refused(changes, words):
+    merged = {**BOOK, **{name: {**BOOK.get(name, {}), **its} for name, its in changes.items()}}
+    merged["costs"] = {name: value for name, value in merged["costs"].items() if value is not None}
     with pytest.raises(ExperimentError, match=words):
-        costs = {
-            name: value for name, value in {**BOOK["costs"], **changes.pop("costs", {})}.items() if value is not None
-        }
-        experiment(**{**BOOK, **{k: {**BOOK.get(k, {}), **v} for k, v in changes.items()}, "costs": costs})
+        experiment(**merged)
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"pool": {"strategies": True}}, "a book searches its strategies for all markets anyway"),
-        ({"roll": {"refit": "tiers"}}, "a book has no refit = tiers"),
-        ({"universe": {"beta_days": 300}}, "the universe is empty in all of past|no market has bars"),
+        ({"roll": {"refit": "tiers"}}, r"\[book\]: refit = tiers is not for books"),
+        ({"universe": {"history_days": 90}}, "the fitted part of train has"),
     ],
 )
 def test_runs_that_make_no_book_are_refused_in_one_line(store, tmp_path, changes, words):

@@ -82,7 +82,8 @@ def power_figure(panel: Panel) -> Figure:
     rows = power_rows(panel)
     many = panel.power.effective_markets
     years = np.geomspace(min(0.1, rows[0].years), max(20.0, 2.0 * panel.power.years), 60)
-    lines = (("one market", 1.0, CYCLE[0], "dash"), (f"{many:.1f} independent markets", many, "@blue", "solid"))
+    alone = "the book" if panel.book else "one market"
+    lines = ((alone, 1.0, CYCLE[0], "dash"), (f"{many:.1f} independent markets", many, "@blue", "solid"))
     data: list[Plotly] = [
         {
             "type": "scatter", "mode": "lines", "name": name, "x": numbers(years), "hoverinfo": "skip",
@@ -91,7 +92,7 @@ def power_figure(panel: Panel) -> Figure:
         }
         for name, m, colour, dash in (lines if many > 1.0 else lines[:1])
     ]  # fmt: skip
-    for row, symbol in zip(rows, ("circle", "square", "diamond"), strict=True):
+    for row, symbol in zip(rows, ("circle", "square", "diamond"), strict=False):
         data.append(
             {
                 "type": "scatter", "mode": "markers", "name": row.name, "x": numbers([row.years]),
@@ -106,7 +107,7 @@ def power_figure(panel: Panel) -> Figure:
         "xaxis": axis("years", **ticks), "yaxis": axis("detectable Sharpe ratio a year", **ticks),
     }  # fmt: skip
     caption = (
-        "Above a line, a Sharpe ratio of each market would most likely have been seen; below it, luck and skill look "
+        f"Above a line, a Sharpe ratio of {'the book' if panel.book else 'each market'} would most likely have been seen; below it, luck and skill look "
         "alike. Four times the years, or four times the independent markets, halve what can be seen."
     )
     return Figure("power-years", "Detectable Sharpe ratio against years", caption, data, layout, height=400)
