@@ -6,7 +6,7 @@ parameters from intervals, and list them in a figure that is not preserved.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -123,6 +123,22 @@ class Indicator:
         for (name, (low, high)), value in zip(self.parameters.items(), values, strict=True):
             if not low <= value <= high or value != int(value):
                 raise FeatureError(f"{self.name}: {name} = {value} is not an integer in [{low}, {high}]")
+
+    def in_parts(self, n: int) -> "tuple[Indicator, ...]":
+        """The indicator ``n`` times, each with a part of its intervals, the first with the shortest spans.
+
+        Parts are of equal length on a logarithmic scale, as spans are felt. Intervals of fewer than ``n`` numbers stay
+        whole, and of parts that are the same there is one.
+        """
+        found: list[Indicator] = []
+        for part in range(n):
+            parameters = {}
+            for name, (low, high) in self.parameters.items():
+                edges = np.round(np.geomspace(max(low, 1), high + 1, n + 1)).astype(int)
+                is_whole = low < 1 or (np.diff(edges) < 1).any()
+                parameters[name] = (low, high) if is_whole else (int(edges[part]), int(edges[part + 1]) - 1)
+            found.append(replace(self, parameters=parameters))
+        return tuple(its for i, its in enumerate(found) if its.parameters not in [x.parameters for x in found[:i]])
 
     def columns_of(self, inputs: Inputs) -> list[Array]:
         """The columns that the kernel takes."""

@@ -139,6 +139,7 @@ class FeatureSpace(Ranged):
     normalisation: str = option(
         "train", "train: fixed scale fitted before validation; local: trailing window; rank: among the markets"
     )
+    parts: int = option(1, "settings of each indicator in a set, one of each so many parts of its intervals", 1, 10)
     window: int = option(1440, "bars of the trailing window of a local scale", 2, 1_000_000)
     gain: float = option(1.0, "factor on the scale before the arctangent", 1e-6, 1e6)
 
@@ -160,12 +161,14 @@ class FeatureSpace(Ranged):
         """The indicators, in order; without names all that are known.
 
         Relative ones are only there where they are asked for, and those of the basket alone not where markets are
-        ranked: all have the same.
+        ranked: all have the same. In several parts each comes several times, with a part of its intervals.
         """
         if self.indicators:
-            return tuple(BY_NAME[name] for name in self.indicators)
-        known = (found for found in BY_NAME.values() if self.relative or not found.needs_markets)
-        return tuple(found for found in known if self.normalisation != "rank" or found.columns != ("basket",))
+            found = [BY_NAME[name] for name in self.indicators]
+        else:
+            known = (its for its in BY_NAME.values() if self.relative or not its.needs_markets)
+            found = [its for its in known if self.normalisation != "rank" or its.columns != ("basket",)]
+        return tuple(part for indicator in found for part in indicator.in_parts(self.parts))
 
     @property
     def needs_markets(self) -> bool:
@@ -238,6 +241,7 @@ class Search(Ranged):
     signal_map: str = option("half", "half: clip(1/2 + w.o, 0, 1); clip: clip(w.o, 0, 1); logistic")
     side: str = option("long", "long; both: positions may be short, a signal of 1/2 wants none")
     weight: tuple[float, float] = option(StrategySpace.weight, "range of the weights", -1e6, 1e6)
+    signed: bool = option(False, "weights of buy outputs are not below 0, those of sell outputs not above")
     theta_buy: tuple[float, float] = option(StrategySpace.theta_buy, "range of the buy threshold", -2, 2)
     theta_sell: tuple[float, float] = option(StrategySpace.theta_sell, "range of the sell threshold", -2, 2)
     delta: tuple[float, float] = option(StrategySpace.delta, "range of the smallest change of position", 0, 2)
@@ -254,7 +258,7 @@ class Search(Ranged):
 
     def space(self, n_outputs: int) -> StrategySpace:
         """Parameters of a strategy: a weight for each output, and three thresholds."""
-        return StrategySpace(n_outputs, self.weight, self.theta_buy, self.theta_sell, self.delta)
+        return StrategySpace(n_outputs, self.weight, self.theta_buy, self.theta_sell, self.delta, self.signed)
 
     def settings(self, seed: int) -> SearchSettings:
         """Settings of the islands."""

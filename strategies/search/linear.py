@@ -28,6 +28,9 @@ class StrategySpace:
         K, the number of classifier outputs.
     weight, theta_buy, theta_sell, delta : (low, high)
         Bounds; the defaults are our reconstruction. The thresholds and delta are shares of equity.
+    signed : bool
+        Whether weights agree with what outputs say: those of buy outputs, every other one from the first, are not
+        below 0, and those of sell outputs not above. There are fewer strategies then that fit a past by chance.
 
     Raises
     ------
@@ -45,6 +48,7 @@ class StrategySpace:
     theta_buy: tuple[float, float] = (0.5, 1.0)
     theta_sell: tuple[float, float] = (0.0, 0.5)
     delta: tuple[float, float] = (0.02, 0.3)
+    signed: bool = False
 
     def __post_init__(self) -> None:
         if self.n_outputs < 1:
@@ -53,6 +57,8 @@ class StrategySpace:
             low, high = getattr(self, name)
             if not low <= high:
                 raise StrategyError(f"bounds of {name} are reversed: {low} > {high}")
+        if self.signed and not (self.weight[0] < 0 < self.weight[1]):
+            raise StrategyError(f"signed weights need a range on both sides of 0, not {self.weight}")
 
     @property
     def n_params(self) -> int:
@@ -67,7 +73,10 @@ class StrategySpace:
     @property
     def bounds(self) -> np.ndarray:
         """Bounds (P, 2)."""
-        return np.array([self.weight] * self.n_outputs + [self.theta_buy, self.theta_sell, self.delta])
+        low, high = self.weight
+        sides = ((max(low, 0.0), high), (low, min(high, 0.0))) if self.signed else (self.weight, self.weight)
+        weights = [sides[k % 2] for k in range(self.n_outputs)]
+        return np.array([*weights, self.theta_buy, self.theta_sell, self.delta])
 
     def sample(self, rng: np.random.Generator, n_strategies: int) -> np.ndarray:
         """Uniform strategies (n_strategies, P)."""
