@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from labelsearch.engine.executors.base import Executor
@@ -20,6 +21,8 @@ from labelsearch.settings.roll import KEPT
 from labelsearch.settings.schema import ExperimentError
 from labelsearch.stages.plan import CODE, opened
 from labelsearch.stages.seeds import Seeds
+
+INTERVALS = "intervals"  # folder of a book; below it, by interval, cells on other bars
 
 
 @contextmanager
@@ -73,6 +76,18 @@ class PanelRun:
                 "other seeds of the classifiers need cells that share nothing: no [pool], no refit, and "
                 "hyperparameters of each split"
             )
+        self.run_cells(classifier_seeds)
+        run = Run(self.folder, {}, {}, CODE, self.executor, self.progress, budget=self.place.budget)
+        if self.experiment.book.is_one:
+            places = [self.place, *map(self._at_interval, self.experiment.data.intervals[1:])]
+            run.do(BOOK_VERDICT, **self._books(places))
+        else:
+            run.do(VERDICT, **verdict_inputs(self.experiment, self.cells, self.place, classifier_seeds))
+
+    def run_cells(self, classifier_seeds: int = 0) -> None:
+        """Run all cells that are not done yet, as far as the verdict needs them."""
+        roll, pool = self.experiment.roll, self.experiment.pool
+        pooled = pool.classifiers or pool.strategies
         pooling = Pooling(self.experiment, self.cells, self.place, self.executor, self.progress)
         pooling.check()
         last = "outputs" if self.experiment.book.is_one else CellTask._field_defaults["last"]
@@ -92,20 +107,26 @@ class PanelRun:
                 wave = pooling.tasks(wave)
             self._run(wave, done, len(tasks))
             done += len(wave)
-        run = Run(self.folder, {}, {}, CODE, self.executor, self.progress, budget=self.place.budget)
-        if self.experiment.book.is_one:
-            run.do(BOOK_VERDICT, **self._books())
-        else:
-            run.do(VERDICT, **verdict_inputs(self.experiment, self.cells, self.place, classifier_seeds))
 
-    def _books(self) -> dict[str, object]:
-        """Inputs of the verdict on a book, once its splits are searched."""
+    def _at_interval(self, interval: str) -> Place:
+        """Where the outputs on bars of another interval lie, once they are computed."""
+        experiment = self.experiment.at_interval(interval)
+        place = replace(self.place, panel=self.place.panel / INTERVALS / interval)
+
+        def tell(name: str, done: int, total: int) -> None:
+            self.progress(f"{interval} {name}", done, total)
+
+        PanelRun(experiment, cells_of(experiment, place.store), place, self.executor, tell).run_cells()
+        return place
+
+    def _books(self, places: Sequence[Place]) -> dict[str, object]:
+        """Inputs of the verdict on a book, once its splits are searched; ``places`` by interval."""
         experiment, found = self.experiment, []
         for number in range(1, len(self.cells.splits) + 1):
             cells = self.cells.of(number)
             run = split_run(self.place, number, self.executor, self.progress)
             section = put_beside(experiment, cells, self.place, run).split
-            found.append(run_split(experiment, cells, self.place, section, run))
+            found.append(run_split(experiment, cells, places, section, run))
         costs = experiment.costs
         return {
             "splits": self.cells.splits,

@@ -147,7 +147,11 @@ class Experiment:
     def _check_book(self) -> None:
         """Raise `ExperimentError` for a book that these markets cannot make."""
         if not self.book.is_one:
+            if self.data.intervals:
+                raise ExperimentError("[data]: several intervals are of a book: choose one, or a kind of [book]")
             return
+        if len(self.data.intervals) > 1:
+            self._check_label_times()
         n = len(self.data.markets)
         if n < 2:
             raise ExperimentError("[book]: a book needs several markets")
@@ -157,6 +161,20 @@ class Experiment:
                 self.costs.check_side("both")
         except ExperimentError as error:
             raise ExperimentError(f"[book]: {error}") from None
+
+    def _check_label_times(self) -> None:
+        """Raise `ExperimentError` for labels of so many bars, which would differ between intervals."""
+        for number, label in enumerate(self.label, 1):
+            for name, value in label.items():
+                if isinstance(value, int) and not isinstance(value, bool):
+                    raise ExperimentError(
+                        f"[[label]] {number}: with several intervals {name} must be a length of time as 24h, not "
+                        f"{value} bars"
+                    )
+
+    def at_interval(self, interval: str) -> "Experiment":
+        """The same experiment on bars of one interval."""
+        return dataclasses.replace(self, data=dataclasses.replace(self.data, interval=interval, intervals=()))
 
     def check_markets(self) -> None:
         """Raise `ExperimentError` if labels or features compare markets, and there are no others or none pooled."""

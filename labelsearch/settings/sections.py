@@ -48,6 +48,7 @@ class Data(Ranged):
     symbol: str = option("BTCUSDT", "symbol in the store")
     symbols: tuple[str, ...] = option((), "several symbols, or a file with one on each line; empty: the one above")
     interval: str = option("1m", "length of a bar, 1m to 1d; made of the shortest stored bars if there are none")
+    intervals: tuple[str, ...] = option((), "of a book: several lengths of bars, each with outputs of its own")
     calendar: str = option("24/7", "24/7, FX, or when an exchange is open by exchange-calendars, as XNYS")
     edge: float = option(0.0, "synthetic only: Sharpe ratio a minute of the planted drift, 0 plants none", 0, 1)
     market_seed: int = option(1, "synthetic only: seed of the generated market", 0, LARGEST_SEED)
@@ -62,6 +63,7 @@ class Data(Ranged):
             raise ExperimentError(f"interval: {error}") from error
         if too_short:
             raise ExperimentError(f"interval must be 1m or longer, not {self.interval}")
+        self._check_intervals()
         if self.market_start:
             check_day("market_start", self.market_start)
         if self.edge == 1.0:
@@ -73,6 +75,19 @@ class Data(Ranged):
             raise ExperimentError("symbols: the same one twice")
         if self.source == "synthetic" and self.calendar != "24/7":
             raise ExperimentError("calendar must be 24/7: a generated market never closes")
+
+    def _check_intervals(self) -> None:
+        """Raise `ExperimentError` for intervals that a book cannot be decided on."""
+        if not self.intervals:
+            return
+        try:
+            lengths = [parse_interval(interval) for interval in self.intervals]
+        except ValueError as error:
+            raise ExperimentError(f"intervals: {error}") from error
+        if self.intervals[0] != self.interval:
+            raise ExperimentError(f"intervals must begin with {self.interval}, the interval on which is decided")
+        if len(set(lengths)) < len(lengths) or min(lengths) < lengths[0]:
+            raise ExperimentError("intervals must differ, and none may be shorter than the first, on which is decided")
 
     @property
     def interval_ms(self) -> int:
@@ -88,7 +103,7 @@ class Data(Ranged):
         """Where the bars of one market come from; each generated market has a seed of its own."""
         further = self.markets.index(symbol) if self.source == "synthetic" else 0
         seed = min(self.market_seed + further, LARGEST_SEED)
-        return replace(self, symbol=symbol, symbols=(), market_seed=seed)
+        return replace(self, symbol=symbol, symbols=(), intervals=(), market_seed=seed)
 
     @property
     def market(self) -> str:

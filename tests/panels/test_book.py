@@ -12,11 +12,13 @@ from labelsearch.delivery.report import write_panel_report
 from labelsearch.delivery.tables.book import book_sentences, book_tables
 from labelsearch.engine.executors.choice import Workers
 from labelsearch.engine.ledger import Ledger
-from labelsearch.engine.run import LEDGER, LOOKS
+from labelsearch.engine.run import LEDGER, LOOKS, recorded
+from labelsearch.panels.book.split import SEARCH, TIERS, last_closed
 from labelsearch.panels.run import open_panel
 from labelsearch.results.panel_run import PanelResults
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.schema import ExperimentError
+from strategies.trade.window import TradingWindow
 from tests.panels.test_relative import MARKETS, experiment, planted
 
 BOOK = {
@@ -153,6 +155,10 @@ def test_report_and_commands(done):
         ({"costs": {"borrow": None, "venue": "binance-spot"}}, "binance-spot lends nothing for short positions"),
         ({"book": {"kind": "both"}}, "kind = 'both' is unknown"),
         ({"book": {"band": [0.4, 0.1]}}, "band needs a lower end"),
+        ({"data": {"intervals": ["2h", "1h"]}}, "intervals must begin with 1h"),
+        ({"data": {"intervals": ["1h", "30m"]}}, "none may be shorter than the first"),
+        ({"data": {"intervals": ["1h", "7h"]}}, "intervals: "),
+        ({"data": {"intervals": ["1h", "2h"]}, "book": {"kind": "each"}}, "several intervals are of a book"),
         ({"data": {"symbols": ["M0"]}}, "a book needs several markets|there is one market alone"),
     ],
 )
@@ -178,10 +184,32 @@ def test_runs_that_make_no_book_are_refused_in_one_line(store, tmp_path, changes
     assert "\n" not in str(refused.value)
 
 
-def test_the_universe_says_whom_it_left_out(done):
-    from labelsearch.engine.run import recorded
-    from labelsearch.panels.book.split import TIERS
+def test_outputs_of_several_intervals(store, tmp_path):
+    found = run(
+        book(data={"intervals": ["1h", "2h", "3h"]}, book={"shifts": 0}, null={"repeats": 0}), tmp_path / "runs", store
+    )
+    strategies = recorded(found.folder / "pooled" / "split-1", SEARCH).value
+    assert strategies.parameters[-3:] == ("a0", "a1", "a2")
+    assert {path.name for path in (found.folder / "intervals").iterdir()} == {"2h", "3h"}
+    assert found.panel.tier(20).sharpe > 2.0
 
+
+def test_the_last_closed_value_is_no_later_one():
+    hour = 3_600_000
+    outputs = np.arange(8.0)[:, None]
+    window = TradingWindow.of(outputs, np.ones(8), np.ones(8), 90 * 60_000 * np.arange(8), 1.0)
+    grid = hour * np.arange(12)
+    found = last_closed(grid, hour, window, 90 * 60_000)[:, 0]
+    closes = (np.arange(8) + 1) * 90 * 60_000
+    for row, value in zip(grid + hour, found, strict=True):
+        known = outputs[closes <= row, 0]
+        assert (np.isnan(value) and not len(known)) or value == known[-1]
+    gone = last_closed(hour * np.arange(30), hour, window, 90 * 60_000)[:, 0]
+    assert np.isnan(gone[-1])
+    assert gone[11] == 7.0
+
+
+def test_the_universe_says_whom_it_left_out(done):
     found = recorded(done.folder / "pooled" / "split-1", TIERS).value
     facts = found.universe["future"]
     assert facts.rows == 240

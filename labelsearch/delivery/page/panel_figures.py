@@ -108,7 +108,8 @@ def power_figure(panel: Panel) -> Figure:
     }  # fmt: skip
     caption = (
         f"Above a line, a Sharpe ratio of {'the book' if panel.book else 'each market'} would most likely have been "
-        "seen; below it, luck and skill look alike. Four times the years, or four times the independent markets, halve what can be seen."
+        "seen; below it, luck and skill look alike. Four times the years, or four times the independent markets, halve "
+        "what can be seen."
     )
     return Figure("power-years", "Detectable Sharpe ratio against years", caption, data, layout, height=400)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from labelsearch.engine.run import Run
 from labelsearch.engine.stage import Stored
+from labelsearch.market.times import parse_interval
 from labelsearch.panels.book import split
 from labelsearch.panels.book.account import BookOfSplit
 from labelsearch.panels.book.split import BookMarket, BookSearchInputs
@@ -35,7 +36,7 @@ def rules_of(experiment: Experiment) -> BookRules:
 
 
 def search_inputs(
-    experiment: Experiment, cells: Sequence[Cell], place: Place, section: Stored[MarketsOfSplit]
+    experiment: Experiment, cells: Sequence[Cell], places: Sequence[Place], section: Stored[MarketsOfSplit]
 ) -> BookSearchInputs:
     """Inputs of the search of one split."""
     number, book = cells[0].split, experiment.book
@@ -44,13 +45,13 @@ def search_inputs(
         BookMarket(
             cell.market,
             cell.experiment.data.market,
-            place.recorded(cell, "outputs"),
-            place.recorded(cell, "costs"),
+            tuple(place.recorded(cell, "outputs") for place in places),
+            places[0].recorded(cell, "costs"),
             cell.delisted,
         )
         for cell in cells
     )
-    n_outputs = 2 * len(experiment.label)
+    n_outputs, intervals = 2 * len(experiment.label), experiment.data.intervals or (experiment.data.interval,)
     return BookSearchInputs(
         markets=markets,
         section=section,
@@ -58,21 +59,22 @@ def search_inputs(
         future=spans["future"],
         rules=rules_of(experiment),
         half_spread=experiment.rules().half_spread,
-        space=BookSpace(experiment.search.space(n_outputs), book.band, book.doubt, book.span),
+        intervals_ms=tuple(map(parse_interval, intervals)),
+        space=BookSpace(experiment.search.space(n_outputs), book.band, book.doubt, book.span, len(intervals)),
         score=book.score,
         search_settings=experiment.search.settings(Seeds(experiment.seed, (("split", number),))("search")),
     )
 
 
 def run_split(
-    experiment: Experiment, cells: Sequence[Cell], place: Place, section: Stored[MarketsOfSplit], run: Run
+    experiment: Experiment, cells: Sequence[Cell], places: Sequence[Place], section: Stored[MarketsOfSplit], run: Run
 ) -> BookOfSplit:
     """Search and form the tiers of one split."""
     try:
         experiment.book.check_markets(len(cells))
     except ExperimentError as error:
         raise ExperimentError(f"[book]: split {cells[0].split}: {error}") from None
-    inputs = search_inputs(experiment, cells, place, section)
+    inputs = search_inputs(experiment, cells, places, section)
     known = vars(inputs)
     found = run.do(split.SEARCH, **known)
     tiers = run.do(split.TIERS, **known, split=cells[0].split, sizes=experiment.tiers.descending, search=found)

@@ -27,6 +27,7 @@ from strategies.luck.resample import rank_correlation
 from strategies.search.islands import SearchSettings
 from strategies.tiers.ensemble import tiers
 from strategies.tiers.metrics import daily_returns, max_drawdown, sharpe, year_of
+from strategies.trade.window import TradingWindow
 
 SAME_BETA = 1e-9
 LEAST_MEMBERS = 3  # that a neutral book can be made of
@@ -38,7 +39,7 @@ class BookMarket:
 
     market: str
     asset: str  # what is traded, by which looks are counted
-    outputs: Stored[Outputs]
+    outputs: tuple[Stored[Outputs], ...]  # by interval, the first that of the book
     costs: Stored[TradingCosts]
     delisted: bool  # its bars end within the future
 
@@ -53,6 +54,7 @@ class BookInputs:
     future: Span
     rules: BookRules
     half_spread: float  # where costs do not say it bar by bar
+    intervals_ms: tuple[int, ...]
 
     def window(self, name: str) -> BookWindow:
         """All markets in a window, on their common grid.
@@ -80,20 +82,25 @@ class BookInputs:
             )
         before = section.close[rows.start - 1, columns] if rows.start else np.full(len(columns), np.nan)
         markets = [self._market(market, name, grid, float(b)) for market, b in zip(self.markets, before, strict=True)]
-        year = max(market.outputs.value.window(name).days_a_year for market in self.markets)
+        year = max(market.outputs[0].value.window(name).days_a_year for market in self.markets)
         found = book_window(markets, universe, grid, span.months, self.rules, year)
         for market in self.markets:
-            market.outputs.forget()
             market.costs.forget()
+            for stored in market.outputs:
+                stored.forget()
         return found
 
     def _market(self, market: BookMarket, name: str, grid: NDArray[np.int64], before: float) -> MarketWindow:
-        traded = market.outputs.value.window(name)
+        traded = market.outputs[0].value.window(name)
         row = np.searchsorted(grid, traded.open_time)
         outputs = np.full((len(grid), traded.outputs.shape[1]), np.nan)
         outputs[row] = traded.outputs
+        others = [
+            last_closed(grid, self.intervals_ms[0], stored.value.window(name), length)
+            for stored, length in zip(market.outputs[1:], self.intervals_ms[1:], strict=True)
+        ]
         return MarketWindow(
-            outputs=[outputs],
+            outputs=[outputs, *others],
             row=row,
             open=traded.open,
             close=traded.close,
@@ -125,6 +132,31 @@ class BookInputs:
     def looked_at(self) -> tuple[Stretch, ...]:
         """The future of every market."""
         return tuple(Stretch(market.asset, self.future.start_ms, self.future.stop_ms) for market in self.markets)
+
+
+def last_closed(grid: NDArray[np.int64], step_ms: int, window: TradingWindow, length_ms: int) -> NDArray[np.float64]:
+    """Outputs (T, K) of the last bar that has closed when each row of a grid closes.
+
+    Parameters
+    ----------
+    grid : (T,) array of int64
+        When rows open, ms.
+    step_ms : int
+        Length of a row.
+    window : TradingWindow
+        Bars of another interval with their outputs.
+    length_ms : int
+        Their length.
+
+    Returns
+    -------
+    (T, K) array
+        NaN before the first one, and where the last one closed more than a bar of its own ago: the market is silent.
+    """
+    closes = window.open_time + length_ms
+    last = np.searchsorted(closes, grid + step_ms, side="right") - 1
+    known = (last >= 0) & (grid + step_ms - closes[np.maximum(last, 0)] < length_ms)
+    return np.where(known[:, None], window.outputs[np.maximum(last, 0)], np.nan)
 
 
 @dataclass(frozen=True)
