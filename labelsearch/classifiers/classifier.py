@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelsearch.classifiers.inference import load_perceptron, load_weights
-from labelsearch.classifiers.kinds import weight_files
+from labelsearch.classifiers.kinds import PERCEPTRONS, weight_files
 
 
 class Predictor(NamedTuple):
@@ -36,7 +36,7 @@ def load_predictor(folder: Path) -> Predictor:
         If the kind of network is unknown, or the weights do not match ``network.json``.
     """
     description = json.loads((folder / "network.json").read_text())
-    if description["kind"] == "mlp":
+    if description["kind"] in PERCEPTRONS:
         perceptron = load_perceptron(folder)
         return Predictor(1, lambda matrix, rows, origin: perceptron.probabilities(matrix, rows))
     from labelsearch.classifiers.files import load_network

@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from labelsearch.classifiers.kinds import N_CLASSES, weight_files
+from labelsearch.classifiers.kinds import N_CLASSES, PERCEPTRONS, weight_files
 from labelsearch.compiled import threaded
 
 LANES = 32  # rows side by side
@@ -98,11 +98,11 @@ def load_perceptron(folder: Path) -> Perceptron:
     Raises
     ------
     ValueError
-        If it is not a multilayer perceptron, or its weights are not finite float32 of matching shapes.
+        If it is neither a multilayer perceptron nor linear, or its weights are not finite float32 of matching shapes.
     """
     description = json.loads((folder / "network.json").read_text())
-    if description["kind"] != "mlp":
-        raise ValueError(f"{folder}: a network of kind {description['kind']}, not mlp")
+    if description["kind"] not in PERCEPTRONS:
+        raise ValueError(f"{folder}: a network of kind {description['kind']}, none of {', '.join(PERCEPTRONS)}")
     networks = []
     for path in weight_files(description.get("n_networks", 1)):
         tensors = load_weights(folder / path)

@@ -14,6 +14,7 @@ from labelsearch.registry import Registry
 if TYPE_CHECKING:
     from torch import nn
 
+PERCEPTRONS = ("mlp", "linear")  # kinds of layers of weights alone, with rectifiers between them
 LOSS_NAMES = ("cross_entropy", "ensloss")
 CALIBRATION_NAMES = ("none", "temperature")
 N_CLASSES = 3  # buy, neutral, sell
@@ -95,6 +96,7 @@ NETWORKS = Registry(
     (
         NetworkKind("mlp", "multilayer perceptron on one bar", _HOME + "mlp", False,
                     (Choice("width", (32, 64, 128)), Whole("depth", 1, 3), _DROPOUT)),
+        NetworkKind("linear", "multinomial logistic regression on one bar", _HOME + "linear", False, (_DROPOUT,)),
         NetworkKind("lstm", "long short-term memory over a window", _HOME + "lstm", True, _RECURRENT),
         NetworkKind("bilstm", "LSTM over a window in both directions", _HOME + "bilstm", True, _RECURRENT),
         NetworkKind("gru", "gated recurrent unit over a window", _HOME + "gru", True, _RECURRENT),

@@ -29,6 +29,12 @@ def mlp(n_features: int, width: int = 64, depth: int = 2, dropout: float = 0.0) 
     return nn.Sequential(*layers)
 
 
+def linear(n_features: int, dropout: float = 0.0) -> nn.Module:
+    """Multinomial logistic regression on the features of one bar; dropout of features shrinks its weights."""
+    layer = nn.Linear(n_features, N_CLASSES)
+    return nn.Sequential(Dropout(dropout), layer) if dropout > 0.0 else nn.Sequential(layer)
+
+
 class Recurrent(nn.Module):
     """LSTM or GRU over the window, read from the last hidden state of each direction."""
 

