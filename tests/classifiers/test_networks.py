@@ -23,7 +23,7 @@ F, L, T = 5, 12, 300
 
 
 def options_of(name: str) -> dict:
-    small = {"width": 8, "dropout": 0.2}
+    small = {k: v for k, v in {"width": 8, "dropout": 0.2}.items() if k in {its.name for its in NETWORKS[name].ranges}}
     return {"window": L, **small} if NETWORKS[name].windowed else small
 
 

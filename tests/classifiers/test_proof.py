@@ -72,7 +72,7 @@ def test_an_own_network_is_trained_saved_and_loaded_like_any_other(row, registri
 
 def test_a_saved_network_needs_its_kind(registries, tmp_path):
     save_network(Mean(3, 2, 4), "mean", {"window": 2, "width": 4}, 3, tmp_path)
-    with pytest.raises(ValueError, match="unknown network 'mean'; known are mlp, lstm"):
+    with pytest.raises(ValueError, match="unknown network 'mean'; known are mlp, linear, lstm"):
         load_predictor(tmp_path)
     NETWORKS.register(MEAN)
     assert load_predictor(tmp_path).window == 2

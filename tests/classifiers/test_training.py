@@ -273,7 +273,7 @@ def test_networks():
     deep = build_network("mlp", 4, width=8, depth=3, dropout=0.1)
     assert sum(isinstance(m, nn.Dropout) for m in deep) == 3
     assert deep(torch.zeros(5, 4)).shape == (5, 3)
-    with pytest.raises(ValueError, match="unknown network 'cnn'; known are mlp, lstm"):
+    with pytest.raises(ValueError, match="unknown network 'cnn'; known are mlp, linear, lstm"):
         build_network("cnn", 4)
 
 

@@ -140,7 +140,7 @@ def test_noise_is_named_in_the_tables(tiny_run):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"kind": "cnn"}, "kind = 'cnn' is unknown; known are mlp, lstm"),
+        ({"kind": "cnn"}, "kind = 'cnn' is unknown; known are mlp, linear, lstm"),
         ({"window": 1}, "window must be in 2 to"),
         ({"loss": "hinge"}, "loss = 'hinge' is unknown"),
         ({"calibration": "platt"}, "calibration = 'platt' is unknown"),

@@ -116,7 +116,7 @@ def test_command(found, run, label, tmp_path):
     assert json.loads(data.stdout) == {"run": run.name, "networks": to_plain(found)}
     for words, changed in (
         ("no label 'x'", ["--label", "x"]),
-        ("unknown network 'cnn'; known are mlp, lstm", ["--networks", "cnn"]),
+        ("unknown network 'cnn'; known are mlp, linear, lstm", ["--networks", "cnn"]),
         ("none twice", ["--networks", "mlp,mlp"]),
     ):
         result = CliRunner().invoke(main, [*command, *changed])
