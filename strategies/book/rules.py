@@ -79,8 +79,8 @@ class BookSpace:
     """
 
     linear: StrategySpace
-    band: tuple[float, float] = (0.0, 1.0)
-    doubt: tuple[float, float] = (0.0, 2.0)
+    band: tuple[float, float] = (0.0, 0.15)
+    doubt: tuple[float, float] = (0.0, 0.5)
     span: tuple[float, float] = (1.0, 60.0)
     n_intervals: int = 1
 
