@@ -109,7 +109,7 @@ def _run_alone(experiment: "Experiment", store: Path, runs: Path, workers: "Work
 @click.argument("path", default="experiment.toml", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
     "--preset",
-    type=click.Choice(["paper", "quick", "panel"]),
+    type=click.Choice(["paper", "quick", "panel", "neutral"]),
     default="paper",
     show_default=True,
     help="Settings to start from.",
@@ -120,7 +120,8 @@ def init(path: Path, preset: str, force: bool) -> None:
     """Write a commented experiment file to PATH.
 
     The preset `paper` is the published method on BTC/USDT minutes; `quick` runs in about a minute on a generated
-    market, `panel` on four of them in two splits.
+    market, `panel` on four of them in two splits. `neutral` is a neutral book of perpetual futures, which needs
+    their bars and funding in the store.
 
     \b
     Example:

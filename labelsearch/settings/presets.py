@@ -68,8 +68,8 @@ NEUTRAL: Plain = {
     "data": {
         "symbols": [
             "AAVEUSDT", "ADAUSDT", "ALGOUSDT", "APTUSDT", "ARBUSDT", "ATOMUSDT", "AVAXUSDT", "BCHUSDT", "BNBUSDT",
-            "BTCUSDT", "DOGEUSDT", "DOTUSDT", "ETCUSDT", "ETHUSDT", "FILUSDT", "ICPUSDT", "INJUSDT", "LINKUSDT", "LTCUSDT",
-            "NEARUSDT", "OPUSDT", "RUNEUSDT", "SEIUSDT", "SOLUSDT", "SUIUSDT", "TIAUSDT", "TRXUSDT", "UNIUSDT",
+            "BTCUSDT", "DOGEUSDT", "DOTUSDT", "ETCUSDT", "ETHUSDT", "FILUSDT", "ICPUSDT", "INJUSDT", "LINKUSDT",
+            "LTCUSDT", "NEARUSDT", "OPUSDT", "RUNEUSDT", "SEIUSDT", "SOLUSDT", "SUIUSDT", "TIAUSDT", "TRXUSDT", "UNIUSDT",
             "XRPUSDT",
         ],
         "interval": "4h",
