@@ -69,8 +69,8 @@ NEUTRAL: Plain = {
         "symbols": [
             "AAVEUSDT", "ADAUSDT", "ALGOUSDT", "APTUSDT", "ARBUSDT", "ATOMUSDT", "AVAXUSDT", "BCHUSDT", "BNBUSDT",
             "BTCUSDT", "DOGEUSDT", "DOTUSDT", "ETCUSDT", "ETHUSDT", "FILUSDT", "ICPUSDT", "INJUSDT", "LINKUSDT",
-            "LTCUSDT", "NEARUSDT", "OPUSDT", "RUNEUSDT", "SEIUSDT", "SOLUSDT", "SUIUSDT", "TIAUSDT", "TRXUSDT", "UNIUSDT",
-            "XRPUSDT",
+            "LTCUSDT", "NEARUSDT", "OPUSDT", "RUNEUSDT", "SEIUSDT", "SOLUSDT", "SUIUSDT", "TIAUSDT", "TRXUSDT",
+            "UNIUSDT", "XRPUSDT",
         ],
         "interval": "4h",
     },
