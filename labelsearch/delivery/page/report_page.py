@@ -34,8 +34,8 @@ def report_page(results: Results) -> str:
     """The whole page of a finished run."""
     makers = (
         tiers_section, belief_section, curves_section, walk_section, strategies_section, null_section, seeds_section,
-        hedges_section, luck_section, costs_section, labels_section, features_section, classifiers_section, explained_section,
-        cost_section, provenance_section,
+        hedges_section, luck_section, costs_section, labels_section, features_section, classifiers_section,
+        explained_section, cost_section, provenance_section,
     )  # fmt: skip
     windows = results.experiment.windows
     data = results.experiment.data
