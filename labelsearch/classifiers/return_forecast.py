@@ -20,7 +20,7 @@ from strategies.tiers.wishes import Forecast, Steps
 
 HIDDEN = 16
 LENGTH, BURN_IN = 64, 16  # steps of a stretch, and those at its start whose errors do not count
-BATCH = 32  # stretches
+BATCH, LEAST_STRETCHES = 8, 64  # stretches at once, and in an epoch
 MOST_EPOCHS, PATIENCE = 40, 5
 VALIDATION_SHARE = 0.2
 LEAST_STEPS, MOST_STEPS = 250, 50_000  # of train; the last ones
@@ -132,7 +132,7 @@ def train(features: Floats, target: Floats, seed: int) -> Weights:
 
         best, state, since = error(), copy.deepcopy(network.state_dict()), 0
         for _ in range(MOST_EPOCHS):
-            starts = rng.integers(0, n_fit - LENGTH + 1, size=-(-n_fit // LENGTH))
+            starts = rng.integers(0, n_fit - LENGTH + 1, size=max(n_fit // LENGTH, LEAST_STRETCHES))
             for first in range(0, len(starts), BATCH):
                 rows = torch.from_numpy(starts[first : first + BATCH, None] + np.arange(LENGTH))
                 optimiser.zero_grad()

@@ -27,11 +27,10 @@ from labelsearch.stages.plan import STAGES
 from labelsearch.stages.seeds import Seeds
 from labelsearch.studies.hedge_trading import HedgeMarket, HedgeTrader, steps_of
 from strategies.luck.timing import adjusted_p
-from strategies.tiers.hedging import HedgeFigures, hedge_figures, hedge_share, sharpe_influence
+from strategies.tiers.hedging import LEAST_DAYS, HedgeFigures, hedge_figures, hedge_share, sharpe_influence
 from strategies.tiers.stitch import Leg, Split, Stitched, stitch
 from strategies.trade.rules import TradingRules
 
-LEAST_DAYS = 20  # of past, and of a window that is judged
 NAMES = (*METHODS, COMBINED)
 
 
