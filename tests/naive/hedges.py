@@ -1,5 +1,6 @@
 """Slow plain twins of `strategies.tiers.wishes`, `arima_garch` and `hedging`: one step, one day at a time."""
 
+import itertools
 import math
 import statistics
 
@@ -32,7 +33,7 @@ def contrarian(close, a_day):
 def garch(returns, constant, slope, omega, alpha, beta, start):
     """(mean, variance) of the next return after each of returns; None after the first."""
     found, square, variance = [None], start, start
-    for before, now in zip(returns, returns[1:], strict=False):
+    for before, now in itertools.pairwise(returns):
         variance = omega + alpha * square + beta * variance
         square = (now - constant - slope * before) ** 2
         found.append((constant + slope * now, omega + alpha * square + beta * variance))

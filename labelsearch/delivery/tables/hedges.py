@@ -66,6 +66,8 @@ def hedge_table(found: Hedges) -> Table:
         f"adjusted for the number of rows. A hedge is called one if p is at most {SURE:g} and the pair's drawdown is "
         "the smaller one."
     )
+    if found.window == "past":
+        note += " The tiers were chosen on this past: their own ratio is too good, and leaves a hedge little to add."
     columns = ("base", "hedge", *FIGURES, "p", "a hedge")
     data = {name: value for name, value in vars(found).items() if name not in ("rows", "fits", "equity")}
     records = {**data, "rows": _records(found.over_all())}
