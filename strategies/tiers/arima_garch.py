@@ -34,13 +34,14 @@ class Model(NamedTuple):
 def fit(returns: np.ndarray) -> Model | None:
     """The model of returns (n,), in percent; None below `LEAST_STEPS`, if they do not vary or without convergence."""
     from arch.univariate import ARX, GARCH
+    from threadpoolctl import threadpool_limits
 
     if len(returns) < LEAST_STEPS or not np.std(returns) > 0:
         return None
     start = float(np.var(returns))
     model = ARX(returns, lags=1, constant=True, volatility=GARCH(p=1, q=1), rescale=False)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), threadpool_limits(1, "blas"):  # bits depend on its threads
             warnings.simplefilter("ignore")
             found = model.fit(disp="off", show_warning=False, backcast=start)
     except (ValueError, np.linalg.LinAlgError):

@@ -32,8 +32,8 @@ def test_forecasts_are_those_of_arch_on_truncated_data():
         x = returns[1:known]
         found = arch_model(x).fit(disp="off", backcast=float(np.var(x)))
         ahead = found.forecast(horizon=1, reindex=False)
-        assert SCALE * got.mean[known - 1] == pytest.approx(ahead.mean.values[0, 0], rel=1e-9)
-        assert SCALE * got.deviation[known - 1] == pytest.approx(ahead.variance.values[0, 0] ** 0.5, rel=1e-9)
+        assert SCALE * got.mean[known - 1] == pytest.approx(ahead.mean.values[0, 0], rel=1e-6)
+        assert SCALE * got.deviation[known - 1] == pytest.approx(ahead.variance.values[0, 0] ** 0.5, rel=1e-6)
     params = fit(returns[1:500])[:5]
     for later in (507, 540):  # the parameters stay, and returns come in; arch starts its variance elsewhere
         ahead = arch_model(returns[1:later]).fix(params).forecast(horizon=1, reindex=False)
@@ -61,6 +61,17 @@ def test_no_look_ahead(most):
         part = arima_garch(Steps(steps.open_time[:cut], steps.close[:cut], 500, 2), most)
         assert part.mean.tobytes() == whole.mean[:cut].tobytes()
         assert part.deviation.tobytes() == whole.deviation[:cut].tobytes()
+
+
+def test_same_bits_for_any_number_of_threads():
+    from threadpoolctl import threadpool_limits
+
+    steps, bits = series(n=1100, n_train=1000), set()
+    fit(SCALE * steps.returns[1:300])  # loads the libraries
+    for threads in (1, 2, 4):
+        with threadpool_limits(threads):
+            bits.add(arima_garch(steps).mean.tobytes())
+    assert len(bits) == 1
 
 
 def test_what_cannot_be_fitted_forecasts_nothing():
