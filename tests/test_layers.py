@@ -39,7 +39,7 @@ ONLY_IN = {
     "click": ("labelsearch/commands/",),
     "rich": ("labelsearch/commands/",),
     "vectorbt": ("strategies/trade/backtest.py", "strategies/book/backtest.py", "labelsearch/notebook/run.py"),
-    "arch": ("strategies/luck/superior_ability.py",),
+    "arch": ("strategies/luck/superior_ability.py", "strategies/tiers/arima_garch.py"),
     "torch": ("labelsearch/classifiers/", "labelsearch/notebook/frames.py"),
     "pytorch_lightning": ("labelsearch/classifiers/",),
     "shap": ("labelsearch/classifiers/",),

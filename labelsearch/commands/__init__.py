@@ -9,6 +9,7 @@ from labelsearch.commands.dashboard import dashboard
 from labelsearch.commands.data import data
 from labelsearch.commands.experiments import demo, init, run, stage_commands
 from labelsearch.commands.explain import explain
+from labelsearch.commands.hedges import hedges
 from labelsearch.commands.live import live, signal
 from labelsearch.commands.networks import compare_networks
 from labelsearch.commands.null import null
@@ -33,6 +34,6 @@ def main() -> None:
 
 for command in (
     demo, data, init, plan, universe, scan, run, *stage_commands, compare_networks, explain, seeds, walk_forward, null,
-    runs, compare, report, export, bundle, signal, live, dashboard, completion,
+    hedges, runs, compare, report, export, bundle, signal, live, dashboard, completion,
 ):  # fmt: skip
     main.add_command(command)

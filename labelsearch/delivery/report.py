@@ -11,6 +11,7 @@ from labelsearch.delivery.page.report_page import PACKAGES, report_page
 from labelsearch.delivery.pictures.run import draw_equity, draw_histograms, draw_scores
 from labelsearch.delivery.tables import belief, belief_details, costs, panel, stages
 from labelsearch.delivery.tables.book import book_tables
+from labelsearch.delivery.tables.hedges import hedge_tables
 from labelsearch.delivery.tables.null import null_table
 from labelsearch.delivery.tables.panel_power import panel_seeds_table, power_table
 from labelsearch.delivery.tables.seeds import seeds_table
@@ -57,6 +58,7 @@ def _markdown(results: Results) -> str:
         costs.cost_curve_table(results),
         *([seeds_table(results)] if results.seeds.tables else []),
         *([null_table(results.null)] if results.null else []),
+        *(table for found in results.hedges for table in hedge_tables(found)),
         stages.cost_table(results),
     ):
         parts += [f"## {literal(table.title)}", table.to_markdown()]
@@ -81,6 +83,7 @@ def _panel_markdown(results: PanelResults) -> str:
         panel.cell_table(results),
         *([panel.absent_table(results)] if results.panel.absent else []),
         *([panel_seeds_table(results)] if results.panel.seeds else []),
+        *(table for found in results.hedges for table in hedge_tables(found)),
     )
     for table in tables:
         parts += [f"## {literal(table.title)}", table.to_markdown()]

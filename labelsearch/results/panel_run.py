@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from labelsearch.engine.ledger import Ledger
 from labelsearch.engine.looks import Look, look_number
-from labelsearch.engine.run import LEDGER, LOOKS, RunError, done_events, recorded_folder
+from labelsearch.engine.run import LEDGER, LOOKS, RunError, current_events, done_events, recorded_folder
+from labelsearch.results.hedges import Hedges
 from labelsearch.results.panel import CellRow, Panel
 from labelsearch.results.run import CELLS, POOLED, Results
 from labelsearch.settings.experiment import Experiment
@@ -66,6 +67,13 @@ class PanelResults:
         if event is None:
             raise RunError(f"{self.folder} is not done; to go on: labelsearch run {self.folder}/experiment.toml")
         return Panel.load(recorded_folder(self.folder, event))
+
+    @cached_property
+    def hedges(self) -> list[Hedges]:
+        """The latest hedges on each window that belong to the verdict, from the study of hedges."""
+        events = current_events(self.folder, "hedges")
+        found = [Hedges.load(recorded_folder(self.folder, event)) for event in events]
+        return list({one.window: one for one in found}.values())
 
     @property
     def progress(self) -> Progress:

@@ -16,6 +16,7 @@ from labelsearch.results.costs import TradingCosts
 from labelsearch.results.ensembles import Ensembles
 from labelsearch.results.explanation import Explanation
 from labelsearch.results.features import FeatureSets
+from labelsearch.results.hedges import Hedges
 from labelsearch.results.labels import LabelSeries
 from labelsearch.results.outputs import Outputs
 from labelsearch.results.search import Strategies
@@ -120,6 +121,11 @@ class Results:
     def walk_forwards(self) -> list[WalkForward]:
         """Every walk forward, oldest first."""
         return self._studies("walk-forward", WalkForward)
+
+    @cached_property
+    def hedges(self) -> list[Hedges]:
+        """The latest hedges on each window."""
+        return list({found.window: found for found in self._studies("hedges", Hedges)}.values())
 
     @cached_property
     def explanations(self) -> dict[str, Explanation]:

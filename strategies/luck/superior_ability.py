@@ -1,7 +1,7 @@
 """Hansen's test of superior predictive ability (2005): whether the best of many strategies beats the market.
 
-The only file that imports arch. Its test does not studentise the statistic, whatever ``studentize`` is; here the
-differences are divided by their standard deviation before, which gives Hansen's studentised statistic.
+The test of arch does not studentise the statistic, whatever ``studentize`` is; here the differences are divided by
+their standard deviation before, which gives Hansen's studentised statistic.
 """
 
 from typing import NamedTuple

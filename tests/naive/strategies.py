@@ -42,7 +42,7 @@ def simulate(row, window, rules):
     fee, short = rules.fee_share, rules.short
     weights, theta_buy, theta_sell, delta = row[:-3], row[-3], row[-2], row[-1]
     cash, quantity, pending = 1.0, 0.0, None
-    fills, fees, positions, peak, drawdown, equity = [], 0.0, [], 1.0, 0.0, 1.0
+    fills, fees, positions, equities, peak, drawdown, equity = [], 0.0, [], [], 1.0, 0.0, 1.0
     spread = impact = funding = borrow = 0.0
     due_at_open, due_within = zip(*costs.funding, strict=True) if len(costs.funding) else ([0.0] * len(close),) * 2
     for t in range(len(close)):
@@ -73,6 +73,7 @@ def simulate(row, window, rules):
         equity = cash + quantity * close[t]
         position = quantity * close[t] / equity if equity > 0 else 0.0
         positions.append(abs(position))
+        equities.append(equity)
         has = (position + 1) / 2 if short else position
         peak = max(peak, equity)
         drawdown = max(drawdown, (peak - equity) / peak)
@@ -82,6 +83,7 @@ def simulate(row, window, rules):
         pending = (2 * s - 1 if short else s) if buy or sell else None
     return {
         "equity": equity,
+        "equities": equities,
         "cash": cash,
         "fills": fills,
         "fees": fees,

@@ -8,7 +8,7 @@ from labelsearch.delivery.page.blocks import Block, Folded, Section, Tiles, Word
 from labelsearch.delivery.page.cell_map import cell_maps
 from labelsearch.delivery.page.page import page
 from labelsearch.delivery.page.panel_figures import panel_seeds_figure, power_figure, stitched_figure
-from labelsearch.delivery.page.report_page import PACKAGES, verdict_words
+from labelsearch.delivery.page.report_page import PACKAGES, hedge_section, verdict_words
 from labelsearch.delivery.tables import panel as tables
 from labelsearch.delivery.tables.book import book_tables
 from labelsearch.delivery.tables.panel_power import panel_seeds_table, power_table
@@ -31,7 +31,7 @@ def panel_page(results: PanelResults) -> str:
     book = (book_section,) if found.book else ()
     makers = (
         verdict_section, curves_section, *book, cells_section, power_section, splits_section, markets_section,
-        seeds_section, provenance_section,
+        seeds_section, hedges_section, provenance_section,
     )  # fmt: skip
     return page(f"Run {results.name}", subtitle, [maker(results) for maker in makers])
 
@@ -148,6 +148,11 @@ def seeds_section(results: PanelResults) -> Section:
     if figure is not None:
         blocks = [figure, _untitled(panel_seeds_table(results))]
     return Section("seeds", "Other random seeds", "", blocks)
+
+
+def hedges_section(results: PanelResults) -> Section:
+    """What strategies without labels do beside the stitched tiers, if it was asked for."""
+    return hedge_section(results.hedges, f"labelsearch hedges runs/{results.name}/experiment.toml")
 
 
 def provenance_section(results: PanelResults) -> Section:

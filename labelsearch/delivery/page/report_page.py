@@ -15,11 +15,13 @@ from labelsearch.delivery.page.plain_words import QUESTIONS
 from labelsearch.delivery.page.strategy_figures import decile_figure, scatter_figure
 from labelsearch.delivery.tables import belief, belief_details, costs, stages
 from labelsearch.delivery.tables.explanation import family_effects_table, feature_effects_table
+from labelsearch.delivery.tables.hedges import hedge_tables
 from labelsearch.delivery.tables.null import null_table
 from labelsearch.delivery.tables.seeds import seeds_note, seeds_table
 from labelsearch.delivery.tables.table import Table
 from labelsearch.delivery.tables.walk_forward import walk_forward_table
 from labelsearch.results.ensembles import tier_name
+from labelsearch.results.hedges import Hedges
 from labelsearch.results.run import Results
 from strategies.luck.verdict import EDGE, TIMING_ALONE
 
@@ -32,8 +34,8 @@ def report_page(results: Results) -> str:
     """The whole page of a finished run."""
     makers = (
         tiers_section, belief_section, curves_section, walk_section, strategies_section, null_section, seeds_section,
-        luck_section, costs_section, labels_section, features_section, classifiers_section, explained_section,
-        cost_section, provenance_section,
+        hedges_section, luck_section, costs_section, labels_section, features_section, classifiers_section,
+        explained_section, cost_section, provenance_section,
     )  # fmt: skip
     windows = results.experiment.windows
     data = results.experiment.data
@@ -141,6 +143,18 @@ def null_section(results: Results) -> Section:
     else:
         blocks = [_untitled(null_table(found)), null_grid(found)]
     return Section("null", "Against outputs that know nothing", "", blocks)
+
+
+def hedges_section(results: Results) -> Section:
+    """What strategies without labels do beside the tiers, if it was asked for."""
+    return hedge_section(results.hedges, _again("hedges"))
+
+
+def hedge_section(hedges: list[Hedges], command: str) -> Section:
+    """Hedges on each window that they were traded in, or how to trade them."""
+    lead = "Strategies that need no labels, beside the tiers: do both together lose less, for the same gain?"
+    blocks: list[Block] = [table for found in hedges for table in hedge_tables(found)]
+    return Section("hedges", "Hedges", lead, blocks or [missing("No hedges were traded. To do so:", command)])
 
 
 def _again(command: str) -> str:
