@@ -82,7 +82,7 @@ def _book_past(panel: PanelRun, cells: list[Cell]) -> DayReturns:
     """Tiers of the book of the first split, traded on its past as on its future."""
     run = split_run(panel.place, 1, panel.executor, panel.progress)
     section = put_beside(panel.experiment, cells, panel.place, run).split
-    inputs = search_inputs(panel.experiment, cells, panel.place, section)
+    inputs = search_inputs(panel.experiment, cells, panel.places(), section)
     strategies, tiers = recorded(run.folder, SEARCH).value, recorded(run.folder, TIERS).value
     window = inputs.window("past")
     params = strategies.params[list(tiers.members[max(tiers.sizes)])]

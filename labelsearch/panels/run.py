@@ -79,8 +79,7 @@ class PanelRun:
         self.run_cells(classifier_seeds)
         run = Run(self.folder, {}, {}, CODE, self.executor, self.progress, budget=self.place.budget)
         if self.experiment.book.is_one:
-            places = [self.place, *map(self._at_interval, self.experiment.data.intervals[1:])]
-            run.do(BOOK_VERDICT, **self._books(places))
+            run.do(BOOK_VERDICT, **self._books(self.places()))
         else:
             run.do(VERDICT, **verdict_inputs(self.experiment, self.cells, self.place, classifier_seeds))
 
@@ -107,6 +106,10 @@ class PanelRun:
                 wave = pooling.tasks(wave)
             self._run(wave, done, len(tasks))
             done += len(wave)
+
+    def places(self) -> list[Place]:
+        """Where the outputs on bars of each interval of a book lie, the first of its own, once they are computed."""
+        return [self.place, *map(self._at_interval, self.experiment.data.intervals[1:])]
 
     def _at_interval(self, interval: str) -> Place:
         """Where the outputs on bars of another interval lie, once they are computed."""

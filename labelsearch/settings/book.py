@@ -36,6 +36,7 @@ class Book(Ranged):
     band: tuple[float, float] = option((0.0, 0.15), "range of b: how far a position strays from its wish", 0, 100)
     doubt: tuple[float, float] = option((0.0, 0.5), "range of k: how much further where classifiers doubt", 0, 100)
     span: tuple[float, float] = option((1.0, 60.0), "range of the span, in bars, that wishes are smoothed over", 1, 1e5)
+    drift: float = option(0.05, "neutral: dollars or beta beyond which bands give way, in equity", 0.0001, 10)
     held: float = option(0.5, "share of gross that is to be held in the mean; what is lacking costs score", 0.001, 1)
     idle_weight: float = option(2.0, "Sharpe ratio a year that holding nothing costs", 0, 1000)
     shifts: int = option(99, "shifts of the outputs behind the p-value of alpha; 0 for none", 0, 100_000)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, prange
 
-from strategies.book.rules import BookRules
+from strategies.book.rules import NEUTRAL, BookRules
 from strategies.book.weights import TINY, Cut, band_nb, strengths_nb, weigh_nb, wishes_nb
 from strategies.trade.fills import ABS_TOL
 from strategies.trade.rules import slippage_nb
@@ -168,13 +168,16 @@ def close_nb(t: int, window: Cut, fee: float, held: np.ndarray, totals: np.ndarr
 
 @njit(cache=True, error_model="numpy")
 def order_nb(
-    t: int, window: Cut, weights: np.ndarray, b: float, bk: float, held: np.ndarray, totals: np.ndarray
-) -> None:
+    t: int, window: Cut, rules: BookRules, weights: np.ndarray, b: float, bk: float, held: np.ndarray,
+    totals: np.ndarray,
+) -> None:  # fmt: skip
     """Decide the orders of the next row from wanted weights (M,): to the edge of the band, where it is left.
 
-    What is no member any more, or is wanted no more, is closed.
+    What is no member any more is closed. A neutral book hedges itself: where what it would hold strays from neutrality
+    by more than it may, all members are traded to their wish.
     """
     equity = totals[EQUITY]
+    dollars, slope = 0.0, 0.0
     for m in range(weights.shape[0]):
         held[PENDING, m] = np.nan
         if equity <= 0.0 or window.last_row[m] <= t:
@@ -187,7 +190,14 @@ def order_nb(
         away = weights[m] - share
         band = band_nb(t, m, b, bk, window)
         if abs(away) > band and abs(away) > TINY:
-            held[PENDING, m] = weights[m] - band if away > 0.0 else weights[m] + band
+            share = weights[m] - band if away > 0.0 else weights[m] + band
+            held[PENDING, m] = share
+        dollars += share
+        slope += share * window.beta[t, m]
+    if rules.kind == NEUTRAL and max(abs(dollars), abs(slope)) > rules.drift:
+        for m in range(weights.shape[0]):
+            if window.member[t, m] and window.last_row[m] > t:
+                held[PENDING, m] = weights[m]
 
 
 @njit(cache=True, error_model="numpy")
@@ -212,7 +222,7 @@ def walk_nb(
         wishes_nb(params, n_outputs, strength, wish)
         if totals[EQUITY] > 0.0:
             weigh_nb(t, window, rules, wish, weights)
-            order_nb(t, window, weights, b, bk, held, totals)
+            order_nb(t, window, rules, weights, b, bk, held, totals)
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
@@ -244,15 +254,15 @@ def weights_nb(
 
 @njit(cache=True, error_model="numpy")
 def trade_nb(
-    weights: np.ndarray, b: float, bk: float, window: Cut, fee: float, totals: np.ndarray, held: np.ndarray,
+    weights: np.ndarray, b: float, bk: float, window: Cut, rules: BookRules, totals: np.ndarray, held: np.ndarray,
     record: Record,
 ) -> None:  # fmt: skip
     """One account that trades towards weights (T, M)."""
     for t in range(window.close.shape[0]):
-        open_nb(t, window, fee, held, totals, record)
-        close_nb(t, window, fee, held, totals, record)
+        open_nb(t, window, rules.fee_share, held, totals, record)
+        close_nb(t, window, rules.fee_share, held, totals, record)
         if totals[EQUITY] > 0.0:
-            order_nb(t, window, weights[t], b, bk, held, totals)
+            order_nb(t, window, rules, weights[t], b, bk, held, totals)
         if record.equity.shape[0] > 0:
             record.equity[t] = totals[EQUITY]
             for m in range(weights.shape[1]):

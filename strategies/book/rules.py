@@ -33,6 +33,9 @@ class BookRules(NamedTuple):
         Fee as a share of traded value, in [0, 1).
     signal_map : int
         Code of `strategies.trade.rules.SIGNAL_MAPS`.
+    drift : float
+        Dollars, or beta, of what a neutral book would hold after its orders, as shares of equity, beyond which all
+        markets are traded to their wish, bands or not.
     """
 
     kind: int = NEUTRAL
@@ -40,10 +43,18 @@ class BookRules(NamedTuple):
     cap: float = 0.2
     fee_share: float = 0.0005
     signal_map: int = 0
+    drift: float = np.inf
 
     @classmethod
     def of(
-        cls, kind: str, *, gross: float = 1.0, cap: float = 0.2, fee_share: float = 0.0005, signal_map: int = 0
+        cls,
+        kind: str,
+        *,
+        gross: float = 1.0,
+        cap: float = 0.2,
+        fee_share: float = 0.0005,
+        signal_map: int = 0,
+        drift: float = np.inf,
     ) -> "BookRules":
         """Checked rules with the kind by name; StrategyError for an unknown name or a number out of range."""
         if kind not in KINDS:
@@ -52,7 +63,9 @@ class BookRules(NamedTuple):
             raise StrategyError(
                 f"a book needs 0 < gross <= 10, cap > 0 and a fee in [0, 1), not {gross}, {cap}, {fee_share}"
             )
-        return cls(KINDS[kind], float(gross), float(cap), float(fee_share), int(signal_map))
+        if not drift > 0:
+            raise StrategyError(f"drift must be above 0, not {drift}")
+        return cls(KINDS[kind], float(gross), float(cap), float(fee_share), int(signal_map), float(drift))
 
     def times(self, multiple: float) -> "BookRules":
         """The same rules at a multiple of the fee; what the window says has to be multiplied too."""

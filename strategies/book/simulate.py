@@ -176,5 +176,5 @@ def trade_weights(
     state = initial_state(1, n_markets)
     totals, held = (state.totals[0], state.held[0]) if before is None else (before[0].copy(), before[1].copy())
     weights = np.ascontiguousarray(weights, dtype=np.float64)
-    kernels.trade_nb(weights, *band, Cut.of(window), rules.fee_share, totals, held, record)
+    kernels.trade_nb(weights, *band, Cut.of(window), rules, totals, held, record)
     return Account(*record, totals, held)

@@ -76,9 +76,10 @@ def wanted(params, window, rules, rounds):
     return rows
 
 
-def trade(weights, b, bk, window, fee):
+def trade(weights, b, bk, window, rules):
     """Trade one account towards weights; equity at each close, weights held, and a ledger of (row, market, value)."""
     n_rows, n_markets = window.close.shape
+    fee = rules.fee_share
     cash, units, orders = 1.0, [0.0] * n_markets, {}
     equities, held, ledger, paid = [], [], [], dict.fromkeys(("funding", "borrow", "fees", "slippage"), 0.0)
 
@@ -132,7 +133,7 @@ def trade(weights, b, bk, window, fee):
             cash, units, equity = 0.0, [0.0] * n_markets, 0.0
         equities.append(equity)
         held.append([u * p / equity if equity else 0.0 for u, p in zip(units, window.close[t], strict=True)])
-        orders = {}
+        orders, after = {}, {}
         for m in range(n_markets):
             if equity == 0 or window.last_row[m] <= t:
                 continue
@@ -144,4 +145,8 @@ def trade(weights, b, bk, window, fee):
             away = weights[t][m] - held[-1][m]
             if abs(away) > max(band, 1e-12):
                 orders[m] = weights[t][m] - math.copysign(band, away)
+            after[m] = orders.get(m, held[-1][m])
+        beta = sum(share * window.beta[t, m] for m, share in after.items())
+        if rules.kind == 1 and max(abs(sum(after.values())), abs(beta)) > rules.drift:
+            orders.update({m: weights[t][m] for m in after})
     return equities, held, ledger, paid

@@ -31,7 +31,12 @@ def rules_of(experiment: Experiment) -> BookRules:
     """Terms of a book."""
     book, rules = experiment.book, experiment.rules()
     return BookRules.of(
-        book.kind, gross=book.gross, cap=book.cap, fee_share=rules.fee_share, signal_map=rules.signal_map
+        book.kind,
+        gross=book.gross,
+        cap=book.cap,
+        fee_share=rules.fee_share,
+        signal_map=rules.signal_map,
+        drift=book.drift,
     )
 
 

@@ -72,6 +72,25 @@ def test_a_singular_projection_removes_dollars_alone(window, params):
     assert not mean_weights(params[:1], two, rules_of("neutral"), (1,))[0].any()
 
 
+def test_a_neutral_book_hedges_itself(window, params):
+    weights, _ = mean_weights(params, window, rules_of("neutral"), (4,))
+    strays, costs = [], []
+    for drift in (np.inf, 0.02):
+        rules = rules_of("neutral", drift=drift)
+        account = trade_weights(weights[0], (0.4, 0.2), window, rules)
+        equity, held, ledger, _ = naive.trade(weights[0], 0.4, 0.2, window, rules)
+        np.testing.assert_allclose(account.equity, equity, rtol=1e-10)
+        np.testing.assert_allclose(account.weight, held, rtol=1e-8, atol=1e-10)
+        beta = (account.weight * window.beta).sum(axis=1)
+        strays.append(np.quantile(np.abs(beta), 0.95))
+        costs.append(account.totals[kernels.FEES])
+        assert account.totals[kernels.FILLS] == len(ledger)
+    assert strays[1] < 0.04 < strays[0]
+    assert costs[1] > costs[0]
+    with pytest.raises(StrategyError, match="drift must be above 0"):
+        rules_of("neutral", drift=0.0)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_accounts_are_those_of_the_plain_twin_and_of_vectorbt(window, params, kind):
     rules = rules_of(kind)
@@ -79,7 +98,7 @@ def test_accounts_are_those_of_the_plain_twin_and_of_vectorbt(window, params, ki
         weights, _ = mean_weights(row[None], window, rules, (1,))
         band = band_of(row[None], 4)
         account = trade_weights(weights[0], band, window, rules)
-        equity, held, ledger, paid = naive.trade(weights[0], *band, window, rules.fee_share)
+        equity, held, ledger, paid = naive.trade(weights[0], *band, window, rules)
         np.testing.assert_allclose(account.equity, equity, rtol=1e-10)
         np.testing.assert_allclose(account.weight, held, rtol=1e-8, atol=1e-10)
         assert account.totals[kernels.FILLS] == len(ledger)
