@@ -7,6 +7,7 @@ import numpy as np
 from labelsearch.engine.looks import Stretch
 from labelsearch.engine.run import Run, recorded
 from labelsearch.engine.stage import Stored
+from labelsearch.labels.spans import Span
 from labelsearch.panels.beside import put_beside, split_run
 from labelsearch.panels.book.run import search_inputs
 from labelsearch.panels.book.split import SEARCH, TIERS
@@ -39,11 +40,6 @@ def hedge_panel(panel: PanelRun, window: str, step_ms: int) -> Stored[Hedges]:
     found = recorded(panel.folder, VERDICT)
     splits = panel.cells.splits
     run = Run(panel.folder, {}, {}, CODE, panel.executor, panel.progress, budget=panel.place.budget)
-    spans = [splits[cell.split - 1].named["future"] for cell in cells]
-    stretches = tuple(
-        Stretch(cell.experiment.data.market, span.start_ms, span.stop_ms)
-        for cell, span in zip(cells, spans, strict=True)
-    )
     return run.do(
         STAGE,
         window=window,
@@ -55,10 +51,18 @@ def hedge_panel(panel: PanelRun, window: str, step_ms: int) -> Stored[Hedges]:
         follows=(False, *(abut(a, b) for a, b in pairwise(splits))),
         rules=experiment.rules(),
         seeds=Seeds(experiment.seed),
-        stretches=stretches if is_future else (),
+        stretches=_looked_at(cells) if is_future else (),
         ensembles=None,
         panel=found,
     )
+
+
+def _looked_at(cells: list[Cell]) -> tuple[Stretch, ...]:
+    """The futures of each market, from the first to the last: an evaluation counts once for each market."""
+    spans: dict[str, list[Span]] = {}
+    for cell in cells:
+        spans.setdefault(cell.experiment.data.market, []).append(cell.experiment.windows.named["future"])
+    return tuple(Stretch(name, its[0].start_ms, its[-1].stop_ms) for name, its in spans.items())
 
 
 def _market(panel: PanelRun, cell: Cell, step_ms: int, *, is_future: bool) -> HedgeMarket:

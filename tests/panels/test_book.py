@@ -14,6 +14,7 @@ from labelsearch.engine.executors.choice import Workers
 from labelsearch.engine.ledger import Ledger
 from labelsearch.engine.run import LEDGER, LOOKS, recorded
 from labelsearch.panels.book.split import SEARCH, TIERS, last_closed
+from labelsearch.panels.hedges import _book_past, hedge_panel
 from labelsearch.panels.run import open_panel
 from labelsearch.results.panel_run import PanelResults
 from labelsearch.settings.experiment import Experiment
@@ -217,3 +218,18 @@ def test_the_universe_says_whom_it_left_out(done):
     assert facts.without_members == facts.singular == 0
     assert found.sizes == (20, 5)
     assert found.weights.shape == (2, 240, len(found.markets))
+
+
+def test_hedges_stand_beside_the_tiers_of_the_past_of_the_first_split(done, runs, store):
+    with open_panel(book(), runs, store) as opened:
+        found = hedge_panel(opened, "past", 4 * 3_600_000).value
+        past = _book_past(opened, opened.cells.of(1))
+    assert (found.lead[0], found.days[1]) == ("2020-03-23", "2020-04-20")
+    tiers = recorded(done.folder / "pooled" / "split-1", TIERS).value
+    for row, returns in zip(tiers.past, past.returns.T, strict=True):
+        assert 100.0 * (np.prod(1.0 + returns) - 1.0) == pytest.approx(row.return_pct, rel=1e-9)
+    assert {(row.size, row.method) for row in found.over_all()} == {
+        (size, name) for size in (5, 20) for name in ("LSTM", "ARIMA-GARCH", "momentum", "contrarian", "combined")
+    }
+    assert {row.market for row in found.within()} <= set(MARKETS)
+    assert PanelResults(done.folder, store).hedges == [found]
