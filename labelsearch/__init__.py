@@ -28,14 +28,17 @@ _HOMES = {
     "labelsearch.notebook.panel_run": ("PanelRun",),
     "labelsearch.notebook.run": ("Run",),
     "labelsearch.notebook.tiers": ("Judged", "form_tiers", "judge_tiers", "search_strategies"),
+    "labelsearch.settings.book": ("Book", "Universe"),
     "labelsearch.settings.experiment": ("Experiment",),
     "labelsearch.settings.roll": ("Pool", "Roll"),
     "labelsearch.settings.sections": (
         "Data", "FeatureSpace", "Labels", "Network", "Null", "Search", "Separation", "Tiers", "Windows",
     ),
+    "labelsearch.market.cross_section": ("UniverseTerms",),
     "labelsearch.market.trading_costs": ("CostTerms",),
     "labelsearch.settings.trading_costs": ("Costs",),
     "strategies.trade.venues": ("Venue",),
+    "strategies.book.problem": ("BookScore",),
     "strategies.search.score": ("PaperScore", "Record", "Score", "make_score"),
 }  # fmt: skip
 
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
     from labelsearch.labels.base import LabelValues as LabelValues
     from labelsearch.labels.kinds import make_label as make_label
     from labelsearch.labels.spans import Span as Span
+    from labelsearch.market.cross_section import UniverseTerms as UniverseTerms
     from labelsearch.market.trading_costs import CostTerms as CostTerms
     from labelsearch.notebook.frames import ChosenSet as ChosenSet
     from labelsearch.notebook.frames import Classifier as Classifier
@@ -68,6 +72,8 @@ if TYPE_CHECKING:
     from labelsearch.notebook.tiers import form_tiers as form_tiers
     from labelsearch.notebook.tiers import judge_tiers as judge_tiers
     from labelsearch.notebook.tiers import search_strategies as search_strategies
+    from labelsearch.settings.book import Book as Book
+    from labelsearch.settings.book import Universe as Universe
     from labelsearch.settings.experiment import Experiment as Experiment
     from labelsearch.settings.roll import Pool as Pool
     from labelsearch.settings.roll import Roll as Roll
@@ -81,6 +87,7 @@ if TYPE_CHECKING:
     from labelsearch.settings.sections import Tiers as Tiers
     from labelsearch.settings.sections import Windows as Windows
     from labelsearch.settings.trading_costs import Costs as Costs
+    from strategies.book.problem import BookScore as BookScore
     from strategies.search.score import PaperScore as PaperScore
     from strategies.search.score import Record as Record
     from strategies.search.score import Score as Score
