@@ -6,7 +6,7 @@ from datetime import date
 
 from feature_space.indicators import BY_NAME, Indicator
 from feature_space.normalise import Normalisation
-from labelsearch.classifiers.kinds import CALIBRATION_NAMES, LOSS_NAMES, NETWORKS
+from labelsearch.classifiers.kinds import CALIBRATION_NAMES, LOSS_NAMES, MAGNITUDE_LOSS_NAMES, NETWORKS
 from labelsearch.labels.spans import Span, check_order
 from labelsearch.market.store import SYMBOL
 from labelsearch.market.symbols import joined
@@ -197,7 +197,11 @@ class Network(Ranged):
     kind: str = option("mlp", f"one of {', '.join(NETWORKS)}, or your own")
     window: int = option(32, "bars of the trailing window that all kinds but mlp see", 2, 100_000)
     loss: str = option("cross_entropy", f"{' or '.join(LOSS_NAMES)}; ensloss: a random calibrated loss in each batch")
-    n_seeds: int = option(3, "networks of the best hyper-parameters whose probabilities are averaged", 1, 1000)
+    magnitude_loss: str = option(
+        "squared", f"{' or '.join(MAGNITUDE_LOSS_NAMES)}: loss of labels with head = magnitude, in place of loss"
+    )
+    sign_penalty: float = option(0.0, "q: that loss is times 1 + q |y| where the sign of the move y is missed", 0, 100)
+    n_seeds: int = option(3, "networks of the best hyper-parameters whose predictions are averaged", 1, 1000)
     calibration: str = option("none", "none, or temperature: fitted on the first half of validation")
     n_neutral: int = option(100_000, "neutral bars sampled for training; all action bars are kept", 1, 100_000_000)
     n_trials: int = option(9, "Optuna trials per label", 1, 100_000)
@@ -213,6 +217,7 @@ class Network(Ranged):
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of("loss", self.loss, LOSS_NAMES)
+        one_of("magnitude_loss", self.magnitude_loss, MAGNITUDE_LOSS_NAMES)
         one_of("calibration", self.calibration, CALIBRATION_NAMES)
         one_of("device", self.device, ("cpu", "gpu", "auto"))
 

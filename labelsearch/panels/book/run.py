@@ -50,7 +50,6 @@ def search_inputs(
         )
         for cell in cells
     )
-    n_outputs = 2 * len(experiment.label)
     return BookSearchInputs(
         markets=markets,
         section=section,
@@ -58,7 +57,7 @@ def search_inputs(
         future=spans["future"],
         rules=rules_of(experiment),
         half_spread=experiment.rules().half_spread,
-        space=BookSpace(experiment.search.space(n_outputs), book.band, book.doubt, book.span),
+        space=BookSpace(experiment.search.space(len(experiment.output_names)), book.band, book.doubt, book.span),
         score=book.score,
         search_settings=experiment.search.settings(Seeds(experiment.seed, (("split", number),))("search")),
     )
