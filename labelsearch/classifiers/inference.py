@@ -21,7 +21,7 @@ from labelsearch.labels.base import BUY, LARGEST_MOVE, SELL
 
 LANES = 32  # rows side by side
 ALONE = 4  # up to this many rows, each is computed by itself
-KNOWN_OUTPUTS = tuple(N_PREDICTED.values())
+KNOWN_ENDS = [[n] for n in N_PREDICTED.values()]  # outputs of the last layer
 
 Layers = Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]  # weights (outputs, inputs) and biases (outputs,)
 
@@ -63,7 +63,7 @@ class Perceptron(NamedTuple):
             raise ValueError("networks of one classifier must have one shape")
         (shape,) = shapes
         sizes = [weight[-1] for weight, _ in shape[:1]] + [weight[0] for weight, _ in shape]
-        if shape != tuple(((b, a), (b,)) for a, b in itertools.pairwise(sizes)) or sizes[-1] not in KNOWN_OUTPUTS:
+        if shape != tuple(((b, a), (b,)) for a, b in itertools.pairwise(sizes)) or sizes[-1:] not in KNOWN_ENDS:
             raise ValueError(f"layers of shapes {shape} are not those of a classifier")
         pairs = [pair for layers in networks for pair in layers]
         flat = np.concatenate([part.ravel() for weight, bias in pairs for part in (weight, bias)])

@@ -73,7 +73,7 @@ class MagnitudeLoss:
         loss = MAGNITUDE_LOSSES[self.kind](predicted, moves, reduction="none")
         if self.sign_penalty:
             is_wrong = predicted.detach().sign() != moves.sign()
-            loss = loss * (1.0 + self.sign_penalty * is_wrong * moves.abs())
+            loss = loss * (1.0 + self.sign_penalty * moves.abs() * is_wrong)
         return loss
 
     def mean(self, outputs: Tensor, moves: Tensor, weights: Tensor) -> Tensor:
