@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from labelsearch.engine.executors.choice import Workers
 from labelsearch.panels.beside import recorded_beside
 from labelsearch.panels.book import split
+from labelsearch.panels.run import open_panel
 from labelsearch.results.classifiers import MagnitudeFigures
-from tests.panels.test_book import book, run
-from tests.panels.test_relative import MARKETS, later_gain, planted
+from labelsearch.results.panel_run import PanelResults
+from tests.panels.test_relative import MARKETS, experiment, later_gain, planted
 
 LABEL = "relative_6_30_regression"
 
@@ -16,18 +18,17 @@ LABEL = "relative_6_30_regression"
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     windows, made = [], split.book_window
-    settings = book(
-        roll={"step": "", "splits": 0},
-        book={"shifts": 0},
-        search={"n_strategies": 60, "weight": [-6.0, 6.0]},  # a third of a faint move is small
-        tiers={"sizes": [5]},
-        null={"repeats": 0},
+    settings = experiment(
+        book={"kind": "neutral", "cap": 0.4, "shifts": 0},
+        search={"n_strategies": 60, "side": "both", "weight": [-6.0, 6.0]},  # a third of a faint move is small
         label=[{"kind": "relative", "horizon": "6h", "share": 0.3, "head": "magnitude"}],
     )
     folder = tmp_path_factory.mktemp("moves")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(split, "book_window", lambda *given: windows.append(made(*given)) or windows[-1])
-        return run(settings, folder / "runs", planted(folder / "store")), windows
+        with open_panel(settings, folder / "runs", planted(folder / "store"), workers=Workers(1)) as run:
+            run.do()
+        return PanelResults(run.folder, folder / "store"), windows
 
 
 def test_one_network_of_all_markets_learns_by_how_much(done):
