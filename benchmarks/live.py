@@ -50,7 +50,7 @@ def make_bundle(seed: int, normalisation: Normalisation, width: int, depth: int,
             for _ in range(n_networks)
         ]
         one = Perceptron.of_layers(networks)
-        classifiers.append(Predictor(1, lambda matrix, rows, origin, one=one: one.probabilities(matrix, rows)))
+        classifiers.append(Predictor(1, lambda matrix, rows, origin, one=one: one.predict(matrix, rows)))
     tiers = {n: Tier(np.arange(n), np.full(n, 1.0 / n), 0.0) for n in (100, 20, 10, 5)}
     return Bundle(
         digest="benchmark",
@@ -107,7 +107,7 @@ def main() -> None:
         last = np.array([len(window) - 1])
         outputs = np.concatenate(
             [
-                classifier.probabilities(feature_set.matrix(inputs), last, 0)[0, ::2]
+                classifier.predict(feature_set.matrix(inputs), last, 0)[0, ::2]
                 for classifier, feature_set in zip(bundle.classifiers, bundle.feature_sets, strict=True)
             ]
         )

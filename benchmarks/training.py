@@ -39,9 +39,7 @@ def make_samples(n: int, n_features: int) -> Samples:
 def make_module(n_features: int, batches: Batches) -> Module:
     """The default network in its middle size."""
     torch.manual_seed(0)
-    return Module(
-        build_network("mlp", n_features, width=64, depth=2, dropout=0.2), batches, 1e-3, 1e-2, "cross_entropy"
-    )
+    return Module(build_network("mlp", n_features, width=64, depth=2, dropout=0.2), batches, 1e-3, 1e-2, cross_entropy)
 
 
 def loop(module: Module, batches: Callable[[], object], n_epochs: int) -> nn.Module:

@@ -159,6 +159,31 @@ def tiny_run(tiny_experiment, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def mixed_run(tmp_path_factory):
+    """Results of one market whose first label is a target of magnitude, between which and classes strategies mix."""
+    from labelsearch.results.run import Results
+    from labelsearch.settings.experiment import Experiment
+    from tests.running import run_experiment
+
+    data = {name: section for name, section in TINY_PANEL.items() if name not in ("roll", "data")}
+    experiment = Experiment.from_dict(
+        {
+            **data,
+            "name": "mixed",
+            "data": {"source": "synthetic", "symbol": "ALPHA", "interval": "15m", "edge": 0.2, "market_seed": 5},
+            "network": {**data["network"], "magnitude_loss": "huber", "sign_penalty": 0.5, "n_seeds": 2,
+                        "calibration": "temperature"},
+            "label": [
+                {"kind": "magnitude", "horizon": "1h", "span": 200, "head": "magnitude"},
+                {"kind": "threshold", "theta": 0.003, "horizon": "1h"},
+            ],
+        }
+    )  # fmt: skip
+    own, folder = _copied(tmp_path_factory, "mixed", partial(run_experiment, experiment, workers=1))
+    return Results(own / "runs" / folder.name, own / "store")
+
+
+@pytest.fixture(scope="session")
 def tiny_panel(tmp_path_factory):
     """Results of the tiny panel, as those of `tiny_run`; matrix libraries had two threads."""
     from threadpoolctl import threadpool_limits

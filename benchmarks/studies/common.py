@@ -77,8 +77,8 @@ def validation_loss(matrix: NDArray[np.float32], label: Labelled, seed: int, n_e
     """Lowest weighted validation loss of a network of two layers of 64 in a few epochs."""
     rng = np.random.default_rng(seed)
     train = make_samples(matrix, label.values, label.fit, N_NEUTRAL, rng, label.balance)
-    if len(train.classes) > N_SAMPLES:
-        kept = torch.from_numpy(rng.permutation(len(train.classes))[:N_SAMPLES])
+    if len(train.target) > N_SAMPLES:
+        kept = torch.from_numpy(rng.permutation(len(train.target))[:N_SAMPLES])
         train = Samples(*(column[kept] for column in train))
     validation = make_samples(
         matrix, label.values, label.validation, N_NEUTRAL, np.random.default_rng(0), label.balance
@@ -92,7 +92,7 @@ def validation_loss(matrix: NDArray[np.float32], label: Labelled, seed: int, n_e
             network.train()
             for batch in Batches(train, 2048, 100 * seed + epoch):
                 optimiser.zero_grad()
-                loss = torch.nn.functional.cross_entropy(network(batch.features), batch.classes, reduction="none")
+                loss = torch.nn.functional.cross_entropy(network(batch.features), batch.target, reduction="none")
                 (loss * batch.weights).mean().backward()
                 optimiser.step()
             losses.append(weighted_loss(network, validation))

@@ -30,7 +30,7 @@ def fit_temperature(network: nn.Module, samples: Samples) -> float:
 
         def loss(log_temperature: float) -> float:
             scaled = logits / float(np.exp(log_temperature))
-            parts = nn.functional.cross_entropy(scaled, samples.classes, reduction="none")
+            parts = nn.functional.cross_entropy(scaled, samples.target, reduction="none")
             return float((parts * weights).sum())
 
         found = minimize_scalar(loss, bounds=(-LOG_LIMIT, LOG_LIMIT), method="bounded")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from labelsearch.classifiers.inference import load_perceptron, load_weights
+from labelsearch.classifiers.inference import load_perceptron, load_weights, strategy_outputs
 from labelsearch.classifiers.kinds import PERCEPTRONS, weight_files
 
 
@@ -19,12 +19,19 @@ class Predictor(NamedTuple):
     ----------
     window : int
         Bars of its input window.
-    probabilities : callable
-        ``probabilities(matrix, rows, origin)`` as `labelsearch.classifiers.prediction.predict`.
+    predict : callable
+        ``predict(matrix, rows, origin)`` as `labelsearch.classifiers.prediction.predict`.
+    head : str
+        What it predicts, a key of `labelsearch.labels.base.HEADS`.
     """
 
     window: int
-    probabilities: Callable[[NDArray[np.float32], NDArray[np.int64], int], NDArray[np.float32]]
+    predict: Callable[[NDArray[np.float32], NDArray[np.int64], int], NDArray[np.float32]]
+    head: str = "classes"
+
+    def outputs(self, matrix: NDArray[np.float32], rows: NDArray[np.int64], origin: int) -> NDArray[np.float32]:
+        """What strategies see (N, K), as `labelsearch.classifiers.inference.strategy_outputs`."""
+        return strategy_outputs(self.predict(matrix, rows, origin))
 
 
 def load_predictor(folder: Path) -> Predictor:
@@ -36,16 +43,19 @@ def load_predictor(folder: Path) -> Predictor:
         If the kind of network is unknown, or the weights do not match ``network.json``.
     """
     description = json.loads((folder / "network.json").read_text())
+    head = description.get("head", "classes")
     if description["kind"] in PERCEPTRONS:
         perceptron = load_perceptron(folder)
-        return Predictor(1, lambda matrix, rows, origin: perceptron.probabilities(matrix, rows))
+        return Predictor(1, lambda matrix, rows, origin: perceptron.predict(matrix, rows), head)
     from labelsearch.classifiers.files import load_network
     from labelsearch.classifiers.networks import window_of
     from labelsearch.classifiers.prediction import predict
 
     _check_weights(folder, description)
     network = load_network(folder)
-    return Predictor(window_of(network), lambda matrix, rows, origin: predict(network, matrix, rows, origin=origin))
+    return Predictor(
+        window_of(network), lambda matrix, rows, origin: predict(network, matrix, rows, origin=origin), head
+    )
 
 
 def _check_weights(folder: Path, description: dict[str, Any]) -> None:
@@ -56,7 +66,8 @@ def _check_weights(folder: Path, description: dict[str, Any]) -> None:
 
     try:
         with torch.device("meta"):
-            network = build_network(description["kind"], description["n_features"], **description["options"])
+            head = description.get("head", "classes")
+            network = build_network(description["kind"], description["n_features"], head, **description["options"])
     except (TypeError, AssertionError) as error:
         raise ValueError(f"options of the network: {error}") from None
     wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}

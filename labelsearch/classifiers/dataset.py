@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from labelsearch.classifiers.loss_scaling import balance, loss_factors
-from labelsearch.labels.kinds import NEUTRAL, LabelValues
+from labelsearch.labels.base import NEUTRAL, LabelValues, moves_of
 
 
 class Windows:
@@ -52,7 +52,7 @@ class Samples(NamedTuple):
     """Rows of one label, ready for a network. N samples, F features."""
 
     features: Any  # (N, F) tensor of float32, or `Windows`
-    classes: Tensor  # (N,) tensor of int64
+    target: Tensor  # (N,) tensor of int64, classes; of float32, moves y
     weights: Tensor  # (N,) tensor of float32: loss factor times importance, mean 1 over the rows sampled from
 
 
@@ -89,15 +89,18 @@ def make_samples(
     rng: np.random.Generator,
     a: float | None = None,
     window: int = 1,
+    head: str = "classes",
 ) -> Samples:
     """Samples of one label from the feature matrix (T, F) and the allowed rows; ``a`` as in `loss_factors`.
 
     With a ``window`` above 1 the features are `Windows` on the same rows. Windows of validation rows may reach back
-    into the fitted rows: they contain features, never labels.
+    into the fitted rows: they contain features, never labels. Moves have no loss factors: the loss knows their size.
     """
-    if a is None:
-        a = balance(label.value[rows], label.classes[rows])
-    factors = loss_factors(label.value[rows], label.classes[rows], a)
+    if head == "magnitude":
+        factors = np.ones(rows.size)
+    else:
+        a = balance(label.value[rows], label.classes[rows]) if a is None else a
+        factors = loss_factors(label.value[rows], label.classes[rows], a)
     kept, importance = sample_rows(label.classes, rows, n_neutral, rng)
     weights = factors[np.searchsorted(rows, kept)] * importance
     features: Tensor | Windows = (
@@ -105,23 +108,25 @@ def make_samples(
         if window == 1
         else Windows(torch.from_numpy(matrix), torch.from_numpy(kept), window)
     )
+    target = moves_of(label.value[kept]).astype(np.float32)
     return Samples(
         features,
-        torch.from_numpy(label.classes[kept].astype(np.int64)),
+        torch.from_numpy(target if head == "magnitude" else label.classes[kept].astype(np.int64)),
         torch.from_numpy((weights / rows.size * kept.size).astype(np.float32)),
     )
 
 
 def thinned(samples: Samples, n: int, rng: np.random.Generator) -> Samples:
-    """About ``n`` of the samples: action rows fill up to half of them, neutral ones the rest.
+    """About ``n`` of the samples: action rows fill up to half of them, neutral ones the rest; moves are of one kind.
 
     Rows of either kind weigh more by what was left out of it, so that weighted means stay unbiased. All samples are
     returned if there are no more than ``n``.
     """
-    classes = samples.classes.numpy()
+    classes = samples.target.numpy()
     if classes.size <= n:
         return samples
-    action, neutral = np.flatnonzero(classes != NEUTRAL), np.flatnonzero(classes == NEUTRAL)
+    is_neutral = classes == NEUTRAL if not samples.target.is_floating_point() else np.ones(classes.size, dtype=np.bool_)
+    action, neutral = np.flatnonzero(~is_neutral), np.flatnonzero(is_neutral)
     n_action = min(action.size, max(n // 2, n - neutral.size))
     parts = [(action, n_action), (neutral, min(neutral.size, n - n_action))]
     kept = np.concatenate([rng.choice(rows, size, replace=False) for rows, size in parts])
@@ -129,18 +134,18 @@ def thinned(samples: Samples, n: int, rng: np.random.Generator) -> Samples:
     order = np.argsort(kept)
     index = torch.from_numpy(kept[order])
     scale = torch.from_numpy((importance[order] * kept.size / classes.size).astype(np.float32))
-    return Samples(samples.features[index], samples.classes[index], samples.weights[index] * scale)
+    return Samples(samples.features[index], samples.target[index], samples.weights[index] * scale)
 
 
 def joined_samples(parts: Sequence[Samples]) -> Samples:
     """Samples of several markets as one; each market has the same sum of weights, and their mean stays 1."""
     if len(parts) == 1:
         return parts[0]
-    total = sum(len(part.classes) for part in parts)
+    total = sum(len(part.target) for part in parts)
     weights = [part.weights * (total / len(parts) / float(part.weights.sum())) for part in parts]
     return Samples(
         _joined_features([part.features for part in parts]),
-        torch.cat([part.classes for part in parts]),
+        torch.cat([part.target for part in parts]),
         torch.cat(weights),
     )
 
@@ -164,13 +169,13 @@ class Batches:
         self.generator = None if seed is None else torch.Generator().manual_seed(seed)
 
     def __len__(self) -> int:
-        return -(-len(self.samples.classes) // self.batch_size)
+        return -(-len(self.samples.target) // self.batch_size)
 
     def __iter__(self) -> Iterator[Samples]:
         samples = self.samples
         if self.generator is not None:
-            order = torch.randperm(len(samples.classes), generator=self.generator)
+            order = torch.randperm(len(samples.target), generator=self.generator)
             samples = Samples(*(column[order] for column in samples))
-        for start in range(0, len(samples.classes), self.batch_size):
-            features, classes, weights = (column[start : start + self.batch_size] for column in samples)
-            yield Samples(features.gather() if isinstance(features, Windows) else features, classes, weights)
+        for start in range(0, len(samples.target), self.batch_size):
+            features, target, weights = (column[start : start + self.batch_size] for column in samples)
+            yield Samples(features.gather() if isinstance(features, Windows) else features, target, weights)

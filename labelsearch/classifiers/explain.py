@@ -1,4 +1,4 @@
-"""Approximate Shapley values of a classifier: the contribution of each feature to the logit of each class."""
+"""Approximate Shapley values of a network: what each feature adds to the logit of each class, or to the move."""
 
 import copy
 from functools import partial
@@ -45,7 +45,7 @@ def shap_values(
     Parameters
     ----------
     network : Module
-        Maps (N, F), or windows (N, L, F), to logits (N, 3).
+        Maps (N, F), or windows (N, L, F), to logits (N, 3), or to moves (N, 1).
     background : (B, F) or (B, L, F) array of float32
         Rows or windows from which unknown features are taken.
     rows : (N, F) or (N, L, F) array of float32
@@ -53,7 +53,7 @@ def shap_values(
 
     Returns
     -------
-    values : (N, F, 3) array of float64
+    values : (N, F, 3), or (N, F, 1), array of float64
     explainer : str
         ``deep``, ``permutation``, or ``windows`` for sampled permutations of whole features; more than one name where
         the members of an ensemble differ.
@@ -62,9 +62,9 @@ def shap_values(
 
     network.eval()
     if isinstance(network, Ensemble):
-        found = [shap_values(member, background, rows) for member in network.members]
-        names = " and ".join(sorted({name for _, name in found}))
-        return np.mean([values for values, _ in found], axis=0) / network.temperature, names
+        each = [shap_values(member, background, rows) for member in network.members]
+        names = " and ".join(sorted({name for _, name in each}))
+        return np.mean([values for values, _ in each], axis=0) / network.temperature, names
     if rows.ndim == 3:
         with one_thread():
             return _window_values(network, background, rows), "windows"
@@ -74,7 +74,8 @@ def shap_values(
         if np.abs(sums - _logits(network, rows)).max() < TOLERANCE:
             return values, "deep"
         sampled = shap.PermutationExplainer(partial(_logits, network), background, seed=0)
-        return np.asarray(sampled(rows, silent=True).values, dtype=np.float64), "permutation"
+        found = sampled(rows, silent=True).values
+        return np.asarray(found, dtype=np.float64).reshape(values.shape), "permutation"
 
 
 class _SideBySide(nn.Module):
@@ -95,7 +96,7 @@ class _SideBySide(nn.Module):
 
 
 def _deep_values(network: nn.Module, background: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Values of DeepExplainer, unchecked, (N, F, 3)."""
+    """Values of DeepExplainer, unchecked, (N, F, 3) or (N, F, 1)."""
     import shap
 
     # a copy, as its hooks leave tensors behind in some networks
@@ -116,7 +117,7 @@ def mean_shap_values(
     background: NDArray[np.int64],
     rows: NDArray[np.int64],
 ) -> tuple[NDArray[np.float64], str]:
-    """Mean absolute Shapley values, (F, 3) array of float64, over rows of the features, and the explainer's name."""
+    """Mean absolute Shapley values, (F, 3) or (F, 1), over rows of the features, and the explainer's name."""
     values, explainer = shap_values(network, *_gather(network, matrix, background, rows))
     return np.abs(values).mean(axis=0), explainer
 
@@ -168,7 +169,7 @@ def _window_values(
     """Mean marginal effect of each feature over one random order and its reverse, per row; the sum is exact."""
     n_features = rows.shape[2]
     rng = np.random.default_rng(0)
-    values = np.zeros((len(rows), n_features, 3))
+    values = np.zeros((len(rows), n_features, _logits(network, background[:1]).shape[1]))
     for i, row in enumerate(rows):
         forward = rng.permutation(n_features)
         for order in (forward, forward[::-1]):
@@ -177,7 +178,7 @@ def _window_values(
             )  # (F + 1, B, L, F): one more known feature per step
             for k, feature in enumerate(order):
                 steps[k + 1 :, :, :, feature] = row[:, feature]
-            logits = _logits(network, steps.reshape(-1, *row.shape)).reshape(n_features + 1, -1, 3)
+            logits = _logits(network, steps.reshape(-1, *row.shape)).reshape(n_features + 1, -1, values.shape[2])
             values[i, order] += np.diff(logits.mean(axis=1, dtype=np.float64), axis=0) / 2
     return values
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from labelsearch.classifiers.kinds import Options
 
+MOVE_FIGURES = ("mean_absolute_error", "r2", "rank_correlation", "sign_accuracy")
 Interval = tuple[float, float]  # 95%, lower end first
 
 
@@ -99,6 +100,44 @@ class Estimate:
 
     value: float | None
     interval: Interval | None
+
+
+@dataclass(frozen=True)
+class Against:
+    """A figure of predicted moves, that of predicting the mean move of train, and the gain: above 0 is better."""
+
+    figure: Estimate
+    of_mean: float | None
+    gain: Estimate
+
+
+@dataclass(frozen=True)
+class MoveEvaluation:
+    """Figures of predicted moves f on ``n`` rows that the network was not fitted on, y the true ones.
+
+    Attributes
+    ----------
+    mean_move : float
+        Mean m of y on the fitted rows, the prediction that all figures are held against.
+    mean_absolute_error : Against
+        Of f; its gain is the error of m less that of f.
+    r2 : Against
+        1 - sum (y - f)^2 / sum (y - m)^2; that of m is 0.
+    rank_correlation : Against
+        Spearman's, of f and y; that of m, which ranks nothing, counts as 0.
+    sign_accuracy : Against
+        Share of the rows with y other than 0 whose sign f has.
+    has_intervals : bool
+        Whether intervals were computed.
+    """
+
+    n: int
+    mean_move: float
+    mean_absolute_error: Against
+    r2: Against
+    rank_correlation: Against
+    sign_accuracy: Against
+    has_intervals: bool = False
 
 
 @dataclass(frozen=True)

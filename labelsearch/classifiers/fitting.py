@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from labelsearch.classifiers.dataset import Batches, Samples
 from labelsearch.classifiers.draws import Options
-from labelsearch.classifiers.losses import LOSSES
+from labelsearch.classifiers.losses import LOSSES, Loss, MagnitudeLoss, RowLosses, cross_entropies
 from labelsearch.classifiers.networks import build_network, window_of
 from labelsearch.classifiers.prediction import chunk_rows
 
@@ -24,7 +24,7 @@ class Module(pl.LightningModule):
     """
 
     def __init__(
-        self, network: nn.Module, batches: Batches, learning_rate: float, weight_decay: float, loss: str
+        self, network: nn.Module, batches: Batches, learning_rate: float, weight_decay: float, loss: Loss
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -33,7 +33,7 @@ class Module(pl.LightningModule):
         self._optimiser: torch.optim.Optimizer | None = None
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
-        self.loss = LOSSES[loss]
+        self.loss = loss
 
     def forward(self, features: Tensor) -> Tensor:
         return self.network(features)
@@ -44,9 +44,9 @@ class Module(pl.LightningModule):
     def training_step(self, step: int, step_index: int) -> None:
         optimiser = cast(torch.optim.Optimizer, self.optimizers(use_pl_optimizer=False))
         for batch in self.batches:
-            features, classes, weights = (column.to(self.device) for column in batch)
+            features, target, weights = (column.to(self.device) for column in batch)
             optimiser.zero_grad()
-            self.loss(self.network(features), classes, weights).backward()
+            self.loss(self.network(features), target, weights).backward()
             optimiser.step()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -57,15 +57,15 @@ class Module(pl.LightningModule):
         return self._optimiser
 
 
-def weighted_loss(network: nn.Module, samples: Samples) -> float:
-    """Weighted mean cross-entropy of a network over samples."""
+def weighted_loss(network: nn.Module, samples: Samples, losses: RowLosses = cross_entropies) -> float:
+    """Weighted mean loss of a network over samples, by default their cross-entropy."""
     total, weight = 0.0, 0.0
     network.eval()
     device = next(network.parameters()).device
     with torch.no_grad():
         for batch in Batches(samples, chunk_rows(window_of(network)), seed=None):
-            features, classes, weights = (column.to(device) for column in batch)
-            loss = nn.functional.cross_entropy(network(features), classes, reduction="none")
+            features, target, weights = (column.to(device) for column in batch)
+            loss = losses(network(features), target)
             total += float((loss * weights).sum(dtype=torch.float64))
             weight += float(weights.sum(dtype=torch.float64))
     return total / weight
@@ -74,15 +74,15 @@ def weighted_loss(network: nn.Module, samples: Samples) -> float:
 class _Epochs(pl.Callback):
     """After each epoch: validate, keep the best weights, and report."""
 
-    def __init__(self, validation: Samples, report: Callable[[], None]) -> None:
-        self.validation = validation
+    def __init__(self, validation: Samples, row_losses: RowLosses, report: Callable[[], None]) -> None:
+        self.validation, self.row_losses = validation, row_losses
         self.report = report
         self.losses: list[float] = []
         self.best_state: dict[str, Tensor] = {}
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         network = cast(Module, pl_module).network
-        loss = weighted_loss(network, self.validation)
+        loss = weighted_loss(network, self.validation, self.row_losses)
         if not self.losses or loss < min(self.losses):
             self.best_state = copy.deepcopy(network.state_dict())
         self.losses.append(loss)
@@ -109,6 +109,22 @@ class TrainingSettings:
     window: int
     loss: str
     n_seeds: int
+    magnitude: MagnitudeLoss | None = None  # of a label whose moves are predicted, in place of ``loss``
+
+    @property
+    def head(self) -> str:
+        """What networks predict, a key of `labelsearch.labels.base.HEADS`."""
+        return "magnitude" if self.magnitude else "classes"
+
+    @property
+    def batch_loss(self) -> Loss:
+        """Loss that is trained with."""
+        return self.magnitude.mean if self.magnitude else LOSSES[self.loss]
+
+    @property
+    def row_losses(self) -> RowLosses:
+        """Losses by which epochs and hyper-parameters are compared."""
+        return self.magnitude.rows if self.magnitude else cross_entropies
 
 
 def make_trainer(max_epochs: int, device: str, callbacks: list[pl.Callback]) -> pl.Trainer:
@@ -146,9 +162,10 @@ class Fit:
         report: Callable[[], None] = lambda: None,
     ) -> None:
         torch.manual_seed(seed)
-        network = build_network(settings.network, train.features.shape[-1], **options)
-        self._module = Module(network, Batches(train, settings.batch_size, seed), **optimiser, loss=settings.loss)
-        self._epochs = _Epochs(validation, report)
+        network = build_network(settings.network, train.features.shape[-1], settings.head, **options)
+        batches = Batches(train, settings.batch_size, seed)
+        self._module = Module(network, batches, **optimiser, loss=settings.batch_loss)
+        self._epochs = _Epochs(validation, settings.row_losses, report)
         self._device = settings.device
         self._random = torch.get_rng_state()
         self.losses = self._epochs.losses

@@ -1,4 +1,4 @@
-"""Class probabilities of multilayer perceptrons, every row summed in one fixed order.
+"""Class probabilities, or predicted moves, of multilayer perceptrons, every row summed in one fixed order.
 
 A row has the same bits alone as among a million others, unlike with the matrix library of a processor, so strategies
 trade live as they did in the search. Rows lie side by side in lanes, so that the sums run over contiguous memory that
@@ -15,17 +15,21 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from labelsearch.classifiers.kinds import N_CLASSES, PERCEPTRONS, weight_files
+from labelsearch.classifiers.kinds import N_CLASSES, N_PREDICTED, PERCEPTRONS, weight_files
 from labelsearch.compiled import threaded
+from labelsearch.labels.base import BUY, LARGEST_MOVE, SELL
 
 LANES = 32  # rows side by side
 ALONE = 4  # up to this many rows, each is computed by itself
+KNOWN_ENDS = [[n] for n in N_PREDICTED.values()]  # outputs of the last layer
 
 Layers = Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]  # weights (outputs, inputs) and biases (outputs,)
 
 
 class Perceptron(NamedTuple):
-    """One or more networks of equal shape, rectified between their layers; their mean probability at a temperature.
+    """One or more networks of equal shape, rectified between their layers, and their mean.
+
+    That of probabilities at a temperature where there are three outputs, that of predicted moves where there is one.
 
     Attributes
     ----------
@@ -52,14 +56,14 @@ class Perceptron(NamedTuple):
         Raises
         ------
         ValueError
-            If the shapes do not match, or the last layer does not have three outputs.
+            If the shapes do not match, or the last layer has neither three outputs nor one.
         """
         shapes = {tuple((weight.shape, bias.shape) for weight, bias in layers) for layers in networks}
         if len(shapes) != 1:
             raise ValueError("networks of one classifier must have one shape")
         (shape,) = shapes
         sizes = [weight[-1] for weight, _ in shape[:1]] + [weight[0] for weight, _ in shape]
-        if shape != tuple(((b, a), (b,)) for a, b in itertools.pairwise(sizes)) or sizes[-1:] != [N_CLASSES]:
+        if shape != tuple(((b, a), (b,)) for a, b in itertools.pairwise(sizes)) or sizes[-1:] not in KNOWN_ENDS:
             raise ValueError(f"layers of shapes {shape} are not those of a classifier")
         pairs = [pair for layers in networks for pair in layers]
         flat = np.concatenate([part.ravel() for weight, bias in pairs for part in (weight, bias)])
@@ -72,8 +76,8 @@ class Perceptron(NamedTuple):
         """F, the features of a row."""
         return int(self.sizes[0])
 
-    def probabilities(self, matrix: NDArray[np.float32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
-        """Class probabilities, (N, 3) array of float32, at some rows of the features (T, F); by default at all.
+    def predict(self, matrix: NDArray[np.float32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        """Class probabilities (N, 3), or moves (N, 1), as float32 at some rows of the features (T, F); else at all.
 
         Raises
         ------
@@ -83,13 +87,23 @@ class Perceptron(NamedTuple):
         if matrix.ndim != 2 or matrix.shape[1] != self.n_features:
             raise ValueError(f"features of shape {matrix.shape} do not fit a classifier of {self.n_features} features")
         index = np.arange(len(matrix)) if rows is None else np.asarray(rows, dtype=np.int64)
-        out = np.empty((len(index), N_CLASSES), dtype=np.float32)
+        out = np.empty((len(index), int(self.sizes[-1])), dtype=np.float32)
         features = np.ascontiguousarray(matrix, dtype=np.float32)
         if len(index) <= ALONE:
             alone_nb(features, index, self.turned, *self[2:], out)
         else:
             threaded(forward_nb)(features, index, self.flat, *self[2:], out)
         return out
+
+
+def strategy_outputs(predicted: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What strategies see: buy and sell (N, 2) of probabilities (N, 3), f/3 in [-1, 1] of moves f (N, 1).
+
+    In the order of `labelsearch.labels.base.HEADS`.
+    """
+    if predicted.shape[1] == N_CLASSES:
+        return predicted[:, (BUY, SELL)]
+    return np.clip(predicted / np.float32(LARGEST_MOVE), np.float32(-1.0), np.float32(1.0))
 
 
 def load_perceptron(folder: Path) -> Perceptron:
@@ -113,6 +127,8 @@ def load_perceptron(folder: Path) -> Perceptron:
     perceptron = Perceptron.of_layers(networks, description.get("temperature", 1.0))
     if perceptron.n_features != description["n_features"]:
         raise ValueError(f"weights of {perceptron.n_features} features, but n_features is {description['n_features']}")
+    if perceptron.sizes[-1] != N_PREDICTED[description.get("head", "classes")]:
+        raise ValueError(f"weights of {perceptron.sizes[-1]} outputs are not those of the head of the network")
     hidden, options = perceptron.sizes[1:-1].tolist(), description["options"]
     depth, width = (options.get(name) for name in ("depth", "width"))
     if depth not in (None, len(hidden)) or any(width not in (None, units) for units in hidden):
@@ -186,8 +202,20 @@ def add_softmax_nb(x0, x1, x2, total):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def add_nb(outputs, at, step, n_outputs, total):
+    """Add the probabilities of three outputs, which lie ``step`` apart from ``at`` on, or one output as it is."""
+    if n_outputs == 1:
+        total[0] += np.float64(outputs[at])
+    else:
+        add_softmax_nb(outputs[at], outputs[at + step], outputs[at + 2 * step], total)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def mean_nb(total, n_networks, temperature, out):
-    """Mean probabilities (3,) at a temperature, from their sum over the networks."""
+    """Mean probabilities (3,) at a temperature, or the mean move (1,), from their sum over the networks."""
+    if out.size == 1:
+        out[0] = total[0] / n_networks
+        return
     p0, p1, p2 = total[0] / n_networks, total[1] / n_networks, total[2] / n_networks
     if temperature != 1.0:
         power = 1.0 / temperature
@@ -199,7 +227,7 @@ def mean_nb(total, n_networks, temperature, out):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def block_nb(matrix, rows, flat, sizes, n_networks, temperature, out):
-    """Probabilities (n, 3) of at most LANES rows; unused lanes repeat the last row."""
+    """Probabilities (n, 3), or moves (n, 1), of at most LANES rows; unused lanes repeat the last row."""
     n = rows.size
     widest = sizes.max()
     first = np.empty(sizes[0] * LANES, dtype=np.float32)
@@ -219,7 +247,7 @@ def block_nb(matrix, rows, flat, sizes, n_networks, temperature, out):
             source = a
             a, b = b, a
         for lane in range(n):
-            add_softmax_nb(source[lane], source[LANES + lane], source[2 * LANES + lane], total[lane])
+            add_nb(source, lane, LANES, sizes[-1], total[lane])
     for lane in range(n):
         mean_nb(total[lane], n_networks, temperature, out[lane])
 
@@ -256,13 +284,13 @@ def alone_nb(matrix, rows, turned, sizes, n_networks, temperature, out):
                         b[j] = zero if b[j] < zero else b[j]
                 at += n_out * (n_in + 1)
                 a, b = b, a
-            add_softmax_nb(a[0], a[1], a[2], total)
+            add_nb(a, 0, 1, sizes[-1], total)
         mean_nb(total, n_networks, temperature, out[r])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", parallel=True)
 def forward_nb(matrix, rows, flat, sizes, n_networks, temperature, out):
-    """Probabilities (N, 3) at some rows of the features (T, F), blocks of rows side by side in threads."""
+    """Probabilities (N, 3), or moves (N, 1), at some rows of the features (T, F), blocks side by side in threads."""
     for block in prange((rows.size + LANES - 1) // LANES):
         start = block * LANES
         stop = min(start + LANES, rows.size)

@@ -3,6 +3,7 @@
 A further kind of network is a function in `labelsearch.classifiers.networks` and one row of `NETWORKS`.
 """
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
 
 PERCEPTRONS = ("mlp", "linear")  # kinds of layers of weights alone, with rectifiers between them
 LOSS_NAMES = ("cross_entropy", "ensloss")
+MAGNITUDE_LOSS_NAMES = ("squared", "huber")
 CALIBRATION_NAMES = ("none", "temperature")
 N_CLASSES = 3  # buy, neutral, sell
+N_PREDICTED = {"classes": N_CLASSES, "magnitude": 1}  # outputs of a network, by head of its label
 Options = dict[str, float | int | str]
 """Hyper-parameters by name."""
 
@@ -60,7 +63,8 @@ class NetworkKind:
         Name in experiments, and one line for their comments.
     build : callable or str
         ``build(n_features, **hyper_parameters)`` -> torch module that maps features to logits (N, 3), or where to
-        import it from on first use, as ``module:function``.
+        import it from on first use, as ``module:function``. With the argument ``n_outputs``, 3 by default, it also
+        builds networks of the one output of a magnitude.
     windowed : bool
         False: the input is the features of one bar, (N, F). True: those of the last L bars, (N, L, F), oldest first;
         ``build`` also takes L as ``window``, and the module keeps it in its attribute ``window``.
@@ -83,6 +87,14 @@ class NetworkKind:
             return self.build
         module, _, function = self.build.partition(":")
         return getattr(import_module(module), function)
+
+    def check_magnitudes(self) -> None:
+        """Raise `NetworkError` if networks of one output cannot be built, as those of all built-in kinds can."""
+        is_ours = isinstance(self.build, str) and not self.origin  # what is not imported yet stays so
+        if not is_ours and "n_outputs" not in inspect.signature(self.builder()).parameters:
+            raise NetworkError(
+                f"kind = {self.name}: its builder has no argument n_outputs, which labels with head = magnitude need"
+            )
 
 
 _HOME = "labelsearch.classifiers.networks:"

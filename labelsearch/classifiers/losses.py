@@ -1,20 +1,26 @@
-"""Losses to train with: weighted cross-entropy, and a random calibrated loss per batch."""
+"""Losses to train with: weighted cross-entropy, a random calibrated loss per batch, and those of magnitudes."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from labelsearch.classifiers.kinds import LOSS_NAMES
+from labelsearch.classifiers.kinds import LOSS_NAMES, MAGNITUDE_LOSS_NAMES
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+RowLosses = Callable[[Tensor, Tensor], Tensor]
 SMALLEST = 1e-6  # every derivative is at most minus this, so that the loss is strictly decreasing
+
+
+def cross_entropies(logits: Tensor, classes: Tensor) -> Tensor:
+    """CE_t of each sample (N,)."""
+    return nn.functional.cross_entropy(logits, classes, reduction="none")
 
 
 def cross_entropy(logits: Tensor, classes: Tensor, weights: Tensor) -> Tensor:
     """Mean over samples of w_t CE_t."""
-    loss = nn.functional.cross_entropy(logits, classes, reduction="none")
-    return (loss * weights).mean()
+    return (cross_entropies(logits, classes) * weights).mean()
 
 
 def random_derivatives(margins: Tensor) -> Tensor:
@@ -48,3 +54,39 @@ def ensloss(logits: Tensor, classes: Tensor, weights: Tensor) -> Tensor:
 
 
 LOSSES: dict[str, Loss] = dict(zip(LOSS_NAMES, (cross_entropy, ensloss), strict=True))
+
+
+@dataclass(frozen=True)
+class MagnitudeLoss:
+    """Losses of predicted moves f (N, 1) against moves y: l(y, f) (1 + q 1[sign f != sign y] |y|).
+
+    l is (y - f)^2 for ``squared``; for ``huber`` half of that up to a distance of 1, and the distance less 1/2 beyond
+    (Huber, 1964). A move of 0 has no wrong sign, as |y| is 0 there.
+    """
+
+    kind: str
+    sign_penalty: float = 0.0  # q
+
+    def rows(self, outputs: Tensor, moves: Tensor) -> Tensor:
+        """Loss (N,) of each sample."""
+        predicted = outputs[:, 0]
+        loss = MAGNITUDE_LOSSES[self.kind](predicted, moves, reduction="none")
+        if self.sign_penalty:
+            is_wrong = predicted.detach().sign() != moves.sign()
+            loss = loss * (1.0 + self.sign_penalty * moves.abs() * is_wrong)
+        return loss
+
+    def mean(self, outputs: Tensor, moves: Tensor, weights: Tensor) -> Tensor:
+        """Mean over samples of w_t L_t."""
+        return (self.rows(outputs, moves) * weights).mean()
+
+    @property
+    def name(self) -> str:
+        """In words."""
+        kind = {"squared": "squared error", "huber": "Huber loss"}[self.kind]
+        return f"{kind} with a penalty of {self.sign_penalty:g} for the wrong sign" if self.sign_penalty else kind
+
+
+MAGNITUDE_LOSSES: dict[str, Callable[..., Tensor]] = dict(
+    zip(MAGNITUDE_LOSS_NAMES, (nn.functional.mse_loss, nn.functional.huber_loss), strict=True)
+)

@@ -1,9 +1,9 @@
 """The networks that the rows of `labelsearch.classifiers.kinds` build.
 
-A network maps features to logits (N, 3) of buy, neutral and sell. The input of ``mlp`` is one bar, (N, F); that of the
-others is the window of the last L bars, (N, L, F), oldest first, and they keep L in their attribute ``window``. A
-window ends at the bar that is classified, so no network can depend on a later bar. Each activation is a module of its
-own, as DeepExplainer needs it.
+A network maps features to logits (N, 3) of buy, neutral and sell, or to one number (N, 1), the move that it predicts.
+The input of ``mlp`` is one bar, (N, F); that of the others is the window of the last L bars, (N, L, F), oldest first,
+and they keep L in their attribute ``window``. A window ends at the bar that is predicted, so no network can depend on a
+later bar. Each activation is a module of its own, as DeepExplainer needs it.
 """
 
 import math
@@ -13,10 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from labelsearch.classifiers.dropout import Dropout
-from labelsearch.classifiers.kinds import N_CLASSES, NETWORKS
+from labelsearch.classifiers.kinds import N_CLASSES, N_PREDICTED, NETWORKS
 
 
-def mlp(n_features: int, width: int = 64, depth: int = 2, dropout: float = 0.0) -> nn.Module:
+def mlp(
+    n_features: int, width: int = 64, depth: int = 2, dropout: float = 0.0, n_outputs: int = N_CLASSES
+) -> nn.Module:
     """Multilayer perceptron on the features of one bar."""
     layers: list[nn.Module] = []
     size = n_features
@@ -25,13 +27,13 @@ def mlp(n_features: int, width: int = 64, depth: int = 2, dropout: float = 0.0) 
         if dropout > 0.0:
             layers.append(Dropout(dropout))
         size = width
-    layers.append(nn.Linear(size, N_CLASSES))
+    layers.append(nn.Linear(size, n_outputs))
     return nn.Sequential(*layers)
 
 
-def linear(n_features: int, dropout: float = 0.0) -> nn.Module:
-    """Multinomial logistic regression on the features of one bar; dropout of features shrinks its weights."""
-    layer = nn.Linear(n_features, N_CLASSES)
+def linear(n_features: int, dropout: float = 0.0, n_outputs: int = N_CLASSES) -> nn.Module:
+    """Multinomial logistic, or linear, regression on the features of one bar; dropout shrinks its weights."""
+    layer = nn.Linear(n_features, n_outputs)
     return nn.Sequential(Dropout(dropout), layer) if dropout > 0.0 else nn.Sequential(layer)
 
 
@@ -47,6 +49,7 @@ class Recurrent(nn.Module):
         depth: int,
         dropout: float,
         directions: int = 1,
+        n_outputs: int = N_CLASSES,
     ) -> None:
         super().__init__()
         self.window = window
@@ -56,7 +59,7 @@ class Recurrent(nn.Module):
             dropout=dropout if depth > 1 else 0.0,
         )  # fmt: skip
         self.dropout = Dropout(dropout)
-        self.head = nn.Linear(directions * width, N_CLASSES)
+        self.head = nn.Linear(directions * width, n_outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         state = self.cell(x)[1]
@@ -64,19 +67,25 @@ class Recurrent(nn.Module):
         return self.head(self.dropout(torch.cat(tuple(hidden[-self.directions :]), dim=1)))
 
 
-def lstm(n_features: int, window: int, width: int = 32, depth: int = 1, dropout: float = 0.0) -> nn.Module:
+def lstm(
+    n_features: int, window: int, width: int = 32, depth: int = 1, dropout: float = 0.0, n_outputs: int = N_CLASSES
+) -> nn.Module:
     """Long short-term memory, oldest bar first."""
-    return Recurrent(nn.LSTM, n_features, window, width, depth, dropout)
+    return Recurrent(nn.LSTM, n_features, window, width, depth, dropout, n_outputs=n_outputs)
 
 
-def bilstm(n_features: int, window: int, width: int = 32, depth: int = 1, dropout: float = 0.0) -> nn.Module:
+def bilstm(
+    n_features: int, window: int, width: int = 32, depth: int = 1, dropout: float = 0.0, n_outputs: int = N_CLASSES
+) -> nn.Module:
     """Long short-term memory over the trailing window in both directions."""
-    return Recurrent(nn.LSTM, n_features, window, width, depth, dropout, directions=2)
+    return Recurrent(nn.LSTM, n_features, window, width, depth, dropout, directions=2, n_outputs=n_outputs)
 
 
-def gru(n_features: int, window: int, width: int = 32, depth: int = 1, dropout: float = 0.0) -> nn.Module:
+def gru(
+    n_features: int, window: int, width: int = 32, depth: int = 1, dropout: float = 0.0, n_outputs: int = N_CLASSES
+) -> nn.Module:
     """Gated recurrent unit, oldest bar first."""
-    return Recurrent(nn.GRU, n_features, window, width, depth, dropout)
+    return Recurrent(nn.GRU, n_features, window, width, depth, dropout, n_outputs=n_outputs)
 
 
 class CausalBlock(nn.Module):
@@ -102,20 +111,20 @@ def causal_blocks(window: int, width: int, dropout: float) -> nn.Sequential:
 class Convolutional(nn.Module):
     """Temporal convolutional network, read at the last bar."""
 
-    def __init__(self, n_features: int, window: int, width: int, dropout: float) -> None:
+    def __init__(self, n_features: int, window: int, width: int, dropout: float, n_outputs: int) -> None:
         super().__init__()
         self.window = window
         self.first = nn.Conv1d(n_features, width, 1)
         self.blocks = causal_blocks(window, width, dropout)
-        self.head = nn.Linear(width, N_CLASSES)
+        self.head = nn.Linear(width, n_outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.blocks(self.first(x.transpose(1, 2)))[:, :, -1])
 
 
-def tcn(n_features: int, window: int, width: int = 32, dropout: float = 0.0) -> nn.Module:
+def tcn(n_features: int, window: int, width: int = 32, dropout: float = 0.0, n_outputs: int = N_CLASSES) -> nn.Module:
     """Temporal convolutional network (Bai, Kolter & Koltun, 2018), without weight normalisation."""
-    return Convolutional(n_features, window, width, dropout)
+    return Convolutional(n_features, window, width, dropout, n_outputs)
 
 
 def positions(length: int, width: int) -> Tensor:
@@ -130,7 +139,9 @@ class Encoder(nn.Module):
 
     positions: Tensor
 
-    def __init__(self, n_features: int, window: int, width: int, depth: int, heads: int, dropout: float) -> None:
+    def __init__(
+        self, n_features: int, window: int, width: int, depth: int, heads: int, dropout: float, n_outputs: int
+    ) -> None:
         super().__init__()
         self.window = window
         self.first = nn.Linear(n_features, width)
@@ -144,23 +155,29 @@ class Encoder(nn.Module):
             )
         )
         self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, N_CLASSES)
+        self.head = nn.Linear(width, n_outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.norm(self.layers(self.first(x) + self.positions)[:, -1]))
 
 
 def transformer(
-    n_features: int, window: int, width: int = 32, depth: int = 1, heads: int = 2, dropout: float = 0.0
+    n_features: int,
+    window: int,
+    width: int = 32,
+    depth: int = 1,
+    heads: int = 2,
+    dropout: float = 0.0,
+    n_outputs: int = N_CLASSES,
 ) -> nn.Module:
     """Transformer encoder with fixed positional encoding, normalised before attention."""
-    return Encoder(n_features, window, width, depth, heads, dropout)
+    return Encoder(n_features, window, width, depth, heads, dropout, n_outputs)
 
 
 class SideBySide(nn.Module):
     """What a perceptron on the last bar, convolutions and an LSTM make of the same window, side by side."""
 
-    def __init__(self, n_features: int, window: int, width: int, dropout: float) -> None:
+    def __init__(self, n_features: int, window: int, width: int, dropout: float, n_outputs: int) -> None:
         super().__init__()
         self.window = window
         self.last = nn.Sequential(nn.Linear(n_features, width), nn.ReLU())
@@ -168,7 +185,7 @@ class SideBySide(nn.Module):
         self.blocks = causal_blocks(window, width, dropout)
         self.cell = nn.LSTM(n_features, width, batch_first=True)
         self.dropout = Dropout(dropout)
-        self.head = nn.Linear(3 * width, N_CLASSES)
+        self.head = nn.Linear(3 * width, n_outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         parts = (
@@ -179,15 +196,17 @@ class SideBySide(nn.Module):
         return self.head(self.dropout(torch.cat(parts, dim=1)))
 
 
-def concat(n_features: int, window: int, width: int = 32, dropout: float = 0.0) -> nn.Module:
+def concat(
+    n_features: int, window: int, width: int = 32, dropout: float = 0.0, n_outputs: int = N_CLASSES
+) -> nn.Module:
     """Perceptron on the last bar, convolutions and an LSTM over the window, concatenated."""
-    return SideBySide(n_features, window, width, dropout)
+    return SideBySide(n_features, window, width, dropout, n_outputs)
 
 
 class Stacked(nn.Module):
     """Convolutions over the window, attention among its bars, and an LSTM, each on what the one before has made."""
 
-    def __init__(self, n_features: int, window: int, width: int, heads: int, dropout: float) -> None:
+    def __init__(self, n_features: int, window: int, width: int, heads: int, dropout: float, n_outputs: int) -> None:
         super().__init__()
         self.window = window
         self.first = nn.Conv1d(n_features, width, 1)
@@ -196,7 +215,7 @@ class Stacked(nn.Module):
         self.attention = nn.MultiheadAttention(width, heads, dropout, batch_first=True)
         self.cell = nn.LSTM(width, width, batch_first=True)
         self.dropout = Dropout(dropout)
-        self.head = nn.Linear(width, N_CLASSES)
+        self.head = nn.Linear(width, n_outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         bars = self.blocks(self.first(x.transpose(1, 2))).transpose(1, 2)
@@ -205,14 +224,20 @@ class Stacked(nn.Module):
         return self.head(self.dropout(self.cell(attended)[1][0][-1]))
 
 
-def stacked(n_features: int, window: int, width: int = 32, heads: int = 2, dropout: float = 0.0) -> nn.Module:
+def stacked(
+    n_features: int, window: int, width: int = 32, heads: int = 2, dropout: float = 0.0, n_outputs: int = N_CLASSES
+) -> nn.Module:
     """Convolutions, then attention, then an LSTM over the window."""
-    return Stacked(n_features, window, width, heads, dropout)
+    return Stacked(n_features, window, width, heads, dropout, n_outputs)
 
 
-def build_network(name: str, n_features: int, **options: Any) -> nn.Module:
-    """Network of a named kind; `ValueError` if the name is unknown."""
-    return NETWORKS.find(name).builder()(n_features, **options)
+def build_network(name: str, n_features: int, head: str = "classes", **options: Any) -> nn.Module:
+    """Network of a named kind for a head of `N_PREDICTED`; `ValueError` if the name is unknown."""
+    kind = NETWORKS.find(name)
+    if head == "classes":  # a builder of the user's own need not know of other heads
+        return kind.builder()(n_features, **options)
+    kind.check_magnitudes()
+    return kind.builder()(n_features, **options, n_outputs=N_PREDICTED[head])
 
 
 def window_of(network: nn.Module) -> int:
@@ -235,3 +260,15 @@ class Ensemble(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         logs = torch.stack([torch.log_softmax(member(x), 1) for member in self.members])
         return (torch.logsumexp(logs, 0) - math.log(len(self.members))) / self.temperature
+
+
+class MeanOf(Ensemble):
+    """Mean of the moves that several networks of one kind predict."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([member(x) for member in self.members]).mean(0)
+
+
+def averaged(members: list[nn.Module], head: str = "classes", temperature: float = 1.0) -> Ensemble:
+    """Several networks of one kind as one, in evaluation mode; a magnitude has no temperature."""
+    return (MeanOf(members) if head == "magnitude" else Ensemble(members, temperature)).eval()

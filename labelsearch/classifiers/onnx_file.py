@@ -8,22 +8,24 @@ import torch
 from torch import Tensor, nn
 
 from labelsearch.classifiers.networks import window_of
+from labelsearch.classifiers.prediction import predictions
 
 
-class _Probabilities(nn.Module):
+class _Predictions(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, features: Tensor) -> Tensor:
-        return torch.softmax(self.network(features), 1)
+        return predictions(self.network(features))
 
 
-def write_onnx(network: nn.Module, n_features: int, path: Path) -> None:
+def write_onnx(network: nn.Module, n_features: int, path: Path, head: str = "classes") -> None:
     """Write a network with its softmax and its weights into one file.
 
     Input ``features``: (N, F) array of float32, or (N, L, F) for networks on windows, oldest bar first. Output
-    ``probabilities``: (N, 3) array of float32, buy, neutral and sell. Other programs sum in another order, so the last
+    ``probabilities``: (N, 3) array of float32, buy, neutral and sell; for the head of a magnitude ``move``: (N, 1)
+    array of float32, of which strategies see a third, in [-1, 1]. Other programs sum in another order, so the last
     digits may differ.
 
     Raises
@@ -45,11 +47,11 @@ def write_onnx(network: nn.Module, n_features: int, path: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the exporter, about its own internals
             torch.onnx.export(
-                _Probabilities(network).eval(),
+                _Predictions(network).eval(),
                 (example,),
                 path,
                 input_names=["features"],
-                output_names=["probabilities"],
+                output_names=["probabilities" if head == "classes" else "move"],
                 dynamic_shapes=({0: torch.export.Dim("bars")},),
                 external_data=False,
                 verbose=False,

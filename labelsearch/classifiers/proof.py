@@ -19,7 +19,7 @@ from labelsearch.classifiers.networks import window_of
 from labelsearch.classifiers.threads import one_thread
 
 N, F, L = 24, 5, 6  # rows, features and bars of a window that networks are tried on
-RESERVED = ("n_features", "window", "learning_rate", "weight_decay")
+RESERVED = ("n_features", "window", "learning_rate", "weight_decay", "n_outputs", "head")
 
 
 def prove_network(row: NetworkKind) -> None:
@@ -67,11 +67,12 @@ def _cases(row: NetworkKind) -> list[dict[str, Any]]:
     ]  # fmt: skip
     for options in ends:
         signature.bind(F, **options)
+    cases = [*ends, *([{**ends[0], "n_outputs": 1}] if "n_outputs" in signature.parameters else [])]
     try:
         signature.bind(F, **window)
     except TypeError:
-        return ends
-    return [*ends, window]
+        return cases
+    return [*cases, window]
 
 
 def _fault(row: NetworkKind, options: dict[str, Any]) -> str:
@@ -82,10 +83,10 @@ def _fault(row: NetworkKind, options: dict[str, Any]) -> str:
         return row.builder()(F, **options)
 
     with one_thread(), torch.random.fork_rng(devices=[]):
-        return _fault_of_build(row, build)
+        return _fault_of_build(row, build, options.get("n_outputs", N_CLASSES))
 
 
-def _fault_of_build(row: NetworkKind, build: Callable[[int], nn.Module]) -> str:
+def _fault_of_build(row: NetworkKind, build: Callable[[int], nn.Module], n_outputs: int) -> str:
     network, again = build(7), build(7)
     if not isinstance(network, nn.Module):
         return "does not build a torch.nn.Module"
@@ -98,15 +99,20 @@ def _fault_of_build(row: NetworkKind, build: Callable[[int], nn.Module]) -> str:
         if not torch.equal(tensor, again.state_dict()[name]):
             return f"is not seeded: {name} differs between two builds after torch.manual_seed"
     x = torch.randn((N, L, F) if row.windowed else (N, F))
-    return _fault_of_gradient(network, x) or _fault_of_outputs(network, again, x) or _fault_of_files(network, build, x)
+    return (
+        _fault_of_gradient(network, x, n_outputs)
+        or _fault_of_outputs(network, again, x)
+        or _fault_of_files(network, build, x)
+    )
 
 
-def _fault_of_gradient(network: nn.Module, x: Tensor) -> str:
+def _fault_of_gradient(network: nn.Module, x: Tensor, n_outputs: int) -> str:
     """What is wrong with a step of training, or nothing."""
     logits = network.train()(x)
-    if not isinstance(logits, Tensor) or logits.shape != (N, N_CLASSES) or logits.dtype != torch.float32:
-        return f"must map features {tuple(x.shape)} to float32 logits {(N, N_CLASSES)}"
-    nn.functional.cross_entropy(logits, torch.arange(N) % N_CLASSES).backward()
+    if not isinstance(logits, Tensor) or logits.shape != (N, n_outputs) or logits.dtype != torch.float32:
+        return f"must map features {tuple(x.shape)} to float32 logits {(N, n_outputs)}"
+    loss = nn.functional.cross_entropy(logits, torch.arange(N) % n_outputs) if n_outputs > 1 else logits.square().mean()
+    loss.backward()
     gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
     if not gradients or not all(torch.isfinite(gradient).all() for gradient in gradients):
         return "cannot be trained: no parameter has a finite gradient"

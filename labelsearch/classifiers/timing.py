@@ -9,7 +9,7 @@ from torch import nn
 
 from labelsearch.classifiers.dataset import Windows
 from labelsearch.classifiers.networks import window_of
-from labelsearch.classifiers.prediction import chunk_rows, predict
+from labelsearch.classifiers.prediction import chunk_rows, predict, predictions
 from labelsearch.classifiers.threads import one_thread
 
 
@@ -27,7 +27,7 @@ def microseconds_per_bar(network: nn.Module, matrix: NDArray[np.float32], repeat
     with one_thread(), torch.no_grad():
         for _ in range(repeats):
             start = time.perf_counter()
-            torch.softmax(network(one), 1)
+            predictions(network(one))
             single.append(time.perf_counter() - start)
         for _ in range(max(repeats // 10, 1)):
             start = time.perf_counter()

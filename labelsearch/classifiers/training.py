@@ -18,7 +18,7 @@ from labelsearch.classifiers.figures import Study, Trial
 from labelsearch.classifiers.fitting import Fit, TrainingSettings, weighted_loss
 from labelsearch.classifiers.hyperband import brackets
 from labelsearch.classifiers.kinds import NETWORKS
-from labelsearch.classifiers.networks import Ensemble
+from labelsearch.classifiers.networks import averaged
 from labelsearch.classifiers.threads import one_thread
 
 SMALLEST_BATCH = 512  # of trials; smaller ones take longer than they save
@@ -70,9 +70,10 @@ def _make_study(settings: TrainingSettings) -> tuple[optuna.Study, Study]:
         sampler=optuna.samplers.TPESampler(**sampler),
         pruner=optuna.pruners.NopPruner(),  # whole brackets are compared below
     )
+    loss = settings.magnitude.name if settings.magnitude else "cross-entropy"
     shown = [{"trials": n, "epochs": epochs} for n, epochs in brackets(settings.n_trials, settings.max_epochs)]
     return study, Study(
-        objective="lowest weighted cross-entropy on the validation part of train, over epochs",
+        objective=f"lowest weighted {loss} on the validation part of train, over epochs",
         direction=study.direction.name,
         n_trials=settings.n_trials,
         seed=settings.seed,
@@ -163,7 +164,7 @@ def _found(
     """Search on a few of the samples."""
     rng = np.random.default_rng(settings.seed)
     few, few_validation = (thinned(samples, settings.search_rows, rng) for samples in (train, validation))
-    best, trials, study = _search(few, few_validation, _of_trials(settings, len(train.classes)), progress)
+    best, trials, study = _search(few, few_validation, _of_trials(settings, len(train.target)), progress)
     is_whole = few is train and few_validation is validation and len(best.fit.losses) == settings.max_epochs
     winner = _Winner(best.options, best.optimiser, best.seed, best.fit if is_whole else None)
     return winner, trials, study
@@ -217,6 +218,6 @@ def train_network(
         network, losses = fits[0].best(), fits[0].losses
         loss = min(losses)
         if len(fits) > 1:
-            network = Ensemble([network, *(fit.best() for fit in fits[1:])]).eval()
-            loss = weighted_loss(network, validation)
+            network = averaged([network, *(fit.best() for fit in fits[1:])], settings.head)
+            loss = weighted_loss(network, validation, settings.row_losses)
     return Trained(settings.network, best.options, network, tuple(losses), loss, trials, study)

@@ -200,7 +200,7 @@ STAGE_HELP = {
     "labels": "Label every bar of EXPERIMENT's train window, print class counts and overlap, and draw the marked bars.",
     "features": "Choose a feature set for each label of EXPERIMENT and print its separation power.",
     "classifiers": "Train one classifier per label of EXPERIMENT and print losses, AUC, precision and recall.",
-    "outputs": "Compute the buy and sell probabilities of EXPERIMENT on past and future.",
+    "outputs": "Compute the outputs of the classifiers of EXPERIMENT on past and future.",
     "search": "Search the strategies of EXPERIMENT on past and print the distribution of their scores.",
     "ensembles": "Form the ensemble tiers of EXPERIMENT and judge them on past and future.",
 }
@@ -209,22 +209,24 @@ STAGE_HELP = {
 def _stage_command(name: str, text: str) -> click.Command:
     def command(experiment: Path, as_json: bool, store: Path, runs: Path, workers: "Workers") -> None:
         from labelsearch.delivery.tables import belief, stages
+        from labelsearch.delivery.tables.magnitude import magnitude_table
 
         last = "belief" if name == "ensembles" else name  # the tiers, and what they are worth
         results = _run(experiment, last, store, runs, workers)
         makers = {
             "labels": (stages.label_table, stages.overlap_table),
             "features": (stages.feature_table,),
-            "classifiers": (stages.classifier_table,),
+            "classifiers": (stages.classifier_table, magnitude_table),
             "search": (stages.search_table,),
             "ensembles": (stages.tier_table, belief.belief_table),
         }
+        made = [make(results) for make in makers.get(name, ())]
         named = {"folder": results.folder / name}
         if name == "labels":
             from labelsearch.delivery.pictures.labels import write_label_pictures
 
             named["pictures"] = write_label_pictures(results)
-        answer(as_json, [make(results) for make in makers.get(name, ())], run=results.name, named=named)
+        answer(as_json, [*filter(None, made)], run=results.name, named=named)
 
     decorated: Command = experiment_argument(json_option(run_options(command)))
     text += "\n\nEarlier stages are run first where needed."

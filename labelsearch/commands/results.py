@@ -10,6 +10,8 @@ from labelsearch.commands.completion import complete_runs, complete_tiers, run_a
 from labelsearch.commands.opening import find_alone, find_results, finished
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from labelsearch.delivery.tables.table import Table
     from labelsearch.results.panel_run import PanelResults
     from labelsearch.results.run import Results
@@ -74,6 +76,7 @@ def show_(run: str, as_json: bool, runs: Path, store: Path) -> None:
       labelsearch runs show paper
     """
     from labelsearch.delivery.tables import belief, belief_details, costs, stages
+    from labelsearch.delivery.tables.magnitude import magnitude_table
     from labelsearch.delivery.tables.panel import panel_sentences
     from labelsearch.results.panel_run import PanelResults
 
@@ -82,10 +85,10 @@ def show_(run: str, as_json: bool, runs: Path, store: Path) -> None:
         named = {"verdict": results.panel.verdict}
         answer(as_json, _panel_tables(results), run=results.name, lines=panel_sentences(results), named=named)
         return
-    makers = {
+    makers: dict[str, list[Callable[[Results], Table | None]]] = {
         "labels": [stages.label_table],
         "features": [stages.feature_table, stages.parameter_table],
-        "classifiers": [stages.classifier_table],
+        "classifiers": [stages.classifier_table, magnitude_table],
         "search": [stages.search_table],
         "belief": [
             stages.tier_table,
@@ -100,7 +103,7 @@ def show_(run: str, as_json: bool, runs: Path, store: Path) -> None:
         ],
     }
     made = [make(results) for name in makers if name in results.done for make in makers[name]]
-    answer(as_json, [*made, stages.cost_table(results)], run=results.name)
+    answer(as_json, [*filter(None, made), stages.cost_table(results)], run=results.name)
 
 
 @click.command()

@@ -42,8 +42,7 @@ def _strategies(results: Results, size: int | None) -> dict[str, object]:
             capital = found.capital_at_start[n]
             tiers[str(n)] = {"members": [place[i] for i in index], "shares": capital.shares, "rate": capital.rate}
     # a cell of a panel may have taken its classifiers, and so have no labels of its own
-    names = [label.name for label in results.experiment.label_kinds()]
-    outputs = [f"{name}:{side}" for name in names for side in ("buy", "sell")]
+    outputs = results.experiment.output_names
     weights = results.strategies.parameters[: len(outputs)]
     frame = results.strategies.frame.iloc[list(members)]
     terms, half_spread = experiment.costs.terms, experiment.rules().half_spread
@@ -112,7 +111,7 @@ def _label(results: Results, name: str, given: dict[str, Any], folder: Path, onn
         from labelsearch.classifiers.onnx_file import write_onnx
 
         try:
-            write_onnx(network_from_files(files), network.n_features, target / "classifier.onnx")
+            write_onnx(network_from_files(files), network.n_features, target / "classifier.onnx", network.head)
         except ValueError as error:
             raise RunError(str(error)) from None
     return {
@@ -130,6 +129,7 @@ class _Network:
     kind: str
     n_features: int
     options: Options
+    head: str = "classes"
 
 
 def _check(results: Results, out: Path) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from labelsearch.results.classifiers import ClassifierFigures
+from labelsearch.results.classifiers import LabelFigures
 from labelsearch.results.run import Results
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def studies(results: Results, n_strategies: int | None = None, seed: int = 0) ->
         note = f"Networks of label {figures.label}. Objective: {figures.study.objective}."
         _add(storage, f"network {figures.label}", "minimize", _network_trials(figures), note)
     frame = chosen(strategies.frame, n_strategies, seed)
-    space = settings.space(2 * len(results.labels.names)).distributions()
+    space = settings.space(results.experiment.output_names).distributions()
     for island, part in frame.groupby("island"):
         kind = "at random" if part["random"].iloc[0] else f"by {settings.sampler}"
         note = f"{len(part):,} strategies of island {island}, sampled {kind}. Objective: score on past."
@@ -77,7 +77,7 @@ def _add(storage: "BaseStorage", name: str, direction: Direction, trials: "list[
     study.add_trials(trials)
 
 
-def _network_trials(figures: ClassifierFigures) -> "list[FrozenTrial]":
+def _network_trials(figures: LabelFigures) -> "list[FrozenTrial]":
     from optuna.trial import TrialState, create_trial
 
     from labelsearch.classifiers.draws import distributions

@@ -12,6 +12,7 @@ from labelsearch.delivery.pictures.run import draw_equity, draw_histograms, draw
 from labelsearch.delivery.tables import belief, belief_details, costs, panel, stages
 from labelsearch.delivery.tables.book import book_tables
 from labelsearch.delivery.tables.hedges import hedge_tables
+from labelsearch.delivery.tables.magnitude import magnitude_table
 from labelsearch.delivery.tables.null import null_table
 from labelsearch.delivery.tables.panel_power import panel_seeds_table, power_table
 from labelsearch.delivery.tables.seeds import seeds_table
@@ -45,6 +46,7 @@ def _markdown(results: Results) -> str:
         stages.feature_table(results),
         stages.parameter_table(results),
         stages.classifier_table(results),
+        *([found] if (found := magnitude_table(results)) else []),
         stages.search_table(results),
         stages.tier_table(results),
         stages.metrics_table(results),

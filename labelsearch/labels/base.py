@@ -1,6 +1,6 @@
 """What all label kinds share: the values, the protocol, and small helpers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -12,6 +12,8 @@ from labelsearch.labels.kernels import ew_std_nb
 BUY, NEUTRAL, SELL = 0, 1, 2
 CLASS_NAMES = ("buy", "neutral", "sell")
 VOLATILITY_SPAN = 1440  # bars: a day of minutes
+LARGEST_MOVE = 3.0  # volatilities; larger moves count as this
+HEADS = {"classes": ("buy", "sell"), "magnitude": ("magnitude",)}  # what strategies see, by what a network predicts
 
 
 class LabelError(InputError):
@@ -60,6 +62,8 @@ class Label(Protocol):
 
     An option is of type int, float or str and carries its explanation as ``field(metadata={"help": ...})``. A kind that
     is made of alternating turning points may also have ``turning_points(price)``, (L,) array of int64, bars in order.
+    A kind whose value is c = -y/3, y a move in [-3, 3], may have the attribute ``head``: ``magnitude`` where its
+    network predicts y itself, else ``classes``, as for all kinds without it.
     A kind that compares markets has the class variable ``across = True`` and ``values_across(markets)``, which takes
     `MarketsBeside` and returns the `LabelValues` of each market; its ``values`` raises `LabelError`.
     `labelsearch.labels.proof.prove_label` checks a kind.
@@ -96,6 +100,37 @@ class Label(Protocol):
 def is_across(label: Label | type[Any]) -> bool:
     """Whether a label, or a kind, compares markets."""
     return bool(getattr(label, "across", False))
+
+
+def is_magnitude(label: Label) -> bool:
+    """Whether the network of a label predicts a move y in [-3, 3] instead of classes."""
+    return head_of(label) == "magnitude"
+
+
+def head_of(label: Label) -> str:
+    """What the network of a label predicts, a key of `HEADS`."""
+    return str(getattr(label, "head", "classes"))
+
+
+def output_names(labels: Iterable[Label]) -> tuple[str, ...]:
+    """Outputs that strategies see, in order: ``label:buy`` and ``label:sell``, or ``label:magnitude``."""
+    return tuple(f"{label.name}:{output}" for label in labels for output in HEADS[head_of(label)])
+
+
+def pairs_of(names: Iterable[str]) -> tuple[int, ...]:
+    """Place of each buy probability among outputs named as by `output_names`; that of its sell is the next."""
+    return tuple(k for k, name in enumerate(names) if name.endswith(":buy"))
+
+
+def check_head(head: str) -> None:
+    """Raise `LabelError` for a head that is not known."""
+    if head not in HEADS:
+        raise LabelError(f"unknown head {head!r}; known are {', '.join(HEADS)}")
+
+
+def moves_of(value: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Moves y in [-3, 3] of the values c of a magnitude label: y = -3 c."""
+    return -LARGEST_MOVE * value + 0.0  # no minus zero
 
 
 def values_across(label: Label, markets: MarketsBeside) -> list[LabelValues]:

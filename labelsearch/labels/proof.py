@@ -19,6 +19,8 @@ from labelsearch.labels.base import (
     LabelError,
     LabelValues,
     MarketsBeside,
+    check_head,
+    head_of,
     is_across,
     values_across,
 )
@@ -43,6 +45,8 @@ def prove_label(cls: type[Any]) -> None:
     try:
         _check_class(cls)
         labels = [build_label(cls, options) for options in cls.examples]
+        for label in labels:
+            check_head(head_of(label))
         if len({label.name for label in labels}) < len(labels):
             raise LabelError("two of its examples have the same name")
         if not sum(check_across(label) if is_across(cls) else check_label(label) for label in labels):

@@ -8,10 +8,19 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from labelsearch.labels.base import BUY, NEUTRAL, SELL, LabelError, LabelValues, MarketsBeside, bars_ahead
+from labelsearch.labels.base import (
+    BUY,
+    LARGEST_MOVE,
+    NEUTRAL,
+    SELL,
+    LabelError,
+    LabelValues,
+    MarketsBeside,
+    bars_ahead,
+    check_head,
+)
 
 FEWEST = 3  # members that are ranked
-LARGEST = 3.0  # gain that counts, in volatilities
 
 
 @njit(cache=True, nogil=True)
@@ -54,10 +63,12 @@ class Relative:
     kind: ClassVar[str] = "relative"
     origin: ClassVar[str] = ""
     across: ClassVar[bool] = True
-    examples: ClassVar[tuple[dict[str, Any], ...]] = tuple(
-        {"horizon": horizon, "share": share, "value": value}
-        for horizon, share in ((1, 0.2), (8, 0.35))
-        for value in ("return", "rank")
+    examples: ClassVar[tuple[dict[str, Any], ...]] = (
+        {"horizon": 1, "share": 0.2, "value": "return"},
+        {"horizon": 1, "share": 0.2, "value": "rank"},
+        {"horizon": 8, "share": 0.35, "value": "return"},
+        {"horizon": 8, "share": 0.35, "value": "rank"},
+        {"horizon": 8, "head": "magnitude"},
     )
 
     horizon: int = field(metadata={"help": "bars ahead"})
@@ -65,17 +76,28 @@ class Relative:
     value: str = field(
         default="return", metadata={"help": "return: by how much, in volatilities; rank: the place among the markets"}
     )
+    head: str = field(
+        default="classes",
+        metadata={"help": "classes: its network predicts buy, neutral and sell; magnitude: the move itself"},
+    )
 
     def __post_init__(self) -> None:
         if self.horizon < 1 or not 0.0 < self.share < 0.5:
             raise LabelError("a relative label needs horizon >= 1 and a share between 0 and 0.5")
         if self.value not in ("return", "rank"):
             raise LabelError(f"unknown value {self.value!r}; known are return, rank")
+        check_head(self.head)
+        if self.head == "magnitude" and self.value == "rank":
+            raise LabelError("a relative label of ranks has no magnitude: head = magnitude needs value = return")
 
     @property
     def name(self) -> str:
         share = "" if self.share == 0.2 else f"_{100 * self.share:g}"
-        return f"relative_{self.horizon}{share}" + ("" if self.value == "return" else "_rank")
+        return (
+            f"relative_{self.horizon}{share}"
+            + ("" if self.value == "return" else "_rank")
+            + ("" if self.head == "classes" else "_regression")
+        )
 
     @property
     def lookahead(self) -> int:
@@ -108,7 +130,7 @@ class Relative:
                 ranked = takes.any(axis=1)
                 middle[ranked] = np.nanmedian(np.where(takes, gain, np.nan)[ranked], axis=1)
                 away = np.where(takes, gain - middle[:, None], 0.0)
-                value[rows] = -np.clip(away, -LARGEST, LARGEST) / LARGEST
+                value[rows] = -np.clip(away, -LARGEST_MOVE, LARGEST_MOVE) / LARGEST_MOVE
             # half of (count - lead) is the place from the top, the middle of the first one being at 1/2
             classes[rows] = np.where(
                 takes & (count - lead < 2.0 * self.share * count),

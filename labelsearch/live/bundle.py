@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from feature_space.feature_set import FeatureSet
 from labelsearch.classifiers.classifier import Predictor, load_predictor
+from labelsearch.labels.base import HEADS
 from labelsearch.live.verify import FEATURE_SET, MANIFEST, NETWORK, BundleError, LabelEntry, read, verify_bundle
 from labelsearch.market.calendars import ALWAYS, find_calendar
 from labelsearch.market.rules import BarError
@@ -31,7 +32,7 @@ class Tier(NamedTuple):
 
 @dataclass(frozen=True)
 class Bundle:
-    """Everything needed to follow S strategies over K outputs of the classifiers of K/2 labels."""
+    """Everything needed to follow S strategies over K outputs of the classifiers of all labels."""
 
     digest: str  # SHA-256 of the manifest, which identifies the whole bundle
     symbol: str
@@ -40,7 +41,8 @@ class Bundle:
     trades: bool  # likewise
     warm_up: int  # bars before the first decision
     chosen_until: int  # end of past, ms since the epoch: strategies were chosen on the bars before it
-    labels: tuple[str, ...]  # in the order of the outputs
+    labels: tuple[str, ...]
+    outputs: tuple[str, ...]  # as `labelsearch.labels.base.output_names`, in the order of the labels
     feature_sets: tuple[FeatureSet, ...]  # by label
     classifiers: tuple[Predictor, ...]  # by label
     params: NDArray[np.float64]  # (S, K + 3), best strategy first
@@ -140,9 +142,10 @@ def load_bundle(folder: Path, own: Sequence[Path] = ()) -> Bundle:
     _load_own(folder, market.own_files, own)
     if len(set(names)) < len(names):
         raise BundleError(f"{folder}: labels.json: a label occurs twice")
-    if book.outputs != tuple(f"{name}:{side}" for name in names for side in ("buy", "sell")):
-        raise BundleError(f"{folder}: outputs of strategies.json do not match labels.json")
     sets, classifiers = zip(*(_label(folder, name) for name in names), strict=True)
+    heads = zip(names, classifiers, strict=True)
+    if book.outputs != tuple(f"{name}:{output}" for name, one in heads for output in HEADS[one.head]):
+        raise BundleError(f"{folder}: outputs of strategies.json do not match labels.json")
     _check_features(folder, market, sets, classifiers)
     tiers = {int(n): _tier(folder, n, tier, len(book.strategies)) for n, tier in book.tiers.items()}
     if not max(tiers) == len(book.strategies) == manifest.tier:
@@ -156,6 +159,7 @@ def load_bundle(folder: Path, own: Sequence[Path] = ()) -> Bundle:
         warm_up=market.warm_up,
         chosen_until=_end_of_past(folder, market),
         labels=names,
+        outputs=book.outputs,
         feature_sets=sets,
         classifiers=classifiers,
         params=np.array([_parameters(folder, one, book.outputs) for one in book.strategies], dtype=np.float64),

@@ -4,6 +4,7 @@ There is no second implementation: the feature stream, the classifiers and the s
 one bar at a time or many at once.
 """
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from feature_space.indicators import Inputs, make_inputs
 from feature_space.streaming import FeatureStream
+from labelsearch.labels.base import HEADS
 from labelsearch.live.account import Book, Standing
 from labelsearch.live.bundle import Bundle
 from labelsearch.live.costs import LiveCosts
@@ -28,7 +30,6 @@ from strategies.trade.pool import Holdings
 from strategies.trade.simulate import State, held_share, initial_state, simulate_paths
 from strategies.trade.window import TradingWindow
 
-BUY_AND_SELL = (0, 2)
 MONTH_MS = 365.25 / 12.0 * DAY_MS
 BULK = 10_000  # bars at a time: the paths of all strategies must fit in memory
 
@@ -48,7 +49,9 @@ class Step(NamedTuple):
 
     bar: Bar
     warming: int  # bars until the first decision
-    outputs: NDArray[np.float64]  # (K,) buy and sell probability of each label; empty before the first decision
+    outputs: NDArray[
+        np.float64
+    ]  # (K,) what strategies see, in the order of the bundle; empty before the first decision
     fills: list[Fill]
     tiers: dict[int, Standing]
 
@@ -83,6 +86,8 @@ class Engine:
         self._stream = FeatureStream(bundle.feature_sets)
         pairs = zip(bundle.classifiers, bundle.feature_sets, strict=True)
         self._rows = [np.zeros((c.window, len(s.features)), dtype=np.float32) for c, s in pairs]
+        ends = np.cumsum([0, *(len(HEADS[c.head]) for c in bundle.classifiers)]).tolist()
+        self._columns = [slice(*ends_of) for ends_of in itertools.pairwise(ends)]  # outputs of each label
         self._close = 0.0  # of the last traded bar, 0 before the first
         self._price = 0.0  # close of the last bar
         self.costs = LiveCosts(bundle, payments)
@@ -141,10 +146,9 @@ class Engine:
         return (bar.high + bar.low + bar.close) / 3.0
 
     def _classify(self, number: int) -> NDArray[np.float64]:
-        out = np.empty(2 * len(self._rows))
-        for k, (classifier, rows) in enumerate(zip(self.bundle.classifiers, self._rows, strict=True)):
-            at = np.array([len(rows) - 1])
-            out[2 * k : 2 * k + 2] = classifier.probabilities(rows, at, number - len(rows) + 1)[0, BUY_AND_SELL]
+        out = np.empty(len(self.bundle.outputs))
+        for classifier, columns, rows in zip(self.bundle.classifiers, self._columns, self._rows, strict=True):
+            out[columns] = classifier.outputs(rows, np.array([len(rows) - 1]), number - len(rows) + 1)[0]
         return out
 
     def _fills(self, before: State, bar: Bar) -> list[Fill]:
@@ -201,16 +205,16 @@ class Engine:
         return make_inputs(known.vwap, grid.high, grid.low, grid.close, grid.volume, trades)
 
     def _outputs(self, inputs: Inputs, grid: Bars, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Probabilities (len(rows), K); also keeps the last rows of features for the next bar."""
+        """Outputs (len(rows), K); also keeps the last rows of features for the next bar."""
         origin = grid.number
-        out = np.empty((len(rows), 2 * len(self._rows)))
+        out = np.empty((len(rows), len(self.bundle.outputs)))
         for k, (classifier, feature_set) in enumerate(
             zip(self.bundle.classifiers, self.bundle.feature_sets, strict=True)
         ):
             if not len(rows) and classifier.window == 1:
                 continue  # these features are not needed
             matrix = feature_set.matrix(inputs)
-            out[:, 2 * k : 2 * k + 2] = classifier.probabilities(matrix, rows, origin)[:, BUY_AND_SELL]
+            out[:, self._columns[k]] = classifier.outputs(matrix, rows, origin)
             seen = np.arange(len(matrix) - len(self._rows[k]), len(matrix))
             self._rows[k][:] = matrix[np.maximum(seen, 0)]
         return out

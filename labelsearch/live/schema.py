@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from labelsearch.labels.base import HEADS
 from labelsearch.live.strict_json import Json
 
-FORMAT_VERSION = 5  # 5: costs by bar, half_spread instead of slippage_share
+FORMAT_VERSION = 6  # 6: networks that predict a magnitude; 5: costs by bar
 
 Schema = dict[str, Json]
 
@@ -97,7 +98,11 @@ STRATEGIES = _object(
         funding_ms=_field("integer", "between two payments, 0 for none", minimum=0, maximum=604_800_000),
         borrow=_field("number", "rate a day for what is held short", **_SHARE),
     ),
-    outputs=_list("classifier outputs in order: label:buy and label:sell", _field("string", "output"), minItems=1),
+    outputs=_list(
+        "outputs in order: label:buy and label:sell, or label:magnitude, of each label",
+        _field("string", "output"),
+        minItems=1,
+    ),
     capital=_field("string", "rule by which a tier divides capital", **_WORDS),
     tiers=_map(
         "tiers by size",
@@ -166,7 +171,7 @@ FEATURE_SET = _object(
 
 NETWORK = _object(
     "The network of one label; its weights are in the safetensors files beside it.",
-    optional=("n_networks", "temperature"),
+    optional=("n_networks", "temperature", "head"),
     kind=_field("string", "kind of network"),
     n_features=_field("integer", "number of features", minimum=1, maximum=10_000),
     options=_object(
@@ -179,8 +184,9 @@ NETWORK = _object(
         dropout=_field("number", "share of units dropped in training", **_SHARE),
     )
     | {"additionalProperties": {"type": ["number", "string"], "maximum": 100_000, "maxLength": 200}},
-    n_networks=_field("integer", "networks whose probabilities are averaged; 1 if absent", minimum=1, maximum=1000),
+    n_networks=_field("integer", "networks whose predictions are averaged; 1 if absent", minimum=1, maximum=1000),
     temperature=_field("number", "divisor of the log probabilities; 1 if absent", minimum=1e-3, maximum=1e3),
+    head=_field("string", "what is predicted: three classes, also if absent, or the move", enum=list(HEADS)),
 )
 
 PAST = _object(

@@ -147,8 +147,9 @@ def as_line(bundle: Bundle, step: Step, counts: Counts, capital: float = 1.0) ->
     """A step as plain data for JSON.
 
     ``time`` and ``closes`` of the bar; ``warming``, the bars until the first decision, or, from then on,
-    ``probabilities`` by label, ``fills`` at the bar's open by strategy, ``tiers`` with `Standing` and the cash and
-    quantity of an account that started with ``capital``; ``feed`` with `Counts`.
+    ``probabilities`` by label, ``magnitudes`` by label where moves are predicted, ``fills`` at the bar's open by
+    strategy, ``tiers`` with `Standing` and the cash and quantity of an account that started with ``capital``; ``feed``
+    with `Counts`.
     """
     bar = step.bar
     line: Line = {
@@ -157,10 +158,17 @@ def as_line(bundle: Bundle, step: Step, counts: Counts, capital: float = 1.0) ->
         "close": bar.close,
     }
     if step.outputs.size:
-        pairs = step.outputs.reshape(-1, 2).tolist()
-        line["probabilities"] = {
-            name: {"buy": buy, "sell": sell} for name, (buy, sell) in zip(bundle.labels, pairs, strict=True)
-        }
+        probabilities: dict[str, dict[str, float]] = {}
+        magnitudes: dict[str, float] = {}
+        for name, value in zip(bundle.outputs, step.outputs.tolist(), strict=True):
+            label, _, output = name.rpartition(":")
+            if output == "magnitude":
+                magnitudes[label] = value
+            else:
+                probabilities.setdefault(label, {})[output] = value
+        line["probabilities"] = probabilities
+        if magnitudes:
+            line["magnitudes"] = magnitudes
         line["fills"] = [fill._asdict() for fill in step.fills]
         line["tiers"] = {f"Top-{n}": _account(one, bar.close, capital) for n, one in step.tiers.items()}
     else:

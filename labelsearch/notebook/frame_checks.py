@@ -1,5 +1,7 @@
 """Converts the tables of a notebook to what stages take; an InputError says in one line what is wrong."""
 
+import re
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from labelsearch.labels.spans import Span
 from labelsearch.market.bars import Bars
 from strategies.trade.window import TradingWindow
 
+SIDES = re.compile("(( |^)(buy sell|magnitude))+")  # of outputs in their order
 Days = tuple[str, str]  # first and last day, both included
 
 
@@ -74,9 +77,12 @@ def matrix_of(features: pd.DataFrame) -> NDArray[np.float32]:
 
 def seen_by(outputs: pd.DataFrame, bars: pd.DataFrame, days: Days | None) -> TradingWindow:
     """Outputs and prices of the traded bars; months from the first to the last, or of whole days."""
-    sides = [column[-1] for column in outputs.columns]
-    if outputs.columns.nlevels != 2 or not sides or sides != ["buy", "sell"] * (len(sides) // 2):
-        raise InputError("outputs need the columns (label, 'buy') and (label, 'sell') of each label in turn")
+    sides = [str(column[-1]) for column in outputs.columns]
+    if outputs.columns.nlevels != 2 or not sides or not SIDES.fullmatch(" ".join(sides)):
+        raise InputError(
+            "outputs need the columns (label, 'buy') and (label, 'sell'), or (label, 'magnitude'), of each label in "
+            "turn"
+        )
     traded = grid_of(bars).present()
     rows = pd.Index(milliseconds(outputs.index)).get_indexer(pd.Index(traded.open_time))
     if (rows < 0).any():

@@ -16,9 +16,9 @@ import pandas as pd
 
 from feature_space.feature_set import FeatureSet, titles, warm_up_of
 from feature_space.indicators import Indicator
-from labelsearch.classifiers.figures import Calibration, Evaluation, Trial
+from labelsearch.classifiers.figures import Calibration, Evaluation, MoveEvaluation, Trial
 from labelsearch.errors import InputError
-from labelsearch.labels.base import CLASS_NAMES, Label
+from labelsearch.labels.base import CLASS_NAMES, Label, is_magnitude, moves_of
 from labelsearch.labels.spans import DAY_MS
 from labelsearch.notebook.frame_checks import (
     grid_of,
@@ -50,7 +50,7 @@ class Classifier:
         On validation, by epoch of the best trial.
     validation_loss : float
     trials : tuple of Trial
-    evaluation : Evaluation
+    evaluation : Evaluation or MoveEvaluation
         On the validation part of train.
     n_fit : int
         Bars fitted on.
@@ -62,7 +62,7 @@ class Classifier:
     losses: tuple[float, ...]
     validation_loss: float
     trials: tuple[Trial, ...]
-    evaluation: Evaluation
+    evaluation: Evaluation | MoveEvaluation
     n_fit: int
     calibration: Calibration | None
 
@@ -232,7 +232,8 @@ def train_classifier(
         If features and labels do not fit, or too few bars are left to train or validate on.
     """
     from labelsearch.classifiers.evaluation import evaluate
-    from labelsearch.classifiers.prediction import predict as probabilities
+    from labelsearch.classifiers.moves import evaluate_moves
+    from labelsearch.classifiers.prediction import predict as made_by
 
     matrix = matrix_of(features)
     values, traded = values_of(labels, features.index)
@@ -247,13 +248,19 @@ def train_classifier(
     trained, calibration = training.train([problem], network or Network(), seeds, rng)
     rows = problem.validation
     block = problem.block(round(DAY_MS / interval_of(milliseconds(features.index))))
-    evaluation = evaluate(probabilities(trained.network, matrix, rows), values.classes[rows], blocks=(rows, block))
+    predicted = made_by(trained.network, matrix, rows)
+    evaluation: Evaluation | MoveEvaluation
+    if is_magnitude(label):
+        moves = moves_of(values.value)
+        evaluation = evaluate_moves(predicted[:, 0], moves[rows], float(moves[problem.fit].mean()), (rows, block))
+    else:
+        evaluation = evaluate(predicted, values.classes[rows], blocks=(rows, block))
     found = (trained.network, tuple(trained.losses), trained.validation_loss, tuple(trained.trials))
     return Classifier(label.name, *found, evaluation, problem.fit.size, calibration)
 
 
 def predict(classifier: Classifier, features: pd.DataFrame) -> pd.DataFrame:
-    """Class probabilities of every row of features.
+    """Class probabilities, or predicted moves, of every row of features.
 
     Parameters
     ----------
@@ -264,13 +271,14 @@ def predict(classifier: Classifier, features: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``buy``, ``neutral`` and ``sell``, float32.
+        ``buy``, ``neutral`` and ``sell``, or ``move``, float32.
 
     Raises
     ------
     InputError
         If a feature is not a finite number.
     """
-    from labelsearch.classifiers.prediction import predict as probabilities
+    from labelsearch.classifiers.prediction import predict as made_by
 
-    return pd.DataFrame(probabilities(classifier.network, matrix_of(features)), features.index, list(CLASS_NAMES))
+    predicted = made_by(classifier.network, matrix_of(features))
+    return pd.DataFrame(predicted, features.index, list(CLASS_NAMES) if predicted.shape[1] > 1 else ["move"])

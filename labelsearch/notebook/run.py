@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from labelsearch.classifiers.figures import MOVE_FIGURES, MoveEvaluation
 from labelsearch.errors import InputError
 from labelsearch.labels.base import CLASS_NAMES
 from labelsearch.results.outputs import WINDOWS
@@ -81,20 +82,30 @@ class Run:
 
     @cached_property
     def classifiers(self) -> pd.DataFrame:
-        """Validation loss, and AUC, precision and recall of each class on validation and past, a row per label."""
+        """Validation loss, and figures on validation and past, a row per label.
+
+        AUC, precision and recall of each class; of labels whose moves are predicted the mean absolute error, R2, rank
+        correlation and sign accuracy, and how much better they are than predicting the mean of train.
+        """
         rows = {}
         for entry in self._results.classifiers.figures:
             row: dict[str, float | None] = {"validation_loss": entry.validation_loss, "n_action": entry.n_action}
             for window in ("validation", "past"):
+                found = entry.on(window)
+                if isinstance(found, MoveEvaluation):
+                    for figure in MOVE_FIGURES:
+                        against = getattr(found, figure)
+                        row[f"{window}_{figure}"] = against.figure.value
+                        row[f"{window}_{figure}_gain"] = against.gain.value
+                    continue
                 for side in CLASS_NAMES:
-                    scores = entry.on(window).side(side)
                     for figure in ("auc", "precision", "recall"):
-                        row[f"{window}_{side}_{figure}"] = getattr(scores, figure)
+                        row[f"{window}_{side}_{figure}"] = getattr(found.side(side), figure)
             rows[entry.label] = row
         return pd.DataFrame.from_dict(rows, orient="index")
 
     def outputs(self, window: str) -> pd.DataFrame:
-        """Buy and sell probabilities on the traded bars of a window; columns label and side.
+        """Outputs on the traded bars of a window: columns label and side, which is buy, sell or magnitude.
 
         Parameters
         ----------
@@ -111,7 +122,8 @@ class Run:
         """
         self._check(window, WINDOWS, "window")
         seen = self._results.outputs.window(window)
-        columns = pd.MultiIndex.from_product([self.label_names, ["buy", "sell"]], names=["label", "side"])
+        pairs = [tuple(name.rsplit(":", 1)) for name in self._results.outputs.columns]
+        columns = pd.MultiIndex.from_tuples(pairs, names=["label", "side"])
         return pd.DataFrame(seen.outputs, index=_times(seen.open_time), columns=columns)
 
     @cached_property

@@ -42,7 +42,8 @@ def search_strategies(
     Parameters
     ----------
     outputs : DataFrame
-        Probabilities with the columns (label, "buy") and (label, "sell") of each label, of the bars of past or more.
+        With the columns (label, "buy") and (label, "sell") of each label, or (label, "magnitude") in [-1, 1], a third
+        of the predicted move, of the bars of past or more.
     bars : DataFrame
         Past.
     settings, score : Search, Score, optional

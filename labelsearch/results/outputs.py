@@ -30,18 +30,21 @@ class BarCounts:
 
 @dataclass(frozen=True)
 class Outputs(Record):
-    """What strategies see: probabilities and prices of the traded bars of past and of future.
+    """What strategies see: outputs of classifiers and prices of the traded bars of past and of future.
 
     Attributes
     ----------
     labels : tuple of str
-        Names; outputs 2 i and 2 i + 1 are the buy and the sell probability of label i.
+        Names.
+    columns : tuple of str
+        Outputs, in order; see `labelsearch.labels.base.output_names`.
     bars : BarCounts
     past, future : TradingWindow
     """
 
     FILE = "outputs.json"
     labels: tuple[str, ...]
+    columns: tuple[str, ...]
     bars: BarCounts
     past: TradingWindow = apart()
     future: TradingWindow = apart()
@@ -51,7 +54,7 @@ class Outputs(Record):
         return {"past": self.past, "future": self.future}[name]
 
     def save_parts(self, folder: Path) -> None:
-        """Write ``past.npz`` and ``future.npz``, probabilities in single precision."""
+        """Write ``past.npz`` and ``future.npz``, outputs in single precision."""
         for name in WINDOWS:
             window = self.window(name)
             arrays = {**window._asdict(), "outputs": window.outputs.astype(np.float32)}
@@ -72,13 +75,15 @@ class PooledOutputs(Record):
 
     Attributes
     ----------
-    labels, symbols : tuple of str
-    markets : mapping of str to mapping of str to (N, 2 L) array of float32
+    labels, columns, symbols : tuple of str
+        As of `Outputs`; markets.
+    markets : mapping of str to mapping of str to (N, K) array of float32
         By market and window; read from disk when they are asked for.
     """
 
     FILE = "outputs.json"
     labels: tuple[str, ...]
+    columns: tuple[str, ...]
     symbols: tuple[str, ...]
     markets: Mapping[str, Mapping[str, NDArray[np.float32]]] = apart()
 

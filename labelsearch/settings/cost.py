@@ -102,7 +102,7 @@ def split_cost(
         "search": asked * rates.strategy + search.n_strategies * rates.searched_bar * past,
         "ensembles": n * rates.cell + rates.strategy_bar * search.n_strategies * future + rates.member_bar * judged,
     }
-    numbers = n * (2 * n_labels + 3 + 2 * STRATEGY_NUMBERS)  # compressed to 5 bytes each
+    numbers = n * (len(first.output_names) + 3 + 2 * STRATEGY_NUMBERS)  # compressed to 5 bytes each
     disk = 5 * search.n_strategies * numbers + (past + future) * (8 * n_labels + 160) + 12 * n_labels * (train + past)
     return CellCost(seconds, disk)
 
@@ -137,7 +137,7 @@ def memory_needed(experiment: Experiment) -> dict[str, int]:
         * window
         * len(experiment.feature_space.chosen())
         * 4,
-        "n_strategies": strategies * (2 * len(experiment.label) + STRATEGY_NUMBERS) * 8 * 2,
+        "n_strategies": strategies * (len(experiment.output_names) + STRATEGY_NUMBERS) * 8 * 2,
     }
 
 

@@ -11,7 +11,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from labelsearch.labels.base import is_across
+from labelsearch.classifiers.kinds import NETWORKS
+from labelsearch.labels.base import is_across, is_magnitude, output_names
 from labelsearch.labels.kinds import KINDS, Label
 from labelsearch.labels.spans import check_order
 from labelsearch.settings.book import Book, Universe
@@ -200,6 +201,11 @@ class Experiment:
         names = [label.name for label in labels]
         if not names or len(set(names)) != len(names):
             raise ExperimentError("[[label]]: at least one label is needed, and no two alike")
+        if any(map(is_magnitude, labels)):
+            try:
+                NETWORKS.find(self.network.kind).check_magnitudes()
+            except ValueError as error:
+                raise ExperimentError(f"[network]: {error}") from error
         longest = max((label.lookahead or 0) for label in labels)
         try:
             for windows in self.splits:
@@ -239,8 +245,13 @@ class Experiment:
         return self.compares_markets or self.book.is_one
 
     def label_kinds(self) -> tuple[Label, ...]:
-        """The labels, in order; strategies have a buy and a sell weight for each."""
+        """The labels, in order."""
         return tuple(make_entry(data, f"[[label]] {i + 1}", self.data) for i, data in enumerate(self.label))
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Outputs that strategies weigh, in order; see `labelsearch.labels.base.output_names`."""
+        return output_names(self.label_kinds())
 
     def rules(self) -> TradingRules:
         """Costs that are the same at all bars, side and signal map."""

@@ -1,12 +1,12 @@
 """Sections of an experiment: every default and every range, written once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 from feature_space.indicators import BY_NAME, Indicator
 from feature_space.normalise import Normalisation
-from labelsearch.classifiers.kinds import CALIBRATION_NAMES, LOSS_NAMES, NETWORKS
+from labelsearch.classifiers.kinds import CALIBRATION_NAMES, LOSS_NAMES, MAGNITUDE_LOSS_NAMES, NETWORKS
 from labelsearch.labels.spans import Span, check_order
 from labelsearch.market.store import SYMBOL
 from labelsearch.market.symbols import joined
@@ -215,7 +215,11 @@ class Network(Ranged):
     kind: str = option("mlp", f"one of {', '.join(NETWORKS)}, or your own")
     window: int = option(32, "bars of the trailing window that all kinds but mlp see", 2, 100_000)
     loss: str = option("cross_entropy", f"{' or '.join(LOSS_NAMES)}; ensloss: a random calibrated loss in each batch")
-    n_seeds: int = option(3, "networks of the best hyper-parameters whose probabilities are averaged", 1, 1000)
+    magnitude_loss: str = option(
+        "squared", f"{' or '.join(MAGNITUDE_LOSS_NAMES)}: loss of labels with head = magnitude, in place of loss"
+    )
+    sign_penalty: float = option(0.0, "q: that loss is times 1 + q |y| where the sign of the move y is missed", 0, 100)
+    n_seeds: int = option(3, "networks of the best hyper-parameters whose predictions are averaged", 1, 1000)
     calibration: str = option("none", "none, or temperature: fitted on the first half of validation")
     n_neutral: int = option(100_000, "neutral bars sampled for training; all action bars are kept", 1, 100_000_000)
     n_trials: int = option(9, "Optuna trials per label", 1, 100_000)
@@ -231,6 +235,7 @@ class Network(Ranged):
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of("loss", self.loss, LOSS_NAMES)
+        one_of("magnitude_loss", self.magnitude_loss, MAGNITUDE_LOSS_NAMES)
         one_of("calibration", self.calibration, CALIBRATION_NAMES)
         one_of("device", self.device, ("cpu", "gpu", "auto"))
 
@@ -271,9 +276,14 @@ class Search(Ranged):
         one_of("signal_map", self.signal_map, SIGNAL_MAPS)
         self.settings(0)
 
-    def space(self, n_outputs: int) -> StrategySpace:
-        """Parameters of a strategy: a weight for each output, and three thresholds."""
-        return StrategySpace(n_outputs, self.weight, self.theta_buy, self.theta_sell, self.delta, self.signed)
+    def space(self, outputs: int | Sequence[str]) -> StrategySpace:
+        """Parameters of a strategy: a weight for each output, by number or name, and three thresholds.
+
+        Outputs that are numbered are pairs of buy and sell.
+        """
+        names = outputs if not isinstance(outputs, int) else [("buy", "sell")[k % 2] for k in range(outputs)]
+        signs = tuple(-1 if name.endswith("sell") else 1 for name in names) if self.signed else ()
+        return StrategySpace(len(names), self.weight, self.theta_buy, self.theta_sell, self.delta, signs)
 
     def settings(self, seed: int) -> SearchSettings:
         """Settings of the islands."""

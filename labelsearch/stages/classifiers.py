@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,21 @@ from feature_space.feature_set import titles
 from labelsearch.classifiers.kinds import NetworkKind, Options
 from labelsearch.engine.files import Files, files_written_by
 from labelsearch.engine.stage import Stage, Stored, Work
-from labelsearch.labels.base import CLASS_NAMES, Label, OfMarket
+from labelsearch.labels.base import Label, OfMarket, head_of, is_magnitude, moves_of
 from labelsearch.labels.spans import Span
 from labelsearch.market.bars import Bars
-from labelsearch.results.classifiers import FIGURES, ClassifierFigures, Classifiers, ShapMeans
-from labelsearch.results.codec import json_bytes, parse
+from labelsearch.results.classifiers import (
+    FIGURES,
+    ClassifierFigures,
+    Classifiers,
+    LabelFigures,
+    MagnitudeFigures,
+    MoveShapMeans,
+    ShapMeans,
+    TrainedFigures,
+    figures_of,
+)
+from labelsearch.results.codec import json_bytes
 from labelsearch.results.cross_section import MarketView
 from labelsearch.results.features import FeatureSets
 from labelsearch.results.labels import LabelSeries
@@ -80,7 +90,6 @@ class ClassifierInputs(MarketInputs):
 
 def train_unit(task: tuple[LabelTask, ...], shared: Training) -> Files:
     """Train, evaluate and explain the classifier of one label: weights and figures."""
-    from labelsearch.classifiers.evaluation import evaluate
     from labelsearch.classifiers.explain import mean_shap_values
     from labelsearch.classifiers.files import save_network
     from labelsearch.classifiers.prediction import predict
@@ -104,10 +113,9 @@ def train_unit(task: tuple[LabelTask, ...], shared: Training) -> Files:
         past_rows = np.flatnonzero(truth.settled[past] & ~market.idle[past]) + past.start
         for part, rows, values in zip(seen, (problem.validation, past_rows), (of.values, truth), strict=True):
             part.rows.append(rows + market.first_bar)
-            part.classes.append(values.classes[rows])
-            part.probabilities.append(predict(trained.network, problem.matrix, rows))
+            part.truth.append(moves_of(values.value[rows]) if is_magnitude(label) else values.classes[rows])
+            part.predicted.append(predict(trained.network, problem.matrix, rows))
     block = max(problem.block(market.day) for (_, market), problem in zip(pairs, problems, strict=True))
-    on_validation, on_past = (evaluate(*part.joined(), blocks=(part.time(), block)) for part in seen)
     matrix, fit, validation = _joined_rows(problems)
     shap, explainer = mean_shap_values(
         trained.network,
@@ -115,8 +123,7 @@ def train_unit(task: tuple[LabelTask, ...], shared: Training) -> Files:
         rng.choice(fit, min(N_BACKGROUND, fit.size), replace=False),
         rng.choice(validation, min(N_EXPLAINED, validation.size), replace=False),
     )
-    by_class = {name: tuple(shap[:, c].tolist()) for c, name in enumerate(CLASS_NAMES)}
-    figures = ClassifierFigures(
+    common = TrainedFigures(
         label=label.name,
         network=trained.kind,
         n_fit=fit.size,
@@ -128,20 +135,45 @@ def train_unit(task: tuple[LabelTask, ...], shared: Training) -> Files:
         n_networks=settings.n_seeds,
         calibration=calibration,
         block_bars=block,
-        validation=on_validation,
-        past=on_past,
-        shap=ShapMeans(explainer, tuple(titles(task[0].feature_set.features)), **by_class),
     )
-    write = partial(save_network, trained.network, trained.kind, trained.options, matrix.shape[1])
+    names, means = tuple(titles(task[0].feature_set.features)), [tuple(column) for column in shap.T.tolist()]
+    if is_magnitude(label):
+        mean = float(np.mean([moves_of(problem.values.value[problem.fit]).mean() for problem in problems]))
+        figures: LabelFigures = _of_moves(common, seen, mean, MoveShapMeans(explainer, names, *means))
+    else:
+        figures = _of_classes(common, seen, ShapMeans(explainer, names, *means))
+    write = partial(save_network, trained.network, trained.kind, trained.options, matrix.shape[1], head=head_of(label))
     return {**files_written_by(write), FIGURES: json_bytes(figures)}
+
+
+def _of_classes(common: TrainedFigures, seen: "tuple[_Seen, _Seen]", shap: ShapMeans) -> ClassifierFigures:
+    """Figures of a classifier on validation and on past."""
+    from labelsearch.classifiers.evaluation import evaluate
+
+    validation, past = (evaluate(*part.joined(), blocks=(part.time(), common.block_bars)) for part in seen)
+    return ClassifierFigures(**vars(common), validation=validation, past=past, shap=shap)
+
+
+def _of_moves(
+    common: TrainedFigures, seen: "tuple[_Seen, _Seen]", mean_move: float, shap: MoveShapMeans
+) -> MagnitudeFigures:
+    """Figures of predicted moves on validation and on past."""
+    from labelsearch.classifiers.moves import evaluate_moves
+
+    found = []
+    for part in seen:
+        predicted, moves = part.joined()
+        found.append(evaluate_moves(predicted[:, 0], moves, mean_move, (part.time(), common.block_bars)))
+    validation, past = found
+    return MagnitudeFigures(**vars(common), validation=validation, past=past, shap=shap)
 
 
 class _Seen(NamedTuple):
     """Bars of each market that a network is judged on."""
 
     rows: list[NDArray[np.int64]]  # numbers that are of the same time in all markets
-    classes: list[NDArray[np.int8]]
-    probabilities: list[NDArray[np.float32]]
+    truth: list[NDArray[Any]]  # classes or moves
+    predicted: list[NDArray[np.float32]]
 
     def order(self) -> NDArray[np.int64]:
         """All bars by time."""
@@ -151,9 +183,9 @@ class _Seen(NamedTuple):
         """Their rows, rising."""
         return np.concatenate(self.rows)[self.order()]
 
-    def joined(self) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-        """Probabilities (N, 3) and classes (N,) of all bars by time."""
-        return np.concatenate(self.probabilities)[self.order()], np.concatenate(self.classes)[self.order()]
+    def joined(self) -> tuple[NDArray[np.float32], NDArray[Any]]:
+        """Probabilities (N, 3) and classes (N,), or moves (N, 1) and true ones (N,), of all bars by time."""
+        return np.concatenate(self.predicted)[self.order()], np.concatenate(self.truth)[self.order()]
 
 
 def _joined_rows(
@@ -175,7 +207,7 @@ def train_all(tasks: Mapping[str, tuple[LabelTask, ...]], shared: Training, work
     """Train the classifiers of all labels, each for all of the markets."""
     n_epochs = epochs_of(shared.settings, is_searched=shared.known is None)
     done = work.units(train_unit, tasks, shared, steps=dict.fromkeys(tasks, n_epochs))
-    figures = tuple(parse(ClassifierFigures, files[FIGURES]) for files in done.values())
+    figures = tuple(figures_of(files[FIGURES]) for files in done.values())
     networks = {name: {n: c for n, c in files.items() if n != FIGURES} for name, files in done.items()}
     return Classifiers(figures, networks)
 

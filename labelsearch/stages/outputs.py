@@ -1,4 +1,4 @@
-"""Stages: buy and sell probabilities of every classifier, bar by bar, on past and future, in one market or in all."""
+"""Stages: outputs of every classifier, bar by bar, on past and future, in one market or in all."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from feature_space.feature_set import FeatureSet
 from feature_space.indicators import Inputs
 from labelsearch.engine.files import Files
 from labelsearch.engine.stage import Stage, Stored, Work
-from labelsearch.labels.base import BUY, SELL, Label
+from labelsearch.labels.base import HEADS, Label, head_of, output_names
 from labelsearch.labels.spans import Span, coverage
 from labelsearch.market.bars import Bars
 from labelsearch.market.calendars import ALWAYS, Calendar
@@ -22,8 +22,6 @@ from labelsearch.results.features import FeatureSets
 from labelsearch.results.outputs import BarCounts, Outputs, PooledOutputs
 from labelsearch.stages.features import idle_bars, inputs_of
 from strategies.trade.window import TradingWindow
-
-SIDES = (BUY, SELL)
 
 
 @dataclass(frozen=True)
@@ -72,8 +70,9 @@ class OutputColumns(NamedTuple):
 
 
 def output_unit(task: OutputTask, shared: OutputColumns) -> Files:
-    """Probabilities (N, 2) of buy and sell in each window of each market, as float32 in row order."""
+    """Outputs (N, 2) or (N, 1) of a label in each window of each market, as float32 in row order."""
     from labelsearch.classifiers.files import network_from_files
+    from labelsearch.classifiers.inference import strategy_outputs
     from labelsearch.classifiers.networks import window_of
     from labelsearch.classifiers.prediction import predict
 
@@ -86,7 +85,8 @@ def output_unit(task: OutputTask, shared: OutputColumns) -> Files:
     for m, (matrix, start, origin) in enumerate(zip(made, starts, shared.origins, strict=True)):
         for window, rows in shared.rows[m].items():
             index = np.arange(rows.start - start, rows.stop - start)
-            found[_file(window, m)] = predict(network, matrix, index, origin=origin + start)[:, SIDES].tobytes()
+            predicted = predict(network, matrix, index, origin=origin + start)
+            found[_file(window, m)] = strategy_outputs(predicted).tobytes()
     return found
 
 
@@ -96,22 +96,29 @@ def _file(window: str, market: int) -> str:
 
 def run(inputs: OutputInputs, work: Work) -> Outputs:
     """Compute the outputs on both windows; each label is a unit."""
-    names, bars = tuple(label.name for label in inputs.label_kinds), inputs.bars
+    labels, bars = inputs.label_kinds, inputs.bars
+    names = tuple(label.name for label in labels)
     networks, sets = inputs.classifiers.value.networks, inputs.features.value
     tasks = {name: OutputTask(networks[name], (sets.of(name).feature_set,)) for name in names}
     shared = OutputColumns([inputs_of(bars, inputs.view)], (inputs.rows,), (bars.number,))
     done = work.units(output_unit, tasks, shared)
-    return outputs_of(inputs, names, {window: _joined(done, window, 0) for window in inputs.spans})
+    found = {window: _joined(done, labels, window, 0) for window in inputs.spans}
+    return outputs_of(inputs, (names, output_names(labels)), found)
 
 
-def _joined(done: Mapping[str, Files], window: str, market: int) -> NDArray[np.float32]:
-    """Outputs (N, 2 L) of all L labels in a window of a market."""
-    files = [of_label[_file(window, market)] for of_label in done.values()]
-    return np.hstack([np.frombuffer(file, dtype=np.float32).reshape(-1, len(SIDES)) for file in files])
+def _joined(done: Mapping[str, Files], labels: tuple[Label, ...], window: str, market: int) -> NDArray[np.float32]:
+    """Outputs (N, K) of all labels in a window of a market."""
+    parts = [
+        np.frombuffer(done[label.name][_file(window, market)], dtype=np.float32).reshape(-1, len(HEADS[head_of(label)]))
+        for label in labels
+    ]
+    return np.hstack(parts)
 
 
-def outputs_of(market: MarketWindows, names: tuple[str, ...], sides: Mapping[str, NDArray[np.float32]]) -> Outputs:
-    """What strategies see, from the outputs (N, 2 L) at all bars of each window."""
+def outputs_of(
+    market: MarketWindows, names: tuple[tuple[str, ...], tuple[str, ...]], sides: Mapping[str, NDArray[np.float32]]
+) -> Outputs:
+    """What strategies see, from names of labels and outputs, and the outputs (N, K) at all bars of each window."""
     bars, windows, year = market.bars, [], calendar_year(market.bars)
     for window, r in market.rows.items():
         traded = ~bars.filled[r]
@@ -119,7 +126,7 @@ def outputs_of(market: MarketWindows, names: tuple[str, ...], sides: Mapping[str
         prices = (bars.open[r][traded], bars.close[r][traded], bars.open_time[r][traded])
         windows.append(TradingWindow.of(seen, *prices, market.spans[window].months, year))
     past, future = windows
-    return Outputs(names, count_bars(bars, {"train": market.train, **market.spans}), past, future)
+    return Outputs(*names, count_bars(bars, {"train": market.train, **market.spans}), past, future)
 
 
 def calendar_year(bars: Bars) -> int:
@@ -169,10 +176,12 @@ def run_pooled(inputs: PooledOutputInputs, work: Work) -> PooledOutputs:
     )
     rows, origins = (tuple(values) for values in zip(*((m.rows, m.bars.number) for m in inputs.markets), strict=True))
     done = work.units(output_unit, tasks, OutputColumns(columns, rows, origins))
+    labels = inputs.label_kinds
     found = {
-        its.market: {window: _joined(done, window, m) for window in its.spans} for m, its in enumerate(inputs.markets)
+        its.market: {window: _joined(done, labels, window, m) for window in its.spans}
+        for m, its in enumerate(inputs.markets)
     }
-    return PooledOutputs(names, tuple(found), found)
+    return PooledOutputs(names, output_names(labels), tuple(found), found)
 
 
 POOLED = Stage("pooled outputs", PooledOutputInputs, PooledOutputs, run_pooled)
@@ -189,7 +198,7 @@ class ShareInputs(MarketWindows):
 def run_share(inputs: ShareInputs, work: Work) -> Outputs:
     """A market's own of the outputs of all."""
     pooled = inputs.pooled.value
-    return outputs_of(inputs, pooled.labels, pooled.markets[inputs.market])
+    return outputs_of(inputs, (pooled.labels, pooled.columns), pooled.markets[inputs.market])
 
 
 SHARE = Stage("outputs", ShareInputs, Outputs, run_share)

@@ -168,7 +168,7 @@ class RunValues(Mapping[str, object]):
     network_budget = property(lambda self: replace(self.experiment.network, kind=""))
     label_kinds = property(lambda self: self.experiment.label_kinds())
     label_price = property(lambda self: self.experiment.labels.price)
-    space = property(lambda self: self.experiment.search.space(2 * len(self.experiment.label)))
+    space = property(lambda self: self.experiment.search.space(self.experiment.output_names))
     search_settings = property(lambda self: self.experiment.search.settings(self.seeds("search")))
     rules = property(lambda self: self.experiment.rules())
     cost_terms = property(lambda self: self.experiment.costs.terms)

@@ -12,7 +12,7 @@ from feature_space.indicators import Inputs
 from labelsearch.classifiers.figures import Calibration
 from labelsearch.classifiers.kinds import Options
 from labelsearch.engine.executors.base import tell
-from labelsearch.labels.base import NEUTRAL, Label, LabelValues, OfMarket
+from labelsearch.labels.base import NEUTRAL, Label, LabelValues, OfMarket, head_of, is_magnitude
 from labelsearch.labels.spans import purged_split
 from labelsearch.settings.sections import Network
 from labelsearch.stages.features import usable_bars
@@ -30,7 +30,7 @@ class TrainingProblem(NamedTuple):
     values: LabelValues
     fit: NDArray[np.int64]
     validation: NDArray[np.int64]
-    balance: float  # of the loss, on the fitted rows
+    balance: float  # of the loss, on the fitted rows; 1 of moves, whose loss has none
     feature_set: FeatureSet
     matrix: NDArray[np.float32]  # (T, F)
 
@@ -68,6 +68,8 @@ class MarketPart(NamedTuple):
         """Whether rows that a label is fitted on, and those it is validated on, are there and hold a buy or a sell."""
         usable = usable_bars(self.idle[: self.train.stop], self.warm_up)
         split = purged_split(task.values.last_used, usable, self.boundary, usable.size)
+        if is_magnitude(task.label):  # moves weigh the same without one
+            return all(rows.size for rows in split)
         return all((task.values.classes[rows] != NEUTRAL).any() for rows in split)
 
 
@@ -106,7 +108,7 @@ def make_problem(
     from labelsearch.classifiers.loss_scaling import balance
 
     fit, validation = purged_split(values.last_used, usable, boundary, usable.size)
-    a = balance(values.value[fit], values.classes[fit])
+    a = 1.0 if is_magnitude(label) else balance(values.value[fit], values.classes[fit])
     return TrainingProblem(label, values, fit, validation, a, feature_set, matrix)
 
 
@@ -135,12 +137,15 @@ def train(
     """
     from labelsearch.classifiers.fitting import TrainingSettings
     from labelsearch.classifiers.kinds import NETWORKS
+    from labelsearch.classifiers.losses import MagnitudeLoss
     from labelsearch.classifiers.training import train_network
 
     window = settings.window if NETWORKS.find(settings.kind).windowed else 1
     fitted = _samples(problems, [problem.fit for problem in problems], settings, rng, window)
     validation = _samples(problems, [problem.validation for problem in problems], settings, rng, window)
-    label = problems[0].label.name
+    label, magnitude = problems[0].label.name, None
+    if is_magnitude(problems[0].label):
+        magnitude = MagnitudeLoss(settings.magnitude_loss, settings.sign_penalty)
     trained = train_network(
         fitted,
         validation,
@@ -155,11 +160,12 @@ def train(
             window=settings.window,
             loss=settings.loss,
             n_seeds=settings.n_seeds,
+            magnitude=magnitude,
         ),
         tell,
         known,
     )
-    if settings.calibration == "none":
+    if settings.calibration == "none" or magnitude:
         return trained, None
     return trained, _calibrate(problems, settings, seeds("calibration", label), trained, validation, window)
 
@@ -177,7 +183,9 @@ def _samples(
     n_neutral = max(settings.n_neutral // len(problems), 1)
     return joined_samples(
         [
-            make_samples(problem.matrix, problem.values, part, n_neutral, rng, problem.balance, window)
+            make_samples(
+                problem.matrix, problem.values, part, n_neutral, rng, problem.balance, window, head_of(problem.label)
+            )
             for problem, part in zip(problems, rows, strict=True)
         ]
     )
@@ -219,4 +227,4 @@ def _calibrate(
     members = trained.network.members if isinstance(trained.network, Ensemble) else [trained.network]
     trained.network = Ensemble(list(members), temperature).eval()
     trained.validation_loss = weighted_loss(trained.network, validation)
-    return Calibration(temperature, len(early.classes), before, weighted_loss(trained.network, late))
+    return Calibration(temperature, len(early.target), before, weighted_loss(trained.network, late))

@@ -14,7 +14,7 @@ import numpy as np
 from labelsearch.classifiers.kinds import NETWORKS, NetworkKind
 from labelsearch.engine.files import Files, files_written_by
 from labelsearch.engine.stage import Stage, Work
-from labelsearch.labels.base import Label
+from labelsearch.labels.base import Label, is_magnitude
 from labelsearch.market.bars import Bars
 from labelsearch.results.codec import json_bytes, parse
 from labelsearch.results.studies import NetworkComparison, NetworkEntry, NetworkTraining
@@ -92,10 +92,12 @@ def kinds_of(names: tuple[str, ...]) -> tuple[NetworkKind, ...]:
 
 
 def check_label(label: str, labels: tuple[Label, ...]) -> None:
-    """Raise `ExperimentError` unless a label of this name is among the labels."""
-    names = [kind.name for kind in labels]
-    if label not in names:
-        raise ExperimentError(f"no label {label!r} in the experiment; it has {', '.join(names)}")
+    """Raise `ExperimentError` unless a label of this name, whose networks predict classes, is among the labels."""
+    named = {kind.name: kind for kind in labels}
+    if label not in named:
+        raise ExperimentError(f"no label {label!r} in the experiment; it has {', '.join(named)}")
+    if is_magnitude(named[label]):
+        raise ExperimentError(f"label {label} predicts a magnitude, and only classes are explained and compared")
 
 
 def run(inputs: ComparisonInputs, work: Work) -> NetworkComparison:

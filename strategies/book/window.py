@@ -26,7 +26,7 @@ class BookWindow(NamedTuple):
     member: np.ndarray  # (T, M) bool, whether it may be held, as known at the close
     inverse_sigma: np.ndarray  # (T, M) one over the volatility of a bar; 0 where it is no member
     beta: np.ndarray  # (T, M) to the basket; 0 where it is no member
-    doubt: np.ndarray  # (T, M) entropy of the classes, 1 where they are equally likely
+    doubt: np.ndarray  # (T, M) entropy of the classes, 1 where they are equally likely or none are predicted
     band_unit: np.ndarray  # (T, M) cube root of what a trade costs, as a share
     last_row: np.ndarray  # (M,) int64, the last bar of a market that ends before the window does, T of others
     half_spread: np.ndarray  # (T, M) share
@@ -110,6 +110,7 @@ def book_window(
     months: float,
     rules: BookRules,
     days_a_year: int = 0,
+    pairs: Sequence[int] | None = None,
 ) -> BookWindow:
     """Align markets on the rows of a common grid.
 
@@ -126,6 +127,8 @@ def book_window(
         The fee is part of what decides how far positions may stray.
     days_a_year : int
         Days with bars in a year, 0 if only those here say it.
+    pairs : sequence of int, optional
+        See `doubt_of`.
 
     Raises
     ------
@@ -147,7 +150,7 @@ def book_window(
         member=member,
         inverse_sigma=inverse,
         beta=np.where(member, universe.beta, 0.0),
-        doubt=doubt_of(outputs),
+        doubt=doubt_of(outputs, pairs),
         band_unit=np.cbrt(rules.fee_share + aligned["half_spread"]),
         **aligned,
         day_end=np.r_[np.diff(open_time // DAY_MS) != 0, True] if n_rows else np.empty(0, dtype=np.bool_),
@@ -201,18 +204,27 @@ def _carry(prices: np.ndarray, before: float) -> None:
     prices[1] = known
 
 
-def doubt_of(outputs: np.ndarray) -> np.ndarray:
+def doubt_of(outputs: np.ndarray, pairs: Sequence[int] | None = None) -> np.ndarray:
     """Mean entropy (T, M) of the classes of outputs (T, I, K, M), of buy and sell of each label, in shares of ln 3.
 
-    1 where there are none, and for outputs that are no probabilities.
+    Parameters
+    ----------
+    outputs : (T, I, K, M) array
+    pairs : sequence of int, optional
+        Column of each probability of buy, with that of sell in the next; by default every other one from the first,
+        or none where K is odd. Any other column is a label of its own, of which no doubt is known: it counts as 1, as
+        do probabilities that are missing.
     """
-    pairs = outputs.reshape(*outputs.shape[:2], -1, 2, outputs.shape[3]) if outputs.shape[2] % 2 == 0 else None
+    n_outputs = outputs.shape[2]
     if pairs is None:
-        return np.ones((outputs.shape[0], outputs.shape[3]))
-    buy, sell = pairs[:, :, :, 0], pairs[:, :, :, 1]
-    entropy = np.zeros_like(buy)
+        pairs = () if n_outputs % 2 else range(0, n_outputs, 2)
+    buy, sell = (outputs[:, :, [column + side for column in pairs]] for side in (0, 1))
+    n_labels = n_outputs - len(pairs)
+    entropy = np.full((*outputs.shape[:2], n_labels, outputs.shape[3]), LARGEST_DOUBT)
+    known = np.zeros_like(buy)
     for share in (buy, sell, 1.0 - buy - sell):
         inside = share > 0
-        entropy -= np.where(inside, share * np.log(np.where(inside, share, 1.0)), 0.0)
-    entropy[np.isnan(buy)] = LARGEST_DOUBT
+        known -= np.where(inside, share * np.log(np.where(inside, share, 1.0)), 0.0)
+    known[np.isnan(buy)] = LARGEST_DOUBT
+    entropy[:, :, : len(pairs)] = known
     return np.ascontiguousarray(np.clip(entropy.mean(axis=(1, 2)) / LARGEST_DOUBT, 0.0, 1.0))

@@ -28,9 +28,9 @@ class StrategySpace:
         K, the number of classifier outputs.
     weight, theta_buy, theta_sell, delta : (low, high)
         Bounds; the defaults are our reconstruction. The thresholds and delta are shares of equity.
-    signed : bool
-        Whether weights agree with what outputs say: those of buy outputs, every other one from the first, are not
-        below 0, and those of sell outputs not above. There are fewer strategies then that fit a past by chance.
+    signs : tuple of int
+        1 for each output whose weight may not be below 0, as what it says is to buy, -1 for each whose weight may not
+        be above; without any, weights are free. With signs fewer strategies fit a past by chance.
 
     Raises
     ------
@@ -48,7 +48,7 @@ class StrategySpace:
     theta_buy: tuple[float, float] = (0.5, 1.0)
     theta_sell: tuple[float, float] = (0.0, 0.5)
     delta: tuple[float, float] = (0.02, 0.3)
-    signed: bool = False
+    signs: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.n_outputs < 1:
@@ -57,8 +57,10 @@ class StrategySpace:
             low, high = getattr(self, name)
             if not low <= high:
                 raise StrategyError(f"bounds of {name} are reversed: {low} > {high}")
-        if self.signed and not (self.weight[0] < 0 < self.weight[1]):
+        if self.signs and not (self.weight[0] < 0 < self.weight[1]):
             raise StrategyError(f"signed weights need a range on both sides of 0, not {self.weight}")
+        if self.signs and len(self.signs) != self.n_outputs:
+            raise StrategyError(f"{len(self.signs)} signs do not fit {self.n_outputs} outputs")
 
     @property
     def n_params(self) -> int:
@@ -74,8 +76,8 @@ class StrategySpace:
     def bounds(self) -> np.ndarray:
         """Bounds (P, 2)."""
         low, high = self.weight
-        sides = ((max(low, 0.0), high), (low, min(high, 0.0))) if self.signed else (self.weight, self.weight)
-        weights = [sides[k % 2] for k in range(self.n_outputs)]
+        sides = {1: (max(low, 0.0), high), -1: (low, min(high, 0.0)), 0: self.weight}
+        weights = [sides[sign] for sign in self.signs or (0,) * self.n_outputs]
         return np.array([*weights, self.theta_buy, self.theta_sell, self.delta])
 
     def sample(self, rng: np.random.Generator, n_strategies: int) -> np.ndarray:

@@ -71,16 +71,16 @@ def test_samples(label, rows):
         samples = make_samples(matrix, label, rows, 200, np.random.default_rng(seed))
         kept, importance = sample_rows(label.classes, rows, 200, np.random.default_rng(seed))
         np.testing.assert_array_equal(samples.features.numpy(), matrix[kept])
-        np.testing.assert_array_equal(samples.classes.numpy(), label.classes[kept])
+        np.testing.assert_array_equal(samples.target.numpy(), label.classes[kept])
         wanted = factors[kept] * importance * kept.size / rows.size
         np.testing.assert_allclose(samples.weights.numpy(), wanted, rtol=1e-6)
         means.append(float(samples.weights.mean()))
-        action = samples.classes != 1
+        action = samples.target != 1
         # a fair share: half of the weight is on action, up to the luck of the draw
         assert abs(float(samples.weights[action].sum() / samples.weights.sum()) - 0.5) < 0.02
     assert z_score(np.array(means), 1.0) < 3
     assert samples.features.dtype == samples.weights.dtype == torch.float32
-    assert samples.classes.dtype == torch.int64
+    assert samples.target.dtype == torch.int64
 
 
 def test_later_rows_on_the_fitted_balance(label):
@@ -108,11 +108,11 @@ def test_an_epoch_covers_each_sample_once(n, size, seed):
     for _ in range(3):
         parts = list(batches)
         assert len(parts) == len(batches) == -(-n // size)
-        assert [len(p.classes) for p in parts[:-1]] == [size] * (len(parts) - 1)
+        assert [len(p.target) for p in parts[:-1]] == [size] * (len(parts) - 1)
         order = torch.cat([p.features[:, 0] for p in parts])
         assert sorted(order.tolist()) == list(range(n))
         for p in parts:  # columns stay together
-            assert (p.classes == p.features[:, 0].long() % 3).all()
+            assert (p.target == p.features[:, 0].long() % 3).all()
             assert (p.weights == p.features[:, 0] + 1).all()
         epochs.append(order.tolist())
     again = [torch.cat([p.features[:, 0] for p in b]).tolist() for b in [Batches(numbered(n), size, seed)]]
@@ -133,7 +133,7 @@ def test_the_sampled_loss_and_its_gradient_are_unbiased(label, rows):
 
     def loss_and_gradient(samples: Samples) -> np.ndarray:
         network.zero_grad()
-        loss = cross_entropy(network(samples.features), samples.classes, samples.weights)
+        loss = cross_entropy(network(samples.features), samples.target, samples.weights)
         loss.backward()
         return np.r_[loss.item(), network.weight.grad.numpy().ravel()].astype(float)
 
@@ -156,7 +156,7 @@ def test_windows_take_the_rows_and_weights_of_single_bars(label, rows):
     windows = make_samples(matrix, label, rows, 200, np.random.default_rng(0), window=5)
     assert torch.equal(windows.features.gather()[:, -1], flat.features)
     assert torch.equal(windows.weights, flat.weights)
-    assert torch.equal(windows.classes, flat.classes)
+    assert torch.equal(windows.target, flat.target)
     assert np.shares_memory(windows.features.matrix.numpy(), matrix)
 
 
@@ -164,18 +164,18 @@ def test_windows_take_the_rows_and_weights_of_single_bars(label, rows):
 def test_a_part_of_the_samples(label, rows, n, n_action, n_neutral):
     """Action rows fill half of it as far as they go, and sums over either kind stay unbiased."""
     samples = make_samples(np.arange(2000, dtype=np.float32)[:, None], label, rows, 10_000, np.random.default_rng(0))
-    action = samples.classes != 1
+    action = samples.target != 1
     size = {True: int(action.sum()), False: int((~action).sum())}
     wanted = {True: min(n_action, size[True]), False: n - min(n_action, size[True])}
     sums = []
     for seed in range(60):
         part = thinned(samples, n, np.random.default_rng(seed))
-        acting = part.classes != 1
+        acting = part.target != 1
         assert {True: int(acting.sum()), False: int((~acting).sum())} == wanted
         where = part.features[:, 0].numpy().astype(int)
         assert (np.diff(where) > 0).all()
-        assert (part.classes.numpy() == label.classes[where]).all()
-        scale = len(samples.classes) / len(part.classes)
+        assert (part.target.numpy() == label.classes[where]).all()
+        scale = len(samples.target) / len(part.target)
         sums.append([float(part.weights[acting].sum()) * scale, float(part.weights[~acting].sum()) * scale])
     whole = np.array([float(samples.weights[action].sum()), float(samples.weights[~action].sum())])
     error = np.std(sums, axis=0) / np.sqrt(60) + 1e-5 * whole
@@ -184,7 +184,7 @@ def test_a_part_of_the_samples(label, rows, n, n_action, n_neutral):
 
 def test_samples_that_are_few_stay_as_they_are(label, rows):
     samples = make_samples(np.zeros((2000, 1), dtype=np.float32), label, rows, 10_000, np.random.default_rng(0))
-    assert thinned(samples, len(samples.classes), np.random.default_rng(0)) is samples
+    assert thinned(samples, len(samples.target), np.random.default_rng(0)) is samples
 
 
 def test_a_part_of_windows_is_not_gathered(label, rows):

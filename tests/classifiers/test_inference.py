@@ -27,30 +27,30 @@ def test_as_torch(n_features, width, depth, members):
     x = rows(500, n_features)
     with torch.no_grad():
         wanted = torch.softmax(whole(torch.from_numpy(x)), 1).numpy()
-    np.testing.assert_allclose(perceptron_of(whole).probabilities(x), wanted, rtol=2e-5, atol=1e-7)
+    np.testing.assert_allclose(perceptron_of(whole).predict(x), wanted, rtol=2e-5, atol=1e-7)
 
 
 def test_bits_do_not_depend_on_the_other_rows():
     perceptron = perceptron_of(network(0))
     x = rows(10 * LANES + 5)
-    whole = perceptron.probabilities(x)
+    whole = perceptron.predict(x)
     for t in (0, 1, LANES - 1, LANES, 77, len(x) - 1):
-        assert perceptron.probabilities(x[t : t + 1]).tobytes() == whole[t].tobytes()
+        assert perceptron.predict(x[t : t + 1]).tobytes() == whole[t].tobytes()
     for start, stop in ((3, 40), (31, 300), (0, 64)):
-        assert perceptron.probabilities(x[start:stop]).tobytes() == whole[start:stop].tobytes()
+        assert perceptron.predict(x[start:stop]).tobytes() == whole[start:stop].tobytes()
     some = np.array([300, 2, 2, 100])
-    assert perceptron.probabilities(x, some).tobytes() == whole[some].tobytes()
+    assert perceptron.predict(x, some).tobytes() == whole[some].tobytes()
     broken = x.copy()
     broken[::2] = np.nan
-    assert perceptron.probabilities(broken)[1::2].tobytes() == whole[1::2].tobytes()
-    assert np.isnan(perceptron.probabilities(broken)[::2]).all()
-    assert perceptron.probabilities(x[:0]).shape == (0, 3)
+    assert perceptron.predict(broken)[1::2].tobytes() == whole[1::2].tobytes()
+    assert np.isnan(perceptron.predict(broken)[::2]).all()
+    assert perceptron.predict(x[:0]).shape == (0, 3)
 
 
 def test_large_logits_stay_finite():
     weight, bias = np.eye(3, dtype=np.float32) * 300, np.zeros(3, dtype=np.float32)
     one = Perceptron.of_layers([[(weight, bias)]], 2.0)
-    assert one.probabilities(np.array([[1, 0, -1]], dtype=np.float32)).tolist() == [[1, 0, 0]]
+    assert one.predict(np.array([[1, 0, -1]], dtype=np.float32)).tolist() == [[1, 0, 0]]
 
 
 def test_files_without_torch(tmp_path):
@@ -81,4 +81,4 @@ def test_what_is_no_perceptron(tmp_path):
     with pytest.raises(ValueError, match="are not those of a classifier"):
         Perceptron.of_layers([[(weight, bias), (weight, bias)]])
     with pytest.raises(ValueError, match="do not fit"):
-        Perceptron.of_layers([[(weight, bias)]]).probabilities(rows(3))
+        Perceptron.of_layers([[(weight, bias)]]).predict(rows(3))

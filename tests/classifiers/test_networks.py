@@ -212,7 +212,7 @@ def test_windows_share_the_matrix_and_are_gathered_late():
     assert last[:, 0].tolist() == [34, 36, 38]
     samples = Samples(windows, torch.tensor([0, 1, 2]), torch.ones(3))
     for batch in Batches(samples, 2, seed=4):
-        assert (batch.features[:, -1, 0] == torch.tensor([0.0, 4.0, 38.0])[batch.classes]).all()
+        assert (batch.features[:, -1, 0] == torch.tensor([0.0, 4.0, 38.0])[batch.target]).all()
 
 
 def test_positions_count_back_from_the_last_bar():

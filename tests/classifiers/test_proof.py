@@ -66,7 +66,7 @@ def test_an_own_network_is_trained_saved_and_loaded_like_any_other(row, registri
     save_network(trained.network, row.name, trained.options, 2, tmp_path)
     predictor = load_predictor(tmp_path)
     assert predictor.window == (2 if row.windowed else 1)
-    got = predictor.probabilities(x, np.arange(900), 0)
+    got = predictor.predict(x, np.arange(900), 0)
     assert got.tobytes() == predict(trained.network, x).tobytes()
 
 

@@ -53,7 +53,7 @@ def tiny():
 def auc(trained, *, planted: bool) -> float:
     """Buy against the rest, on samples of their own."""
     test = make_problem(1500, 2, planted=planted)
-    return roc_auc_score(test.classes.numpy() == 0, predict(trained.network, test.features.numpy())[:, 0])
+    return roc_auc_score(test.target.numpy() == 0, predict(trained.network, test.features.numpy())[:, 0])
 
 
 def test_learns_what_is_planted(trained):
@@ -216,7 +216,7 @@ def test_weighted_loss_by_hand():
     samples = Samples(torch.zeros(3, 1), torch.tensor([0, 1, 2]), torch.tensor([1.0, 2.0, 5.0]))
     wanted = (np.log(2) + 7 * np.log(4)) / 8
     assert weighted_loss(network, samples) == pytest.approx(wanted, rel=1e-6)
-    loss = cross_entropy(network(samples.features), samples.classes, samples.weights)
+    loss = cross_entropy(network(samples.features), samples.target, samples.weights)
     assert loss.item() == pytest.approx(wanted * 8 / 3, rel=1e-6)  # mean over samples
 
 

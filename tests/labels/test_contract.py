@@ -113,7 +113,7 @@ def test_the_last_bar_used_is_used(label):
 def test_equal_to_the_slow_twin(kind, options):
     label = make_label(kind, **options)
     for price in (walk(300, 11), walk(200, 12, coarse=True)):
-        assert_equals(label.values(price, label.reference(price)), TWINS[kind](price.tolist(), *options.values()))
+        assert_equals(label.values(price, label.reference(price)), TWINS[kind](price.tolist(), **options))
 
 
 @pytest.mark.parametrize("n", [1, 2])

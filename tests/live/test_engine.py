@@ -154,7 +154,7 @@ def test_networks_that_see_windows(bundle, history, tiny_run):
     origin = int(tiny_run.bars.open_time[0]) // 60_000
     rows = len(history[0]) + np.arange(30)
     matrix = bundle.feature_sets[0].matrix(inputs_of(tiny_run.bars))
-    wanted = classifiers[0].probabilities(matrix, rows, origin)[:, (0, 2)]
+    wanted = classifiers[0].predict(matrix, rows, origin)[:, (0, 2)]
     assert np.array([s.outputs[:2] for s in steps]).tobytes() == wanted.astype(float).tobytes()
     assert same_state(one.state, whole.state)
 

@@ -34,7 +34,7 @@ def bundle():
             for a, b in ((len(features), 16), (16, 3))
         ]
         one = Perceptron.of_layers([layers])
-        classifiers.append(Predictor(1, lambda matrix, rows, origin, one=one: one.probabilities(matrix, rows)))
+        classifiers.append(Predictor(1, lambda matrix, rows, origin, one=one: one.predict(matrix, rows)))
     return Bundle(
         digest="test",
         symbol="BTCUSDT",

@@ -132,11 +132,11 @@ def extrema_legs(s, up, down):
     return legs
 
 
-def extrema(price, up_percent, down_percent, span=5000):
+def extrema(price, up, down, span=5000):
     """Values and classes."""
     s = smoothed(price)
     level = [math.fsum(s[max(t + 1 - span, 0) : t + 1]) / min(t + 1, span) for t in range(len(s))]
-    legs = extrema_legs(s, [up_percent / 100 * v for v in level], [down_percent / 100 * v for v in level])
+    legs = extrema_legs(s, [up / 100 * v for v in level], [down / 100 * v for v in level])
     values = [0.0] * len(s)
     turns = [bar for leg in legs for bar in leg]  # trough, peak, trough, peak, ..
     for i in range(len(turns) - 1):
@@ -203,7 +203,7 @@ def trend_scanning(price, shortest, longest, edge, step=1):
     return values, [by_value(c) for c in values], [min(t + horizons[-1], n) for t in range(n)]
 
 
-def magnitude(price, horizon, edge=1.0, span=1440):
+def magnitude(price, horizon, edge=1.0, span=1440, head="classes"):
     """Values, classes and last bars used: moves in volatilities, one by one."""
     n, values, classes, last_used = len(price), [], [], []
     for t, sd in enumerate(volatility(price, span)):
@@ -227,7 +227,7 @@ TWINS = {
 }
 
 
-def relative(markets, horizon, share=0.2, value="return"):
+def relative(markets, horizon, share=0.2, value="return", head="classes"):
     """Values, classes and last bars used of each market: every row ranked anew."""
     n, n_markets = len(markets.close), len(markets.close[0])
     values, classes = [[0.0] * n for _ in range(n_markets)], [[NEUTRAL] * n for _ in range(n_markets)]

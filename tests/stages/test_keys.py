@@ -35,7 +35,10 @@ SMALL = {
     },
     "tiers": {"sizes": [8, 3]},
     "null": {"repeats": 0},
-    "label": [{"kind": "threshold", "theta": 0.001, "horizon": 5}],
+    "label": [
+        {"kind": "threshold", "theta": 0.001, "horizon": 5},
+        {"kind": "magnitude", "horizon": 5, "span": 60, "head": "magnitude"},
+    ],
 }
 # another value of every key
 CHANGES = {
@@ -61,6 +64,8 @@ CHANGES = {
     "network.kind": "tcn",
     "network.window": 16,
     "network.loss": "ensloss",
+    "network.magnitude_loss": "huber",
+    "network.sign_penalty": 1.0,
     "network.n_seeds": 2,
     "network.calibration": "temperature",
     "network.n_neutral": 700,

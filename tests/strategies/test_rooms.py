@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("trade", "search", "luck", "tiers")
+ROOMS = ("trade", "search", "luck", "tiers", "book")
 FILES = sorted(p.relative_to(ROOT).as_posix() for p in (ROOT / "strategies").rglob("*.py"))
 
 

@@ -1,7 +1,10 @@
 """Feature sets and classifiers: how far apart classes lie, and how well networks tell them."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
+from labelsearch.classifiers.figures import Interval
 from labelsearch.delivery.data import distance_shares
 from labelsearch.delivery.page.blocks import Block, Choice, Figure, Grid, Plotly, Variant, plain
 from labelsearch.delivery.page.figures import (
@@ -16,7 +19,7 @@ from labelsearch.delivery.page.figures import (
     vertical,
 )
 from labelsearch.labels.base import CLASS_NAMES
-from labelsearch.results.classifiers import ClassifierFigures
+from labelsearch.results.classifiers import ClassifierFigures, MagnitudeFigures
 from labelsearch.results.run import Results
 
 N_SHAP = 15
@@ -56,58 +59,102 @@ def histogram_grid(results: Results) -> Grid:
     return Grid("Distances between bars", caption, figures, scales)
 
 
-def auc_figure(results: Results) -> Figure:
-    """AUC of every classifier with its interval."""
-    entries = list(reversed(results.classifiers.figures))
-    names = [entry.label for entry in entries]
+Points = dict[tuple[int, str], tuple[float, Interval | None]]  # by place and window: a figure, and its interval
+
+
+def _judged(names: list[str], sides: dict[str, tuple[float, Points, Plotly]], title: str, none: float) -> Plotly:
+    """Figures with intervals on validation and past, side by side: the data and layout of a plotly figure.
+
+    ``sides`` have by name a shift from the line of their label, the points and the marker; ``none`` is the figure of
+    one that knows nothing.
+    """
     data: list[Plotly] = []
     layout: Plotly = {"margin": margins(top=56, bottom=44), "legend": legend_above(1.08), "annotations": [],
                               "shapes": []}  # fmt: skip
-    for number, (window, title) in enumerate(JUDGED):
+    for number, (window, heading_of_window) in enumerate(JUDGED):
         suffix, domain = ("", [0.0, 0.48]) if number == 0 else ("2", [0.52, 1.0])
-        for side, shift in (("buy", 0.14), ("sell", -0.14)):
+        for side, (shift, points, marker) in sides.items():
             x, above, below, at = [], [], [], []
-            for place, entry in enumerate(entries):
-                scores = entry.on(window).side(side)
-                if scores.auc is None:
+            for place in range(len(names)):
+                if (place, window) not in points:
                     continue
-                low, high = scores.auc_interval or (scores.auc, scores.auc)
-                x.append(scores.auc)
-                above.append(high - scores.auc)
-                below.append(scores.auc - low)
+                value, interval = points[place, window]
+                low, high = interval or (value, value)
+                x.append(value)
+                above.append(high - value)
+                below.append(value - low)
                 at.append(place + shift)
             data.append(
                 {
                     "type": "scatter", "mode": "markers", "name": side, "legendgroup": side,
                     "showlegend": number == 0, "x": numbers(x), "y": at, "xaxis": f"x{suffix}", "yaxis": f"y{suffix}",
-                    "marker": {"color": CLASS_COLOURS[side], "size": 8,
-                               "symbol": "circle" if side == "buy" else "square"},
+                    "marker": marker,
                     "error_x": {"type": "data", "symmetric": False, "array": numbers(above),
-                                "arrayminus": numbers(below), "color": CLASS_COLOURS[side], "thickness": 1.5},
-                    "hovertemplate": "AUC %{x:.3f}<extra>" + side + "</extra>",
+                                "arrayminus": numbers(below), "color": marker["color"], "thickness": 1.5},
+                    "hovertemplate": title + " %{x:.3f}<extra>" + side + "</extra>",
                 }
             )  # fmt: skip
-        layout[f"xaxis{suffix}"] = axis("AUC", domain=domain, anchor=f"y{suffix}", matches="x" if number else None)
+        layout[f"xaxis{suffix}"] = axis(title, domain=domain, anchor=f"y{suffix}", matches="x" if number else None)
         layout[f"yaxis{suffix}"] = axis(
             anchor=f"x{suffix}", tickvals=list(range(len(names))), showgrid=False, zeroline=False,
             ticktext=[plain(name) for name in names], showticklabels=number == 0,
             range=[-0.6, len(names) - 0.4],
         )  # fmt: skip
-        layout["annotations"].append(heading(title, domain[0], 1.0))
-        layout["shapes"].append(vertical(0.5, axes=suffix))
+        layout["annotations"].append(heading(heading_of_window, domain[0], 1.0))
+        layout["shapes"].append(vertical(none, axes=suffix))
+    return {"data": data, "layout": layout, "height": 140 + 44 * len(names)}
+
+
+def auc_figure(results: Results) -> Figure:
+    """AUC of every classifier with its interval."""
+    entries = list(reversed(results.classifiers.of_classes))
+    sides = {}
+    for side, shift in (("buy", 0.14), ("sell", -0.14)):
+        points: Points = {}
+        for place, entry in enumerate(entries):
+            for window, _ in JUDGED:
+                scores = entry.on(window).side(side)
+                if scores.auc is not None:
+                    points[place, window] = scores.auc, scores.auc_interval
+        marker = {"color": CLASS_COLOURS[side], "size": 8, "symbol": "circle" if side == "buy" else "square"}
+        sides[side] = (shift, points, marker)
     caption = (
         "AUC: how often a marked bar gets a higher probability than another one. At the dotted line, 0.5, it is a coin "
         "toss; an interval (95%, over blocks of bars) that touches it may be one."
     )
-    return Figure("auc", "How well each classifier ranks bars", caption, data, layout, height=140 + 44 * len(names))
+    made = _judged([entry.label for entry in entries], sides, "AUC", 0.5)
+    return Figure("auc", "How well each classifier ranks bars", caption, **made)
+
+
+def moves_figure(results: Results) -> Figure:
+    """Rank correlation of predicted and true moves, with its interval, of every label whose moves are predicted."""
+    entries = list(reversed(results.classifiers.of_magnitudes))
+    points: Points = {}
+    for place, entry in enumerate(entries):
+        for window, _ in JUDGED:
+            ranks = entry.on(window).rank_correlation.figure
+            if ranks.value is not None:
+                points[place, window] = ranks.value, ranks.interval
+    caption = (
+        "Rank correlation of the moves that are predicted with those that came. At the dotted line, 0, nothing is "
+        "known; an interval (95%, over blocks of bars) that touches it may be nothing."
+    )
+    sides = {"moves": (0.0, points, {"color": "@blue", "size": 8, "symbol": "circle"})}
+    made = _judged([entry.label for entry in entries], sides, "rank correlation", 0.0)
+    return Figure("moves", "How well moves are ranked", caption, **made)
 
 
 def classifier_choice(results: Results) -> Choice:
     """Confusion, reliability and Shapley values of each label's classifier."""
     entries: dict[str, list[Block]] = {}
     for i, found in enumerate(results.classifiers.figures):
+        if isinstance(found, MagnitudeFigures):
+            shap = {"move": found.shap.move}
+            entries[found.label] = [_shap(f"shap-{i}", found.shap.features, shap, {"move": "@blue"})]
+            continue
+        shap = {c: getattr(found.shap, c) for c in CLASS_NAMES}
         pair = Grid("", "", [_confusion(f"confusion-{i}", found), _reliability(f"reliability-{i}", found)])
-        entries[found.label] = [pair, _shap(f"shap-{i}", found)]
+        entries[found.label] = [pair, _shap(f"shap-{i}", found.shap.features, shap, CLASS_COLOURS)]
     return Choice("Classifier of", entries)
 
 
@@ -156,16 +203,18 @@ def _reliability(name: str, found: ClassifierFigures) -> Figure:
     return Figure(name, "Said and seen on past", caption, data, layout, height=280)
 
 
-def _shap(name: str, found: ClassifierFigures) -> Figure:
-    shap = {c: np.array(getattr(found.shap, c)) for c in CLASS_NAMES}
-    total = np.sum([shap[c] for c in CLASS_NAMES], axis=0)
+def _shap(
+    name: str, features: Sequence[str], means: Mapping[str, Sequence[float]], colours: Mapping[str, str]
+) -> Figure:
+    shap = {c: np.array(values) for c, values in means.items()}
+    total = np.sum(list(shap.values()), axis=0)
     order = np.argsort(-total, kind="stable")[:N_SHAP][::-1]
     data = [
         {
-            "type": "bar", "orientation": "h", "name": c, "y": [plain(found.shap.features[k]) for k in order],
-            "x": numbers(shap[c][order]), "marker": {"color": CLASS_COLOURS[c]},
+            "type": "bar", "orientation": "h", "name": c, "y": [plain(features[k]) for k in order],
+            "x": numbers(shap[c][order]), "marker": {"color": colours[c]},
         }
-        for c in CLASS_NAMES
+        for c in shap
     ]  # fmt: skip
     layout = {
         "margin": margins(top=30, bottom=40), "barmode": "stack", "legend": {**legend_above(), "traceorder": "normal"},

@@ -8,7 +8,7 @@ from labelsearch.delivery.data import deciles
 from labelsearch.delivery.page.blocks import Block, Explained, Folded, Section, Tiles, Words, missing
 from labelsearch.delivery.page.curve_figures import tier_curves, walk_figure
 from labelsearch.delivery.page.label_figures import label_choice
-from labelsearch.delivery.page.learning_figures import auc_figure, classifier_choice, histogram_grid
+from labelsearch.delivery.page.learning_figures import auc_figure, classifier_choice, histogram_grid, moves_figure
 from labelsearch.delivery.page.luck_figures import ablation_figure, null_grid, seeds_figure, swarm_grid
 from labelsearch.delivery.page.page import page
 from labelsearch.delivery.page.plain_words import QUESTIONS
@@ -16,6 +16,7 @@ from labelsearch.delivery.page.strategy_figures import decile_figure, scatter_fi
 from labelsearch.delivery.tables import belief, belief_details, costs, stages
 from labelsearch.delivery.tables.explanation import family_effects_table, feature_effects_table
 from labelsearch.delivery.tables.hedges import hedge_tables
+from labelsearch.delivery.tables.magnitude import magnitude_table
 from labelsearch.delivery.tables.null import null_table
 from labelsearch.delivery.tables.seeds import seeds_note, seeds_table
 from labelsearch.delivery.tables.table import Table
@@ -214,7 +215,13 @@ def features_section(results: Results) -> Section:
 def classifiers_section(results: Results) -> Section:
     """How good the classifiers are."""
     lead = "One network for each label gives each bar a probability to be one to buy and one to sell."
-    blocks: list[Block] = [auc_figure(results), _untitled(stages.classifier_table(results)), classifier_choice(results)]
+    found, moves = results.classifiers, magnitude_table(results)
+    blocks: list[Block] = [auc_figure(results)] if found.of_classes else []
+    blocks.append(_untitled(stages.classifier_table(results)))
+    if moves:
+        lead += " Where moves are the target, it predicts the move itself."
+        blocks += [moves_figure(results), moves]
+    blocks.append(classifier_choice(results))
     return Section("classifiers", "Classifiers", lead, blocks)
 
 

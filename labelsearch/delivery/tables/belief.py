@@ -269,7 +269,9 @@ def _noise(results: Results) -> list[str]:
     nothing = [entry.label for entry in figures if entry.learned_nothing]
     if not nothing:
         return []
-    return [f"{2 * len(nothing)} of {2 * len(figures)} outputs are noise: {', '.join(nothing)} learned nothing."]
+    noise, columns = set(nothing), results.outputs.columns
+    n_noise = sum(name.rpartition(":")[0] in noise for name in columns)
+    return [f"{n_noise} of {len(columns)} outputs are noise: {', '.join(nothing)} learned nothing."]
 
 
 def _trials(results: Results) -> str:

@@ -7,6 +7,7 @@ from labelsearch.delivery.tables.belief import sentences
 from labelsearch.delivery.tables.seeds import spread_columns
 from labelsearch.delivery.tables.table import Table, cell
 from labelsearch.labels.base import CLASS_NAMES
+from labelsearch.results.classifiers import ClassifierFigures
 from labelsearch.results.ensembles import AccountRow
 from labelsearch.results.run import Results
 from strategies.tiers.metrics import Metrics
@@ -102,9 +103,13 @@ def classifier_table(results: Results) -> Table:
         data.append({**vars(entry), "learned_nothing": entry.learned_nothing})
         mark = " *" if entry.n_action < STARVED else ""
         mark += " (learned nothing)" if entry.learned_nothing else ""
-        scores = [_auc(part.side(c)) for part in (entry.validation, entry.past) for c in ("buy", "sell")]
-        hits = [cell(x) for c in ("buy", "sell") for x in (entry.past.side(c).precision, entry.past.side(c).recall)]
-        rows.append((entry.label + mark, f"{entry.n_action:,}", cell(entry.validation_loss), *scores, *hits))
+        told = ["-"] * 8  # what is only known of classes
+        if isinstance(entry, ClassifierFigures):
+            told = [_auc(part.side(c)) for part in (entry.validation, entry.past) for c in ("buy", "sell")]
+            told += [
+                cell(x) for c in ("buy", "sell") for x in (entry.past.side(c).precision, entry.past.side(c).recall)
+            ]
+        rows.append((entry.label + mark, f"{entry.n_action:,}", cell(entry.validation_loss), *told))
     columns = (
         "label", "action bars", "val loss", "val AUC buy", "val AUC sell", "past AUC buy", "past AUC sell",
         "buy prec", "buy recall", "sell prec", "sell recall",
@@ -113,6 +118,8 @@ def classifier_table(results: Results) -> Table:
         f"Validation is the later part of train. Precision and recall are on past. * fewer than {STARVED:,} action "
         "bars to learn from. A constant predictor scores a loss of about 1.04."
     )
+    if results.classifiers.of_magnitudes:
+        note += " A label with dashes predicts moves, by another loss: it has no AUC, and no temperature."
     return Table("Classifiers", columns, tuple(rows), note=note, key="classifiers", data=data)
 
 

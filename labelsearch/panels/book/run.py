@@ -56,7 +56,7 @@ def search_inputs(
         )
         for cell in cells
     )
-    n_outputs, intervals = 2 * len(experiment.label), experiment.data.intervals or (experiment.data.interval,)
+    intervals = experiment.data.intervals or (experiment.data.interval,)
     return BookSearchInputs(
         markets=markets,
         section=section,
@@ -65,7 +65,9 @@ def search_inputs(
         rules=rules_of(experiment),
         half_spread=experiment.rules().half_spread,
         intervals_ms=tuple(map(parse_interval, intervals)),
-        space=BookSpace(experiment.search.space(n_outputs), book.band, book.doubt, book.span, len(intervals)),
+        space=BookSpace(
+            experiment.search.space(experiment.output_names), book.band, book.doubt, book.span, len(intervals)
+        ),
         score=book.score,
         search_settings=experiment.search.settings(Seeds(experiment.seed, (("split", number),))("search")),
     )

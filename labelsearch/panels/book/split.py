@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from labelsearch.engine.looks import Stretch
 from labelsearch.engine.stage import Stage, Stored, Work
+from labelsearch.labels.base import pairs_of
 from labelsearch.labels.spans import Span
 from labelsearch.market.cross_section import CrossSection
 from labelsearch.results.book import BookTierRow, BookTiers, UniverseFacts
@@ -82,8 +83,9 @@ class BookInputs:
             )
         before = section.close[rows.start - 1, columns] if rows.start else np.full(len(columns), np.nan)
         markets = [self._market(market, name, grid, float(b)) for market, b in zip(self.markets, before, strict=True)]
+        pairs = pairs_of(self.markets[0].outputs[0].value.columns)
         year = max(market.outputs[0].value.window(name).days_a_year for market in self.markets)
-        found = book_window(markets, universe, grid, span.months, self.rules, year)
+        found = book_window(markets, universe, grid, span.months, self.rules, year, pairs)
         for market in self.markets:
             market.costs.forget()
             for stored in market.outputs:
