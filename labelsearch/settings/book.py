@@ -1,10 +1,12 @@
 """Sections of experiments that trade all markets as one book."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labelsearch.market.cross_section import UniverseTerms
-from labelsearch.settings.schema import ExperimentError, Ranged, option
-from labelsearch.settings.sections import one_of
+from labelsearch.settings.schema import ExperimentError, Plain, Ranged, option
+from labelsearch.settings.sections import Data, one_of
+from labelsearch.settings.trading_costs import Costs
 from strategies.book.problem import BookScore
 
 BOOKS = ("each", "long", "neutral", "best")
@@ -66,3 +68,32 @@ class Book(Ranged):
             raise ExperimentError(
                 f"{n} markets of at most {self.cap:g} each cannot hold a gross exposure of {self.gross:g}: raise cap"
             )
+
+
+def check_book(book: Book, universe: Universe, data: Data, costs: Costs, labels: Sequence[Plain]) -> None:
+    """Raise `ExperimentError` for a book that these markets, costs and labels cannot make."""
+    if not book.is_one:
+        if data.intervals:
+            raise ExperimentError("[data]: several intervals are of a book: choose one, or a kind of [book]")
+        return
+    if len(data.intervals) > 1:
+        _check_label_times(labels)
+    n = len(data.markets)
+    if n < 2:
+        raise ExperimentError("[book]: a book needs several markets")
+    try:
+        book.check_markets(min(n, universe.size or n))
+        if book.kind in ("neutral", "best"):
+            costs.check_side("both")
+    except ExperimentError as error:
+        raise ExperimentError(f"[book]: {error}") from None
+
+
+def _check_label_times(labels: Sequence[Plain]) -> None:
+    """Raise `ExperimentError` for labels of so many bars, which would differ between intervals."""
+    for number, label in enumerate(labels, 1):
+        for name, value in label.items():
+            if isinstance(value, int) and not isinstance(value, bool):
+                raise ExperimentError(
+                    f"[[label]] {number}: with several intervals {name} must be a length of time as 24h, not {value} bars"
+                )

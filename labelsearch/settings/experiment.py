@@ -15,7 +15,7 @@ from labelsearch.classifiers.kinds import NETWORKS
 from labelsearch.labels.base import is_across, is_magnitude, output_names
 from labelsearch.labels.kinds import KINDS, Label
 from labelsearch.labels.spans import check_order
-from labelsearch.settings.book import Book, Universe
+from labelsearch.settings.book import Book, Universe, check_book
 from labelsearch.settings.entries import RATES, SCORE_COMMON, listed, make_entry, with_defaults
 from labelsearch.settings.own import activate, file_sha256
 from labelsearch.settings.roll import Pool, Roll
@@ -134,7 +134,7 @@ class Experiment:
             raise ExperimentError(f"[roll]: {error}") from error
         if self.pool != Pool() and not self.is_panel:
             raise ExperimentError("[pool]: there is one market alone")
-        self._check_book()
+        check_book(self.book, self.universe, self.data, self.costs, self.label)
         if len(splits) == 1 and (self.roll.refit, self.roll.hyperparameters) != ("everything", "each"):
             raise ExperimentError(
                 "[roll]: refit and hyperparameters say what later splits make anew, and there is one split alone"
@@ -144,34 +144,6 @@ class Experiment:
             raise ExperimentError(f"[score]: rate = {self.score['rate']!r} is unknown; known are {', '.join(RATES)}")
         if not self.own:
             self.check_names()
-
-    def _check_book(self) -> None:
-        """Raise `ExperimentError` for a book that these markets cannot make."""
-        if not self.book.is_one:
-            if self.data.intervals:
-                raise ExperimentError("[data]: several intervals are of a book: choose one, or a kind of [book]")
-            return
-        if len(self.data.intervals) > 1:
-            self._check_label_times()
-        n = len(self.data.markets)
-        if n < 2:
-            raise ExperimentError("[book]: a book needs several markets")
-        try:
-            self.book.check_markets(min(n, self.universe.size or n))
-            if self.book.kind in ("neutral", "best"):
-                self.costs.check_side("both")
-        except ExperimentError as error:
-            raise ExperimentError(f"[book]: {error}") from None
-
-    def _check_label_times(self) -> None:
-        """Raise `ExperimentError` for labels of so many bars, which would differ between intervals."""
-        for number, label in enumerate(self.label, 1):
-            for name, value in label.items():
-                if isinstance(value, int) and not isinstance(value, bool):
-                    raise ExperimentError(
-                        f"[[label]] {number}: with several intervals {name} must be a length of time as 24h, not "
-                        f"{value} bars"
-                    )
 
     def at_interval(self, interval: str) -> "Experiment":
         """The same experiment on bars of one interval."""
