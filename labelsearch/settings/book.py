@@ -95,5 +95,6 @@ def _check_label_times(labels: Sequence[Plain]) -> None:
         for name, value in label.items():
             if isinstance(value, int) and not isinstance(value, bool):
                 raise ExperimentError(
-                    f"[[label]] {number}: with several intervals {name} must be a length of time as 24h, not {value} bars"
+                    f"[[label]] {number}: with several intervals {name} must be a length of time as 24h, not {value} "
+                    "bars"
                 )
