@@ -17,7 +17,9 @@ ensure_cache()  # before any module with kernels is imported
 _HOMES = {
     "feature_space.feature_set": ("Feature", "FeatureSet"),
     "feature_space.normalise": ("Normalisation",),
-    "labelsearch.classifiers.figures": ("Calibration", "ClassScores", "Evaluation", "Trial"),
+    "labelsearch.classifiers.figures": (
+        "Against", "Calibration", "ClassScores", "Estimate", "Evaluation", "MoveEvaluation", "Trial",
+    ),
     "labelsearch.labels.base": ("Label", "LabelValues"),
     "labelsearch.labels.kinds": ("make_label",),
     "labelsearch.labels.spans": ("Span",),
@@ -48,9 +50,12 @@ if TYPE_CHECKING:
     from feature_space.feature_set import Feature as Feature
     from feature_space.feature_set import FeatureSet as FeatureSet
     from feature_space.normalise import Normalisation as Normalisation
+    from labelsearch.classifiers.figures import Against as Against
     from labelsearch.classifiers.figures import Calibration as Calibration
     from labelsearch.classifiers.figures import ClassScores as ClassScores
+    from labelsearch.classifiers.figures import Estimate as Estimate
     from labelsearch.classifiers.figures import Evaluation as Evaluation
+    from labelsearch.classifiers.figures import MoveEvaluation as MoveEvaluation
     from labelsearch.classifiers.figures import Trial as Trial
     from labelsearch.labels.base import Label as Label
     from labelsearch.labels.base import LabelValues as LabelValues

@@ -5,8 +5,8 @@
 RUN has the stages up to its features, and labels of kind `magnitude`. For each of them a network is searched and
 trained with the head of classes and with that of a magnitude, by each loss, with and without a penalty for the wrong
 sign. What is predicted is compared with the moves that came, on validation and on past: of classes the probability of
-buy less that of sell. Past is before the future and after train, so it chose none. Differences from classes are paired, with
-95% intervals over blocks of time; R2 is against the mean move of train.
+buy less that of sell. Past is before the future and after train, so it chose none. Differences from classes are paired,
+with 95% intervals over blocks of time; R2 is against the mean move of train.
 """
 
 import argparse

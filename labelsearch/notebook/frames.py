@@ -50,7 +50,7 @@ class Classifier:
         On validation, by epoch of the best trial.
     validation_loss : float
     trials : tuple of Trial
-    evaluation : Evaluation or MoveEvaluation
+    judged : Evaluation or MoveEvaluation
         On the validation part of train.
     n_fit : int
         Bars fitted on.
@@ -62,9 +62,35 @@ class Classifier:
     losses: tuple[float, ...]
     validation_loss: float
     trials: tuple[Trial, ...]
-    evaluation: Evaluation | MoveEvaluation
+    judged: Evaluation | MoveEvaluation
     n_fit: int
     calibration: Calibration | None
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """Figures of classes.
+
+        Raises
+        ------
+        InputError
+            If the network predicts moves.
+        """
+        if isinstance(self.judged, MoveEvaluation):
+            raise InputError(f"label {self.label} predicts a magnitude: its figures are those of `moves`")
+        return self.judged
+
+    @property
+    def moves(self) -> MoveEvaluation:
+        """Figures of predicted moves.
+
+        Raises
+        ------
+        InputError
+            If the network predicts classes.
+        """
+        if isinstance(self.judged, Evaluation):
+            raise InputError(f"label {self.label} predicts classes: its figures are those of `evaluation`")
+        return self.judged
 
 
 class ChosenSet(NamedTuple):
@@ -231,10 +257,6 @@ def train_classifier(
     InputError
         If features and labels do not fit, or too few bars are left to train or validate on.
     """
-    from labelsearch.classifiers.evaluation import evaluate
-    from labelsearch.classifiers.moves import evaluate_moves
-    from labelsearch.classifiers.prediction import predict as made_by
-
     matrix = matrix_of(features)
     values, traded = values_of(labels, features.index)
     boundary = int(len(matrix) * (1.0 - validation_share))
@@ -246,17 +268,23 @@ def train_classifier(
     seeds = Seeds(seed)
     rng = np.random.default_rng(seeds("samples", label.name))
     trained, calibration = training.train([problem], network or Network(), seeds, rng)
-    rows = problem.validation
-    block = problem.block(round(DAY_MS / interval_of(milliseconds(features.index))))
-    predicted = made_by(trained.network, matrix, rows)
-    evaluation: Evaluation | MoveEvaluation
-    if is_magnitude(label):
-        moves = moves_of(values.value)
-        evaluation = evaluate_moves(predicted[:, 0], moves[rows], float(moves[problem.fit].mean()), (rows, block))
-    else:
-        evaluation = evaluate(predicted, values.classes[rows], blocks=(rows, block))
+    judged = _judge(trained.network, problem, round(DAY_MS / interval_of(milliseconds(features.index))))
     found = (trained.network, tuple(trained.losses), trained.validation_loss, tuple(trained.trials))
-    return Classifier(label.name, *found, evaluation, problem.fit.size, calibration)
+    return Classifier(label.name, *found, judged, problem.fit.size, calibration)
+
+
+def _judge(network: "nn.Module", problem: training.TrainingProblem, day: int) -> Evaluation | MoveEvaluation:
+    """Figures on the validation part of train."""
+    from labelsearch.classifiers.evaluation import evaluate
+    from labelsearch.classifiers.moves import evaluate_moves
+    from labelsearch.classifiers.prediction import predict as made_by
+
+    rows, values = problem.validation, problem.values
+    predicted, blocks = made_by(network, problem.matrix, rows), (rows, problem.block(day))
+    if not is_magnitude(problem.label):
+        return evaluate(predicted, values.classes[rows], blocks=blocks)
+    moves = moves_of(values.value)
+    return evaluate_moves(predicted[:, 0], moves[rows], float(moves[problem.fit].mean()), blocks)
 
 
 def predict(classifier: Classifier, features: pd.DataFrame) -> pd.DataFrame:

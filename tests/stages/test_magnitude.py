@@ -16,8 +16,10 @@ from labelsearch.delivery.optuna_studies import studies
 from labelsearch.delivery.page.report_page import report_page
 from labelsearch.delivery.tables import stages
 from labelsearch.delivery.tables.magnitude import magnitude_table
+from labelsearch.errors import InputError
 from labelsearch.labels.kinds import make_label
 from labelsearch.labels.spans import purged_split
+from labelsearch.notebook import frames
 from labelsearch.notebook.frame_checks import seen_by
 from labelsearch.notebook.run import Run
 from labelsearch.results.classifiers import Classifiers, MagnitudeFigures
@@ -152,3 +154,21 @@ def test_settings_that_do_not_fit_are_refused(changes, words):
     with pytest.raises(ExperimentError, match=words) as error:
         Experiment.from_dict(changes)
     assert "\n" not in str(error.value)
+
+
+def test_functions_of_frames_train_on_moves_as_a_run_does(mixed_run):
+    run, experiment = Run(mixed_run), mixed_run.experiment
+    label = make_label("magnitude", horizon=4, span=200, head="magnitude")
+    rows = mixed_run.rows("train")
+    train = run.bars.iloc[rows].loc[lambda bars: ~bars["filled"]] if "filled" in run.bars else run.bars.iloc[rows]
+    features = frames.compute_features(train, mixed_run.features.of(MOVES).feature_set)
+    found = frames.train_classifier(
+        features, frames.label_bars(train, label), label, experiment.network, space=experiment.feature_space, seed=3
+    )
+    of_run = mixed_run.classifiers.of(MOVES)
+    assert found.validation_loss == of_run.validation_loss
+    assert found.moves == of_run.validation
+    assert found.calibration is None
+    with pytest.raises(InputError, match="its figures are those of `moves`"):
+        _ = found.evaluation
+    assert frames.predict(found, features).columns.tolist() == ["move"]
