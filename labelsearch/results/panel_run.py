@@ -100,7 +100,11 @@ class PanelResults:
         return Results(folder, self.store)
 
     def last_cell(self, market: str) -> Results:
-        """Results of a market in its last split, whose winners are those to trade."""
+        """Results of a market in its last split, whose winners are those to trade; `RunError` in a book."""
+        if self.experiment.book.is_one:
+            raise RunError(
+                f"{self.folder} is one book: its markets have no tiers of their own, and bundles hold one market"
+            )
         splits = [row.split for row in self.panel.cells if row.market == market]
         if not splits:
             known = ", ".join(row.market for row in self.panel.markets)
