@@ -55,6 +55,7 @@ CHANGES = {
     "feature_space.normalisation": "local",
     "feature_space.window": 720,
     "feature_space.gain": 2.0,
+    "feature_space.parts": 2,
     "separation.n_pairs": 700,
     "separation.n_values": 3,
     "separation.n_restarts": 2,
@@ -81,6 +82,7 @@ CHANGES = {
     "search.budget": "prefix",
     "search.signal_map": "clip",
     "search.side": "both",
+    "search.signed": True,
     "costs.venue": "kraken-perp",
     "costs.maker": 0.001,
     "costs.taker": 0.001,
@@ -109,7 +111,8 @@ CHANGES = {
 # keys that change no stage: names, files of the user's own (their contents count), the null study, one kind of score;
 # those that a generated market does not have; and those of panels: which cells there are, and what compares them
 ELSEWHERE = {
-    "name", "own", "null.repeats", "null.n_strategies", "data.source", "data.interval", "data.calendar", "score.kind",
+    "name", "own", "null.repeats", "null.n_strategies", "data.source", "data.interval", "data.intervals",
+    "data.calendar", "score.kind",
     "data.symbols", "data.market_start", "roll.step", "roll.splits", "roll.last", "roll.train", "roll.refit",
     "roll.hyperparameters", "pool.classifiers", "pool.strategies", "feature_space.relative",
     *(f"{section}.{name}" for section in ("universe", "book") for name in SECTIONS[section].__dataclass_fields__),
