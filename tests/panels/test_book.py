@@ -117,6 +117,7 @@ def test_it_goes_on_where_it_was(done, runs, store):
     assert panel.read_bytes() == content
 
 
+@pytest.mark.slow
 def test_two_workers_give_the_same_bits(done, store, tmp_path):
     other = run(book(), tmp_path / "runs", store, workers=2)
     for name in ("panel.json", "equity.parquet", "returns.parquet"):
@@ -191,6 +192,7 @@ def test_runs_that_make_no_book_are_refused_in_one_line(store, tmp_path, changes
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_outputs_of_several_intervals(store, tmp_path):
     found = run(
         book(data={"intervals": ["1h", "2h", "3h"]}, book={"shifts": 0}, null={"repeats": 0}), tmp_path / "runs", store
