@@ -173,7 +173,8 @@ def test_moves_weigh_the_same_in_every_market_and_samples_are_unbiased():
 
 
 def options_of(name: str) -> dict[str, int]:
-    return ({"window": 4} if NETWORKS[name].windowed else {}) | {"width": 8}
+    widths = {"width": 8} if any(its.name == "width" for its in NETWORKS[name].ranges) else {}
+    return ({"window": 4} if NETWORKS[name].windowed else {}) | widths
 
 
 @pytest.mark.parametrize("name", NETWORKS)

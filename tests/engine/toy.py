@@ -73,7 +73,7 @@ SUM = Stage(
     SumInputs,
     Number,
     add,
-    looks_at=lambda i: Stretch(i.seen, 0, 9) if i.seen else None,
+    looks_at=lambda i: (Stretch(i.seen, 0, 9),) if i.seen else (),
     study=True,
     extent=("count",),
 )

@@ -31,7 +31,7 @@ def markup(page: str) -> str:
 
 def test_every_part_is_there_and_in_the_contents(text):
     sections = re.findall(r'<section id="([^"]+)">', text)
-    assert sections == ["verdict", "curves", "cells", "power", "splits", "markets", "seeds", "provenance"]
+    assert sections == ["verdict", "curves", "cells", "power", "splits", "markets", "seeds", "hedges", "provenance"]
     assert re.findall(r'<a href="#([^"]+)">', text) == sections
     names = re.findall(r'id="([^"]+)"', markup(text))
     assert len(names) == len(set(names))
