@@ -23,6 +23,7 @@ from labelsearch.compiled import threaded
 from labelsearch.market.bars import Bars
 from labelsearch.market.rules import BarError
 from labelsearch.market.trading_costs import traded_value
+from labelsearch.market.unlike import shared_return
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -187,9 +188,7 @@ def _chosen(open_time: NDArray[np.int64], value: Floats, fit: Flags, terms: Univ
 def basket_returns(returns: Floats, traded: Flags, eligible: Flags) -> Floats:
     """Mean return (T,) of the markets (T, M) that were eligible a bar before and have this bar; 0 without any."""
     held = np.vstack([np.zeros((1, returns.shape[1]), dtype=np.bool_), eligible[:-1]]) & traded
-    count = held.sum(axis=1)
-    total = np.where(held, returns, 0.0).sum(axis=1)
-    return np.divide(total, count, out=np.zeros(len(returns)), where=count > 0)
+    return shared_return(returns, held)
 
 
 @njit(cache=True)

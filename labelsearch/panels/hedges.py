@@ -8,7 +8,7 @@ from labelsearch.engine.looks import Stretch
 from labelsearch.engine.run import Run, recorded
 from labelsearch.engine.stage import Stored
 from labelsearch.labels.spans import Span
-from labelsearch.panels.beside import put_beside, split_run
+from labelsearch.panels.beside import split_run
 from labelsearch.panels.book.run import search_inputs
 from labelsearch.panels.book.split import SEARCH, TIERS
 from labelsearch.panels.run import PanelRun
@@ -84,10 +84,9 @@ def _past(panel: PanelRun, cells: list[Cell], markets: tuple[HedgeMarket, ...]) 
 
 def _book_past(panel: PanelRun, cells: list[Cell]) -> DayReturns:
     """Tiers of the book of the first split, traded on its past as on its future."""
-    run = split_run(panel.place, 1, panel.executor, panel.progress)
-    section = put_beside(panel.experiment, cells, panel.place, run).split
-    inputs = search_inputs(panel.experiment, cells, panel.places(), section)
-    strategies, tiers = recorded(run.folder, SEARCH).value, recorded(run.folder, TIERS).value
+    folder = split_run(panel.place, 1).folder
+    inputs = search_inputs(panel.experiment, cells, panel.places(), panel.beside(1).split)
+    strategies, tiers = recorded(folder, SEARCH).value, recorded(folder, TIERS).value
     window = inputs.window("past")
     params = strategies.params[list(tiers.members[max(tiers.sizes)])]
     weights, _ = mean_weights(params, window, inputs.rules, tiers.sizes)

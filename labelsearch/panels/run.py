@@ -19,6 +19,7 @@ from labelsearch.settings.cells import Cell, Cells, cells_of
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.roll import KEPT
 from labelsearch.settings.schema import ExperimentError
+from labelsearch.stages.cross_section import Beside
 from labelsearch.stages.plan import CODE, opened
 from labelsearch.stages.seeds import Seeds
 
@@ -52,6 +53,7 @@ class PanelRun:
     ) -> None:
         self.experiment, self.cells, self.place = experiment, cells, place
         self.executor, self.progress = executor, progress
+        self._besides: dict[int, Beside] = {}  # by split
 
     @property
     def folder(self) -> Path:
@@ -128,8 +130,7 @@ class PanelRun:
         for number in range(1, len(self.cells.splits) + 1):
             cells = self.cells.of(number)
             run = split_run(self.place, number, self.executor, self.progress)
-            section = put_beside(experiment, cells, self.place, run).split
-            found.append(run_split(experiment, cells, places, section, run))
+            found.append(run_split(experiment, cells, places, self.beside(number).split, run))
         costs = experiment.costs
         return {
             "splits": self.cells.splits,
@@ -157,12 +158,16 @@ class PanelRun:
         else:
             yield list(self.cells.cells)
 
+    def beside(self, split: int) -> Beside:
+        """The markets of a split side by side; their bars are read once."""
+        if split not in self._besides:
+            run = split_run(self.place, split, self.executor, self.progress)
+            self._besides[split] = put_beside(self.experiment, self.cells.of(split), self.place, run)
+        return self._besides[split]
+
     def _beside(self, tasks: Sequence[CellTask]) -> list[CellTask]:
         """The tasks with the other markets of their splits, where cells are compared with them."""
-        found = {}
-        for number in sorted({task.cell.split for task in tasks}):
-            run = split_run(self.place, number, self.executor, self.progress)
-            found[number] = put_beside(self.experiment, self.cells.of(number), self.place, run)
+        found = {number: self.beside(number) for number in sorted({task.cell.split for task in tasks})}
         if not self.experiment.compares_markets:
             return list(tasks)
         return [task._replace(beside=found[task.cell.split]) for task in tasks]

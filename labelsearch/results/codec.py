@@ -1,6 +1,7 @@
 """Dataclasses and named tuples to JSON and back, by their type hints."""
 
 import dataclasses
+import io
 import json
 import math
 import types
@@ -10,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
+
+import numpy as np
 
 from labelsearch.errors import InputError
 
@@ -128,3 +131,16 @@ class OnDisk(Mapping[str, T]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+def npz_bytes(arrays: Mapping[str, object]) -> bytes:
+    """Arrays by name as the content of an npz file."""
+    file = io.BytesIO()
+    np.savez(file, **arrays)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def npz_arrays(content: bytes) -> dict[str, np.ndarray]:
+    """Inverse of `npz_bytes`."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}

@@ -1,6 +1,5 @@
 """Stage: search strategies on the past window, island by island, then simulate every one of them in full."""
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from labelsearch.engine.executors.base import tell
 from labelsearch.engine.files import Files
 from labelsearch.engine.stage import Stage, Stored, Work
+from labelsearch.results.codec import npz_arrays, npz_bytes
 from labelsearch.results.costs import TradingCosts
 from labelsearch.results.outputs import Outputs
 from labelsearch.results.search import Strategies
@@ -59,16 +59,13 @@ def spread(close: NDArray[np.float64]) -> float:
 
 def island_unit(task: IslandTask, shared: Problem) -> Files:
     """Search one island: its trials."""
-    file = io.BytesIO()
-    np.savez(file, **run_island(task, shared, tell)._asdict())
-    return {TRIALS: file.getvalue()}
+    return {TRIALS: npz_bytes(run_island(task, shared, tell)._asdict())}
 
 
 def _island(files: Files) -> IslandResult:
-    with np.load(io.BytesIO(files[TRIALS]), allow_pickle=False) as file:
-        fields = {name: file[name] for name in IslandResult._fields}
-    fields["island"], fields["sampler"] = int(fields["island"]), str(fields["sampler"])
-    return IslandResult(**fields)
+    fields = npz_arrays(files[TRIALS])
+    island, sampler = int(fields.pop("island")), str(fields.pop("sampler"))
+    return IslandResult(island=island, sampler=sampler, **fields)
 
 
 ORIGIN = ("island", "trial", "random", "blocks", "complete", "rung_score")  # columns that say where one comes from

@@ -1,6 +1,5 @@
 """Hedges in one market of a split: what they forecast or wish, a unit each, and their accounts."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from labelsearch.engine.files import Files
 from labelsearch.engine.stage import Stored, Work
 from labelsearch.labels.spans import Span
 from labelsearch.market.bars import Bars
+from labelsearch.results.codec import npz_arrays, npz_bytes
 from labelsearch.results.costs import TradingCosts
 from labelsearch.results.hedges import METHODS, HedgeFit
 from labelsearch.results.outputs import Outputs
@@ -73,14 +73,12 @@ def hedge_unit(task: HedgeTask, shared: None) -> Files:
         found = lstm_forecast(task.steps, task.seed)
     else:
         found = arima_garch(task.steps)
-    file = io.BytesIO()
-    np.savez(file, **found._asdict())
-    return {FOUND: file.getvalue()}
+    return {FOUND: npz_bytes(found._asdict())}
 
 
 def _read(files: Files) -> Forecast:
-    with np.load(io.BytesIO(files[FOUND]), allow_pickle=False) as file:
-        return Forecast(file["mean"], file["deviation"], int(file["fits"]), int(file["failed"]))
+    found = npz_arrays(files[FOUND])
+    return Forecast(found["mean"], found["deviation"], int(found["fits"]), int(found["failed"]))
 
 
 class HedgeTrader:

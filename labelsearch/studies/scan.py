@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from feature_space.selection import compute_candidates
 from labelsearch.classifiers.intervals import block_length
+from labelsearch.labels.base import bars_ahead
 from labelsearch.labels.kinds import Label
 from labelsearch.labels.spans import DAY_MS
 from labelsearch.market.bars import Bars
@@ -96,11 +97,6 @@ def scan(experiment: Experiment, store: Path, asked: Asked) -> Scan:
         short=short,
         rows=rows,
     )
-
-
-def _lookaheads(experiment: Experiment) -> tuple[int, ...]:
-    """Bars that the labels look ahead, where that is fixed."""
-    return tuple(sorted({label.lookahead for label in experiment.label_kinds() if label.lookahead}))
 
 
 def _markets(
@@ -187,7 +183,7 @@ def _market(
         later = np.zeros(n)
         later[: n - horizon] = np.log(price[horizon:] / price[: n - horizon])
         values.append(later)
-        last_used.append(np.minimum(np.arange(n) + horizon, n))
+        last_used.append(bars_ahead(n, horizon))
     settled = (np.array(last_used) < n).all(axis=0)
     rows = np.flatnonzero(~bars.filled & settled)
     if len(rows) < LEAST_SETTLED * n:

@@ -180,7 +180,7 @@ def order_nb(
     dollars, slope = 0.0, 0.0
     for m in range(weights.shape[0]):
         held[PENDING, m] = np.nan
-        if equity <= 0.0 or window.last_row[m] <= t:
+        if window.last_row[m] <= t:
             continue
         share = held[QUANTITY, m] * window.close[t, m] / equity
         if not window.member[t, m]:

@@ -67,10 +67,6 @@ class BookRules(NamedTuple):
             raise StrategyError(f"drift must be above 0, not {drift}")
         return cls(KINDS[kind], float(gross), float(cap), float(fee_share), int(signal_map), float(drift))
 
-    def times(self, multiple: float) -> "BookRules":
-        """The same rules at a multiple of the fee; what the window says has to be multiplied too."""
-        return self._replace(fee_share=min(multiple * self.fee_share, 1.0 - 1e-9))
-
 
 @dataclass(frozen=True)
 class BookSpace:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 
 from strategies.book.rules import BEST, LONG, BookRules
 from strategies.book.window import BookWindow
@@ -19,6 +20,8 @@ from strategies.trade.rules import HALF, LOGISTIC
 
 ROUNDS = 8  # of scaling and capping; what does not fit by then is scaled down as a whole, by half a percent in the mean
 TINY = 1e-12
+LEAST_MEMBERS = 3  # that a neutral book can be made of
+SAME = 1e-9  # share of the squares of betas: members whose betas differ by less have the same
 
 
 class Cut(NamedTuple):
@@ -94,6 +97,12 @@ def wishes_nb(params: np.ndarray, n_outputs: int, strength: np.ndarray, wish: np
         wish[m] += pace * (aim - wish[m])
 
 
+@register_jitable
+def is_singular(count, s1, s2):
+    """Whether dollars and beta are one: of numbers of members, sums of their betas, and of the squares of these."""
+    return count * s2 - s1 * s1 <= SAME * count * s2
+
+
 @njit(cache=True, error_model="numpy")
 def project_nb(t: int, window: Cut, weights: np.ndarray) -> None:
     """Remove from weights (M,) of the members of a row their projection on dollars and beta: w - A (A'A)^-1 A'w.
@@ -111,12 +120,12 @@ def project_nb(t: int, window: Cut, weights: np.ndarray) -> None:
             s2 += beta * beta
             d0 += weights[m]
             d1 += beta * weights[m]
-    if count < 3.0:
+    if count < LEAST_MEMBERS:
         for m in range(n_markets):
             weights[m] = 0.0
         return
-    determinant = count * s2 - s1 * s1
-    if determinant > 1e-9 * count * s2:
+    if not is_singular(count, s1, s2):
+        determinant = count * s2 - s1 * s1
         dollars, slope = (s2 * d0 - s1 * d1) / determinant, (count * d1 - s1 * d0) / determinant
     else:
         dollars, slope = d0 / count, 0.0

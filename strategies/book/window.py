@@ -10,8 +10,7 @@ import numpy as np
 
 from strategies import StrategyError
 from strategies.book.rules import BookRules
-from strategies.trade.rules import MOST_SLIPPAGE
-from strategies.trade.window import DAY_MS, BarCosts, day_edges
+from strategies.trade.window import DAY_MS, BarCosts, day_edges, days_present
 
 LARGEST_DOUBT = float(np.log(3.0))  # entropy of three classes that are equally likely
 
@@ -64,21 +63,13 @@ class BookWindow(NamedTuple):
     @property
     def days(self) -> np.ndarray:
         """UTC days present, (D,) datetime64[D]."""
-        return (self.open_time[self.day_edges[:-1]] // DAY_MS).astype("datetime64[D]")
+        return days_present(self.open_time)
 
     @property
     def basket_days(self) -> np.ndarray:
         """Returns (D,) of the basket by day, compounded."""
         edges = self.day_edges
         return np.exp(np.add.reduceat(np.log1p(np.maximum(self.basket, -1 + 1e-12)), edges[:-1])) - 1.0
-
-    def times(self, multiple: float) -> "BookWindow":
-        """The same at a multiple of all costs but funding, which others receive."""
-        return self._replace(
-            half_spread=np.minimum(multiple * self.half_spread, MOST_SLIPPAGE),
-            impact=multiple * self.impact,
-            borrow=multiple * self.borrow,
-        )
 
 
 class MarketWindow(NamedTuple):

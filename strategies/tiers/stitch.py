@@ -68,15 +68,16 @@ class Stitched(NamedTuple):
     @property
     def book_returns(self) -> np.ndarray:
         """Daily returns (D, n) of the book."""
-        return _returns(self.equity)
+        return returns_of_days(self.equity)
 
     @property
     def basket_returns(self) -> np.ndarray:
         """Daily returns (D,) of the basket."""
-        return _returns(self.basket[:, None])[:, 0]
+        return returns_of_days(self.basket[:, None])[:, 0]
 
 
-def _returns(equity: np.ndarray) -> np.ndarray:
+def returns_of_days(equity: np.ndarray) -> np.ndarray:
+    """Returns (D, n) of accounts that begin at 1; 0 once the equity is gone."""
     before = np.vstack([np.ones((1, equity.shape[1])), equity[:-1]])
     return np.divide(equity, before, out=np.ones_like(equity), where=before > 0) - 1.0
 

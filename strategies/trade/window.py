@@ -143,7 +143,12 @@ class TradingWindow(NamedTuple):
     @property
     def days(self) -> np.ndarray:
         """UTC days present, (D,) datetime64[D]."""
-        return (self.open_time[self.day_edges[:-1]] // DAY_MS).astype("datetime64[D]")
+        return days_present(self.open_time)
+
+
+def days_present(open_time: np.ndarray) -> np.ndarray:
+    """UTC days (D,) datetime64[D] on which bars open, see `day_edges`."""
+    return (open_time[day_edges(open_time)[:-1]] // DAY_MS).astype("datetime64[D]")
 
 
 def day_edges(open_time: np.ndarray) -> np.ndarray:

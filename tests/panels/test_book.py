@@ -150,7 +150,9 @@ def test_report_and_commands(done):
     shown = CliRunner().invoke(main, ["runs", "show", str(done.folder), "--json"])
     assert shown.exit_code == 0, shown.output
     assert set(keys) <= set(json.loads(shown.output))
-    refused = CliRunner().invoke(main, ["export", str(done.folder), "--market", "M0"])
+    refused = CliRunner().invoke(
+        main, ["export", str(done.folder), "--market", "M0", "--out", str(done.folder / "bundle")]
+    )
     assert refused.exit_code == 2
     assert "is one book: its markets have no tiers of their own" in refused.output
     assert any("neutral" in sentence.lower() for sentence in book_sentences(done))

@@ -22,7 +22,7 @@ from strategies.book.watch import Before, held_at_open, market_gains
 from strategies.book.window import BookWindow
 from strategies.luck.panel_timing import CellPath
 from strategies.luck.timing import that_count
-from strategies.tiers.stitch import Stitched
+from strategies.tiers.stitch import Stitched, returns_of_days
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,7 @@ def trade_tier(windows: Sequence[BookWindow], inputs: BookVerdictInputs, wanted:
 def days_of(windows: Sequence[BookWindow], accounts: Sequence[Account]) -> NDArray[np.float64]:
     """Daily returns (D,) of an account through all splits."""
     equity = np.concatenate([a.equity[w.day_edges[1:] - 1] for a, w in zip(accounts, windows, strict=True)])
-    before = np.r_[1.0, equity[:-1]]
-    return np.divide(equity, before, out=np.ones_like(equity), where=before > 0) - 1.0
+    return returns_of_days(equity[:, None])[:, 0]
 
 
 def stitched(windows: Sequence[BookWindow], tiers: Sequence[Traded]) -> Stitched:

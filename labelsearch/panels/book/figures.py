@@ -1,6 +1,6 @@
 """What a book is watched by, how its wishes foretell, and where its alpha stands among those of shifted outputs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from labelsearch.panels.book.account import BookVerdictInputs, Traded, Wanted, days_of, trade_tier
 from labelsearch.results.book import LegYear, ShiftTest, StrengthRow, Watched
 from labelsearch.results.ensembles import tier_name
+from strategies.book.problem import BookProblem
 from strategies.book.simulate import mean_weights
 from strategies.book.watch import Gains, capacity, gains, neutrality, strength_correlation
 from strategies.book.window import BookWindow
@@ -92,22 +93,32 @@ def alpha_t(windows: Sequence[BookWindow], returns: NDArray[np.float64]) -> floa
     return fit.alpha_t if fit else 0.0
 
 
-def shift_test(inputs: BookVerdictInputs, windows: Sequence[BookWindow], tiers: Sequence[Traded]) -> ShiftTest | None:
+def alpha_of_wanted(inputs: BookVerdictInputs, windows: Sequence[BookWindow], wanted: Sequence[Wanted]) -> float:
+    """t-value of the alpha of a tier that wants so much in each split."""
+    return alpha_t(windows, days_of(windows, trade_tier(windows, inputs, wanted).accounts))
+
+
+def shift_test(
+    inputs: BookVerdictInputs,
+    windows: Sequence[BookWindow],
+    past: Sequence[BookProblem],
+    real: Mapping[int, float],
+) -> ShiftTest | None:
     """Trade the same strategies on shifted outputs; None without shifts.
 
     A split's outputs of all markets are shifted by the same number of rows, so that what markets have in common stays.
+    ``past`` is that of each split, and ``real`` the t-values of alpha of the tiers.
     """
     if not inputs.shifts:
         return None
     sizes = inputs.sizes
-    real = {n: alpha_t(windows, days_of(windows, tier.accounts)) for n, tier in zip(sizes, tiers, strict=True)}
     drawn = [draw_shifts(len(w.close), inputs.shifts, inputs.seeds("book shifts", k)) for k, w in enumerate(windows)]
     best, states = [], []
-    for book in inputs.books:
+    for book, problem in zip(inputs.books, past, strict=True):
         members = book.tiers.value.members[max(sizes)]
         params = book.search.value.params[list(members)]
         best.append(params)
-        states.append(mean_weights(params, book.inputs.window("past"), book.inputs.rules, sizes)[1])
+        states.append(mean_weights(params, problem.window, problem.rules, sizes)[1])
     found: dict[int, list[float]] = {n: [] for n in sizes}
     for shift in range(inputs.shifts):
         weights = [
@@ -117,7 +128,7 @@ def shift_test(inputs: BookVerdictInputs, windows: Sequence[BookWindow], tiers: 
         for i, size in enumerate(sizes):
             bands = [book.tiers.value.band[size] for book in inputs.books]
             wanted = [Wanted(of_split[i], band) for of_split, band in zip(weights, bands, strict=True)]
-            found[size].append(alpha_t(windows, days_of(windows, trade_tier(windows, inputs, wanted).accounts)))
+            found[size].append(alpha_of_wanted(inputs, windows, wanted))
     return ShiftTest(
         inputs.shifts,
         {n: p_value(real[n], np.array(found[n])) for n in sizes},

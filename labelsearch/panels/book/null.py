@@ -1,7 +1,6 @@
 """The null of a book: search and tiers once more, on outputs that are shifted against the prices."""
 
-import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -9,10 +8,11 @@ import numpy as np
 
 from labelsearch.engine.files import Files
 from labelsearch.engine.stage import Work
-from labelsearch.panels.book.account import BookVerdictInputs, Traded, Wanted, days_of, trade_tier
-from labelsearch.panels.book.figures import alpha_t
+from labelsearch.panels.book.account import BookVerdictInputs, Wanted
+from labelsearch.panels.book.figures import alpha_of_wanted
 from labelsearch.panels.book.split import wanted
 from labelsearch.results.book import BookNull
+from labelsearch.results.codec import npz_arrays, npz_bytes
 from strategies.book.problem import BookProblem, evaluate_books
 from strategies.book.simulate import band_of
 from strategies.book.window import BookWindow
@@ -47,17 +47,22 @@ def null_unit(task: NullTask, shared: NullBooks) -> Files:
     params = merge([run_island(island, past) for island in islands(shared.settings[task.split])]).params
     best = params[best_of(evaluate_books(past, params)["score"], shared.sizes)[max(shared.sizes)]]
     future = shared.future[task.split].shifted(task.future)
-    _, weights, _ = wanted(best, past.window, future, past.rules, shared.sizes)
+    _, weights = wanted(best, past.window, future, past.rules, shared.sizes)
     bands = np.array([band_of(best[:size], past.space.n_outputs) for size in shared.sizes])
-    file = io.BytesIO()
-    np.savez(file, weights=weights, bands=bands)
-    return {FOUND: file.getvalue()}
+    return {FOUND: npz_bytes({"weights": weights, "bands": bands})}
 
 
 def null_of(
-    inputs: BookVerdictInputs, windows: Sequence[BookWindow], tiers: Sequence[Traded], work: Work
+    inputs: BookVerdictInputs,
+    windows: Sequence[BookWindow],
+    past: Sequence[BookProblem],
+    real: Mapping[int, float],
+    work: Work,
 ) -> BookNull | None:
-    """Repeat search and tiers on shifted outputs; None without repetitions."""
+    """Repeat search and tiers on shifted outputs; None without repetitions.
+
+    ``past`` is that of each split, and ``real`` the t-values of alpha of the tiers.
+    """
     repeats, sizes = inputs.null.repeats, inputs.sizes
     if not repeats:
         return None
@@ -71,8 +76,7 @@ def null_of(
         )
         for k, its in enumerate(searched)
     )
-    past = tuple(its.problem("past") for its in searched)
-    shared = NullBooks(past, tuple(windows), settings, sizes)
+    shared = NullBooks(tuple(past), tuple(windows), settings, sizes)
     drawn = [
         [draw_shifts(n, repeats, inputs.seeds("book null", name, k)).tolist() for k, n in enumerate(lengths)]
         for name, lengths in (
@@ -88,14 +92,12 @@ def null_of(
     done = work.units(null_unit, tasks, shared)
     found: dict[int, list[float]] = {size: [] for size in sizes}
     for r in range(repeats):
-        parts = []
-        for k in range(len(windows)):
-            with np.load(io.BytesIO(done[f"{r:04d}-{k + 1}"][FOUND]), allow_pickle=False) as file:
-                parts.append((file["weights"], file["bands"]))
+        parts = [npz_arrays(done[f"{r:04d}-{k + 1}"][FOUND]) for k in range(len(windows))]
         for i, size in enumerate(sizes):
-            wishes = [Wanted(weights[i], (float(bands[i, 0]), float(bands[i, 1]))) for weights, bands in parts]
-            found[size].append(alpha_t(windows, days_of(windows, trade_tier(windows, inputs, wishes).accounts)))
-    real = {n: alpha_t(windows, days_of(windows, tier.accounts)) for n, tier in zip(sizes, tiers, strict=True)}
+            wishes = [
+                Wanted(its["weights"][i], (float(its["bands"][i, 0]), float(its["bands"][i, 1]))) for its in parts
+            ]
+            found[size].append(alpha_of_wanted(inputs, windows, wishes))
     return BookNull(
         repeats,
         inputs.null.n_strategies,

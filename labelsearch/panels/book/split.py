@@ -21,17 +21,15 @@ from labelsearch.stages.search import search_islands
 from strategies.book import kernels
 from strategies.book.problem import BookProblem, BookScore, evaluate_books
 from strategies.book.rules import KINDS, BookRules, BookSpace
-from strategies.book.simulate import BookState, band_of, mean_weights, trade_weights
+from strategies.book.simulate import band_of, mean_weights, trade_weights
 from strategies.book.watch import neutrality
+from strategies.book.weights import LEAST_MEMBERS, is_singular
 from strategies.book.window import BookWindow, MarketWindow, Universe, book_window
 from strategies.luck.resample import rank_correlation
 from strategies.search.islands import SearchSettings
 from strategies.tiers.ensemble import tiers
 from strategies.tiers.metrics import daily_returns, max_drawdown, sharpe, year_of
 from strategies.trade.window import TradingWindow
-
-SAME_BETA = 1e-9
-LEAST_MEMBERS = 3  # that a neutral book can be made of
 
 
 @dataclass(frozen=True)
@@ -57,6 +55,14 @@ class BookInputs:
     half_spread: float  # where costs do not say it bar by bar
     intervals_ms: tuple[int, ...]
 
+    def _span(self, name: str) -> Span:
+        return {"past": self.past, "future": self.future}[name]
+
+    def _place(self, name: str) -> tuple[CrossSection, slice, list[int]]:
+        """The cross-section, and the rows of a window and the columns of the markets in it."""
+        section: CrossSection = self.section.value.section
+        return section, self._span(name).rows(section.open_time), [section.column(its.market) for its in self.markets]
+
     def window(self, name: str) -> BookWindow:
         """All markets in a window, on their common grid.
 
@@ -65,10 +71,7 @@ class BookInputs:
         ExperimentError
             If the universe has no market in all of it.
         """
-        section: CrossSection = self.section.value.section
-        span = {"past": self.past, "future": self.future}[name]
-        rows = span.rows(section.open_time)
-        columns = [section.column(market.market) for market in self.markets]
+        section, rows, columns = self._place(name)
         grid = section.open_time[rows]
         universe = Universe(
             section.member[rows][:, columns],
@@ -85,7 +88,7 @@ class BookInputs:
         markets = [self._market(market, name, grid, float(b)) for market, b in zip(self.markets, before, strict=True)]
         pairs = pairs_of(self.markets[0].outputs[0].value.columns)
         year = max(market.outputs[0].value.window(name).days_a_year for market in self.markets)
-        found = book_window(markets, universe, grid, span.months, self.rules, year, pairs)
+        found = book_window(markets, universe, grid, self._span(name).months, self.rules, year, pairs)
         for market in self.markets:
             market.costs.forget()
             for stored in market.outputs:
@@ -114,14 +117,10 @@ class BookInputs:
 
     def facts(self, name: str, window: BookWindow) -> UniverseFacts:
         """What the universe of a window was."""
-        section: CrossSection = self.section.value.section
-        span = {"past": self.past, "future": self.future}[name]
-        rows = span.rows(section.open_time)
-        columns = [section.column(market.market) for market in self.markets]
+        section, rows, columns = self._place(name)
         left_out = (section.eligible[rows] & ~section.member[rows])[:, columns]
         count = window.member.sum(axis=1)
-        least = np.where(window.member, window.beta, np.inf).min(axis=1)
-        same = np.where(window.member, window.beta, -np.inf).max(axis=1) - least < SAME_BETA
+        same = is_singular(count, window.beta.sum(axis=1), (window.beta**2).sum(axis=1))  # which is 0 of no members
         return UniverseFacts(
             rows=len(count),
             members=float(count.mean()),
@@ -193,14 +192,14 @@ class BookTierInputs(BookSearchInputs):
 
 def wanted(
     params: NDArray[np.float64], past: BookWindow, future: BookWindow, rules: BookRules, sizes: tuple[int, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], BookState]:
-    """Mean weights (n, T, M) of tiers on past and on future, and the state after.
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean weights (n, T, M) of tiers on past and on future.
 
     Strategies are followed over past first, so that they have wishes at the first close of future.
     """
     on_past, state = mean_weights(params, past, rules, sizes)
-    on_future, after = mean_weights(params, future, rules, sizes, state)
-    return on_past, on_future, after
+    on_future, _ = mean_weights(params, future, rules, sizes, state)
+    return on_past, on_future
 
 
 def run_tiers(inputs: BookTierInputs, work: Work) -> BookTiers:
@@ -210,7 +209,7 @@ def run_tiers(inputs: BookTierInputs, work: Work) -> BookTiers:
     strategies = inputs.search.value
     members = tiers(strategies.score, inputs.sizes)
     best = strategies.params[members[max(inputs.sizes)]]
-    on_past, on_future, _ = wanted(best, past.window, future.window, inputs.rules, inputs.sizes)
+    on_past, on_future = wanted(best, past.window, future.window, inputs.rules, inputs.sizes)
     work.progress(1, 3)
     later = evaluate_books(future, strategies.params)
     work.progress(2, 3)

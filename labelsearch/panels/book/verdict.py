@@ -4,8 +4,16 @@ from collections import Counter
 from collections.abc import Sequence
 
 from labelsearch.engine.stage import Stage, Work
-from labelsearch.panels.book.account import BookVerdictInputs, Traded, paths_of, stitched, trade_tier, wanted_of
-from labelsearch.panels.book.figures import shift_test, strength_rows, watched
+from labelsearch.panels.book.account import (
+    BookVerdictInputs,
+    Traded,
+    days_of,
+    paths_of,
+    stitched,
+    trade_tier,
+    wanted_of,
+)
+from labelsearch.panels.book.figures import alpha_t, shift_test, strength_rows, watched
 from labelsearch.panels.book.null import null_of
 from labelsearch.panels.figures import power_of_book, tier_rows
 from labelsearch.panels.verdict import equity_frame, market_rows, returns_frame, split_rows
@@ -66,9 +74,11 @@ def run(inputs: BookVerdictInputs, work: Work) -> Panel:
     counts = Counter(row.split for row in cells)
     splits = split_rows(inputs.splits, counts, book, timing, inputs.sizes)
     work.progress(1, 4)
-    shifts = shift_test(inputs, windows, tiers)
+    real = {n: alpha_t(windows, days_of(windows, its.accounts)) for n, its in zip(inputs.sizes, tiers, strict=True)}
+    past = [its.inputs.problem("past") for its in inputs.books] if inputs.shifts or inputs.null.repeats else []
+    shifts = shift_test(inputs, windows, past, real)
     work.progress(2, 4)
-    null = null_of(inputs, windows, tiers, work)
+    null = null_of(inputs, windows, past, real, work)
     ranks = {("book", book_of.tiers.value.split): rank for book_of in inputs.books
              if (rank := book_of.tiers.value.rank) is not None}  # fmt: skip
     found = Panel(
