@@ -46,7 +46,7 @@ class CrossSection:
     """Markets on their common grid; every array is known at the close of its row."""
 
     markets: tuple[str, ...]
-    open_time: NDArray[np.int64]  # (T,) ms since the epoch
+    open_time: NDArray[np.int64]  # (T,) ms since the epoch, all bars of the grids of the markets
     close: Floats  # (T, M) the last one known, NaN before the first
     traded: Flags  # (T, M) whether the market has this bar
     has: Flags  # (T, M) whether it also has a return: a bar before, and no gap of more than a day between them
@@ -99,8 +99,9 @@ def side_by_side(bars: Sequence[Bars], terms: UniverseTerms, *, value: bool | No
         raise BarError(f"a cross-section needs two markets or more, and none twice, not {', '.join(names) or 'none'}")
     if len({(its.interval_ms, its.calendar) for its in bars}) > 1:
         raise BarError("the markets of a cross-section need bars of one interval and one calendar")
+    # rows that no market has, but the grid of one, are kept: a market sees every bar of its grid beside the others
+    open_time = functools.reduce(np.union1d, [its.open_time for its in bars])
     present = [its.present() for its in bars]
-    open_time = functools.reduce(np.union1d, [its.open_time for its in present])
     if not len(open_time):
         raise BarError("the markets of a cross-section have no bars")
     close, traded = np.full((len(open_time), len(bars)), np.nan), np.zeros((len(open_time), len(bars)), dtype=np.bool_)

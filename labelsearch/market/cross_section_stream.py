@@ -79,7 +79,7 @@ class CrossSectionStream:
         Parameters
         ----------
         open_time : int
-            Ms since the epoch; rising, with no time left out at which a market has a bar.
+            Ms since the epoch; rising, with no bar of the grid left out, even one that no market has.
         close : (M,) array of float64
             NaN for a market without this bar.
         value : (M,) array of float64, optional

@@ -174,7 +174,7 @@ def _load(experiment: Experiment, store: Path) -> tuple[list[Bars], tuple[Histor
             value = traded_value(found)
         except BarError:
             value, liquid = np.zeros(len(found)), False
-        bars.append(_slim(found, value))
+        bars.append(on_grid(data, _slim(found, value)))
     histories.sort(key=lambda history: history.split)
     return bars, tuple(histories), liquid
 

@@ -11,6 +11,7 @@ from labelsearch.market.cross_section_stream import CrossSectionStream
 from labelsearch.market.funding import Funding, rates_within
 from labelsearch.market.rules import BarError
 from labelsearch.market.trading_costs import traded_value
+from labelsearch.results.cross_section import MarketsOfSplit
 
 STEP = 21_600_000  # four bars a day
 TERMS = UniverseTerms(size=0, history_days=4, liquidity_days=6, beta_days=5, volatility_days=3)
@@ -40,8 +41,11 @@ def markets(stop: int = 260) -> list[Bars]:
     ]
 
 
-def before(bars: list[Bars], row: int) -> list[Bars]:
-    return [its.between(None, 1_577_836_800_000 + row * STEP) for its in bars]
+def without(bars: Bars, rows: slice) -> Bars:
+    """The bars on their grid, some of its rows missing."""
+    kept = np.delete(np.arange(len(bars)), rows)
+    columns = (getattr(bars, name)[kept] for name in ("open_time", "open", "high", "low", "close", "volume"))
+    return Bars(bars.symbol, STEP, *columns).on_grid()
 
 
 @pytest.fixture(scope="module", params=[0, 3], ids=["all", "the largest three"])
@@ -49,14 +53,15 @@ def terms(request):
     return TERMS._replace(size=request.param)
 
 
-def test_row_by_row_has_the_same_bits_in_bounded_memory(terms):
-    bars = markets()
+@pytest.mark.parametrize("bars", [markets(), [without(its, slice(170, 174)) for its in markets()]], ids=["", "outage"])
+def test_row_by_row_has_the_same_bits_in_bounded_memory(terms, bars):
     whole = cross_section(bars, terms)
     stream = CrossSectionStream(len(bars), terms, 4)
     close, value = np.full(whole.close.shape, np.nan), np.zeros(whole.close.shape)
     for m, its in enumerate(bars):
-        rows = np.searchsorted(whole.open_time, its.open_time)
-        close[rows, m], value[rows, m] = its.close, traded_value(its)
+        here = its.present()
+        rows = np.searchsorted(whole.open_time, here.open_time)
+        close[rows, m], value[rows, m] = here.close, traded_value(here)
     sizes = set()
     for t, time in enumerate(whole.open_time.tolist()):
         row = stream.update(time, close[t], value[t])
@@ -64,6 +69,17 @@ def test_row_by_row_has_the_same_bits_in_bounded_memory(terms):
             np.testing.assert_array_equal(getattr(row, name), getattr(whole, name)[t], err_msg=f"{name} of row {t}")
         sizes.add(sum(a.nbytes for a in vars(stream).values() if isinstance(a, np.ndarray)))
     assert len(sizes) == 1
+
+
+def test_a_bar_that_no_market_has_is_a_row_of_the_grid():
+    bars = [without(market(f"M{i}", 0, 60, i, missing=0.0), slice(20, 23)) for i in range(3)]
+    found = cross_section(bars, TERMS)
+    np.testing.assert_array_equal(found.open_time, bars[0].open_time)
+    view = MarketsOfSplit(found.markets, (1.0,) * 3, (), found, np.zeros_like(found.beta), {}).view(
+        "M1", bars[1].open_time
+    )
+    assert len(view.basket) == len(bars[1]) == 60
+    assert not view.basket[20:23].any() and view.basket[24:].all()
 
 
 def test_a_later_start_has_the_same_bits_once_windows_are_full():
