@@ -6,7 +6,7 @@ markets have 0 there. No scale is fitted, and each raw series is computed once f
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -223,3 +223,35 @@ class AcrossStream:
         for m, row in zip(raw, ranks, strict=True):
             found[m] = self._streams[m].placed(row.astype(np.float32))
         return found
+
+    def advance(self, inputs: Sequence[Inputs | None]) -> None:
+        """Take all bars up to now at once; later bits are those after `update` by bar.
+
+        Parameters
+        ----------
+        inputs : sequence of Inputs or None
+            Columns of each market from its first bar on, up to the same last one; None for one that has not begun.
+
+        Raises
+        ------
+        ValueError
+            If a bar was taken already.
+        """
+        for m, (stream, its) in enumerate(zip(self._streams, inputs, strict=True)):
+            if its is not None:
+                stream.advance(its)
+                self._close[m] = its.close[-1]
+
+    def state(self) -> dict[str, NDArray]:
+        """Arrays from which `restore` continues with the same bits, as for ``np.savez``."""
+        states = {f"{m}.{name}": a for m, stream in enumerate(self._streams) for name, a in stream.state().items()}
+        return {"close": self._close.copy(), **states}
+
+    def restore(self, state: Mapping[str, NDArray]) -> None:
+        """Continue from the `state` of a stream of the same feature sets; ValueError for others."""
+        if state["close"].shape != self._close.shape:
+            raise ValueError("the state of a feature stream belongs to other markets")
+        self._close = state["close"].copy()
+        for m, stream in enumerate(self._streams):
+            prefix = f"{m}."
+            stream.restore({name.removeprefix(prefix): a for name, a in state.items() if name.startswith(prefix)})

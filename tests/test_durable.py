@@ -32,7 +32,7 @@ def journal_of(path):
     bars = [Bar(60_000 * i, 1.0, 2.0, 0.5, 1.5, 3.0) for i in range(3)]
     for bar in bars:
         journal.append(bar)
-    return journal.bars, journal.bars
+    return journal.records, journal.records
 
 
 @pytest.mark.parametrize("make", [ledger_of, looks_of, journal_of])

@@ -5,9 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from labelsearch.live.bundle import Bundle
 from labelsearch.market.funding import Funding
-from labelsearch.market.trading_costs import Impact, base_funding, borrow_due, funding_due
+from labelsearch.market.trading_costs import CostTerms, Impact, base_funding, borrow_due, funding_due
 from strategies.trade.rules import MOST_SLIPPAGE
 from strategies.trade.window import BarCosts
 
@@ -17,22 +16,24 @@ Floats = NDArray[np.float64]
 
 
 class LiveCosts:
-    """Costs of traded bars of a bundle; the bits do not depend on how many bars come at once.
+    """Costs of the traded bars of one market; the bits do not depend on how many bars come at once.
 
     Parameters
     ----------
-    bundle : Bundle
+    symbol : str
+    interval_ms : int
+    terms : CostTerms
     payments : callable, optional
-        Where payments of funding come from; needed if the bundle is of a perpetual.
+        Where payments of funding come from; needed where the terms say ``store``.
     """
 
-    def __init__(self, bundle: Bundle, payments: Payments | None = None) -> None:
-        self.terms, self.interval_ms = bundle.terms, bundle.interval_ms
+    def __init__(self, symbol: str, interval_ms: int, terms: CostTerms, payments: Payments | None = None) -> None:
+        self.terms, self.interval_ms = terms, interval_ms
         self.payments = payments
-        if self.terms.funding == "base":
-            self.payments = lambda start, stop: base_funding(bundle.symbol, self.terms, start, stop)
+        if terms.funding == "base":
+            self.payments = lambda start, stop: base_funding(symbol, terms, start, stop)
         self.missing = 0  # payments of funding that were due and are not known
-        self._meter = Impact(self.terms) if self.terms.impact else None
+        self._meter = Impact(terms) if terms.impact else None
         self._time, self._close = -1, 0.0  # of the last traded bar
 
     def see(self, open_time: NDArray[np.int64], value: Floats, close: Floats) -> Floats:

@@ -5,6 +5,7 @@ one bar at a time or many at once.
 """
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
@@ -90,7 +91,7 @@ class Engine:
         self._columns = [slice(*ends_of) for ends_of in itertools.pairwise(ends)]  # outputs of each label
         self._close = 0.0  # of the last traded bar, 0 before the first
         self._price = 0.0  # close of the last bar
-        self.costs = LiveCosts(bundle, payments)
+        self.costs = LiveCosts(bundle.symbol, bundle.interval_ms, bundle.terms, payments)
         self._change = self._slippage = np.empty(0)  # of the fills at the last bar, (S,)
         self._calendar = Calendar(bundle.calendar)
         self._first: int | None = None  # number of the first bar in the calendar, None where not known yet
@@ -109,7 +110,8 @@ class Engine:
     def take(self, bar: Bar) -> Step:
         """Process the next bar on the grid; a filled bar only updates the features."""
         n = self.n_bars
-        price = self._typical_price(bar)
+        before = self._price if n else math.nan
+        price = bar.typical_price(before, quote_volume=self.bundle.quote_volume)
         trades = bar.trades if self.bundle.trades else 0.0
         features = self._stream.update(price, bar.high, bar.low, bar.close, bar.volume, trades)
         self.n_bars, self.last, self._price = n + 1, bar, bar.close
@@ -122,28 +124,21 @@ class Engine:
         open_, close, time = (np.array([x]) for x in (bar.open, bar.close, bar.open_time))
         impact = np.empty(0)
         if not bar.filled:
-            impact = self.costs.see(time, np.array([self._traded_value(bar, price)]), close)
+            value = bar.traded_value(price, quote_volume=self.bundle.quote_volume)
+            impact = self.costs.see(time, np.array([value]), close)
         if bar.filled or warming:
             return Step(bar, warming, np.empty(0), [], {})
         if self._first is None:
             self._first = self._calendar.number(bar.open_time, self.bundle.interval_ms) - n
-        before, outputs = self.state, self._classify(self._first + n)
+        state, outputs = self.state, self._classify(self._first + n)
         costs = self.costs.of(time, close, impact, np.array([bar.spread / (2.0 * bar.open)]))
         self._trade(TradingWindow(outputs[None, :], open_, close, time, self._months(1), costs=costs))
-        return Step(bar, 0, self.outputs, self._fills(before, bar), self.standings())
+        return Step(bar, 0, self.outputs, self._fills(state, bar), self.standings())
 
     def standings(self) -> dict[int, Standing]:
         """State of every tier."""
         held = self.held
         return {n: book.standing(self.state, held) for n, book in self.books.items()}
-
-    def _typical_price(self, bar: Bar) -> float:
-        """The price of a bar for features, as `labelsearch.market.bars.Bars.vwap` defines it."""
-        if not bar.volume > 0:
-            return self._price if self.n_bars else bar.close
-        if self.bundle.quote_volume:
-            return bar.quote_volume / bar.volume
-        return (bar.high + bar.low + bar.close) / 3.0
 
     def _classify(self, number: int) -> NDArray[np.float64]:
         out = np.empty(len(self.bundle.outputs))
@@ -218,10 +213,6 @@ class Engine:
             seen = np.arange(len(matrix) - len(self._rows[k]), len(matrix))
             self._rows[k][:] = matrix[np.maximum(seen, 0)]
         return out
-
-    def _traded_value(self, bar: Bar, price: float) -> float:
-        """As `labelsearch.market.trading_costs.traded_value`."""
-        return bar.quote_volume if self.bundle.quote_volume else bar.volume * price
 
     def _impact(self, grid: Bars) -> NDArray[np.float64]:
         """Impact at each row of a grid, empty without impact."""

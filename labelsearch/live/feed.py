@@ -11,7 +11,7 @@
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -48,6 +48,16 @@ class Bar(NamedTuple):
         """A later bar, filled: at the close of this one, without volume."""
         price = self.close
         return Bar(open_time, price, price, price, price, 0.0, 0.0, 0.0, filled=True)
+
+    def typical_price(self, close_before: float, *, quote_volume: bool) -> float:
+        """The price of the bar for features, as `labelsearch.market.bars.Bars.vwap`; NaN before the first close."""
+        if not self.volume > 0:
+            return self.close if math.isnan(close_before) else close_before
+        return self.quote_volume / self.volume if quote_volume else (self.high + self.low + self.close) / 3.0
+
+    def traded_value(self, price: float, *, quote_volume: bool) -> float:
+        """As `labelsearch.market.trading_costs.traded_value`."""
+        return self.quote_volume if quote_volume else self.volume * price
 
 
 class Counts(NamedTuple):
@@ -93,23 +103,23 @@ class Feed:
 
         Parameters
         ----------
-        raw : mapping
-            open_time (milliseconds or microseconds since the epoch, or ISO 8601 in UTC), open, high, low, close and
-            volume; quote_volume and trades if known. Anything else is counted as refused.
+        raw : Bar or mapping
+            A valid bar, or open_time (milliseconds or microseconds since the epoch, or ISO 8601 in UTC), open, high,
+            low, close and volume; quote_volume and trades if known. Anything else is counted as refused.
 
         Raises
         ------
         FeedError
-            If more than 31 days are missing before the bar: start again with history.
+            If more than 31 days are missing before the bar: start again with history. If a valid bar does not know a
+            required column.
         """
         try:
-            bar = self._bar(raw)
+            bar = raw if isinstance(raw, Bar) else self._bar(raw)
         except BarError as error:
             return self._drop("refused", error.rule)
-        return self.take_bar(bar)
+        return self._follow(bar)
 
-    def take_bar(self, bar: Bar) -> list[Bar]:
-        """As `take`, for a valid bar; `FeedError` also if a required column is unknown."""
+    def _follow(self, bar: Bar) -> list[Bar]:
         for name in self.needed:
             if math.isnan(getattr(bar, name)):
                 raise FeedError(f"the features of the bundle need {name}, which the bars do not have")
@@ -137,19 +147,45 @@ class Feed:
         return []
 
     def _bar(self, raw: object) -> Bar:
-        if not isinstance(raw, Mapping):
-            raise BarError("not a bar")
-        lacking = [name for name in ("open_time", *self.needed) if raw.get(name) is None]
-        if lacking:
-            raise BarError(f"missing {', '.join(lacking)}")
-        time = int(to_ms(pd.Series([raw["open_time"]]))[0])
-        numbers = {name: _number(name, raw[name]) for name in self.needed}
-        for fault in faults({name: np.array([value]) for name, value in numbers.items()}):
-            raise BarError(fault.rule)
-        time -= time % self.interval_ms
-        if time + self.interval_ms > self.clock() + min(CLOCK_SKEW_MS, self.interval_ms // 2):
-            raise BarError(f"the bar of {time_text(time)} is not closed yet")
-        return Bar(time, **numbers)  # type: ignore[arg-type]
+        return checked_bar(raw, self.needed, self.interval_ms, self.clock)
+
+
+def checked_bar(raw: object, needed: Sequence[str], interval_ms: int, clock: Callable[[], int]) -> Bar:
+    """A bar with its time on the grid.
+
+    Parameters
+    ----------
+    raw : mapping
+        Anything else is refused.
+    needed : sequence of str
+        Columns.
+    interval_ms : int
+    clock : callable
+        As of `Feed`.
+
+    Raises
+    ------
+    BarError
+        If something is missing, breaks a rule, or is not closed yet.
+    """
+    if not isinstance(raw, Mapping):
+        raise BarError("not a bar")
+    lacking = [name for name in ("open_time", *needed) if raw.get(name) is None]
+    if lacking:
+        raise BarError(f"missing {', '.join(lacking)}")
+    time = grid_time(raw["open_time"], interval_ms)
+    numbers = {name: _number(name, raw[name]) for name in needed}
+    for fault in faults({name: np.array([value]) for name, value in numbers.items()}):
+        raise BarError(fault.rule)
+    if time + interval_ms > clock() + min(CLOCK_SKEW_MS, interval_ms // 2):
+        raise BarError(f"the bar of {time_text(time)} is not closed yet")
+    return Bar(time, **numbers)  # type: ignore[arg-type]
+
+
+def grid_time(value: object, interval_ms: int) -> int:
+    """A time in ms since the epoch, rounded down to the grid; `BarError` if it cannot be read."""
+    time = int(to_ms(pd.Series([value]))[0])
+    return time - time % interval_ms
 
 
 def _number(name: str, value: object) -> float:

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelsearch.durable import checked_line, checked_texts, held
-from labelsearch.live.feed import Bar
 from labelsearch.live.verify import BundleError
 
 SNAPSHOT, BARS = "snapshot.npz", "bars.jsonl"
@@ -57,8 +56,8 @@ class Journal:
         except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, AttributeError) as error:
             raise BundleError(f"{path}: damaged: {error}") from None
 
-    def bars(self) -> list[Bar]:
-        """Recorded bars, oldest first; some may be older than the snapshot.
+    def records(self) -> list[list]:
+        """What was recorded, oldest first; some of it may be older than the snapshot.
 
         Raises
         ------
@@ -67,9 +66,9 @@ class Journal:
         """
         # NaN of a single object, which is equal to itself
         known = partial(json.loads, parse_constant={"NaN": math.nan, "Infinity": math.inf}.get)
-        return [Bar(*known(text)) for text in checked_texts(self.folder / BARS)[0]]
+        return [known(text) for text in checked_texts(self.folder / BARS)[0]]
 
-    def append(self, bar: Bar) -> None:
+    def append(self, bar: tuple) -> None:
         """Record a bar. It survives a kill of the process; a power failure may lose the bars since the snapshot."""
         if self._file is None:
             self._file = (self.folder / BARS).open("ab")

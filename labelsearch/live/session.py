@@ -1,26 +1,20 @@
-"""A live session: incoming bars pass through feed, journal and engine, and yield one line each."""
+"""A live session of the bundle of one market, and the lines that it yields."""
 
-from collections.abc import Iterable, Iterator, Mapping
-
-import numpy as np
+from collections.abc import Sequence
 
 from labelsearch.live.account import Standing
 from labelsearch.live.bundle import Bundle
 from labelsearch.live.costs import Payments
 from labelsearch.live.engine import Engine, Step
 from labelsearch.live.feed import Bar, Counts, Feed
-from labelsearch.live.journal import SNAPSHOT, Journal
-from labelsearch.live.verify import BundleError
+from labelsearch.live.following import Following, Line
+from labelsearch.live.journal import Journal
 from labelsearch.market.bars import Bars
 from labelsearch.market.times import iso_time
 
-SAVE_EVERY = 1000  # bars between snapshots
 
-Line = dict[str, object]
-
-
-class Session:
-    """Follows one bundle, and continues an earlier session of the same journal.
+class Session(Following[Bar]):
+    """Follows the bundle of one market.
 
     Parameters
     ----------
@@ -47,31 +41,7 @@ class Session:
         self.capital = capital
         self.engine = Engine(bundle, start_ms, payments)
         self.feed = Feed(bundle.interval_ms, bundle.optional_columns, calendar=bundle.calendar)
-        self.journal = journal
-        self.resumed: Line | None = None  # line of the last recorded bar, if it may not have been delivered
-        self._since = 0
-        self._whole = False  # False before the start, and while a bar is processed but its line not yet delivered
-        saved = journal.snapshot() if journal else None
-        self.fresh = saved is None
-        if journal is None or saved is None:
-            return
-        try:
-            self.engine.restore(saved)
-            self.feed.counts = Counts(*saved["feed"].tolist())
-        except BundleError:
-            raise
-        except (KeyError, TypeError, ValueError) as error:
-            raise BundleError(f"{journal.folder / SNAPSHOT}: not a snapshot of this version: {error}") from None
-        self.feed.last = self.engine.last
-        for bar in journal.bars():
-            if self.engine.last is None or bar.open_time > self.engine.last.open_time:
-                self.resumed = self._follow(self.feed.take_bar(bar))
-        self._whole = self.resumed is None
-
-    @property
-    def last_ms(self) -> int | None:
-        """Time of the last processed bar; None before the first."""
-        return None if self.engine.last is None else self.engine.last.open_time
+        super().__init__(self.feed, self.engine, journal)
 
     def start(self, history: Bars | None) -> None:
         """Process history at once; only for a session that does not continue an earlier one.
@@ -86,61 +56,14 @@ class Session:
         self._whole = True
         self.save()
 
-    def run(self, incoming: Iterable[Mapping[str, object] | Bar]) -> Iterator[Line]:
-        """A line for every accepted bar, and one with ``dropped`` for every other.
+    def _recorded(self, record: list) -> Bar:
+        return Bar(*record)
 
-        A bar enters a snapshot only after its line, and that of `resumed`, were delivered: a kill may repeat a line but
-        never loses one.
-
-        Raises
-        ------
-        FeedError
-            As `labelsearch.live.feed.Feed.take`.
-        """
-        if not self.fresh:
-            self.delivered()
-            self.save()  # also removes a torn line at the end of the journal
-        for raw in incoming:
-            self._whole = False
-            bars = self.feed.take_bar(raw) if isinstance(raw, Bar) else self.feed.take(raw)
-            if not bars:
-                self._whole = True
-                yield {"dropped": self.feed.notice}
-                continue
-            if self.journal:
-                self.journal.append(bars[-1])
-            yield self._follow(bars)
-            self.delivered()
-            self._since += 1
-            if self._since >= SAVE_EVERY:
-                self.save()
-
-    def delivered(self) -> None:
-        """Confirm that the last line was delivered; requesting the next one from `run` confirms it too."""
-        self._whole = True
-
-    def _follow(self, bars: list[Bar]) -> Line:
-        for bar in bars:
+    def _follow(self, items: Sequence[Bar]) -> Line:
+        for bar in items:
             step = self.engine.take(bar)
         line = as_line(self.bundle, step, self.feed.counts, self.capital)
         return {**line, "funding_missing": missing} if (missing := self.engine.costs.missing) else line
-
-    def save(self) -> None:
-        """Write a snapshot."""
-        self._since = 0
-        if self.journal:
-            self.journal.save({**self.engine.snapshot(), "feed": np.array(self.feed.counts)})
-
-    def close(self) -> None:
-        """Write a snapshot and end.
-
-        No snapshot is written of a session that has not started, or was stopped between a bar and its line: the journal
-        holds the bar, and the next session repeats the line.
-        """
-        if self._whole:
-            self.save()
-        if self.journal:
-            self.journal.close()
 
 
 def as_line(bundle: Bundle, step: Step, counts: Counts, capital: float = 1.0) -> Line:

@@ -129,7 +129,7 @@ class Bars:
         if n_grid == len(self):
             return self
         times = self.open_time[0] + np.arange(n_grid, dtype=np.int64) * self.interval_ms
-        return self._laid_out(times, position)
+        return self.laid_out(times, position)
 
     def _on_calendar(self, name: str) -> "Bars":
         first, stop = int(self.open_time[0]), int(self.open_time[-1]) + 1
@@ -138,10 +138,10 @@ class Bars:
         if not len(kept):
             return kept
         grid = times[slice(*np.searchsorted(times, (kept.open_time[0], kept.open_time[-1] + 1)))]
-        return replace(kept._laid_out(grid, np.searchsorted(grid, kept.open_time)), calendar=name)
+        return replace(kept.laid_out(grid, np.searchsorted(grid, kept.open_time)), calendar=name)
 
-    def _laid_out(self, times: NDArray[np.int64], position: NDArray[np.int64]) -> "Bars":
-        """These bars at some positions of a grid, the first one at 0."""
+    def laid_out(self, times: NDArray[np.int64], position: NDArray[np.int64]) -> "Bars":
+        """These bars at some positions (T,) of a grid of times (N,), the first one at 0; the others are filled in."""
         n_grid = len(times)
         present = np.zeros(n_grid, dtype=np.bool_)
         present[position] = True

@@ -117,7 +117,7 @@ def side_by_side(bars: Sequence[Bars], terms: UniverseTerms, *, value: bool | No
     before = np.vstack([np.ones((1, len(bars))), close[:-1]])
     returns = np.where(has, close / np.where(has, before, 1.0) - 1.0, 0.0)
     fit = _fit(traded, traded & ~has, terms.history_days * a_day, a_day)
-    eligible = fit & _chosen(open_time, worth, fit, terms, a_day) if terms.size else fit
+    eligible = fit & most_liquid(open_time, worth, fit, terms, a_day) if terms.size else fit
     return Grid(names, open_time, close, worth, traded, has, returns, fit, eligible)
 
 
@@ -139,8 +139,12 @@ def cross_section(bars: Sequence[Bars], terms: UniverseTerms) -> CrossSection:
     BarError
         If there are fewer than two markets, one comes twice, their intervals or calendars differ, or none has a bar.
     """
-    names, open_time, close, _, traded, has, returns, _, eligible = side_by_side(bars, terms)
-    a_day = bars[0].bars_a_day
+    return measured(side_by_side(bars, terms), terms, bars[0].bars_a_day)
+
+
+def measured(grid: Grid, terms: UniverseTerms, a_day: int) -> CrossSection:
+    """Markets on their common grid, of so many bars a day, with their basket and what is measured against it."""
+    names, open_time, close, _, traded, has, returns, _, eligible = grid
     basket = basket_returns(returns, traded, eligible)
     beta = threaded(trailing_beta_nb)(returns, has, basket, max(terms.beta_days * a_day, 2))
     sigma = threaded(trailing_deviation_nb)(returns, has, max(terms.volatility_days * a_day, 2))
@@ -176,7 +180,7 @@ def liquidity(value: Floats, row: int, terms: UniverseTerms, a_day: int) -> Floa
     return value[max(row - terms.liquidity_days * a_day, 0) : row].sum(axis=0)
 
 
-def _chosen(open_time: NDArray[np.int64], value: Floats, fit: Flags, terms: UniverseTerms, a_day: int) -> Flags:
+def most_liquid(open_time: NDArray[np.int64], value: Floats, fit: Flags, terms: UniverseTerms, a_day: int) -> Flags:
     """Which markets (T, M) are the most liquid ones of their month, among those fit at its first row."""
     chosen = np.zeros_like(fit)
     for first, stop in pairwise([*month_starts(open_time).tolist(), len(fit)]):

@@ -1,20 +1,26 @@
 """The cross-section row by row: bounded work and memory, the same bits as `labelsearch.market.cross_section`."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from labelsearch.market.cross_section import (
     Flags,
     Floats,
+    Grid,
     UniverseTerms,
     basket_returns,
     deviation_nb,
+    most_liquid,
     slope_nb,
 )
 
 NEVER = np.iinfo(np.int64).max // 2  # a row that does not come
+# arrays of a stream that are its state
+_KEPT = ("returns", "has", "basket", "value", "close", "began", "last", "eligible", "chosen")
 
 
 class SectionRow(NamedTuple):
@@ -107,6 +113,51 @@ class CrossSectionStream:
         last_deviation_nb(self._returns, self._has, self._sigma if self.n_rows >= self._sigma else 0, sigma)
         member = self._eligible & np.isfinite(beta) & (np.nan_to_num(sigma) > 0.0)
         return SectionRow(self._close.copy(), traded, has, returns, self._eligible.copy(), member, basket, beta, sigma)
+
+    def advance(self, grid: Grid, basket: Floats) -> None:
+        """Take all rows up to now at once; later bits are those after `update` row by row.
+
+        Parameters
+        ----------
+        grid : Grid
+            By `labelsearch.market.cross_section.side_by_side` with the same terms, one row or more.
+        basket : (T,) array of float64
+            Returns of the basket.
+
+        Raises
+        ------
+        ValueError
+            If the stream has taken a row already.
+        """
+        if self.n_rows:
+            raise ValueError("a cross-section can take many rows at once only before its first one")
+        self.n_rows = n = len(grid.open_time)
+        row = np.arange(n)[:, None]
+        self._close = grid.close[-1].copy()
+        self._last = np.where(grid.traded, row, -NEVER).max(axis=0)
+        began = np.where(grid.traded & ~grid.has, row, -NEVER).max(axis=0)
+        self._began = np.where(began < 0, NEVER, began)
+        self._eligible = grid.eligible[-1].copy()
+        for kept, rows in ((self._returns, grid.returns), (self._has, grid.has), (self._basket, basket)):
+            kept[max(len(kept) - n, 0) :] = rows[max(n - len(kept), 0) :]
+        if self.terms.size:
+            self._value[max(len(self._value) - n, 0) :] = grid.value[max(n - len(self._value), 0) :]
+            self._month = np.datetime64(int(grid.open_time[-1]), "ms").astype("datetime64[M]")
+            self._chosen = most_liquid(grid.open_time, grid.value, grid.fit, self.terms, self.a_day)[-1].copy()
+
+    def state(self) -> dict[str, NDArray]:
+        """The arrays that `restore` needs, as for ``np.savez``."""
+        kept = {name: getattr(self, f"_{name}").copy() for name in _KEPT}
+        return {**kept, "n_rows": np.array(self.n_rows), "month": np.array(self._month.astype(np.int64))}
+
+    def restore(self, state: Mapping[str, NDArray]) -> None:
+        """Continue from the state of a stream of the same markets and terms; ValueError for another."""
+        for name in _KEPT:
+            if state[name].shape != getattr(self, f"_{name}").shape:
+                raise ValueError("the state of a cross-section belongs to other markets or terms")
+            setattr(self, f"_{name}", state[name].copy())
+        self.n_rows = int(state["n_rows"])
+        self._month = np.datetime64(int(state["month"]), "M")
 
     def _choose(self, open_time: int) -> Flags:
         """Which markets belong to the basket at the close of this row."""

@@ -34,6 +34,18 @@ def resample(bars: Bars, interval_ms: int) -> Bars:
         names = interval_name(interval_ms), interval_name(bars.interval_ms)
         raise BarError(f"bars of {names[0]} cannot be made from bars of {names[1]}")
     bars = bars.present()
+    made = joined(bars, interval_ms)
+    if interval_ms == bars.interval_ms or not len(bars):
+        return made
+    whole = slice(
+        int(bars.open_time[0] % interval_ms != 0),
+        len(made) - int((bars.open_time[-1] + bars.interval_ms) % interval_ms != 0),
+    )
+    return made.rows(whole.start, max(whole.start, whole.stop))
+
+
+def joined(bars: Bars, interval_ms: int) -> Bars:
+    """As `resample`, of bars that are present, with the first and the last bar even where they are not whole."""
     if interval_ms == bars.interval_ms or not len(bars):
         return replace(bars, interval_ms=interval_ms)
     slot = bars.open_time // interval_ms
@@ -51,12 +63,7 @@ def resample(bars: Bars, interval_ms: int) -> Bars:
     for name in SUMS:
         values = getattr(bars, name)
         columns[name] = None if values is None else np.add.reduceat(values, first)
-    made = Bars(bars.symbol, interval_ms, **columns)  # type: ignore[arg-type]
-    whole = slice(
-        int(bars.open_time[0] % interval_ms != 0),
-        len(made) - int((bars.open_time[-1] + bars.interval_ms) % interval_ms != 0),
-    )
-    return made.rows(whole.start, max(whole.start, whole.stop))
+    return Bars(bars.symbol, interval_ms, **columns)  # type: ignore[arg-type]
 
 
 def load_bars(

@@ -106,7 +106,7 @@ def test_a_fill_counts_whole_where_its_bar_ruins_the_account(perpetual, stretch,
 
 def test_no_fill_is_worse_than_by_half_at_any_quotes(perpetual, stretch):
     terms = CostTerms(spread="quotes")
-    costs = LiveCosts(dataclasses.replace(perpetual, terms=terms))
+    costs = LiveCosts(perpetual.symbol, perpetual.interval_ms, terms)
     found = costs.of(np.array([0]), np.array([1.0]), np.empty(0), np.array([0.9]))
     assert found.half_spread.tolist() == [0.5]
 

@@ -170,7 +170,7 @@ def test_gaps_are_those_of_a_run(bundle, history, tiny_run):
     feed = Feed(60_000, ("quote_volume", "trades"))
     feed.last = engine.last
     for bar in bars_in(present):
-        for one in feed.take_bar(bar):
+        for one in feed.take(bar):
             engine.take(one)
     assert feed.counts.missing == 105
     whole = Engine(bundle, engine.start_ms)

@@ -68,7 +68,7 @@ def test_what_is_dropped_is_told(bundle, history):
 @pytest.mark.parametrize("every", [1, 7, 1000])
 def test_going_on_gives_the_same_lines(bundle, history, tmp_path, monkeypatch, every):
     """However often it is saved and wherever it is cut; the last line is told again."""
-    monkeypatch.setattr("labelsearch.live.session.SAVE_EVERY", every)
+    monkeypatch.setattr("labelsearch.live.following.SAVE_EVERY", every)
     bars = list(bars_in(history[1].rows(0, 60)))
     bars[20:25] = []
     whole = list(session_of(bundle, history).run(bars))
@@ -87,7 +87,7 @@ def test_going_on_gives_the_same_lines(bundle, history, tmp_path, monkeypatch, e
 
 def kept(folder):
     journal = Journal(folder)
-    found = journal.bars()
+    found = [Bar(*record) for record in journal.records()]
     journal.close()
     return found
 
@@ -347,7 +347,7 @@ def test_an_exchange_that_fails_is_asked_again(history):
 
 def test_a_line_is_never_swallowed(bundle, history, tmp_path, monkeypatch):
     """Killed after every step of the session: what follows starts at the last line told, or the one after it."""
-    monkeypatch.setattr("labelsearch.live.session.SAVE_EVERY", 2)
+    monkeypatch.setattr("labelsearch.live.following.SAVE_EVERY", 2)
     bars = list(bars_in(history[1].rows(0, 9)))
     whole = list(session_of(bundle, history).run(bars))
     told = []

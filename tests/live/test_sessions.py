@@ -87,7 +87,7 @@ def test_live_is_the_search_bit_by_bit(run, folder):
     feed.last = engine.last
     steps = []
     for bar in bars_in(run.bars.rows(past.start, past.stop).present()):
-        steps += [engine.take(one) for one in feed.take_bar(bar)]
+        steps += [engine.take(one) for one in feed.take(bar)]
     assert feed.counts.missing == run.bars.filled[past].sum() > 0
     decided = np.array([step.outputs for step in steps if step.outputs.size])
     assert decided.tobytes() == run.outputs.past.outputs.tobytes()
