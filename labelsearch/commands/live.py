@@ -3,19 +3,19 @@
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from labelsearch.commands.common import Command, answer, fail, json_option, one_line_errors, store_option
+from labelsearch.commands.payments import asked_payments, stored_payments
 
 if TYPE_CHECKING:
-    from labelsearch.delivery.tables.table import Table
     from labelsearch.live.bundle import Bundle
     from labelsearch.live.costs import Payments
-    from labelsearch.live.engine import Engine
+    from labelsearch.live.following import Following
     from labelsearch.live.session import Session
     from labelsearch.market.bars import Bars
     from labelsearch.market.fetching.exchange import Exchange
@@ -37,15 +37,17 @@ def _bundle_options(command: Command) -> Command:
 @click.command("signal")
 @click.option(
     "--bars",
-    required=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Parquet, CSV or zip of bars up to now, including the warm-up.",
+    help="Parquet, CSV or zip of bars up to now, including the warm-up. Of a book a folder with such a file for each "
+    "market, named after it.  [default of a book: the store]",
 )
 @json_option
 @_bundle_options
-def signal(bundle: Path, bars: Path, start: str | None, own: tuple[Path, ...], store: Path, as_json: bool) -> None:
-    """Print the target position of each tier of BUNDLE after the last bar of a file.
+def signal(
+    bundle: Path, bars: Path | None, start: str | None, own: tuple[Path, ...], store: Path, as_json: bool
+) -> None:
+    """Print the target position of each tier of BUNDLE after the last bar of a file; of a book, that of each market.
 
     Strategies trade from --start on, and their targets depend on what they hold.
 
@@ -53,10 +55,20 @@ def signal(bundle: Path, bars: Path, start: str | None, own: tuple[Path, ...], s
     Example:
       labelsearch signal winners --bars BTCUSDT-1m.parquet
       labelsearch signal winners --bars BTCUSDT-1m.parquet --start 2020-01-04 --json
+      labelsearch signal book --start 2024-01-01
     """  # fmt: skip
+    from labelsearch.delivery.tables.signal import signal_of_market
     from labelsearch.live.bundle import load_bundle
     from labelsearch.live.engine import Engine
-    from labelsearch.live.verify import BundleError
+    from labelsearch.live.verify import BundleError, is_book
+
+    if is_book(bundle):
+        from labelsearch.commands.live_book import signal_tables
+
+        answer(as_json, signal_tables(bundle, own, bars, _start_ms(start), store))
+        return
+    if bars is None:
+        raise click.MissingParameter(param_hint="'--bars'", param_type="option")
 
     found = load_bundle(bundle, own)
     engine = Engine(found, _start_ms(start), _payments(found, "", store))
@@ -65,17 +77,31 @@ def signal(bundle: Path, bars: Path, start: str | None, own: tuple[Path, ...], s
         raise BundleError(
             f"{bars}: {engine.n_bars} bars; the bundle needs more than {engine.bundle.warm_up}, and some after --start"
         )
-    answer(as_json, [_table(engine)])
+    answer(as_json, [signal_of_market(engine)])
 
 
 @click.command()
-@click.option("--source", required=True, metavar="SOURCE", help="replay:FILE, stdin, or ccxt:EXCHANGE:SYMBOL.")
+@click.option(
+    "--source",
+    required=True,
+    metavar="SOURCE",
+    help="replay:FILE, stdin, or ccxt:EXCHANGE:SYMBOL. Of a book replay:FOLDER, replay: for the store, stdin, or "
+    "ccxt:EXCHANGE.",
+)
 @click.option(
     "--warm-up",
     "warm_up",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Bars before the first one of the source.",
+    help="Bars before the first one of the source; of a book a folder.",
+)
+@click.option(
+    "--patience",
+    type=click.FloatRange(min=0, max=86_400),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Of a book at an exchange: how long after a close the bars of all markets are waited for.",
 )
 @click.option(
     "--state",
@@ -100,6 +126,7 @@ def live(
     state: Path | None,
     capital: float,
     limit: int | None,
+    patience: float,
     start: str | None,
     own: tuple[Path, ...],
     store: Path,
@@ -107,31 +134,43 @@ def live(
     """Follow BUNDLE bar by bar and print one JSON line per bar: probabilities, fills, and the position of each tier.
 
     Accounts are on paper: no order is sent. Each line of stdin is a JSON object with open_time, open, high, low, close
-    and volume. Late, repeated and invalid bars are dropped and reported on stderr; see docs/LIVE.md. Stops when the
-    source ends, or on ctrl-C.
+    and volume; of a book, with open_time and bars by market. Late, repeated and invalid bars are dropped and reported
+    on stderr; see docs/LIVE.md. Stops when the source ends, or on ctrl-C.
 
     \b
     Example:
       labelsearch live winners --source replay:BTCUSDT-1m.parquet --start 2020-01-04
       labelsearch live winners --source ccxt:binance:BTC/USDT --state session
+      labelsearch live book --source ccxt:binanceusdm --state session
     """  # fmt: skip
     from labelsearch.live.bundle import load_bundle
     from labelsearch.live.journal import Journal
     from labelsearch.live.session import Session
-    from labelsearch.live.verify import BundleError
+    from labelsearch.live.verify import BundleError, is_book
 
     if not math.isfinite(capital):
         raise click.BadParameter(f"{capital} is not a finite amount", param_hint="'--capital'")
     if state and bundle.resolve() in (state.resolve(), *state.resolve().parents):
         raise BundleError(f"{state} lies in the bundle, which must not change: choose another folder")
+    start_ms, journal = _start_ms(start), Journal(state) if state else None
+    if is_book(bundle):
+        from labelsearch.commands.live_book import arriving_rows, book_session
+
+        followed = book_session(bundle, own, source, start_ms, journal, capital, store)
+        _tell(followed, lambda: arriving_rows(followed, source, warm_up, store, patience), limit)
+        return
     found = load_bundle(bundle, own)
-    payments = _payments(found, source, store)
-    session = Session(found, _start_ms(start), Journal(state) if state else None, capital, payments)
+    session = Session(found, start_ms, journal, capital, _payments(found, source, store))
+    _tell(session, lambda: _arriving(session, source, warm_up), limit)
+
+
+def _tell(session: "Following[Any]", arriving: Callable[[], Iterable[Any]], limit: int | None) -> None:
+    """Print the lines of a session until its source ends, so many bars are told, or ctrl-C."""
     try:
         if session.resumed:
             _say(session.resumed)
         n_bars = 0
-        for line in session.run(_arriving(session, source, warm_up)):
+        for line in session.run(arriving()):
             _say(line)
             session.delivered()
             n_bars += "dropped" not in line
@@ -219,33 +258,16 @@ def _from_exchange(session: "Session", name: str, symbol: str, history: "Bars | 
 
 
 def _payments(bundle: "Bundle", source: str, store: Path) -> "Payments | None":
-    """Where the funding of a perpetual comes from: its exchange if bars do, else the store, read anew for new bars."""
+    """Where the funding of a perpetual comes from: its exchange if bars do, else the store."""
     from labelsearch.market.fetching.exchange_funding import ExchangeFunding
-    from labelsearch.market.funding import Funding, no_funding
-    from labelsearch.market.store import Store
-    from labelsearch.market.trading_costs import HOUR_MS
 
     if bundle.terms.funding != "store":
         return None
     kind, _, rest = source.partition(":")
     if kind == "ccxt" and ":" in rest:
         name, _, symbol = rest.partition(":")
-        exchange = ExchangeFunding(name, symbol)
-
-        def ask(start_ms: int, stop_ms: int) -> Funding:
-            is_due = -(-start_ms // HOUR_MS) * HOUR_MS < stop_ms  # payments fall on full hours
-            return exchange.payments(start_ms, stop_ms) if is_due else no_funding(bundle.symbol)
-
-        return ask
-    known = Store(store).load_funding(bundle.symbol)
-
-    def look_up(start_ms: int, stop_ms: int) -> Funding:
-        nonlocal known
-        if known.time[-1] + bundle.terms.funding_ms < stop_ms:
-            known = Store(store).load_funding(bundle.symbol)
-        return known.between(start_ms, stop_ms)
-
-    return look_up
+        return asked_payments(ExchangeFunding(name, symbol), bundle.symbol)
+    return stored_payments(store, bundle.symbol, bundle.terms.funding_ms)
 
 
 def _connect(name: str, symbol: str, interval_ms: int) -> "Exchange":
@@ -264,35 +286,3 @@ def _read(path: Path, bundle: "Bundle") -> "Bars":
     from labelsearch.market.archive import read
 
     return read(path, bundle.symbol, bundle.interval_ms)
-
-
-def _table(engine: "Engine") -> "Table":
-    from labelsearch.delivery.tables.table import Table
-    from labelsearch.market.times import iso_time, time_text
-
-    last = engine.last
-    assert last is not None
-    standings = engine.standings()
-    began = time_text(engine.began)
-    seen = time_text(engine.bundle.chosen_until)
-    in_sample = f", in sample up to {seen}: the strategies were chosen on these bars" if engine.in_sample else ""
-    rows = tuple(
-        (f"Top-{n}", f"{s.target:.3f}", f"{s.position:.3f}", f"{s.orders}", f"{s.equity:.4f}", f"{s.fills:.1f}")
-        for n, s in standings.items()
-    )
-    return Table(
-        f"Targets after {time_text(last.open_time)} UTC",
-        ("tier", "target", "position", "orders", "equity", "fills"),
-        rows,
-        note=f"Close {last.close:g}; trading since {began}{in_sample}. target and position: shares of equity, the "
-        "target from the next open on; orders: members that trade at the next open; equity: in multiples of the "
-        "starting capital; fills: per unit of capital.",
-        key="signal",
-        data={
-            "time": iso_time(last.open_time),
-            "close": last.close,
-            "began": iso_time(engine.began),
-            "in_sample": engine.in_sample,
-            "tiers": {f"Top-{n}": s._asdict() for n, s in standings.items()},
-        },
-    )

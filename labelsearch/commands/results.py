@@ -177,7 +177,8 @@ def export(
 ) -> None:
     """Export the winners of RUN as a bundle: strategies, classifiers, feature sets, and a manifest of checksums.
 
-    Of a run of many markets or splits, those of one market in its last split.
+    Of a run of many markets or splits, those of one market in its last split; of a book, the book of its last split
+    with all its markets.
 
     \b
     Example:
@@ -186,8 +187,16 @@ def export(
       labelsearch export coins --market BTCUSDT --out btc
     """  # fmt: skip
     from labelsearch.delivery.export import export_bundle
+    from labelsearch.delivery.export_book import export_book
+    from labelsearch.results.panel_run import PanelResults
 
-    results = finished(_one_market(find_results(run, runs, store), market), "ensembles")
+    found = find_results(run, runs, store)
+    if isinstance(found, PanelResults) and market is None and found.experiment.book.is_one:
+        for path in found.experiment.own:
+            click.echo(f"executing your own file {path}", err=True)
+        answer(as_json, run=found.name, named={"bundle": export_book(found, tier, out, onnx=onnx)})
+        return
+    results = finished(_one_market(found, market), "ensembles")
     for path in results.experiment.own:
         click.echo(f"executing your own file {path}", err=True)
     answer(as_json, run=results.name, named={"bundle": export_bundle(results, tier, out, onnx=onnx)})

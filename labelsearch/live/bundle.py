@@ -10,14 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feature_space.feature_set import FeatureSet
-from labelsearch.classifiers.classifier import Predictor, load_predictor
-from labelsearch.labels.base import HEADS
-from labelsearch.live.verify import FEATURE_SET, MANIFEST, NETWORK, BundleError, LabelEntry, read, verify_bundle
-from labelsearch.market.calendars import ALWAYS, find_calendar
-from labelsearch.market.rules import BarError
-from labelsearch.market.times import DAY_MS, parse_time
+from labelsearch.classifiers.classifier import Predictor
+from labelsearch.live.bundle_files import (
+    OwnFile,
+    Thresholds,
+    calendar_of,
+    check_outputs,
+    load_classifier,
+    load_features,
+    load_own,
+    parameters_of,
+    window_of,
+)
+from labelsearch.live.verify import MANIFEST, BundleError, LabelEntry, is_book, read, verify_bundle
+from labelsearch.market.calendars import ALWAYS
+from labelsearch.market.times import DAY_MS
 from labelsearch.market.trading_costs import NO_TERMS, CostTerms
-from labelsearch.settings.own import OwnFileError, activate, file_sha256
 from strategies.trade.capital import CAPITAL_RULES
 from strategies.trade.rules import TradingRules
 
@@ -62,12 +70,6 @@ class Bundle:
 
 
 @dataclass(frozen=True)
-class _OwnFile:
-    file: str
-    sha256: str
-
-
-@dataclass(frozen=True)
 class _Market:
     """``market.json``."""
 
@@ -77,17 +79,8 @@ class _Market:
     trades: bool
     warm_up: int
     windows: dict[str, tuple[str, str]]
-    own_files: tuple[_OwnFile, ...]
+    own_files: tuple[OwnFile, ...]
     calendar: str = ALWAYS
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """When a strategy trades, in the order of its parameters."""
-
-    theta_buy: float
-    theta_sell: float
-    delta: float
 
 
 @dataclass(frozen=True)
@@ -135,17 +128,19 @@ def load_bundle(folder: Path, own: Sequence[Path] = ()) -> Bundle:
         As `verify_bundle`; also if own files are missing or differ, or if parts of the bundle do not fit together.
     """
     manifest = verify_bundle(folder)
+    if is_book(folder):
+        raise BundleError(f"{folder} holds a book of many markets, which is loaded by `load_book`")
     market, book = read(folder, "market.json", _Market), read(folder, "strategies.json", _Strategies)
     names = tuple(label.name for label in read(folder, "labels.json", tuple[LabelEntry, ...]))
     if DAY_MS % market.interval_ms:
         raise BundleError(f"{folder}: market.json: interval_ms: {market.interval_ms} does not divide a day")
-    _load_own(folder, market.own_files, own)
+    load_own(folder, market.own_files, own)
     if len(set(names)) < len(names):
         raise BundleError(f"{folder}: labels.json: a label occurs twice")
-    sets, classifiers = zip(*(_label(folder, name) for name in names), strict=True)
-    heads = zip(names, classifiers, strict=True)
-    if book.outputs != tuple(f"{name}:{output}" for name, one in heads for output in HEADS[one.head]):
-        raise BundleError(f"{folder}: outputs of strategies.json do not match labels.json")
+    sets = tuple(load_features(folder, name) for name in names)
+    known = {name: load_classifier(folder, name, len(its.features)) for name, its in zip(names, sets, strict=True)}
+    classifiers = tuple(known.values())
+    check_outputs(folder, "strategies.json", book.outputs, known)
     _check_features(folder, market, sets, classifiers)
     tiers = {int(n): _tier(folder, n, tier, len(book.strategies)) for n, tier in book.tiers.items()}
     if not max(tiers) == len(book.strategies) == manifest.tier:
@@ -157,12 +152,14 @@ def load_bundle(folder: Path, own: Sequence[Path] = ()) -> Bundle:
         quote_volume=market.quote_volume,
         trades=market.trades,
         warm_up=market.warm_up,
-        chosen_until=_end_of_past(folder, market),
+        chosen_until=window_of(folder, "market.json", market.windows, "past")[1],
         labels=names,
         outputs=book.outputs,
         feature_sets=sets,
         classifiers=classifiers,
-        params=np.array([_parameters(folder, one, book.outputs) for one in book.strategies], dtype=np.float64),
+        params=np.array(
+            [parameters_of(folder, "strategies.json", one, book.outputs) for one in book.strategies], dtype=np.float64
+        ),
         strategies=np.array([one.strategy for one in book.strategies], dtype=np.int64),
         rules=TradingRules.of(
             fee_share=book.fee_share,
@@ -173,26 +170,9 @@ def load_bundle(folder: Path, own: Sequence[Path] = ()) -> Bundle:
         learns=book.capital in CAPITAL_RULES and CAPITAL_RULES[book.capital].learns,
         capital=book.capital,
         tiers=dict(sorted(tiers.items(), reverse=True)),
-        calendar=_calendar(folder, market),
+        calendar=calendar_of(folder, "market.json", market.calendar),
         terms=book.costs,
     )
-
-
-def _label(folder: Path, name: str) -> tuple[FeatureSet, Predictor]:
-    """Features and classifier of a label; the classifier must take as many features as there are."""
-    from safetensors import SafetensorError
-
-    n_features = read(folder, NETWORK, dict[str, object], name)["n_features"]
-    try:
-        features = read(folder, FEATURE_SET, FeatureSet, name)
-        features.check()
-        if len(features.features) != n_features:
-            raise ValueError(f"{len(features.features)} features, but its network takes {n_features}")
-        return features, load_predictor(folder / "classifiers" / name)
-    except BundleError:
-        raise
-    except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
-        raise BundleError(f"{folder}: label {name}: " + " ".join(str(error).split())) from None
 
 
 def _check_features(
@@ -200,32 +180,13 @@ def _check_features(
 ) -> None:
     if len({s.normalisation for s in sets}) > 1:
         raise BundleError(f"{folder}: feature_sets: normalisations differ")
+    if sets[0].normalisation.kind == "rank":
+        raise BundleError(f"{folder}: feature_sets: normalisation rank is of a book of many markets")
     needed = max(s.warm_up + c.window - 1 for s, c in zip(sets, classifiers, strict=True))
     if market.warm_up < needed:
         raise BundleError(
             f"{folder}: market.json: warm_up: {market.warm_up} is less than the {needed} bars that the features need"
         )
-
-
-def _calendar(folder: Path, market: _Market) -> str:
-    try:
-        return find_calendar(market.calendar).name
-    except BarError as error:
-        raise BundleError(f"{folder}: market.json: {error}") from None
-
-
-def _end_of_past(folder: Path, market: _Market) -> int:
-    """End of past, ms since the epoch."""
-    try:
-        return parse_time(market.windows["past"][1]) + DAY_MS
-    except (KeyError, BarError):
-        raise BundleError(f"{folder}: market.json: windows: the last day of past is missing") from None
-
-
-def _parameters(folder: Path, one: _Strategy, outputs: Sequence[str]) -> list[float]:
-    if set(one.weights) != set(outputs):
-        raise BundleError(f"{folder}: strategies.json: strategy {one.strategy} needs exactly one weight per output")
-    return [*(one.weights[name] for name in outputs), *vars(one.thresholds).values()]
 
 
 def _tier(folder: Path, name: str, tier: _Tier, n_strategies: int) -> Tier:
@@ -236,18 +197,3 @@ def _tier(folder: Path, name: str, tier: _Tier, n_strategies: int) -> Tier:
     if abs(sum(shares) - 1.0) > 1e-9:
         raise BundleError(f"{folder}: strategies.json: tier {name}: shares do not sum to 1")
     return Tier(np.array(members, dtype=np.int64), np.array(shares, dtype=np.float64), tier.rate)
-
-
-def _load_own(folder: Path, needed: Sequence[_OwnFile], own: Sequence[Path]) -> None:
-    """Execute the user's own files that the bundle needs, and no others."""
-    try:
-        given = {file_sha256(path): path for path in own}
-        for entry in needed:
-            if entry.sha256 not in given:
-                raise BundleError(
-                    f"{folder}: needs your own file {entry.file} with the checksum recorded by the run: pass it with "
-                    "--own"
-                )
-        activate([given[entry.sha256] for entry in needed])
-    except OwnFileError as error:
-        raise BundleError(str(error)) from None

@@ -98,9 +98,14 @@ class Engine:
         self.books = {n: Book(tier, bundle.rules, learns=bundle.learns) for n, tier in bundle.tiers.items()}
 
     @property
+    def chosen_until(self) -> int:
+        """End of the bars that the strategies were chosen on, ms since the epoch."""
+        return self.bundle.chosen_until
+
+    @property
     def in_sample(self) -> bool:
         """Whether some traded bars are among those that the strategies were chosen on."""
-        return 0 < self.began < self.bundle.chosen_until
+        return 0 < self.began < self.chosen_until
 
     @property
     def held(self) -> NDArray[np.float64]:

@@ -3,196 +3,161 @@
 from typing import Any
 
 from labelsearch.labels.base import HEADS
+from labelsearch.live.book.schema import BOOK_FILES
+from labelsearch.live.schema_parts import (
+    CALENDAR,
+    COSTS,
+    DAYS,
+    END,
+    FEE_SHARE,
+    FIGURES,
+    HALF_SPREAD,
+    INTERVAL_MS,
+    NAME,
+    OUTPUTS,
+    OWN_FILES,
+    QUOTE_VOLUME,
+    SHA256,
+    SHARE,
+    SIGNAL_MAP,
+    STRATEGY,
+    THRESHOLDS,
+    TRADES,
+    WARM_UP,
+    WEIGHTS,
+    WHOLE,
+    WINDOWS,
+    WORDS,
+    Schema,
+    listed,
+    named,
+    record,
+    value,
+)
 from labelsearch.live.strict_json import Json
 
-FORMAT_VERSION = 6  # 6: networks that predict a magnitude; 5: costs by bar
+FORMAT_VERSION = 7  # 7: books of many markets; 6: networks that predict a magnitude; 5: costs by bar
 
-Schema = dict[str, Json]
-
-
-def _field(kind: Json, text: str, **more: Json) -> Schema:
-    return {"type": kind, "description": text, **more}
-
-
-def _object(text: str, optional: tuple[str, ...] = (), **fields: Schema) -> Schema:
-    """An object with exactly these fields; the optional ones may be missing."""
-    required: Json = [name for name in fields if name not in optional]
-    return _field("object", text, properties={**fields}, required=required, additionalProperties=False)
-
-
-def _map(text: str, each: Schema, names: str = ".+") -> Schema:
-    """An object whose keys are names."""
-    keys: Json = {f"^{names}{_END}": each}
-    return _field("object", text, patternProperties=keys, additionalProperties=False, minProperties=1)
-
-
-def _list(text: str, each: Schema, **more: Json) -> Schema:
-    return _field("array", text, items=each, **more)
-
-
-_END = "$(?!\\n)"  # Python's $ also matches before a last newline
-_NAME = "[A-Za-z0-9][A-Za-z0-9_.+-]{0,199}"
-_WORDS: Schema = {"pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]{1,255}" + _END}  # no control characters
-_SHA256 = _field("string", "SHA-256 in hex", pattern="^[0-9a-f]{64}" + _END)
-_WHOLE: Schema = {"minimum": 0}
-_SHARE: Schema = {"minimum": 0, "exclusiveMaximum": 1}
-_HALF: Schema = {"minimum": 0, "maximum": 0.5}
-
-MANIFEST = _object(
+MANIFEST = record(
     "The origin of the bundle, and the checksum of every other file.",
-    format=_field("integer", f"version of the format, {FORMAT_VERSION}", const=FORMAT_VERSION),
-    labelsearch=_field("string", "version of labelsearch that wrote the bundle", **_WORDS),
-    run=_field("string", "name of the run", **_WORDS),
-    tier=_field("integer", "size of the largest tier", minimum=1),
-    stages=_map("key of each stage of the run, by name", _field("string", "hash of everything the stage depends on")),
-    sha256=_map("checksum of every other file, by path relative to the folder", _SHA256, f"{_NAME}(/{_NAME})*"),
+    format=value("integer", f"version of the format, {FORMAT_VERSION}", const=FORMAT_VERSION),
+    labelsearch=value("string", "version of labelsearch that wrote the bundle", **WORDS),
+    run=value("string", "name of the run", **WORDS),
+    tier=value("integer", "size of the largest tier", minimum=1),
+    stages=named("key of each stage of the run, by name", value("string", "hash of everything the stage depends on")),
+    sha256=named("checksum of every other file, by path relative to the folder", SHA256, f"{NAME}(/{NAME})*"),
 )
 
-MARKET = _object(
+MARKET = record(
     "The bars that the bundle was made for, and how many it needs before the first decision.",
     optional=("calendar",),
-    symbol=_field("string", "symbol of the bars", **_WORDS),
-    interval_ms=_field("integer", "length of a bar in milliseconds; divides a day", minimum=1000, multipleOf=1000),
-    calendar=_field(
-        "string",
-        "when bars are expected: FX, or a name of exchange-calendars; without it, always",
-        pattern="^[A-Za-z0-9_/.-]{1,40}" + _END,
-    ),
-    quote_volume=_field(
-        "boolean", "true: the price of a bar is quote volume / volume; false: (high + low + close) / 3"
-    ),
-    trades=_field("boolean", "true: features need the number of trades of each bar"),
-    warm_up=_field(
-        "integer",
-        "bars before the first decision; an earlier start changes no raw indicator by more than 1e-6",
-        minimum=0,
-        maximum=10_000_000,
-    ),
-    windows=_map(
-        "windows of the run", _list("first and last day, UTC", _field("string", "date"), minItems=2, maxItems=2)
-    ),
-    own_files=_list(
-        "own files of the user; the bundle does not contain their code, so that they must be passed with --own",
-        _object("one file", file=_field("string", "file name", **_WORDS), sha256=_SHA256),
-    ),
+    symbol=value("string", "symbol of the bars", **WORDS),
+    interval_ms=INTERVAL_MS,
+    calendar=CALENDAR,
+    quote_volume=QUOTE_VOLUME,
+    trades=TRADES,
+    warm_up=WARM_UP,
+    windows=WINDOWS,
+    own_files=OWN_FILES,
 )
 
-STRATEGIES = _object(
+STRATEGIES = record(
     "The linear strategies, best first, their costs and the tiers they form.",
-    signal_map=_field(
-        "string", "maps the weighted sum to the wanted share of equity", enum=["half", "clip", "logistic"]
-    ),
-    side=_field("string", "long: positions from 0 to 1; both: from -1 to 1", enum=["long", "both"]),
-    fee_share=_field("number", "assumed fee, as a share of traded value", **_SHARE),
-    half_spread=_field("number", "share by which a fill is assumed to be worse than the open", **_HALF),
-    costs=_object(
-        "costs that differ from bar to bar",
-        spread=_field("string", "fixed: half_spread; quotes: that of bid and ask", enum=["fixed", "quotes"]),
-        impact=_field("number", "Y of the square-root law of impact; 0 for none", minimum=0, maximum=10),
-        capital=_field("number", "in the quote currency, of the orders whose impact is meant", **_WHOLE),
-        impact_days=_field(
-            "integer", "days over whose volumes and returns impact is measured", minimum=5, maximum=1000
-        ),
-        funding=_field("string", "none; base: a fixed rate; store: that of the market", enum=["none", "base", "store"]),
-        funding_rate=_field("number", "rate that longs pay of base", minimum=-0.01, maximum=0.01),
-        funding_ms=_field("integer", "between two payments, 0 for none", minimum=0, maximum=604_800_000),
-        borrow=_field("number", "rate a day for what is held short", **_SHARE),
-    ),
-    outputs=_list(
-        "outputs in order: label:buy and label:sell, or label:magnitude, of each label",
-        _field("string", "output"),
-        minItems=1,
-    ),
-    capital=_field("string", "rule by which a tier divides capital", **_WORDS),
-    tiers=_map(
+    signal_map=SIGNAL_MAP,
+    side=value("string", "long: positions from 0 to 1; both: from -1 to 1", enum=["long", "both"]),
+    fee_share=FEE_SHARE,
+    half_spread=HALF_SPREAD,
+    costs=COSTS,
+    outputs=OUTPUTS,
+    capital=value("string", "rule by which a tier divides capital", **WORDS),
+    tiers=named(
         "tiers by size",
-        _object(
+        record(
             "one tier",
-            members=_list("positions in strategies, from 0", _field("integer", "position", **_WHOLE), minItems=1),
-            shares=_list("initial share of capital of each member", _field("number", "share", minimum=0)),
-            rate=_field("number", "learning rate of the universal rule; 0 for other rules", minimum=0),
+            members=listed("positions in strategies, from 0", value("integer", "position", **WHOLE), minItems=1),
+            shares=listed("initial share of capital of each member", value("number", "share", minimum=0)),
+            rate=value("number", "learning rate of the universal rule; 0 for other rules", minimum=0),
         ),
         "[1-9][0-9]{0,8}",
     ),
-    strategies=_list(
+    strategies=listed(
         "all strategies of the largest tier",
-        _object(
+        record(
             "one strategy",
-            strategy=_field("integer", "its row among all strategies of the run", **_WHOLE),
-            weights=_map("weight of each output", _field("number", "weight")),
-            thresholds=_object(
-                "when the strategy trades",
-                theta_buy=_field("number", "buys only if the wanted share is above this"),
-                theta_sell=_field("number", "sells only if the wanted share is below this"),
-                delta=_field("number", "trades only if wanted and held share differ by more than this", **_WHOLE),
-            ),
-            past=_map("figures on past", _field(["number", "null"], "figure")),
+            strategy=STRATEGY,
+            weights=WEIGHTS,
+            thresholds=THRESHOLDS,
+            past=FIGURES,
         ),
         minItems=1,
     ),
 )
 
-LABELS = _list(
+LABELS = listed(
     "The labels, in the order of the outputs.",
-    _object(
+    record(
         "one label",
-        name=_field(
-            "string", "name, as in outputs, feature_sets/ and classifiers/", pattern=f"^{_NAME}{_END}", maxLength=100
+        name=value(
+            "string", "name, as in outputs, feature_sets/ and classifiers/", pattern=f"^{NAME}{END}", maxLength=100
         ),
-        kind=_field("string", "kind of label"),
-        options=_field("object", "parameters of the label", additionalProperties={"type": ["number", "string"]}),
-        lookahead=_field(["integer", "null"], "largest look-ahead in bars; null if it depends on the prices"),
-        network=_field("string", "kind of network of the classifier"),
-        warm_up=_field("integer", "bars that its features need", **_WHOLE),
+        kind=value("string", "kind of label"),
+        options=value("object", "parameters of the label", additionalProperties={"type": ["number", "string"]}),
+        lookahead=value(["integer", "null"], "largest look-ahead in bars; null if it depends on the prices"),
+        network=value("string", "kind of network of the classifier"),
+        warm_up=value("integer", "bars that its features need", **WHOLE),
     ),
     minItems=1,
 )
 
-FEATURE_SET = _object(
+FEATURE_SET = record(
     "The features of one label, in the order of the inputs of the network.",
-    normalisation=_object(
+    normalisation=record(
         "maps an indicator to a feature in (-1, 1)",
-        kind=_field("string", "divisor. train: scale; local: trailing standard deviation", enum=["train", "local"]),
-        window=_field("integer", "bars of the trailing standard deviation", minimum=2, maximum=1_000_000),
-        gain=_field("number", "factor of the divisor", exclusiveMinimum=0),
+        kind=value(
+            "string",
+            "divisor. train: scale; local: trailing standard deviation. rank: place among the markets, of a book",
+            enum=["train", "local", "rank"],
+        ),
+        window=value("integer", "bars of the trailing standard deviation", minimum=2, maximum=1_000_000),
+        gain=value("number", "factor of the divisor", exclusiveMinimum=0),
     ),
-    features=_list(
+    features=listed(
         "the features",
-        _object(
+        record(
             "one feature",
-            name=_field("string", "indicator"),
-            parameters=_list("parameters of the indicator", _field("integer", "parameter")),
-            scale=_field("number", "standard deviation of the indicator on train", minimum=0),
+            name=value("string", "indicator"),
+            parameters=listed("parameters of the indicator", value("integer", "parameter")),
+            scale=value("number", "standard deviation of the indicator on train", minimum=0),
         ),
         minItems=1,
     ),
-    warm_up=_field("integer", "bars that its features need", **_WHOLE),
+    warm_up=value("integer", "bars that its features need", **WHOLE),
 )
 
-NETWORK = _object(
+NETWORK = record(
     "The network of one label; its weights are in the safetensors files beside it.",
     optional=("n_networks", "temperature", "head"),
-    kind=_field("string", "kind of network"),
-    n_features=_field("integer", "number of features", minimum=1, maximum=10_000),
-    options=_object(
+    kind=value("string", "kind of network"),
+    n_features=value("integer", "number of features", minimum=1, maximum=10_000),
+    options=record(
         "hyper-parameters; those of a kind of your own may have other names",
         optional=("window", "width", "depth", "heads", "dropout"),
-        window=_field("integer", "bars of the input window", minimum=2, maximum=100_000),
-        width=_field("integer", "units per layer", minimum=1, maximum=100_000),
-        depth=_field("integer", "layers", minimum=1, maximum=100),
-        heads=_field("integer", "attention heads", minimum=1, maximum=1000),
-        dropout=_field("number", "share of units dropped in training", **_SHARE),
+        window=value("integer", "bars of the input window", minimum=2, maximum=100_000),
+        width=value("integer", "units per layer", minimum=1, maximum=100_000),
+        depth=value("integer", "layers", minimum=1, maximum=100),
+        heads=value("integer", "attention heads", minimum=1, maximum=1000),
+        dropout=value("number", "share of units dropped in training", **SHARE),
     )
     | {"additionalProperties": {"type": ["number", "string"], "maximum": 100_000, "maxLength": 200}},
-    n_networks=_field("integer", "networks whose predictions are averaged; 1 if absent", minimum=1, maximum=1000),
-    temperature=_field("number", "divisor of the log probabilities; 1 if absent", minimum=1e-3, maximum=1e3),
-    head=_field("string", "what is predicted: three classes, also if absent, or the move", enum=list(HEADS)),
+    n_networks=value("integer", "networks whose predictions are averaged; 1 if absent", minimum=1, maximum=1000),
+    temperature=value("number", "divisor of the log probabilities; 1 if absent", minimum=1e-3, maximum=1e3),
+    head=value("string", "what is predicted: three classes, also if absent, or the move", enum=list(HEADS)),
 )
 
-PAST = _object(
+PAST = record(
     "Results of the tiers on past. The strategies were chosen there, so these are not to be expected later.",
-    window=_list("first and last day, UTC", _field("string", "date"), minItems=2, maxItems=2),
-    tiers=_map("figures by tier or baseline", _map("figures", _field(["number", "null"], "figure"))),
+    window=DAYS,
+    tiers=named("figures by tier or baseline", FIGURES),
 )
 
 FILES: dict[str, Schema] = {
@@ -203,6 +168,7 @@ FILES: dict[str, Schema] = {
     "classifiers/<label>/network.json": NETWORK,
     "strategies.json": STRATEGIES,
     "past.json": PAST,
+    **BOOK_FILES,
 }
 
 

@@ -9,6 +9,7 @@ from labelsearch.live.engine import Engine, Step
 from labelsearch.live.feed import Bar, Counts, Feed
 from labelsearch.live.following import Following, Line
 from labelsearch.live.journal import Journal
+from labelsearch.live.lines import outputs_by_label
 from labelsearch.market.bars import Bars
 from labelsearch.market.times import iso_time
 
@@ -81,14 +82,7 @@ def as_line(bundle: Bundle, step: Step, counts: Counts, capital: float = 1.0) ->
         "close": bar.close,
     }
     if step.outputs.size:
-        probabilities: dict[str, dict[str, float]] = {}
-        magnitudes: dict[str, float] = {}
-        for name, value in zip(bundle.outputs, step.outputs.tolist(), strict=True):
-            label, _, output = name.rpartition(":")
-            if output == "magnitude":
-                magnitudes[label] = value
-            else:
-                probabilities.setdefault(label, {})[output] = value
+        probabilities, magnitudes = outputs_by_label(bundle.outputs, step.outputs.tolist())
         line["probabilities"] = probabilities
         if magnitudes:
             line["magnitudes"] = magnitudes

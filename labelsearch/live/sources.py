@@ -1,12 +1,14 @@
-"""Sources of bars: a file, a stream of lines, an exchange."""
+"""Sources of bars, and of rows of bars: files, a stream of lines, an exchange."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, Protocol
 
+from labelsearch.live.book.rows import Row
 from labelsearch.live.feed import Bar, bars_in
 from labelsearch.live.strict_json import Json, parse
 from labelsearch.market.bars import Bars
+from labelsearch.market.times import time_text
 
 PAUSE_S = 30.0
 LONGEST_LINE = 65_536  # bytes; far above the length of a bar, and a bound on memory for a line that does not end
@@ -64,20 +66,77 @@ def from_exchange(
         Reported by ``tell``, as broken candles are, and followed by another attempt after half a minute; they do not
         end the session.
     """
-    step, broken = exchange.interval_ms, exchange.broken
+    step = exchange.interval_ms
     while True:
         due = (after_ms + 2 * step) / 1000.0 + delay_s
         # wait no longer than one bar, so that a wrong clock cannot make the session miss bars
         sleep(min(max(due - clock(), delay_s), step / 1000.0 + delay_s))
-        try:
-            found = exchange.closed_since(after_ms + step)
-        except failures as error:
-            tell(str(error))
-            sleep(PAUSE_S)
-            continue
-        if exchange.broken > broken:
-            tell(f"{exchange.broken - broken} broken candles of the exchange are left out")
-            broken = exchange.broken
-        for bar in bars_in(found) if found is not None else ():
+        for bar in _closed(exchange, after_ms + step, failures, tell, sleep):
             yield bar
             after_ms = max(after_ms, bar.open_time)
+
+
+def rows_from_exchanges(
+    exchanges: Sequence[Exchange],
+    after_ms: int,
+    patience_s: float = 60.0,
+    delay_s: float = 2.0,
+    clock: Callable[[], float] = time.time,
+    sleep: Callable[[float], None] = time.sleep,
+    failures: tuple[type[Exception], ...] = (),
+    tell: Callable[[str], None] = lambda text: None,
+) -> Iterator[Row]:
+    """Rows of many markets as their bars close, without end; those missed in the meantime come first.
+
+    Parameters
+    ----------
+    exchanges : sequence of Exchange
+        One for each market.
+    after_ms : int
+        Time of the last known row.
+    patience_s : float
+        Seconds after a close for which bars are waited for: a market without one by then has none.
+    delay_s, clock, sleep, failures, tell
+        As of `from_exchange`.
+    """
+    step = exchanges[0].interval_ms
+    waiting: dict[int, list[Bar | None]] = {}
+    known = [after_ms] * len(exchanges)
+    asked_ms = after_ms  # rows up to this time are not waited for any more
+    while True:
+        due = (max(after_ms, asked_ms) + 2 * step) / 1000.0 + delay_s
+        sleep(min(max(due - clock(), delay_s), step / 1000.0 + delay_s))
+        for m, exchange in enumerate(exchanges):
+            for bar in _closed(exchange, known[m] + step, failures, tell, lambda seconds: None):
+                known[m] = max(known[m], bar.open_time)
+                if bar.open_time > after_ms:
+                    waiting.setdefault(bar.open_time, [None] * len(exchanges))[m] = bar
+                else:
+                    tell(f"late: market {m + 1}, bar of {time_text(bar.open_time)}")
+        over_ms = int((clock() - patience_s) * 1000.0) // step * step - step
+        asked_ms = max(asked_ms, over_ms)
+        for open_time in sorted(waiting):
+            if open_time > over_ms and None in waiting[open_time]:
+                break
+            yield Row(open_time, tuple(waiting.pop(open_time)))
+            after_ms = open_time
+
+
+def _closed(
+    exchange: Exchange,
+    since_ms: int,
+    failures: tuple[type[Exception], ...],
+    tell: Callable[[str], None],
+    sleep: Callable[[float], None],
+) -> list[Bar]:
+    """Closed bars from a time on; none where the exchange fails, which is told, and slept over."""
+    broken = exchange.broken
+    try:
+        found = exchange.closed_since(since_ms)
+    except failures as error:
+        tell(str(error))
+        sleep(PAUSE_S)
+        return []
+    if exchange.broken > broken:
+        tell(f"{exchange.broken - broken} broken candles of the exchange are left out")
+    return [] if found is None else list(bars_in(found))

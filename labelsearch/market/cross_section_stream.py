@@ -77,7 +77,7 @@ class CrossSectionStream:
         self._close = np.full(n_markets, np.nan)
         self._began, self._last = np.full(n_markets, NEVER), np.full(n_markets, -NEVER)
         self._eligible, self._chosen = np.zeros((2, n_markets), dtype=np.bool_)
-        self._month = np.datetime64("NaT", "M")
+        self._month: np.datetime64 = np.datetime64("NaT", "M")
 
     def update(self, open_time: int, close: Floats, value: Floats | None = None) -> SectionRow:
         """Take the bars that open at one time.

@@ -15,6 +15,7 @@ from labelsearch.panels.book.verdict import VERDICT as BOOK_VERDICT
 from labelsearch.panels.cells import CellTask, Place, run_cells
 from labelsearch.panels.pooling import Pooling
 from labelsearch.panels.verdict import VERDICT, verdict_inputs
+from labelsearch.results.panel_run import INTERVALS
 from labelsearch.settings.cells import Cell, Cells, cells_of
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.roll import KEPT
@@ -22,8 +23,6 @@ from labelsearch.settings.schema import ExperimentError
 from labelsearch.stages.cross_section import Beside
 from labelsearch.stages.plan import CODE, opened
 from labelsearch.stages.seeds import Seeds
-
-INTERVALS = "intervals"  # folder of a book; below it, by interval, cells on other bars
 
 
 @contextmanager

@@ -8,12 +8,16 @@ from typing import NamedTuple
 from labelsearch.engine.ledger import Ledger
 from labelsearch.engine.looks import Look, look_number
 from labelsearch.engine.run import LEDGER, LOOKS, RunError, current_events, done_events, recorded_folder
+from labelsearch.results.book import BookTiers
+from labelsearch.results.cross_section import MarketsOfSplit
 from labelsearch.results.hedges import Hedges
 from labelsearch.results.panel import CellRow, Panel
 from labelsearch.results.run import CELLS, POOLED, Results
+from labelsearch.results.search import Strategies
 from labelsearch.settings.experiment import Experiment
 
-STAGE, BOOK_TIERS = "panel", "book tiers"
+STAGE, BOOK_SEARCH, BOOK_TIERS, CROSS_SECTION = "panel", "book search", "book tiers", "cross-section"
+INTERVALS = "intervals"  # folder of a book; below it, by interval, cells on other bars
 
 
 def is_panel(folder: Path) -> bool:
@@ -28,6 +32,15 @@ class Progress(NamedTuple):
     of: int  # cells; before the verdict, as if every split had every market
     judged: bool
     seconds: float  # of all stages
+
+
+class BookSplit(NamedTuple):
+    """Results of one split of a book that all its markets share."""
+
+    strategies: Strategies
+    tiers: BookTiers
+    markets: MarketsOfSplit
+    keys: dict[str, str]  # of its stages
 
 
 class PanelResults:
@@ -99,12 +112,27 @@ class PanelResults:
             raise RunError(f"{self.folder}: split {split} has no {market}; it has {markets}")
         return Results(folder, self.store)
 
+    def at_interval(self, interval: str) -> Path:
+        """Folder of the cells on bars of one interval of a book."""
+        return self.folder if interval == self.experiment.data.interval else self.folder / INTERVALS / interval
+
+    def book_split(self, split: int) -> "BookSplit":
+        """What a split of a book holds beside its cells, numbered from 1; `RunError` if it is not done."""
+        folder = self.folder / POOLED / f"split-{split}"
+        done = done_events(Ledger(folder / LEDGER))
+        if not {BOOK_SEARCH, BOOK_TIERS, CROSS_SECTION} <= set(done):
+            raise RunError(f"{self.folder}: split {split} has no book yet")
+        return BookSplit(
+            Strategies.load(recorded_folder(folder, done[BOOK_SEARCH])),
+            BookTiers.load(recorded_folder(folder, done[BOOK_TIERS])),
+            MarketsOfSplit.load(recorded_folder(folder, done[CROSS_SECTION])),
+            {name: str(event["key"]) for name, event in done.items()},
+        )
+
     def last_cell(self, market: str) -> Results:
         """Results of a market in its last split, whose winners are those to trade; `RunError` in a book."""
         if self.experiment.book.is_one:
-            raise RunError(
-                f"{self.folder} is one book: its markets have no tiers of their own, and bundles hold one market"
-            )
+            raise RunError(f"{self.folder} is one book: its markets have no tiers of their own")
         splits = [row.split for row in self.panel.cells if row.market == market]
         if not splits:
             known = ", ".join(row.market for row in self.panel.markets)

@@ -79,7 +79,8 @@ def test_a_bar_that_no_market_has_is_a_row_of_the_grid():
         "M1", bars[1].open_time
     )
     assert len(view.basket) == len(bars[1]) == 60
-    assert not view.basket[20:23].any() and view.basket[24:].all()
+    assert not view.basket[20:23].any()
+    assert view.basket[24:].all()
 
 
 def test_a_later_start_has_the_same_bits_once_windows_are_full():

@@ -23,11 +23,13 @@ class Connection:
     name : str
         As in ccxt: ``kraken``.
     symbol : str
-        As in ccxt: ``BTC/USDT``.
+        As in ccxt: ``BTC/USDT``; or as the exchange names it, ``BTCUSDT``, where that is one market alone.
     options : mapping, optional
         For the constructor of ccxt.
     sleep : callable
         Takes seconds; waits between attempts.
+    like : Connection, optional
+        Another one to the same exchange, whose list of markets and rate limit are shared.
 
     Raises
     ------
@@ -43,21 +45,31 @@ class Connection:
         symbol: str,
         options: Mapping[str, object] | None = None,
         sleep: Callable[[float], object] = time.sleep,
+        like: "Connection | None" = None,
     ) -> None:
         ccxt = ccxt_module()
         if name not in ccxt.exchanges:
             near = difflib.get_close_matches(name, ccxt.exchanges, n=1)
             raise BarError(f"ccxt has no exchange {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
-        self.name, self.symbol = name, symbol
+        self.name = name
         self.broken = 0  # rows left out so far
         self._sleep = sleep
-        self._ccxt = getattr(ccxt, name)({"enableRateLimit": True, "timeout": _TIMEOUT_MS, **(options or {})})
+        made = {"enableRateLimit": True, "timeout": _TIMEOUT_MS, **(options or {})}
+        self._ccxt: Any = getattr(ccxt, name)(made) if like is None else like._ccxt
         self._check_provided()
         markets = self._call("list of markets", self._ccxt.load_markets)
-        if symbol not in markets:
-            near = difflib.get_close_matches(symbol, markets, n=1)
-            raise BarError(f"{name} has no symbol {symbol!r}" + (f"; did you mean {near[0]}?" if near else ""))
-        self._market = markets[symbol]
+        self.symbol = symbol if symbol in markets else self._named(symbol, markets)
+        self._market = markets[self.symbol]
+
+    def _named(self, identifier: str, markets: Mapping[str, Any]) -> str:
+        """Symbol of the market that the exchange itself names so, as ``BTCUSDT`` for ``BTC/USDT``."""
+        found = [symbol for symbol, its in markets.items() if its.get("id") == identifier]
+        if not found:
+            near = difflib.get_close_matches(identifier, markets, n=1)
+            raise BarError(f"{self.name} has no symbol {identifier!r}" + (f"; did you mean {near[0]}?" if near else ""))
+        if len(found) > 1:
+            raise BarError(f"{self.name} has several markets {identifier}: {', '.join(found)}")
+        return found[0]
 
     def _check_provided(self) -> None:
         """Raise `BarError` if the exchange does not provide the data, before anything is requested."""

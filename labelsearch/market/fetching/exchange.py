@@ -34,13 +34,15 @@ class Exchange(Connection):
     name : str
         As in ccxt: ``kraken``.
     symbol : str
-        As in ccxt: ``BTC/USDT``.
+        As of `Connection`.
     interval_ms : int
         Length of a bar.
     options : mapping, optional
         For the constructor of ccxt.
     sleep : callable
         Takes seconds; waits between attempts.
+    like : Connection, optional
+        As of `Connection`.
 
     Raises
     ------
@@ -57,9 +59,10 @@ class Exchange(Connection):
         interval_ms: int,
         options: Mapping[str, object] | None = None,
         sleep: Callable[[float], object] = time.sleep,
+        like: Connection | None = None,
     ) -> None:
         self.interval_ms = interval_ms
-        super().__init__(name, symbol, options, sleep)
+        super().__init__(name, symbol, options, sleep, like)
         self._kline_id = self._market["id"] if self._has_klines() else None
         limit = self._ccxt.feature_value(symbol, "fetchOHLCV", "limit")
         self._page, self._skip = limit or _PAGE, limit or _SKIP
