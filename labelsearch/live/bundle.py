@@ -142,9 +142,6 @@ def load_bundle(folder: Path, own: Sequence[Path] = ()) -> Bundle:
     classifiers = tuple(known.values())
     check_outputs(folder, "strategies.json", book.outputs, known)
     _check_features(folder, market, sets, classifiers)
-    tiers = {int(n): _tier(folder, n, tier, len(book.strategies)) for n, tier in book.tiers.items()}
-    if not max(tiers) == len(book.strategies) == manifest.tier:
-        raise BundleError(f"{folder}: strategies.json: the largest tier, the strategies and the manifest do not match")
     return Bundle(
         digest=hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
         symbol=market.symbol,
@@ -169,7 +166,7 @@ def load_bundle(folder: Path, own: Sequence[Path] = ()) -> Bundle:
         ),
         learns=book.capital in CAPITAL_RULES and CAPITAL_RULES[book.capital].learns,
         capital=book.capital,
-        tiers=dict(sorted(tiers.items(), reverse=True)),
+        tiers=_tiers(folder, book, manifest.tier),
         calendar=calendar_of(folder, "market.json", market.calendar),
         terms=book.costs,
     )
@@ -187,6 +184,14 @@ def _check_features(
         raise BundleError(
             f"{folder}: market.json: warm_up: {market.warm_up} is less than the {needed} bars that the features need"
         )
+
+
+def _tiers(folder: Path, book: _Strategies, largest: int) -> dict[int, Tier]:
+    """Tiers by size, the largest first."""
+    tiers = {int(n): _tier(folder, n, tier, len(book.strategies)) for n, tier in book.tiers.items()}
+    if not max(tiers) == len(book.strategies) == largest:
+        raise BundleError(f"{folder}: strategies.json: the largest tier, the strategies and the manifest do not match")
+    return dict(sorted(tiers.items(), reverse=True))
 
 
 def _tier(folder: Path, name: str, tier: _Tier, n_strategies: int) -> Tier:
