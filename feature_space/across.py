@@ -2,7 +2,9 @@
 
 Normalisation ``rank``: the place of a market's raw value among those of all members of the moment that have the bar,
 scaled to (-1, 1) as the other normalisations are: twice the mean rank of equal values, less n + 1, over n. Other
-markets have 0 there. No scale is fitted, and each raw series is computed once for each market.
+markets have 0 there. No scale is fitted, and each raw series is computed once for each market. Values that are equal in
+single precision are equal: the last digits of a windowed sum depend on where its series began, and would put markets
+that pay the same funding into an order that means nothing and is another one live.
 """
 
 import itertools
@@ -27,18 +29,18 @@ Matrix = NDArray[np.float32]
 @njit(cache=True, nogil=True, error_model="numpy")
 def rank_rows_nb(values, takes):
     """Ranks (T, M) within each row of those that take part, in (-1, 1): (2 rank - 1 - n)/n; 0 for the others."""
-    out, seen = np.zeros(values.shape), np.empty(values.shape[1])
+    out, seen = np.zeros(values.shape), np.empty(values.shape[1], dtype=np.float32)
     for t in range(values.shape[0]):
         n = 0
         for m in range(values.shape[1]):
             if takes[t, m]:
-                seen[n] = values[t, m]
+                seen[n] = np.float32(values[t, m])
                 n += 1
         for m in range(values.shape[1]):
             if takes[t, m]:
-                balance = 0
+                balance, own = 0, np.float32(values[t, m])
                 for i in range(n):
-                    balance += (seen[i] < values[t, m]) - (seen[i] > values[t, m])
+                    balance += (seen[i] < own) - (seen[i] > own)
                 out[t, m] = balance / n
     return out
 

@@ -84,6 +84,24 @@ def test_ranks_equal_their_twin_and_are_balanced():
     assert one.tolist() == [[2 / 3, -1 / 3, -1 / 3, 0.0]]
 
 
+def test_ranks_do_not_depend_on_where_a_series_began():
+    """Markets that pay the same funding share a rank, though the last digits of their means differ by their start."""
+    rng, rate = np.random.default_rng(2), 1e-4
+    feature = Feature("funding_mean", (92,))
+    firsts, columns = (0, 7, 40, 131, 200), []
+    for first in firsts:
+        close = 100.0 * np.exp(np.cumsum(rng.normal(0, 1e-3, 500 - first)))
+        paid = np.where(np.arange(first, 500) % 2 == 0, rate, 0.0)
+        columns.append(make_inputs(*([close] * 4), np.ones_like(close), None, np.zeros_like(close), paid))
+    raw = np.array([feature.raw(its)[-150:] for its in columns])
+    assert len(np.unique(raw)) > 1
+    np.testing.assert_allclose(raw, np.full_like(raw, raw[0, 0]), rtol=1e-12)
+    flags = [np.ones(len(its.close), dtype=bool) for its in columns]
+    side_by_side = arranged(columns, flags, firsts)
+    for matrix in matrices([FeatureSet((feature,), RANK)] * 5, side_by_side):
+        assert not matrix[-150:].any()
+
+
 def test_matrices_are_ranks_of_raw_values(panel):
     made = list(matrices([FeatureSet(FEATURES, RANK)] * 4, panel.side_by_side()))
     for column, feature in enumerate(FEATURES):

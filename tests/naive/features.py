@@ -369,8 +369,8 @@ def funding_change(b, short, long):
 
 
 def ranks(values, takes):
-    """Twice the mean rank of equal values, less n + 1, over n, within each row; 0 for those that take no part."""
-    out = np.zeros(np.shape(values))
+    """Twice the mean rank of values equal in single precision, less n + 1, over n, by row; 0 for others."""
+    values, out = np.float32(values), np.zeros(np.shape(values))
     for t, (row, parts) in enumerate(zip(values, takes, strict=True)):
         seen = sorted(v for v, part in zip(row, parts, strict=True) if part)
         for m, (v, part) in enumerate(zip(row, parts, strict=True)):
