@@ -112,15 +112,17 @@ def test_a_replay_of_the_future_is_the_run(done, bundle, bars, payments):
     "changes",
     [
         {"book": {"kind": "neutral"}},
-        {"book": {"kind": "long"}, "data": {"intervals": ["1h", "90m", "2h"]}, "universe": {"size": 4, "liquidity_days": 4}},
+        {"book": {"kind": "long"}, "data": {"intervals": ["1h", "90m", "2h"]},
+         "universe": {"size": 4, "liquidity_days": 4}},
         {"book": {"kind": "best"}, "pool": {"classifiers": False}, "feature_space": {
             "normalisation": "train", "indicators": ["momentum_short", "volatility_level"]},
-         "label": [{"kind": "threshold", "theta": 0.004, "horizon": "6h"}, {"kind": "magnitude", "horizon": "6h"}]},
+         "label": [{"kind": "threshold", "theta": 0.004, "horizon": "6h"}, {"kind": "magnitude", "horizon": 6}]},
     ],
     ids=["one interval", "three intervals", "classifiers of its own"],
 )  # fmt: skip
 def test_other_books_are_those_of_the_run(store, bars, payments, tmp_path, changes):
-    merged = {**ONE, **{k: {**ONE.get(k, {}), **its} if isinstance(its, dict) else its for k, its in changes.items()}}
+    given = {k: {**ONE.get(k, {}), **its} if isinstance(its, dict) else its for k, its in changes.items()}
+    merged = {**ONE, **given}
     if "90m" in str(changes):
         store, bars = halves(store, tmp_path / "halves")
     results = run(book(**merged), tmp_path / "runs", store)
