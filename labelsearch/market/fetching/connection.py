@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from labelsearch.market.fetching.download import TRIES, FetchError, backoff
 from labelsearch.market.rules import BarError
+from labelsearch.market.symbols import stored_name
 
 T = TypeVar("T")
 
@@ -23,7 +24,7 @@ class Connection:
     name : str
         As in ccxt: ``kraken``.
     symbol : str
-        As in ccxt: ``BTC/USDT``; or as the exchange names it, ``BTCUSDT``, where that is one market alone.
+        As in ccxt, ``BTC/USDT``; or as the store, or the exchange, names it, ``BTCUSDT``, where that is one market.
     options : mapping, optional
         For the constructor of ccxt.
     sleep : callable
@@ -62,8 +63,9 @@ class Connection:
         self._market = markets[self.symbol]
 
     def _named(self, identifier: str, markets: Mapping[str, Any]) -> str:
-        """Symbol of the market that the exchange itself names so, as ``BTCUSDT`` for ``BTC/USDT``."""
-        found = [symbol for symbol, its in markets.items() if its.get("id") == identifier]
+        """Symbol of the market that the store, or else the exchange itself, names so: ``BTCUSDT`` for ``BTC/USDT``."""
+        found = [symbol for symbol in markets if stored_name(symbol) == identifier]
+        found = found or [symbol for symbol, its in markets.items() if its.get("id") == identifier]
         if not found:
             near = difflib.get_close_matches(identifier, markets, n=1)
             raise BarError(f"{self.name} has no symbol {identifier!r}" + (f"; did you mean {near[0]}?" if near else ""))

@@ -64,7 +64,7 @@ class Exchange(Connection):
         self.interval_ms = interval_ms
         super().__init__(name, symbol, options, sleep, like)
         self._kline_id = self._market["id"] if self._has_klines() else None
-        limit = self._ccxt.feature_value(symbol, "fetchOHLCV", "limit")
+        limit = self._ccxt.feature_value(self.symbol, "fetchOHLCV", "limit")
         self._page, self._skip = limit or _PAGE, limit or _SKIP
 
     def bars(self, start_ms: int, stop_ms: int | None = None) -> Bars:

@@ -291,6 +291,18 @@ def test_a_symbol_that_does_not_exist(api: Api) -> None:
         connect(api, "BTC/USD")
 
 
+def test_a_symbol_by_other_names(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the store or the exchange name it; a second connection asks for no markets again."""
+    first = connect(api, "BTCUSDT")
+    assert first.symbol == "BTC/USDT"
+    first._ccxt.markets["X/Y:Y"] = {**first._ccxt.markets["BTC/USDT"], "id": "XY-PERP"}
+    monkeypatch.setattr(first._ccxt, "fetch_markets", lambda *_: pytest.fail("asked again"))
+    assert [Exchange("binance", name, MINUTE, like=first).symbol for name in ("XY_Y", "XY-PERP")] == ["X/Y:Y"] * 2
+    first._ccxt.markets["X/Z"] = first._ccxt.markets["X/Y:Y"]
+    with pytest.raises(BarError, match="several markets XY-PERP: X/Y:Y, X/Z"):
+        Exchange("binance", "XY-PERP", MINUTE, like=first)
+
+
 def test_without_ccxt_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "ccxt", None)
     with pytest.raises(BarError, match=r"pip install 'labelsearch\[exchanges\]'"):
