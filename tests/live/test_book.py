@@ -1,6 +1,7 @@
 """Bundles of books: a replay is the run, at once or row by row, and whatever happens in between."""
 
 import dataclasses
+import functools
 import json
 import shutil
 from itertools import islice
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from labelsearch.commands import main
+from labelsearch.commands import live_book, main
 from labelsearch.delivery.export_book import export_book
 from labelsearch.engine.run import RunError
 from labelsearch.live import sources
@@ -398,6 +399,52 @@ def test_commands(done, folder, files, store, bundle, bars, payments, tmp_path):
     assert piped.exit_code == 0, piped.output
     told = [json.loads(line) for line in piped.stdout.splitlines()]
     assert [line["tiers"] for line in told] == [line["tiers"] for line in replay[:5]]
+
+
+def test_an_exchange_warms_up_and_goes_on(folder, bundle, bars, payments, monkeypatch, tmp_path):
+    """History as far as warm-up and wishes need, then each row as it closes; a second session takes up the first."""
+    dense = (bars[m].on_grid() for m in MARKETS)
+    whole = [dataclasses.replace(its, filled=np.zeros(len(its), dtype=bool)) for its in dense]
+    clock = {"now": (FUTURE + 3 * HOUR) / 1000 + 5}
+    asked = []
+
+    class Fake(FakeExchange):
+        def clock_ms(self):
+            return int(clock["now"] * 1000)
+
+        def bars_of(self, start_ms, stop_ms):
+            asked.append(start_ms)
+            return self.bars.between(start_ms, stop_ms // HOUR * HOUR)
+
+    def connect(name, symbols, interval_ms):
+        assert (name, symbols, interval_ms) == ("somewhere", MARKETS, HOUR)
+        found = [Fake(its, clock) for its in whole]
+        return [Connected(its) for its in found]
+
+    class Connected:
+        interval_ms, broken = HOUR, 0
+
+        def __init__(self, fake):
+            self.clock_ms, self.bars, self.closed_since = fake.clock_ms, fake.bars_of, fake.closed_since
+
+    def sleep(seconds):
+        clock["now"] += seconds
+
+    monkeypatch.setattr(live_book, "_connect", connect)
+    monkeypatch.setattr(live_book, "_payments", lambda *given: payments)
+    monkeypatch.setattr(
+        sources, "rows_from_exchanges",
+        functools.partial(sources.rows_from_exchanges, sleep=sleep, clock=lambda: clock["now"]),
+    )  # fmt: skip
+    lines = []
+    for _ in range(2):
+        got = invoke("live", folder, "--source", "ccxt:somewhere", "--state", tmp_path / "s", "--limit", 2)
+        assert got.exit_code == 0, got.output
+        lines += [json.loads(line) for line in got.stdout.splitlines()]
+    assert [line["time"] for line in lines] == [f"2020-04-22T0{3 + k}:00:00Z" for k in range(4)]
+    assert all("tiers" in line and "warming" not in line for line in lines)
+    least = (bundle.warm_up + bundle.follow + 2) * HOUR
+    assert set(asked) == {FUTURE + 3 * HOUR + 5000 - least}
 
 
 def test_what_the_commands_refuse(done, folder, files, store, tmp_path):
