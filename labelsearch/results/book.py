@@ -130,9 +130,13 @@ class Watched:
 
 @dataclass(frozen=True)
 class StrengthRow:
-    """Rank correlation across markets of what a tier wished and what followed, over so many hours."""
+    """Rank correlation across markets of what a tier wished and what followed, over so many hours.
+
+    ``interval``: of the bars whose outputs alone the wishes are made of, empty for the wishes of all.
+    """
 
     name: str
+    interval: str
     hours: float
     correlation: float  # mean over times that do not overlap
     error: float  # of the mean

@@ -76,6 +76,7 @@ def test_a_planted_edge_is_earned_without_the_basket(done):
     assert min(panel.book.shifts.p_value.values()) <= 0.1
     assert panel.book.shifts.mean_t[20] < 1.0
     assert largest.alpha.t > max(panel.book.null.t[20])
+    assert not any(row.interval for row in panel.book.strength)
     rows = [row for row in panel.book.strength if row.hours == 1.0]
     assert all(row.correlation > 3 * row.error for row in rows)
 
@@ -203,6 +204,11 @@ def test_outputs_of_several_intervals(store, tmp_path):
     assert strategies.parameters[-3:] == ("a0", "a1", "a2")
     assert {path.name for path in (found.folder / "intervals").iterdir()} == {"2h", "3h"}
     assert found.panel.tier(20).sharpe > 2.0
+    strength = {(row.name, row.interval): row for row in found.panel.book.strength if row.hours == 1.0}
+    assert {interval for _, interval in strength} == {"", "1h", "2h", "3h"}
+    assert strength["Top-20", "1h"].correlation > 3 * strength["Top-20", "1h"].error
+    assert len({row.correlation for row in strength.values()}) == len(strength)
+    assert "interval" in next(table for table in book_tables(found) if table.key == "strength").columns
 
 
 def test_the_last_closed_value_is_no_later_one():

@@ -75,9 +75,11 @@ def _leg_row(row: LegYear) -> tuple[str, ...]:
 def strength_table(results: PanelResults) -> Table:
     """Rank correlation of what was wished and what followed."""
     book = book_of(results)
+    several = any(row.interval for row in book.strength)
     rows = [
         (
             row.name,
+            *((row.interval or "all",) if several else ()),
             f"{row.hours:g}",
             f"{row.correlation:+.4f}",
             f"{row.error:.4f}",
@@ -91,7 +93,9 @@ def strength_table(results: PanelResults) -> Table:
         "hours less beta times the basket's (over volatility), from the open after the decision; mean over times that "
         "do not overlap, its standard error, and their ratio."
     )
-    columns = ("account", "hours", "rank correlation", "error", "ratio", "times")
+    if several:
+        note += " Intervals: wishes of the outputs of bars of that length alone."
+    columns = ("account", *(("interval",) if several else ()), "hours", "rank correlation", "error", "ratio", "times")
     return Table("Wishes and what followed", columns, tuple(rows), note=note, key="strength", data=book.strength)
 
 

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from labelsearch.panels.book.account import BookVerdictInputs, Traded, Wanted, days_of, trade_tier
+from labelsearch.market.times import interval_name
+from labelsearch.panels.book.account import BookOfSplit, BookVerdictInputs, Traded, Wanted, days_of, trade_tier
+from labelsearch.panels.book.split import wanted
 from labelsearch.results.book import LegYear, ShiftTest, StrengthRow, Watched
 from labelsearch.results.ensembles import tier_name
 from strategies.book.problem import BookProblem
@@ -72,19 +74,34 @@ def _years(name: str, whole: Gains, equity: NDArray[np.float64], times: NDArray[
     return tuple(rows)
 
 
-def strength_rows(tiers: Sequence[Traded], sizes: Sequence[int]) -> tuple[StrengthRow, ...]:
-    """How well the wishes of each tier ranked what followed."""
-    windows = [leg.window for leg in tiers[0].legs]
+def strength_rows(inputs: BookVerdictInputs, windows: Sequence[BookWindow]) -> tuple[StrengthRow, ...]:
+    """How well the wishes of each tier ranked what followed, and those of each of several intervals alone."""
     step_ms = int(min(np.diff(window.open_time).min() for window in windows))
+    lengths = inputs.books[0].inputs.intervals_ms
+    wished = {"": [list(book.tiers.value.weights) for book in inputs.books]}
+    for i, length in enumerate(lengths if len(lengths) > 1 else ()):
+        wished[interval_name(length)] = [
+            list(_alone(book, window, inputs.sizes, i)) for book, window in zip(inputs.books, windows, strict=True)
+        ]
     rows = []
-    for tier, size in zip(tiers, sizes, strict=True):
-        for n in dict.fromkeys(max(hours * HOUR_MS // step_ms, 1) for hours in STRENGTH_HOURS):
-            values = np.concatenate([strength_correlation(leg.weights, leg.window, n) for leg in tier.legs])
-            if len(values) < 2:
-                continue
-            error = float(values.std(ddof=1)) / len(values) ** 0.5
-            rows.append(StrengthRow(tier_name(size), n * step_ms / HOUR_MS, float(values.mean()), error, len(values)))
+    for k, size in enumerate(inputs.sizes):
+        for interval, of_split in wished.items():
+            for n in dict.fromkeys(max(hours * HOUR_MS // step_ms, 1) for hours in STRENGTH_HOURS):
+                parts = (strength_correlation(its[k], w, n) for its, w in zip(of_split, windows, strict=True))
+                values = np.concatenate(list(parts))
+                if len(values) > 1:
+                    mean, error = float(values.mean()), float(values.std(ddof=1)) / len(values) ** 0.5
+                    rows.append(StrengthRow(tier_name(size), interval, n * step_ms / HOUR_MS, mean, error, len(values)))
     return tuple(rows)
+
+
+def _alone(book: BookOfSplit, window: BookWindow, sizes: tuple[int, ...], interval: int) -> NDArray[np.float64]:
+    """Weights (n, T, M) that tiers want by the outputs of one of several intervals alone."""
+    past, rules = book.inputs.window("past"), book.inputs.rules
+    own, own_past = (w._replace(outputs=np.ascontiguousarray(w.outputs[:, [interval]])) for w in (window, past))
+    members = book.tiers.value.members[max(sizes)]
+    params = book.search.value.params[list(members), : -len(book.inputs.intervals_ms)]
+    return wanted(params, own_past, own, rules, sizes)[1]
 
 
 def alpha_t(windows: Sequence[BookWindow], returns: NDArray[np.float64]) -> float:

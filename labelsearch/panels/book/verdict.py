@@ -99,7 +99,7 @@ def run(inputs: BookVerdictInputs, work: Work) -> Panel:
             kind=inputs.books[0].tiers.value.kind,
             beta_bound=inputs.beta_bound,
             tiers=tuple(watched(tier, size, inputs) for tier, size in zip(tiers, inputs.sizes, strict=True)),
-            strength=strength_rows(tiers, inputs.sizes),
+            strength=strength_rows(inputs, windows),
             shifts=shifts,
             null=null,
         ),
