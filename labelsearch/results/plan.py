@@ -13,7 +13,7 @@ from labelsearch.engine.run import LEDGER
 from labelsearch.results.run import CELLS
 from labelsearch.settings.bars import bars_of
 from labelsearch.settings.cells import Absent, Cell, Cells, cells_of
-from labelsearch.settings.cost import RATES, judging_cost, split_cost
+from labelsearch.settings.cost import RATES, book_cost, book_verdict_cost, judging_cost, split_cost
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.roll import KEPT
 from strategies.luck.power import (
@@ -68,6 +68,7 @@ class RunPlan:
     disk: int
     pace: dict[str, float]  # by stage, finished runs of this machine over what was estimated for them
     power: tuple[PowerRow, ...]
+    is_book: bool  # one account across all markets
 
 
 def plan_run(experiment: Experiment, runs: Path, store: Path) -> RunPlan:
@@ -96,7 +97,8 @@ def plan_run(experiment: Experiment, runs: Path, store: Path) -> RunPlan:
         seconds=seconds,
         disk=disk,
         pace=pace,
-        power=_power(found, years, _correlation(found, store)),
+        power=_book_power(found, years) if experiment.book.is_one else _power(found, years, _correlation(found, store)),
+        is_book=experiment.book.is_one,
     )
 
 
@@ -108,12 +110,20 @@ def _cost(experiment: Experiment, found: Cells) -> tuple[dict[str, float], int]:
     for number in range(1, len(found.splits) + 1):
         cells = found.of(number)
         is_searched = experiment.roll.hyperparameters == "each" or number == 1
-        cost = split_cost([cell.experiment for cell in cells], experiment.pool, is_searched=is_searched)
+        own = [cell.experiment for cell in cells]
+        cost = split_cost(own, experiment.pool, is_searched=is_searched)
+        stages = cost.seconds
+        if experiment.book.is_one:
+            n_intervals = len(experiment.data.intervals) or 1  # each longer one has fewer bars
+            of_cells = {name: n_intervals * s for name, s in stages.items() if name not in ("search", "ensembles")}
+            stages = {**of_cells, **book_cost(experiment, own)}
         disk += cost.disk
         share = sum(cell.market not in known for cell in cells) / len(cells)
         kept = KEPT[experiment.roll.refit]
-        total.update({name: seconds * (share if name in kept else 1.0) for name, seconds in cost.seconds.items()})
+        total.update({name: seconds * (share if name in kept else 1.0) for name, seconds in stages.items()})
         known.update(cell.market for cell in cells)
+    if experiment.book.is_one:
+        total.update(book_verdict_cost(experiment, [cell.experiment for cell in found.cells]))
     if not experiment.is_panel:
         total.update(judging_cost(experiment))
     return dict(total), disk
@@ -128,6 +138,12 @@ def _power(found: Cells, years: float, rho: float | None) -> tuple[PowerRow, ...
     elif len(found.splits) > 1:
         cases.append(("one market, all splits", 1.0, 0.0, years))
     return tuple(_power_row(*case) for case in cases)
+
+
+def _book_power(found: Cells, years: float) -> tuple[PowerRow, ...]:
+    """What a book can show: it is one account, however many markets it holds."""
+    cases = [("the book in one split", years / len(found.splits)), ("the book over all splits", years)]
+    return tuple(_power_row(case, 1.0, 1.0, each) for case, each in cases)
 
 
 def _power_row(case: str, markets: float, rho: float, years: float) -> PowerRow:

@@ -37,6 +37,9 @@ class Rates(NamedTuple):
     path_bar: float = 2.0e-8  # the same without vectorbt
     cell: float = 0.3  # tiers, whatever their size
     belief: float = 7.5e-4  # a strategy, whatever the bars
+    book_bar: float = 9.0e-8  # a strategy of a book, bar and market, once
+    book_split: float = 5.0  # search and tiers of one split of a book, whatever their size
+    book: float = 15.0  # vectorbt and the figures of a book
     start: float = 15.0  # libraries, in all processes, and the report
 
 
@@ -117,6 +120,26 @@ def judging_cost(experiment: Experiment, rates: Rates = RATES) -> dict[str, floa
         "belief": n * (rates.belief + rates.strategy_bar * bars),
         **({"null": (null.repeats + 1) * repeated} if null.repeats else {}),
     }
+
+
+def book_cost(experiment: Experiment, cells: Sequence[Experiment], rates: Rates = RATES) -> dict[str, float]:
+    """Seconds of one core by stage of the book of one split, in place of the search and the tiers of its cells."""
+    sizes, search = [_sizes(cell) for cell in cells], experiment.search
+    past, future = (sum(bars) for bars in list(zip(*sizes, strict=True))[1:])
+    each = rates.book_bar * search.n_strategies
+    return {
+        "book search": search.n_strategies * rates.strategy + each * past + 0.5 * rates.book_split,
+        "book tiers": each * future + 0.5 * rates.book_split,
+    }
+
+
+def book_verdict_cost(experiment: Experiment, cells: Sequence[Experiment], rates: Rates = RATES) -> dict[str, float]:
+    """Seconds of one core of the verdict on a book, from the cells of all splits."""
+    past, future = (sum(bars) for bars in list(zip(*map(_sizes, cells), strict=True))[1:])
+    null, largest = experiment.null, experiment.tiers.descending[0]
+    followed = largest * (past + future * (1 + experiment.book.shifts))
+    repeated = null.repeats * (null.n_strategies * past + largest * (past + future))
+    return {"panel": rates.book + rates.book_bar * (followed + repeated)}
 
 
 def memory_needed(experiment: Experiment) -> dict[str, int]:

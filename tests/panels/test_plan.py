@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from labelsearch.commands import main
-from labelsearch.delivery.tables.plan import cost_table, duration, splits_table
+from labelsearch.delivery.tables.plan import cost_table, duration, power_table, splits_table
 from labelsearch.results.panel_run import PanelResults
 from labelsearch.results.plan import CALIBRATION, plan_run
 from labelsearch.settings.bars import bars_of
@@ -42,6 +42,21 @@ def test_power_is_that_of_these_markets_and_years(tmp_path):
     assert neutral.detectable_sharpe == pytest.approx(detectable_sharpe(found.years, neutral.effective_markets))
     (row,) = plan_run(tiny(data={"symbols": ["AAA"]}, roll={"splits": 1}), tmp_path, tmp_path).power
     assert row.rho == 0.0
+
+
+def test_a_book_is_one_account(tmp_path):
+    """It costs a search of all markets at once, and shows what one account shows."""
+    both = {"side": "both"}
+    book = {"kind": "neutral", "cap": 0.5, "shifts": 9}
+    found = plan_run(tiny(book=book, search=both, costs={"borrow": 0.0001}), tmp_path, tmp_path)
+    assert {"book search", "book tiers", "panel"} < set(found.seconds)
+    assert not {"search", "ensembles", "belief"} & set(found.seconds)
+    assert [row.detectable_sharpe for row in found.power] == [
+        pytest.approx(detectable_sharpe(years)) for years in (found.years / 2, found.years)
+    ]
+    assert "A book is one account" in power_table(found).note
+    more = plan_run(tiny(book={**book, "shifts": 99}, search=both, costs={"borrow": 0.0001}), tmp_path, tmp_path)
+    assert more.seconds["panel"] > found.seconds["panel"]
 
 
 def test_what_is_pooled_costs_less():

@@ -60,10 +60,15 @@ def power_table(plan: RunPlan) -> Table:
     ]
     note = (
         f"{plan.years:.1f} years of futures. Detectable: the yearly Sharpe ratio of each market that reaches t = "
-        f"{T_NEEDED:g} with a chance of {POWER:.0%}; years and markets that a ratio of {WANTED:g} would need. Accounts "
-        "that follow their markets correlate as these do (measured before the first future); what is left once the "
-        "market's share is taken out correlates far less, so removing beta gains more than adding markets."
+        f"{T_NEEDED:g} with a chance of {POWER:.0%}; years and markets that a ratio of {WANTED:g} would need. "
     )
+    if plan.is_book:
+        note += "A book is one account, however many markets it holds."
+    else:
+        note += (
+            "Accounts that follow their markets correlate as these do (measured before the first future); what is left "
+            "once the market's share is taken out correlates far less, so removing beta gains more than adding markets."
+        )
     columns = ("case", "correlation", "independent markets", "detectable Sharpe", "years needed", "markets needed")
     return Table("Power", columns, tuple(rows), note=note, key="power", data=plan.power)
 
