@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from labelsearch.market.bars import Bars
 from labelsearch.market.calendars import ALWAYS, Calendar
@@ -129,13 +130,8 @@ class Feed:
             return self._drop("refused", f"{time_text(bar.open_time)} is outside of calendar {self.calendar.name}")
         if last is not None:
             if bar.open_time <= last.open_time:
-                return self._drop("repeated" if bar.open_time == last.open_time else "late", time_text(bar.open_time))
-            if bar.open_time - last.open_time > LONGEST_GAP_MS:
-                raise FeedError(
-                    f"no bars between {time_text(last.open_time)} and {time_text(bar.open_time)}: start again with "
-                    "the missing bars as history"
-                )
-            missing = self.calendar.opens(last.open_time + 1, bar.open_time, self.interval_ms)
+                return self._drop(*too_late(last.open_time, bar.open_time))
+            missing = missing_between(last.open_time, bar.open_time, self.calendar, self.interval_ms)
             filled = [last.after(int(time)) for time in missing]
         self.last = bar
         self.counts = self.counts._replace(taken=self.counts.taken + 1, missing=self.counts.missing + len(filled))
@@ -148,6 +144,21 @@ class Feed:
 
     def _bar(self, raw: object) -> Bar:
         return checked_bar(raw, self.needed, self.interval_ms, self.clock)
+
+
+def too_late(last_ms: int, open_time: int) -> tuple[str, str]:
+    """What a bar counts as that is not after the last one, and what is told."""
+    return "repeated" if open_time == last_ms else "late", time_text(open_time)
+
+
+def missing_between(last_ms: int, open_time: int, calendar: Calendar, interval_ms: int) -> NDArray[np.int64]:
+    """Times of the bars that are missing between two; `FeedError` for more than 31 days."""
+    if open_time - last_ms > LONGEST_GAP_MS:
+        raise FeedError(
+            f"no bars between {time_text(last_ms)} and {time_text(open_time)}: start again with the missing bars as "
+            "history"
+        )
+    return calendar.opens(last_ms + 1, open_time, interval_ms)
 
 
 def checked_bar(raw: object, needed: Sequence[str], interval_ms: int, clock: Callable[[], int]) -> Bar:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from labelsearch.live.book.bundle import BookBundle
-from labelsearch.live.feed import LONGEST_GAP_MS, Bar, Counts, FeedError, checked_bar, grid_time
+from labelsearch.live.feed import Bar, Counts, checked_bar, grid_time, missing_between, too_late
 from labelsearch.market.calendars import Calendar
 from labelsearch.market.rules import REQUIRED, BarError
 from labelsearch.market.times import now_ms, time_text
@@ -77,13 +77,8 @@ class RowFeed:
         missing = np.empty(0, dtype=np.int64)
         if last is not None:
             if row.open_time <= last.open_time:
-                return self._drop("repeated" if row.open_time == last.open_time else "late", time_text(row.open_time))
-            if row.open_time - last.open_time > LONGEST_GAP_MS:
-                raise FeedError(
-                    f"no bars between {time_text(last.open_time)} and {time_text(row.open_time)}: start again with "
-                    "the missing bars as history"
-                )
-            missing = self.calendar.opens(last.open_time + 1, row.open_time, self.interval_ms)
+                return self._drop(*too_late(last.open_time, row.open_time))
+            missing = missing_between(last.open_time, row.open_time, self.calendar, self.interval_ms)
         self.last = row
         self.counts = self.counts._replace(taken=self.counts.taken + 1, missing=self.counts.missing + len(missing))
         empty = (None,) * len(row.bars)
