@@ -22,6 +22,7 @@ from labelsearch.engine.stage import Work
 from labelsearch.panels.run import open_panel
 from labelsearch.results.panel_run import PanelResults
 from labelsearch.settings.schema import ExperimentError
+from tests.engine.cluster_units import die, elsewhere, slow_draw, threads
 from tests.engine.test_executors import SHARED, draw, leave
 from tests.panels.conftest import tiny
 from tests.panels.test_run import contents, run_panel
@@ -78,16 +79,6 @@ def test_whatever_a_unit_raises_is_one_line(executor, task, error, text, tmp_pat
     assert not (tmp_path / "bad").exists()
 
 
-def die(task: tuple[int, str, int], shared: np.ndarray) -> dict[str, bytes]:
-    """Killed as often as it is told, then the number."""
-    number, marks, deaths = task
-    died = len(list(Path(marks).glob(f"{number}-*")))
-    if died < deaths:
-        (Path(marks) / f"{number}-{died}").touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return draw(number, shared)
-
-
 def test_units_of_killed_workers_are_done_again(executor, tmp_path):
     (tmp_path / "marks").mkdir()
     tasks = {f"u{i}": (i, str(tmp_path / "marks"), i % 3) for i in range(4)}
@@ -109,12 +100,6 @@ def test_a_unit_that_dies_three_times_is_named(executor, tmp_path):
     assert again["bad"] == draw(2, SHARED)
 
 
-def slow_draw(task: tuple[int, str], shared: np.ndarray) -> dict[str, bytes]:
-    (Path(task[1]) / f"{os.getpid()}").touch()
-    time.sleep(0.5)
-    return draw(task[0], shared)
-
-
 def test_a_killed_node_loses_nothing(cluster, executor, tmp_path, capfd):
     third = cluster.add_node(num_cpus=1, object_store_memory=100 * MIB)
     (tmp_path / "marks").mkdir()
@@ -130,15 +115,6 @@ def test_a_killed_node_loses_nothing(cluster, executor, tmp_path, capfd):
     assert killed
     assert found == {f"u{i}": draw(i, SHARED) for i in range(16)}
     assert capfd.readouterr().out == ""  # which is for results
-
-
-def threads(task: int, shared: None) -> dict[str, bytes]:
-    import numba
-    import threadpoolctl
-    import torch
-
-    found = [numba.get_num_threads(), torch.get_num_threads()]
-    return {"n": bytes(found + [library["num_threads"] for library in threadpoolctl.threadpool_info()])}
 
 
 def test_each_unit_has_one_thread(executor, tmp_path):
@@ -193,11 +169,6 @@ def test_addresses_that_lead_nowhere(address, text):
         raise ClusterError(last.partition("ClusterError: ")[2])
 
 
-def elsewhere() -> str:
-    """Of the process: no two have the same."""
-    return str(os.getpid())
-
-
 @pytest.mark.parametrize(
     ("options", "text"),
     [
@@ -239,14 +210,18 @@ def kill_one_when(condition) -> tuple[threading.Thread, list[int]]:
 def test_a_killed_worker_changes_no_byte(panel_folder, tmp_path, cluster, executor):
     runs = tmp_path / "runs"
     killer, killed = kill_one_when(lambda: list(runs.glob("*/cells/*/*/features")))
-    with open_panel(tiny(), runs, tmp_path / "store", workers=Workers(None, "ray", cluster.address)) as run:
+    with open_panel(
+        tiny(roll={"splits": 1}), runs, tmp_path / "store", workers=Workers(None, "ray", cluster.address)
+    ) as run:
         run.do()
     killer.join()
     assert killed
-    assert contents(run.folder) == contents(panel_folder)
+    for market in ("ALPHA", "BETA"):
+        cell = f"cells/{market}/split-1"
+        assert contents(run.folder / cell) == contents(panel_folder / cell)
     assert set(PanelResults(run.folder).looks.values()) == {(1, 1)}
     before = contents(run.folder)
-    assert run_panel(runs) == run.folder  # and goes on in processes of this machine
+    assert run_panel(runs, roll={"splits": 1}) == run.folder  # and goes on in processes of this machine
     assert contents(run.folder) == before
 
 
