@@ -1,5 +1,7 @@
 # Every target makes its own environment first, so `make demo` or `make test` may be the first command after checkout.
 # Bytecode of what is imported is made then: compiling all packages takes longer than installing them.
+# Tests start dozens of processes, and each would compile all that it imports, for 20 s, where none may write bytecode.
+unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed

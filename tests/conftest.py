@@ -31,14 +31,16 @@ UNMEASURED = (
     "tests/test_docs.py",
 )
 
-# Files of few long tests come first, so that no process is left with one of them when the others are done.
+# Files of few long tests come first, so that no process is left with one of them when the others are done. The first
+# two need different kernels: one process compiles those of a run, and others, those of clusters too, find them there.
 FIRST = (
+    "tests/test_packaging.py",
+    "tests/live/test_bundle.py",
     "tests/test_ray.py",
+    "tests/panels/",
     "tests/live/",
     "tests/stages/",
-    "tests/panels/",
     "tests/commands/",
-    "tests/test_packaging.py",
     "tests/settings/",
     "tests/strategies/",
     "tests/studies/",

@@ -37,11 +37,17 @@ def ready(bundle, history):
     return engine
 
 
-def test_past_again_bit_by_bit(bundle, history, tiny_run):
+@pytest.fixture(scope="module")
+def followed(bundle_folder, history):
+    """An engine that has seen all of past, bar by bar, and its steps."""
+    engine = ready(load_bundle(bundle_folder), history)
+    return engine, follow(engine, history[1])
+
+
+def test_past_again_bit_by_bit(bundle, followed, tiny_run):
     """Probabilities, fills, fees and equity of every strategy are those of the search."""
     seen = tiny_run.outputs.past
-    engine = ready(bundle, history)
-    steps = follow(engine, history[1])
+    engine, steps = followed
     assert np.array([step.outputs for step in steps]).tobytes() == seen.outputs.tobytes()
     wanted = simulate(bundle.params, seen, bundle.rules)
     assert same_state(engine.state, wanted)
@@ -51,12 +57,12 @@ def test_past_again_bit_by_bit(bundle, history, tiny_run):
     assert np.array_equal(engine.state.fills, found["fills"])
 
 
-def test_fills_add_up(bundle, history):
+def test_fills_add_up(bundle, followed):
     """Cash and holdings of a strategy follow from its fills alone."""
-    engine = ready(bundle, history)
+    engine, steps = followed
     cash, held = np.ones(len(bundle.params)), np.zeros(len(bundle.params))
     place = {s: k for k, s in enumerate(bundle.strategies.tolist())}
-    for step in follow(engine, history[1].rows(0, 2500)):
+    for step in steps:
         for fill in step.fills:
             side = 1.0 if fill.side == "buy" else -1.0
             held[place[fill.strategy]] += side * fill.quantity
@@ -191,10 +197,11 @@ def test_a_snapshot_goes_on_with_the_same_bits(bundle, history, stop, tmp_path):
     other = Engine(bundle)
     with np.load(tmp_path / "s.npz", allow_pickle=False) as file:
         other.restore({name: file[name] for name in file.files})
-    rest = history[1].rows(stop, stop + 1500)
+    rest = history[1].rows(stop, stop + 700)  # into the second day
     a, b = follow(one, rest), follow(other, rest)
     assert same_state(one.state, other.state)
     assert [(s.bar, s.fills, s.tiers) for s in a] == [(s.bar, s.fills, s.tiers) for s in b]
+    assert any(s.fills for s in a)
 
 
 def test_warm_up(bundle, history):
