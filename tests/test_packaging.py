@@ -24,6 +24,15 @@ def wheel(tmp_path_factory) -> Path:
     return next(out.glob("labelsearch-*.whl"))
 
 
+def environment(folder: Path, wheel: Path) -> Path:
+    """An environment that has the wheel and nothing else: also no pip of its own, which takes long to install."""
+    venv.create(folder)
+    python = folder / "bin" / "python"
+    install = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-compile", wheel]
+    subprocess.run(install, check=True)
+    return folder
+
+
 def test_wheel_roots(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     roots = {name.split("/")[0] for name in names}
@@ -37,15 +46,10 @@ def test_wheel_roots(wheel):
 
 def test_console_script_in_a_clean_environment(wheel, tmp_path):
     # Only click is there: the command line must not need anything else to start.
-    venv.create(tmp_path / "env", with_pip=True)
-    python = tmp_path / "env" / "bin" / "python"
-    install = [python, "-m", "pip", "install", "-q", "--no-deps", wheel]
-    subprocess.run(install, check=True)
-    site = next((tmp_path / "env").glob("lib/python*/site-packages"))
+    env = environment(tmp_path / "env", wheel)
+    site = next(env.glob("lib/python*/site-packages"))
     (site / "click").symlink_to(Path(click.__file__).parent)
-    result = subprocess.run(
-        [tmp_path / "env" / "bin" / "labelsearch", "--help"], capture_output=True, text=True, cwd=tmp_path
-    )
+    result = subprocess.run([env / "bin" / "labelsearch", "--help"], capture_output=True, text=True, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "ensembles" in result.stdout
 
@@ -116,20 +120,20 @@ horizon = 5
 )
 def test_the_wheel_runs_an_experiment(wheel, tmp_path, stage, printed):
     """From an empty folder, in an environment with the dependencies and the wheel, and no trace of this checkout."""
-    venv.create(tmp_path / "env", with_pip=True)
-    python = tmp_path / "env" / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", wheel], check=True)
-    site = next((tmp_path / "env").glob("lib/python*/site-packages"))
+    env = environment(tmp_path / "env", wheel)
+    site = next(env.glob("lib/python*/site-packages"))
     # the path alone: what makes this checkout importable there is not executed
     (site / "dependencies.pth").write_text(f"{Path(click.__file__).parents[1]}\n")
     home = tmp_path / "home"
     home.mkdir()
     (home / "experiment.toml").write_text(EXPERIMENT)
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LABELSEARCH"))}
-    command = [tmp_path / "env" / "bin" / "labelsearch", stage, "experiment.toml", "--workers", "2"]
+    command = [env / "bin" / "labelsearch", stage, "experiment.toml", "--workers", "2"]
     result = subprocess.run(command, cwd=home, capture_output=True, text=True, env=clean)
     assert result.returncode == 0, result.stderr
     assert printed in result.stdout
     where = "import labelsearch, feature_space; print(labelsearch.__file__, feature_space.__file__)"
-    found = subprocess.run([python, "-c", where], cwd=home, capture_output=True, text=True, env=clean).stdout.split()
+    found = subprocess.run(
+        [env / "bin" / "python", "-c", where], cwd=home, capture_output=True, text=True, env=clean
+    ).stdout.split()
     assert all(Path(path).is_relative_to(site) for path in found)
