@@ -30,7 +30,7 @@ BOOK = {
     },
     "book": {"kind": "neutral", "cap": 0.4, "shifts": 19, "beta_bound": 0.2},
     "search": {
-        "n_strategies": 400, "island_size": 200, "side": "both", "signed": True, "theta_buy": [0.4, 0.5],
+        "n_strategies": 200, "island_size": 100, "side": "both", "signed": True, "theta_buy": [0.4, 0.5],
         "theta_sell": [0.5, 0.6], "delta": [0.0, 0.02],
     },
     "tiers": {"sizes": [5, 20]},
@@ -113,7 +113,7 @@ def test_it_goes_on_where_it_was(done, runs, store):
     before = {path: path.read_bytes() for path in done.folder.rglob(LEDGER)}
     panel = done.folder / "panel" / "panel.json"
     content = panel.read_bytes()
-    run(book(), runs, store, workers=2)
+    run(book(), runs, store)
     assert {path: path.read_bytes() for path in done.folder.rglob(LEDGER)} == before
     assert panel.read_bytes() == content
 
