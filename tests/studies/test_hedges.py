@@ -97,6 +97,7 @@ def test_future_is_a_look_and_counted_once(own):
     assert [one.window for one in fresh(own).hedges] == ["future", "past"]
 
 
+@pytest.mark.slow  # that of shifted outputs shows it for a study; here units alone are others
 def test_workers_do_not_change_the_result(first, own, tmp_path):
     one = hedged(own)
     other = tmp_path / "other"
