@@ -3,16 +3,34 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable
-from functools import partial, wraps
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 
 import pytest
+
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """Coverage is not measured within."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    try:
+        yield
+    finally:
+        sys.settrace(tracer)
+
 
 # Processes of tests share the processors: threads of matrix libraries, spinning while they wait for each other, would
 # take most of them. Read when these libraries are loaded.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
+    with untraced():  # which takes half the time
+        for library in ("matplotlib.figure", "optuna", "pytorch_lightning", "shap", "vectorbt"):
+            import_module(library)
 
 # Long computations through libraries, which the tracer slows by 40 %; other tests reach the same lines in less time.
 UNMEASURED = (
@@ -55,24 +73,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("no_cover")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Only imports of what is measured are traced, not those of tests and what pytest does with them."""
+    if "PYTEST_XDIST_WORKER" in os.environ and sys.gettrace() is not None:
+        for package in ("feature_space", "labelsearch", "strategies"):
+            for module in walk_packages(import_module(package).__path__, f"{package}."):
+                if not module.name.endswith("__main__"):
+                    import_module(module.name)
+    with untraced():
+        return (yield)
+
+
 @pytest.fixture(scope="session", autouse=True)
-def untraced_compilation():
-    """Coverage is not measured within Numba: the tracer slows the compiler by 60 % and finds no line of ours in it."""
+def untraced_libraries():
+    """The tracer slows a compiler and the drawing of pictures by 60 % and finds no line of ours in them."""
+    from matplotlib.figure import Figure
     from numba.core.dispatcher import Dispatcher
 
-    compiled = Dispatcher.compile
-
-    @wraps(compiled)
-    def untraced(*arguments):
-        tracer = sys.gettrace()
-        sys.settrace(None)
-        try:
-            return compiled(*arguments)
-        finally:
-            sys.settrace(tracer)
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Dispatcher, "compile", untraced)
+        for owner, name in ((Dispatcher, "compile"), (Figure, "savefig")):
+            patch.setattr(owner, name, untraced()(getattr(owner, name)))
         yield
 
 
