@@ -7,6 +7,7 @@ import pytest
 
 from labelsearch.engine.executors.local import LocalExecutor
 from labelsearch.engine.stage import Work
+from labelsearch.live.bundle import load_bundle
 from labelsearch.live.costs import LiveCosts
 from labelsearch.live.engine import Engine
 from labelsearch.live.feed import bars_in
@@ -21,13 +22,14 @@ TERMS = CostTerms(
 )  # fmt: skip
 
 
-@pytest.fixture
-def perpetual(bundle):
+@pytest.fixture(scope="module")
+def perpetual(bundle_folder):
     """The bundle as one of a perpetual that may be short."""
+    bundle = load_bundle(bundle_folder)
     return dataclasses.replace(bundle, terms=TERMS, rules=bundle.rules._replace(short=True, half_spread=1e-4))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def funding(tiny_run):
     """Payments every 8 hours, some at a mark price."""
     span = tiny_run.experiment.windows.named["past"]
@@ -36,7 +38,7 @@ def funding(tiny_run):
     return Funding("SYNTH", time, rng.normal(1e-4, 3e-4, len(time)), np.where(time % 3, np.nan, 100.0))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def stretch(tiny_run, history):
     """History and the first day of past."""
     before, past = history
@@ -50,11 +52,18 @@ def ready(bundle, history, funding):
     return engine
 
 
+@pytest.fixture(scope="module")
+def followed(perpetual, stretch, funding):
+    """An engine that has seen the first day of past, bar by bar, and its steps."""
+    engine = ready(perpetual, stretch, funding)
+    return engine, [engine.take(bar) for bar in bars_in(stretch[1])]
+
+
 def same(one, other):
     return all(getattr(one, name).tobytes() == getattr(other, name).tobytes() for name in one._fields)
 
 
-def test_accounts_pay_what_they_pay_in_the_run(perpetual, stretch, funding, tiny_run):
+def test_accounts_pay_what_they_pay_in_the_run(perpetual, stretch, funding, followed, tiny_run):
     windows = tiny_run.experiment.windows.named
     inputs = costs.CostInputs(tiny_run.bars, **windows, cost_terms=TERMS, funding=funding)
     inputs = dataclasses.replace(inputs, future=windows["past"])
@@ -62,8 +71,7 @@ def test_accounts_pay_what_they_pay_in_the_run(perpetual, stretch, funding, tiny
     wanted = simulate(perpetual.params, window.rows(slice(0, 1500)), perpetual.rules)
     for name in ("spread", "impact", "funding", "borrow"):
         assert getattr(wanted, name).any()
-    one = ready(perpetual, stretch, funding)
-    steps = [one.take(bar) for bar in bars_in(stretch[1])]
+    one, steps = followed
     assert same(one.state, wanted)
     assert one.costs.missing == 0
     before, past = stretch
@@ -76,18 +84,16 @@ def test_accounts_pay_what_they_pay_in_the_run(perpetual, stretch, funding, tiny
             assert 1e-4 < worse < 0.01  # the half spread, and impact
 
 
-def test_a_restart_goes_on_with_the_same_bits(perpetual, stretch, funding):
-    whole, first = ready(perpetual, stretch, funding), ready(perpetual, stretch, funding)
+def test_a_restart_goes_on_with_the_same_bits(perpetual, stretch, funding, followed):
+    first = ready(perpetual, stretch, funding)
     bars = list(bars_in(stretch[1]))
-    for bar in bars:
-        whole.take(bar)
     for bar in bars[:777]:
         first.take(bar)
     again = Engine(perpetual, payments=funding.between)
     again.restore(first.snapshot())
     for bar in bars[777:]:
         again.take(bar)
-    assert same(again.state, whole.state)
+    assert same(again.state, followed[0].state)
 
 
 def test_a_fill_counts_whole_where_its_bar_ruins_the_account(perpetual, stretch, funding):
@@ -114,7 +120,7 @@ def test_no_fill_is_worse_than_by_half_at_any_quotes(perpetual, stretch):
 def test_unknown_payments_are_counted(perpetual, stretch, funding):
     few = funding.take(np.delete(np.arange(len(funding)), [1, 2]))
     engine = ready(perpetual, stretch, few)
-    for bar in bars_in(stretch[1]):
+    for bar in bars_in(stretch[1].rows(0, 1000)):  # past the third payment
         engine.take(bar)
     assert engine.costs.missing == 2
 

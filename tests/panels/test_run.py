@@ -54,13 +54,15 @@ def done(cell: Path) -> dict:
     return done_events(Ledger(cell / "ledger.jsonl"))
 
 
-def test_a_cell_is_a_run_that_makes_the_same_bits_alone(panel_folder, tmp_path):
-    """In two processes of one thread, where the panel had one of two; and progress is told from 0 to the end."""
+# that processes change no byte, units of stages show on a cluster and in the study of shifted outputs
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_cell_is_a_run_that_makes_the_same_bits_alone(panel_folder, tmp_path, workers):
+    """With one thread in each process (of `make test`), where the panel had two; progress is told from 0 to the end."""
     cell = panel_folder / "cells" / "BETA" / "split-2"
     experiment = PanelResults(panel_folder).cell("BETA", 2).experiment
     seen: dict[str, list[tuple[int, int]]] = {}
     with open_run(
-        experiment, tmp_path, tmp_path, workers=Workers(2),
+        experiment, tmp_path, tmp_path, workers=Workers(workers),
         progress=lambda stage, done, total: seen.setdefault(stage, []).append((done, total)),
     ) as run:  # fmt: skip
         run.do(STAGES["costs"])
