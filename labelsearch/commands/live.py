@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,10 +68,9 @@ def signal(
 
         answer(as_json, signal_tables(bundle, own, bars, _start_ms(start), store))
         return
-    if bars is None:
-        raise click.MissingParameter(param_hint="'--bars'", param_type="option")
-
     found = load_bundle(bundle, own)
+    if bars is None:
+        raise BundleError(f"{bundle} is of one market: name its bars with --bars")
     engine = Engine(found, _start_ms(start), _payments(found, "", store))
     engine.start(_read(bars, engine.bundle))
     if not engine.outputs.size:
@@ -167,8 +167,8 @@ def live(
 def _tell(session: "Following[Any]", arriving: Callable[[], Iterable[Any]], limit: int | None) -> None:
     """Print the lines of a session until its source ends, so many bars are told, or ctrl-C."""
     try:
-        if session.resumed:
-            _say(session.resumed)
+        for line in session.untold:
+            _say(line)
         n_bars = 0
         for line in session.run(arriving()):
             _say(line)
@@ -185,6 +185,8 @@ def _tell(session: "Following[Any]", arriving: Callable[[], Iterable[Any]], limi
 def _say(line: dict[str, object]) -> None:
     from labelsearch.results.codec import to_plain
 
+    for text in line.get("refused", ()):  # type: ignore[attr-defined]
+        click.echo(text, err=True)
     if "dropped" in line:
         click.echo(line["dropped"], err=True)
     else:
@@ -266,7 +268,7 @@ def _payments(bundle: "Bundle", source: str, store: Path) -> "Payments | None":
     kind, _, rest = source.partition(":")
     if kind == "ccxt" and ":" in rest:
         name, _, symbol = rest.partition(":")
-        return asked_payments(ExchangeFunding(name, symbol), bundle.symbol)
+        return asked_payments(ExchangeFunding(name, symbol), bundle.symbol, tell=partial(click.echo, err=True))
     return stored_payments(store, bundle.symbol, bundle.terms.funding_ms)
 
 

@@ -1,5 +1,6 @@
 """``labelsearch signal`` and ``live`` of the bundle of a book."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from labelsearch.market.fetching.exchange import Exchange
 
 FILES = (".parquet", ".csv", ".zip")
+LONGEST_BAR = 2_048  # bytes of one bar of a row of standard input
+LIVE_TRIES, LIVE_TIMEOUT_MS = 1, 10_000  # of a request: what fails is asked for again, while others are followed
 EIGHT_HOURS_MS = 28_800_000  # between two payments of most perpetuals
 
 
@@ -78,21 +81,16 @@ def arriving_rows(
             session.start(_before(bars, session) if history is None else history)
         rows = rows_of(bundle, bars, session.last_ms)
         first = next(rows, None)
-        if first is None:
+        if first is None and session.fresh:
             raise BundleError(f"{rest or store}: no bar after --start and the warm-up of {bundle.warm_up} bars")
-        return _with(first, rows)
+        return () if first is None else itertools.chain([first], rows)
     if source == "stdin":
         if session.fresh:
             session.start(history)
-        return sources.from_lines(sys.stdin.buffer)
+        return sources.from_lines(sys.stdin.buffer, sources.LONGEST_LINE + LONGEST_BAR * len(bundle.markets))
     if kind == "ccxt" and rest and ":" not in rest:
         return _from_exchange(session, rest, history, patience)
     raise BundleError(f"source {source!r} of a book is none of replay:FOLDER, replay:, stdin, ccxt:EXCHANGE")
-
-
-def _with(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
-    yield first
-    yield from rest
 
 
 def _before(bars: Mapping[str, "Bars"], session: "BookSession") -> dict[str, "Bars"]:
@@ -150,7 +148,8 @@ def _payments(bundle: "BookBundle", source: str, store: Path) -> dict[str, "Paym
     if kind == "ccxt" and name and needed:
         first = ExchangeFunding(name, needed[0])
         others = (ExchangeFunding(name, symbol, like=first) for symbol in needed[1:])
-        return {symbol: asked_payments(its, symbol) for symbol, its in zip(needed, [first, *others], strict=True)}
+        asked = zip(needed, [first, *others], strict=True)
+        return {symbol: asked_payments(its, symbol, tell=partial(click.echo, err=True)) for symbol, its in asked}
     step = bundle.terms.funding_ms or EIGHT_HOURS_MS
     return {symbol: stored_payments(store, symbol, step) for symbol in needed}
 
@@ -190,5 +189,8 @@ def _from_exchange(
 def _connect(name: str, symbols: Sequence[str], interval_ms: int) -> list["Exchange"]:
     from labelsearch.market.fetching.exchange import Exchange
 
-    first = Exchange(name, symbols[0], interval_ms)
-    return [first, *(Exchange(name, symbol, interval_ms, like=first) for symbol in symbols[1:])]
+    first = Exchange(name, symbols[0], interval_ms, {"timeout": LIVE_TIMEOUT_MS})
+    found = [first, *(Exchange(name, symbol, interval_ms, like=first) for symbol in symbols[1:])]
+    for each in found:
+        each.tries = LIVE_TRIES
+    return found

@@ -1,5 +1,6 @@
 """Payments of funding for what is followed live."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,14 +10,19 @@ if TYPE_CHECKING:
     from labelsearch.market.funding import Funding
 
 
-def asked_payments(exchange: "ExchangeFunding", symbol: str) -> "Payments":
-    """Those of an exchange."""
+def asked_payments(exchange: "ExchangeFunding", symbol: str, tell: Callable[[str], None]) -> "Payments":
+    """Those of an exchange; where it fails they are not known, which is told: a session goes on without them."""
+    from labelsearch.market.fetching.download import FetchError
     from labelsearch.market.funding import no_funding
     from labelsearch.market.trading_costs import HOUR_MS
 
     def ask(start_ms: int, stop_ms: int) -> "Funding":
         is_due = -(-start_ms // HOUR_MS) * HOUR_MS < stop_ms  # payments fall on full hours
-        return exchange.payments(start_ms, stop_ms) if is_due else no_funding(symbol)
+        try:
+            return exchange.payments(start_ms, stop_ms) if is_due else no_funding(symbol)
+        except FetchError as error:
+            tell(str(error))
+            return no_funding(symbol)
 
     return ask
 

@@ -15,6 +15,7 @@ from labelsearch.live.bundle_files import (
     OwnFile,
     Thresholds,
     calendar_of,
+    check_costs,
     check_outputs,
     load_classifier,
     load_features,
@@ -134,6 +135,7 @@ def load_bundle(folder: Path, own: Sequence[Path] = ()) -> Bundle:
     names = tuple(label.name for label in read(folder, "labels.json", tuple[LabelEntry, ...]))
     if DAY_MS % market.interval_ms:
         raise BundleError(f"{folder}: market.json: interval_ms: {market.interval_ms} does not divide a day")
+    check_costs(folder, "strategies.json", book.costs)
     load_own(folder, market.own_files, own)
     if len(set(names)) < len(names):
         raise BundleError(f"{folder}: labels.json: a label occurs twice")

@@ -12,6 +12,7 @@ from labelsearch.live.verify import FEATURE_SET, NETWORK, BundleError, read
 from labelsearch.market.calendars import find_calendar
 from labelsearch.market.rules import BarError
 from labelsearch.market.times import DAY_MS, parse_time
+from labelsearch.market.trading_costs import CostTerms
 from labelsearch.settings.own import OwnFileError, activate, file_sha256
 
 
@@ -95,9 +96,18 @@ def window_of(folder: Path, file: str, windows: Mapping[str, tuple[str, str]], n
     """Start and end of a window of the run, ms since the epoch; `BundleError` if it is missing."""
     try:
         first, last = windows[name]
-        return parse_time(first), parse_time(last) + DAY_MS
+        found = parse_time(first), parse_time(last) + DAY_MS
     except (KeyError, BarError):
         raise BundleError(f"{folder}: {file}: windows: the days of {name} are missing") from None
+    if found[0] >= found[1]:
+        raise BundleError(f"{folder}: {file}: windows: {name} ends before it begins")
+    return found
+
+
+def check_costs(folder: Path, file: str, terms: CostTerms) -> None:
+    """Raise `BundleError` for costs that cannot be counted."""
+    if terms.funding != "none" and not terms.funding_ms:
+        raise BundleError(f"{folder}: {file}: costs: funding_ms: funding needs the time between two payments")
 
 
 def parameters_of(folder: Path, file: str, one: WeightedStrategy, outputs: Sequence[str]) -> list[float]:

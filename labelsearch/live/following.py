@@ -54,8 +54,8 @@ class Following(ABC, Generic[T]):
 
     def __init__(self, feed: FeedOf[T], engine: EngineOf[T], journal: Journal | None) -> None:
         self._feed, self._engine, self.journal = feed, engine, journal
-        self.resumed: Line | None = None  # line of the last recorded bar, if it may not have been delivered
-        self._since = 0
+        self.untold: list[Line] = []  # of what was recorded last, which may not have been delivered
+        self._since = self._due = 0  # items since the snapshot, and lines of the last one that are to be delivered
         self._whole = False  # False before the start, and while a bar is processed but its line not yet delivered
         saved = journal.snapshot() if journal else None
         self.fresh = saved is None
@@ -66,22 +66,22 @@ class Following(ABC, Generic[T]):
             feed.counts = Counts(*saved["feed"].tolist())
         except BundleError:
             raise
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, IndexError) as error:
             raise BundleError(f"{journal.folder / SNAPSHOT}: not a snapshot of this version: {error}") from None
         feed.last = engine.last
         for record in journal.records():
             one = self._recorded(record)
             if engine.last is None or one[0] > engine.last[0]:
-                self.resumed = self._follow(feed.take(one))
-        self._whole = self.resumed is None
+                self.untold = self._follow(feed.take(one))
+        self._whole = not self.untold
 
     @abstractmethod
     def _recorded(self, record: list[Any]) -> T:
         """What the journal holds as a list."""
 
     @abstractmethod
-    def _follow(self, items: Sequence[T]) -> Line | None:
-        """Take what follows on the grid; the line of the last one, None where nothing is decided at it."""
+    def _follow(self, items: Sequence[T]) -> list[Line]:
+        """Take what follows on the grid; the lines of what came in, none where nothing is decided at it."""
 
     @property
     def last_ms(self) -> int | None:
@@ -89,10 +89,10 @@ class Following(ABC, Generic[T]):
         return None if self._engine.last is None else int(self._engine.last[0])
 
     def run(self, incoming: Iterable[object]) -> Iterator[Line]:
-        """A line for all that is accepted, and one with ``dropped`` for what is not.
+        """Lines of all that is accepted, and one with ``dropped`` for what is not.
 
-        What is accepted enters a snapshot only after its line, and that of `resumed`, were delivered: a kill may repeat
-        a line but never loses one.
+        What is accepted enters a snapshot only after its lines, and those of `untold`, were delivered: a kill may
+        repeat the last ones but never loses one.
 
         Raises
         ------
@@ -100,29 +100,30 @@ class Following(ABC, Generic[T]):
             As the feed.
         """
         if not self.fresh:
-            self.delivered()
+            self._whole = True
             self.save()  # also removes a torn line at the end of the journal
         for raw in incoming:
             self._whole = False
             items = self._feed.take(raw)
-            if self._feed.notice:
-                self._whole = not items
-                yield {"dropped": self._feed.notice}
             if not items:
+                self._whole = True
+                yield {"dropped": self._feed.notice}
                 continue
             if self.journal:
                 self.journal.append(items[-1])
-            line = self._follow(items)
-            if line is not None:
-                yield line
-            self.delivered()
+            lines = self._follow(items)
+            self._due = len(lines)
+            yield from lines
+            self._due, self._whole = 0, True
             self._since += 1
             if self._since >= SAVE_EVERY:
                 self.save()
 
     def delivered(self) -> None:
-        """Confirm that the last line was delivered; requesting the next one from `run` confirms it too."""
-        self._whole = True
+        """Confirm that a line was delivered; requesting the next one from `run` confirms it too."""
+        if self._due:  # a line of what was dropped is none of an item
+            self._due -= 1
+            self._whole = not self._due
 
     def save(self) -> None:
         """Write a snapshot."""

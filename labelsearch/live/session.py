@@ -60,11 +60,11 @@ class Session(Following[Bar]):
     def _recorded(self, record: list) -> Bar:
         return Bar(*record)
 
-    def _follow(self, items: Sequence[Bar]) -> Line:
+    def _follow(self, items: Sequence[Bar]) -> list[Line]:
         for bar in items:
             step = self.engine.take(bar)
         line = as_line(self.bundle, step, self.feed.counts, self.capital)
-        return {**line, "funding_missing": missing} if (missing := self.engine.costs.missing) else line
+        return [{**line, "funding_missing": missing} if (missing := self.engine.costs.missing) else line]
 
 
 def as_line(bundle: Bundle, step: Step, counts: Counts, capital: float = 1.0) -> Line:

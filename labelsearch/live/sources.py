@@ -29,12 +29,16 @@ def replay(bars: Bars, after_ms: int | None) -> Iterator[Bar]:
     yield from bars_in(bars.present().between(None if after_ms is None else after_ms + 1, None))
 
 
-def from_lines(file: BinaryIO) -> Iterator[dict[str, Json]]:
-    """A bar for each line of JSON; any other line becomes a bar without columns, which the feed refuses."""
-    while line := file.readline(LONGEST_LINE):
-        whole = line.endswith(b"\n") or len(line) < LONGEST_LINE
-        while len(line) == LONGEST_LINE and not line.endswith(b"\n"):
-            line = file.readline(LONGEST_LINE)
+def from_lines(file: BinaryIO, longest: int | None = None) -> Iterator[dict[str, Json]]:
+    """A bar, or row, for each line of JSON; any other line becomes one without columns, which the feed refuses.
+
+    So does a line of more than ``longest`` bytes, by default of `LONGEST_LINE`.
+    """
+    most = longest or LONGEST_LINE
+    while line := file.readline(most):
+        whole = line.endswith(b"\n") or len(line) < most
+        while len(line) == most and not line.endswith(b"\n"):
+            line = file.readline(most)
         if whole and not line.strip():
             continue
         try:
@@ -71,7 +75,10 @@ def from_exchange(
         due = (after_ms + 2 * step) / 1000.0 + delay_s
         # wait no longer than one bar, so that a wrong clock cannot make the session miss bars
         sleep(min(max(due - clock(), delay_s), step / 1000.0 + delay_s))
-        for bar in _closed(exchange, after_ms + step, failures, tell, sleep):
+        found, failed = _closed(exchange, after_ms + step, failures, tell)
+        if failed:
+            sleep(PAUSE_S)
+        for bar in found:
             yield bar
             after_ms = max(after_ms, bar.open_time)
 
@@ -95,31 +102,38 @@ def rows_from_exchanges(
     after_ms : int
         Time of the last known row.
     patience_s : float
-        Seconds after a close for which bars are waited for: a market without one by then has none.
+        Seconds for which the bars of a row are waited for, after its close or after it was first asked for: a market
+        without one by then has none. A market that fails is asked again after half a minute.
     delay_s, clock, sleep, failures, tell
         As of `from_exchange`.
     """
     step = exchanges[0].interval_ms
     waiting: dict[int, list[Bar | None]] = {}
-    known = [after_ms] * len(exchanges)
-    asked_ms = after_ms  # rows up to this time are not waited for any more
+    since: dict[int, float] = {}  # when each row that waits was first asked for
+    known, rest = [after_ms] * len(exchanges), [0.0] * len(exchanges)
+    passed_ms = after_ms  # rows up to this time are not waited for any more
     while True:
-        due = (max(after_ms, asked_ms) + 2 * step) / 1000.0 + delay_s
-        sleep(min(max(due - clock(), delay_s), step / 1000.0 + delay_s))
+        due = (max(after_ms, passed_ms) + 2 * step) / 1000.0 + delay_s
+        sleep(delay_s if waiting else min(max(due - clock(), delay_s), step / 1000.0 + delay_s))
         for m, exchange in enumerate(exchanges):
-            for bar in _closed(exchange, known[m] + step, failures, tell, lambda seconds: None):
+            if clock() < rest[m]:
+                continue
+            found, failed = _closed(exchange, known[m] + step, failures, tell)
+            rest[m] = clock() + PAUSE_S if failed else 0.0  # others are asked meanwhile
+            for bar in found:
                 known[m] = max(known[m], bar.open_time)
                 if bar.open_time > after_ms:
                     waiting.setdefault(bar.open_time, [None] * len(exchanges))[m] = bar
+                    since.setdefault(bar.open_time, max(clock(), (bar.open_time + step) / 1000.0 + delay_s))
                 else:
                     tell(f"late: market {m + 1}, bar of {time_text(bar.open_time)}")
-        over_ms = int((clock() - patience_s) * 1000.0) // step * step - step
-        asked_ms = max(asked_ms, over_ms)
         for open_time in sorted(waiting):
-            if open_time > over_ms and None in waiting[open_time]:
+            if None in waiting[open_time] and clock() < since[open_time] - delay_s + patience_s:
                 break
             yield Row(open_time, tuple(waiting.pop(open_time)))
             after_ms = open_time
+        if not waiting:
+            passed_ms = int((clock() - patience_s) * 1000.0) // step * step - step
 
 
 def _closed(
@@ -127,16 +141,14 @@ def _closed(
     since_ms: int,
     failures: tuple[type[Exception], ...],
     tell: Callable[[str], None],
-    sleep: Callable[[float], None],
-) -> list[Bar]:
-    """Closed bars from a time on; none where the exchange fails, which is told, and slept over."""
+) -> tuple[list[Bar], bool]:
+    """Closed bars from a time on, and whether the exchange failed, which is told."""
     broken = exchange.broken
     try:
         found = exchange.closed_since(since_ms)
     except failures as error:
         tell(str(error))
-        sleep(PAUSE_S)
-        return []
+        return [], True
     if exchange.broken > broken:
         tell(f"{exchange.broken - broken} broken candles of the exchange are left out")
-    return [] if found is None else list(bars_in(found))
+    return [] if found is None else list(bars_in(found)), False

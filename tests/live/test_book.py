@@ -20,9 +20,10 @@ from labelsearch.live.book.engine import BookEngine
 from labelsearch.live.book.history import rows_of, take_history
 from labelsearch.live.book.rows import Row, RowFeed
 from labelsearch.live.book.session import BookSession
-from labelsearch.live.feed import FeedError
-from labelsearch.live.journal import Journal
+from labelsearch.live.feed import Bar, FeedError
+from labelsearch.live.journal import SNAPSHOT, Journal
 from labelsearch.live.verify import BundleError
+from labelsearch.market.calendars import Calendar
 from labelsearch.market.funding import no_funding
 from labelsearch.market.store import Store
 from tests.panels.test_book import book, run
@@ -168,13 +169,130 @@ def test_many_rows_at_once_have_the_bits_of_row_by_row(bundle, bars, payments, s
     take_history(whole, until(few, end))
     take_history(parts, until(few, middle))
     steps = replayed(parts, few)
-    one, other = whole.snapshot(), parts.snapshot()
+    assert_same_state(whole, parts)
+    assert steps[-1].tiers.keys() == whole.standings().keys()
+    assert all(same(steps[-1].tiers[n], its) for n, its in whole.standings().items())
+
+
+def assert_same_state(one, other):
+    one, other = one.snapshot(), other.snapshot()
     assert set(one) == set(other)
     for name in one:
         if not name.endswith("kept"):  # of which more are kept than are needed, as many as there is room for
             assert same([one[name]], [other[name]]), name
-    assert steps[-1].tiers.keys() == whole.standings().keys()
-    assert all(same(steps[-1].tiers[n], its) for n, its in whole.standings().items())
+
+
+def outage(bars, first, hours, ending=None):
+    """Some hours are missing in all markets; cut at a time."""
+    gone = (first, first + hours * HOUR)
+    cut = {m: its._take((its.open_time < gone[0]) | (its.open_time >= gone[1])) for m, its in bars.items()}
+    return until(cut, ending) if ending else cut
+
+
+def of_one_interval(bundle, **changes):
+    first = dataclasses.replace(bundle, intervals=bundle.intervals[:1], params=bundle.params[:, :-2])
+    return dataclasses.replace(first, **changes)
+
+
+def closed_at_night(bundle, bars):
+    """Bars of a calendar, and one of each market in the evening, as of an auction, which it does not expect."""
+    its = of_one_interval(bundle, calendar="XNYS")
+    pytest.importorskip("exchange_calendars")
+    times = Calendar("XNYS").opens(day("2020-01-01"), day("2020-05-01"), HOUR)
+    evening = [day("2020-04-20T22:00"), day("2020-04-24T21:00"), day("2020-04-27T22:00")]
+    kept = {m: bars[m]._take(np.isin(bars[m].open_time, [*times, evening[k % 3]])) for k, m in enumerate(MARKETS)}
+    return dataclasses.replace(its, warm_up=60), until(kept, day("2020-04-28"))
+
+
+HISTORIES = {
+    "an outage over a whole longer bar": lambda bundle, bars: (
+        dataclasses.replace(bundle, warm_up=300), outage(bars, day("2020-04-23T05:00"), 4, day("2020-04-23T10:00"))),
+    "strategies that begin with the warm-up": lambda bundle, bars: (
+        dataclasses.replace(bundle, warm_up=301), until(bars, day("2020-04-18"))),
+    "a first bar that is not whole": lambda bundle, bars: (
+        bundle, {m: b.between(day("2020-04-10T03:00"), day("2020-04-12")) for m, b in bars.items()}),
+    "bars that a calendar does not expect": closed_at_night,
+    "a market with two bars, without volume": lambda bundle, bars: (
+        dataclasses.replace(bundle, warm_up=300),
+        {m: b if m != "LATE" else dataclasses.replace(b.rows(-2, None), volume=np.zeros(2))
+         for m, b in until(bars, day("2020-04-24")).items()}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_odd_histories_at_once_have_the_bits_of_row_by_row(bundle, bars, payments, name):
+    its, given = HISTORIES[name](bundle, {m: b.between(day("2020-04-01T02:00"), None) for m, b in bars.items()})
+    start = day("2020-04-02") if "warm-up" in name else FUTURE
+    whole, parts = (BookEngine(its, start, payments) for _ in range(2))
+    take_history(whole, given)
+    replayed(parts, given)
+    assert_same_state(whole, parts)
+    assert whole.n_bars
+
+
+def test_bars_of_the_book_are_told_though_their_last_row_is_missing(bundle, bars, payments):
+    """Rows of half an hour, of which one, or some, are missing: every bar of the book that has one has a line."""
+    its = dataclasses.replace(bundle, interval_ms=HOUR // 2)
+    times = [FUTURE + k * HOUR // 2 for k in range(12)]
+    rows = [Row(time, (Bar(time, 100.0, 101.0, 99.0, 100.0, 3.0),) * len(MARKETS)) for time in times]
+    for gone, hours in (([5], [0, 1, 2, 3, 4, 5]), ([5, 6], [0, 1, 2, 3, 4, 5]), ([4, 5, 6, 7], [0, 1, 4, 5])):
+        followed = BookSession(its, FUTURE, None, 1.0, payments)
+        lines = list(followed.run([row for k, row in enumerate(rows) if k not in gone]))
+        assert [line["time"][11:13] for line in lines] == [f"{hour:02d}" for hour in hours]
+
+
+def test_stopped_inside_a_row_of_which_a_bar_is_refused(bundle, bars, payments, tmp_path, monkeypatch):
+    """The row is told again, with the same bits, and what was refused with it."""
+
+    def rows():
+        for row in islice(rows_of(bundle, bars, FUTURE - 1), 6):
+            known = {m: bar and {k: v for k, v in bar._asdict().items() if v == v} for m, bar in
+                     zip(MARKETS, row.bars, strict=True)}  # fmt: skip
+            yield {"open_time": row.open_time, "bars": {**known, "OTHER\n": {}}}
+
+    whole = list(session(bundle, bars, payments).run(rows()))
+    assert all(line["refused"] == ["refused: OTHER : unknown market"] for line in whole)
+    its = session(bundle, bars, payments, tmp_path)
+    told, take = [], its.engine.take
+
+    def stopped(row):
+        if len(told) == 3:
+            raise KeyboardInterrupt
+        return take(row)
+
+    monkeypatch.setattr(its.engine, "take", stopped)
+
+    def tell():
+        for line in its.run(rows()):
+            told.append(line)
+            its.delivered()
+
+    with pytest.raises(KeyboardInterrupt):
+        tell()
+    its.close()
+    again = session(bundle, bars, payments, tmp_path)
+    (line,) = again.untold  # of the recorded row, which is whole
+    assert {**line, "feed": 0} == {k: 0 if k == "feed" else v for k, v in whole[3].items() if k != "refused"}
+    assert [line["time"] for line in again.run(list(rows())[4:])] == [line["time"] for line in whole[4:]]
+    again.close()
+
+
+def test_snapshots_of_another_shape_are_refused(bundle, bars, payments, tmp_path):
+    its = session(bundle, bars, payments, tmp_path)
+    its.close()
+    with np.load(tmp_path / SNAPSHOT) as file:
+        saved = {name: file[name] for name in file.files}
+    for name in ("wish", "strength", "close", "silent", "tier.5.held", "stream.0.rows.0.0", "stream.0.outputs", "beta"):
+        np.savez(tmp_path / SNAPSHOT, **{**saved, name: np.zeros((2, 2))})
+        with pytest.raises(BundleError, match="not a snapshot of this version"):
+            session(bundle, bars, payments, tmp_path)
+
+
+def test_rows_that_lack_a_column_end_the_session(bundle, bars, payments):
+    markets = (bundle.markets[0]._replace(quote_volume=True), *bundle.markets[1:])
+    feed = RowFeed(dataclasses.replace(bundle, markets=markets))
+    with pytest.raises(FeedError, match="need quote_volume, which the bars of M0 do not have"):
+        feed.take(next(rows_of(bundle, bars)))
 
 
 def test_a_silent_market(bundle, bars, payments):
@@ -235,8 +353,8 @@ def test_going_on_gives_the_same_lines(bundle, bars, payments, tmp_path, monkeyp
     found, taken = [], 0
     for stop in (1, 13, 14, 30):
         its = session(bundle, bars, payments, tmp_path / "s")
-        if its.resumed is not None:
-            assert its.resumed == found[-1]
+        if its.untold:
+            assert its.untold == found[-1:]
         rest = [row for row in rows if row.open_time > its.last_ms]
         found += list(islice(its.run(rest), stop - taken))
         taken = stop
@@ -344,6 +462,33 @@ def test_rows_of_an_exchange(bars):
     )
     assert next(source).bars[0] is None
     assert "no answer" in told
+
+
+def test_a_failure_after_an_interruption_loses_no_bar(bars):
+    """Rows of six hours that were missed: the market that fails once is asked again before they are taken."""
+    clock, told = {"now": (FUTURE + 6 * HOUR) / 1000 + 30}, []
+    whole = [dataclasses.replace(its, filled=np.zeros(len(its), dtype=bool))
+             for its in (bars[m].on_grid() for m in MARKETS[:2])]  # fmt: skip
+    exchanges = [FakeExchange(its, clock) for its in whole]
+    answer, asked = exchanges[1].closed_since, []
+
+    def closed_since(start_ms):
+        asked.append(start_ms)
+        if len(asked) == 1:
+            raise TimeoutError("no answer")
+        return answer(start_ms)
+
+    def sleep(seconds):
+        clock["now"] += seconds
+
+    exchanges[1].closed_since = closed_since
+    source = sources.rows_from_exchanges(
+        exchanges, FUTURE - HOUR, 60.0, 2.0, lambda: clock["now"], sleep, (TimeoutError,), told.append
+    )
+    rows = [next(source) for _ in range(6)]
+    assert [row.open_time for row in rows] == [FUTURE + k * HOUR for k in range(6)]
+    assert not any(None in row.bars for row in rows)
+    assert told == ["no answer"]
 
 
 def invoke(*arguments, **more):
@@ -458,6 +603,7 @@ def test_what_the_commands_refuse(done, folder, files, store, tmp_path):
         (("signal", folder, "--bars", tmp_path), "no bars of any market of the book, such as M0"),
         (("signal", folder, "--bars", tmp_path / "two"), "several files of M0: M0.csv, M0.parquet"),
         (("signal", folder, "--bars", files, "--start", "2020-05-04"), "the book needs more than"),
+        (("signal", tmp_path), "is not a bundle"),
         (("live", folder, "--source", "replay"), "of a book is none of replay:FOLDER, replay:, stdin, ccxt:EXCHANGE"),
         (("live", folder, "--source", "ccxt:binance:BTC/USDT"), "binance:BTC/USDT"),
         (("live", folder, "--source", f"replay:{files}", "--start", "2020-05-04"), "no bar after --start"),
@@ -503,6 +649,8 @@ def changed(folder, out, name, change):
         ("book.json", lambda d: d["windows"].pop("past"), "the days of past are missing"),
         ("book.json", lambda d: d.update(shared_classifiers=False), "classifiers/.* is missing"),
         ("book.json", lambda d: d["markets"][0].update(symbol="../M0"), "symbol"),
+        ("book.json", lambda d: d["costs"].update(funding="base", funding_ms=0), "needs the time between two payments"),
+        ("book.json", lambda d: d["windows"].update(past=["2020-04-20", "2020-03-23"]), "past ends before it begins"),
         ("book_strategies.json", lambda d: d["strategies"].pop(), "do not match"),
         ("book_strategies.json", lambda d: d["strategies"][0]["weights"].popitem(), "exactly one weight per output"),
         ("book_strategies.json", lambda d: d["strategies"][0].update(intervals=[]), "a weight of each interval"),

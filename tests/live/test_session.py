@@ -75,8 +75,8 @@ def test_going_on_gives_the_same_lines(bundle, history, tmp_path, monkeypatch, e
     found, taken = [], 0
     for stop in (1, 3, 19, 21, 40, 55):
         session = session_of(bundle, history, tmp_path / "s")
-        if session.resumed is not None:
-            assert session.resumed == found[-1]
+        if session.untold:
+            assert session.untold == found[-1:]
         after = session.last_ms
         rest = [bar for bar in bars if bar.open_time > after]
         found += list(islice(session.run(rest), stop - taken))
@@ -103,7 +103,7 @@ def test_a_line_that_did_not_go_out_is_told_again(bundle, history, tmp_path):
     session.close()
     for _ in range(2):  # also if it is stopped again before that line
         again = Session(bundle, 0, Journal(tmp_path))
-        assert again.resumed == lost
+        assert again.untold == [lost]
         again.close()
 
 
@@ -126,7 +126,7 @@ def test_stopped_inside_a_bar(bundle, history, tmp_path, monkeypatch):
         found.extend(session.run(bars))
     session.close()
     again = Session(bundle, 0, Journal(tmp_path))
-    found += [again.resumed, *again.run(bars[30:])]
+    found += [*again.untold, *again.run(bars[30:])]
     assert found == whole
     again.close()
 
@@ -353,7 +353,7 @@ def test_a_line_is_never_swallowed(bundle, history, tmp_path, monkeypatch):
     told = []
     for _ in range(20):
         session = session_of(bundle, history, tmp_path)
-        first = [session.resumed] if session.resumed else []
+        first = list(session.untold)
         rest = [bar for bar in bars if bar.open_time > session.last_ms]
         more = list(islice(session.run(rest), 1))
         session.journal.close()

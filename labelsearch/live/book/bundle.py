@@ -15,6 +15,7 @@ from labelsearch.live.bundle_files import (
     OwnFile,
     Thresholds,
     calendar_of,
+    check_costs,
     check_outputs,
     load_classifier,
     load_features,
@@ -91,9 +92,9 @@ class BookBundle:
 
     @property
     def first_outputs(self) -> int:
-        """Bars of the book before those at which outputs are needed: a longer bar may count for later ones."""
+        """Bars of the book before those at which outputs are needed: a longer bar that opens then may count later."""
         longest = max(its.interval_ms for its in self.intervals)
-        return max(self.warm_up - -(-longest // self.intervals[0].interval_ms), 0)
+        return max(self.warm_up - 2 * -(-longest // self.intervals[0].interval_ms) - 2, 0)
 
     @property
     def optional_columns(self) -> tuple[tuple[str, ...], ...]:
@@ -176,6 +177,7 @@ def load_book(folder: Path, own: Sequence[Path] = ()) -> BookBundle:
     book, found = read(folder, BOOK, _Book), read(folder, BOOK_STRATEGIES, _Strategies)
     names = tuple(label.name for label in read(folder, "labels.json", tuple[LabelEntry, ...]))
     _check_markets(folder, book, names)
+    check_costs(folder, BOOK, book.costs)
     load_own(folder, book.own_files, own)
     intervals = tuple(
         _interval(folder, book, length, place, names, found.outputs)

@@ -25,6 +25,8 @@ from strategies.book.window import BookWindow, MarketWindow, Universe, book_wind
 from strategies.trade.window import BarCosts
 
 Floats = NDArray[np.float64]
+# arrays of a snapshot whose shapes the bundle decides: compiled code trusts them
+_FIXED = ("start", "close", "beta", "silent", "strength", "wish", "tier.")
 N_CELLS = len(Bar._fields) - 1  # of a bar without its time
 
 
@@ -43,6 +45,7 @@ class BookStep(NamedTuple):
     """Result of the last bar of the book."""
 
     open_time: int  # of its bars
+    has_bars: bool  # whether any market has one
     close: Floats  # (M,) the last one known of each market
     warming: int  # bars until accounts begin
     outputs: Floats  # (I, K, M) what strategies see; NaN where there is none, empty before they are followed
@@ -152,7 +155,8 @@ class BookEngine:
             tiers = self.standings() if begins else {}
         self._close = section.close
         warming = 0 if begins else self._warming(row.open_time, n)
-        return BookStep(row.open_time, section.close, warming, outputs, section.member, silent, orders, tiers)
+        has_bars = any(bar is not None for bar in row.bars)
+        return BookStep(row.open_time, has_bars, section.close, warming, outputs, section.member, silent, orders, tiers)
 
     def follow(self, window: BookWindow, *, begins: bool) -> dict[int, list[Order]]:
         """Move wishes, and accounts where they have begun, by some rows; the orders of the last one, by tier."""
@@ -260,6 +264,9 @@ class BookEngine:
         """Continue from the snapshot of an engine of the same bundle; `BundleError` for another bundle."""
         if str(saved["bundle"]) != self.bundle.digest:
             raise BundleError("the saved state belongs to another bundle")
+        for name, own in self.snapshot().items():
+            if name.startswith(_FIXED) and (saved[name].shape, saved[name].dtype.kind) != (own.shape, own.dtype.kind):
+                raise ValueError(f"{name} has another shape")
         self.start_ms, self.began = saved["start"].tolist()
         self._beta = saved["beta"]
         self._close, self.silent = saved["close"], saved["silent"]

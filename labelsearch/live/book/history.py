@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from labelsearch.live.book.bundle import BookBundle
 from labelsearch.live.book.engine import BookEngine, TradedBars
 from labelsearch.live.book.rows import Row, RowFeed
-from labelsearch.live.book.stream import OutputStream, Whole
+from labelsearch.live.book.stream import OutputStream, Whole, worth
 from labelsearch.live.feed import bars_in
 from labelsearch.live.verify import BundleError
 from labelsearch.market.bars import Bars
 from labelsearch.market.calendars import Calendar
-from labelsearch.market.trading_costs import traded_value
 from strategies.book.window import Universe, book_window
 
 Floats = NDArray[np.float64]
@@ -64,7 +63,8 @@ def take_history(engine: BookEngine, history: Mapping[str, Bars]) -> None:
     first = min(int(its.open_time[0]) for its in joined[0].values() if len(its))
     since = Calendar(bundle.calendar).moved(first, bundle.first_outputs, bundle.intervals[0].interval_ms)
     wholes = [
-        stream.start([its[m] for m in range(len(given))], since) for stream, its in zip(streams, joined, strict=True)
+        stream.start([its[m] for m in range(len(given))], since, joiner.edge(end))
+        for stream, joiner, its in zip(streams, joiners, joined, strict=True)
     ]
     found = [whole for whole in wholes if whole is not None]
     if len(found) < len(wholes):
@@ -102,7 +102,8 @@ def _checked(bundle: BookBundle, history: Mapping[str, Bars]) -> list[Bars]:
         for name in needed:
             if len(bars) and getattr(bars, name) is None:
                 raise BundleError(f"the features of the bundle need {name}, which the bars of {symbol} do not have")
-        found.append(replace(bars.present(), symbol=symbol))
+        on_grid = bars.on_grid(bundle.calendar) if len(bars) else bars  # without what its calendar does not expect
+        found.append(replace(on_grid.present(), symbol=symbol))
     return found
 
 
@@ -140,7 +141,7 @@ def _impact(engine: BookEngine, m: int, bars: Bars) -> Floats:
     if not engine.bundle.terms.impact or not len(bars):
         return np.empty(0)
     known = bars if engine.bundle.markets[m].quote_volume else replace(bars, quote_volume=None)
-    return engine.costs[m].see(bars.open_time, traded_value(known), bars.close)
+    return engine.costs[m].see(bars.open_time, worth(known), bars.close)
 
 
 def _outputs(streams: Sequence[OutputStream], wholes: Sequence[Whole], length: int, edges: tuple[int, int]) -> Floats:

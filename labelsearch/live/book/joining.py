@@ -28,6 +28,7 @@ class Joiner:
         self.short_ms, self.long_ms = short_ms, long_ms
         self._rows: list[Row] = []  # of the long bar that is not closed yet
         self._began = np.full(n_markets, _NEVER)  # when the first bar of each market opened
+        self._has_begun = False  # whether any long bar closed so far
 
     def take(self, row: Row) -> Row | None:
         """The long bars that close with a row, if it is their last one."""
@@ -41,7 +42,8 @@ class Joiner:
         start = row.open_time + self.short_ms - self.long_ms
         made = Row(start, tuple(self._joined(m, start) for m in range(len(self._began))))
         self._rows = []
-        return made
+        self._has_begun |= any(bar is not None for bar in made.bars)
+        return made if self._has_begun else None
 
     def _joined(self, market: int, start: int) -> Bar | None:
         bars = [row.bars[market] for row in self._rows]
@@ -61,7 +63,7 @@ class Joiner:
         """
         if self.short_ms == self.long_ms:
             return dict(history)
-        edge = stop_ms - stop_ms % self.long_ms
+        edge = self.edge(stop_ms)
         found = {}
         for m, bars in history.items():
             present = bars.present()
@@ -75,9 +77,14 @@ class Joiner:
             m: {bar.open_time: bar for bar in bars_in(bars.present().between(edge, stop_ms))}
             for m, bars in history.items()
         }
+        self._has_begun = any(len(its) for its in found.values())
         for time in range(edge, stop_ms, self.short_ms):
             self._rows.append(Row(time, tuple(late[m].get(time) for m in range(len(self._began)))))
         return found
+
+    def edge(self, stop_ms: int) -> int:
+        """Where the last long bar ends that has closed by a time."""
+        return stop_ms - stop_ms % self.long_ms
 
     def state(self) -> dict[str, NDArray]:
         """The arrays that `restore` needs."""
@@ -88,11 +95,12 @@ class Joiner:
                 if bar is not None:
                     cells[i, m], has[i, m] = [getattr(bar, name) for name in _COLUMNS], True
         times = np.array([row.open_time for row in self._rows], dtype=np.int64)
-        return {"times": times, "cells": cells, "has": has, "began": self._began}
+        has_begun = np.array(self._has_begun)
+        return {"times": times, "cells": cells, "has": has, "began": self._began, "has_begun": has_begun}
 
     def restore(self, state: Mapping[str, NDArray]) -> None:
         """Go on where another was."""
-        self._began = state["began"]
+        self._began, self._has_begun = state["began"], bool(state["has_begun"])
         self._rows = [
             Row(
                 int(time), tuple(Bar(int(time), *bar.tolist()) if h else None for bar, h in zip(bars, has, strict=True))

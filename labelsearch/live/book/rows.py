@@ -7,13 +7,14 @@
 - Rows missing between two rows follow as rows without any bar.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from labelsearch.live.book.bundle import BookBundle
-from labelsearch.live.feed import Bar, Counts, checked_bar, grid_time, missing_between, too_late
+from labelsearch.live.feed import Bar, Counts, FeedError, checked_bar, grid_time, missing_between, too_late
 from labelsearch.market.calendars import Calendar
 from labelsearch.market.rules import REQUIRED, BarError
 from labelsearch.market.times import now_ms, time_text
@@ -50,7 +51,7 @@ class RowFeed:
         }
         self.last: Row | None = None
         self.counts = Counts()
-        self.notice = ""  # what was dropped of what came in last, and why
+        self.notice = ""  # what was dropped of what came in last, or bars of it, and why
 
     def take(self, raw: object) -> list[Row]:
         """Rows on the grid that follow from an incoming one: the missing ones before it and itself; none if dropped.
@@ -64,13 +65,16 @@ class RowFeed:
         Raises
         ------
         FeedError
-            If more than 31 days are missing before the row: start again with history.
+            If more than 31 days are missing before the row: start again with history. If a bar of a valid row does not
+            know a required column.
         """
         self.notice = ""
         try:
-            row = raw if isinstance(raw, Row) else self._row(raw)
+            row = self._whole(raw) if isinstance(raw, Row) else self._row(raw)
             if not self.calendar.count(row.open_time, row.open_time + 1, self.interval_ms):
                 raise BarError(f"{time_text(row.open_time)} is outside of calendar {self.calendar.name}")
+        except FeedError:
+            raise
         except BarError as error:
             return self._drop("refused", error.rule)
         last = self.last
@@ -88,6 +92,14 @@ class RowFeed:
         self.notice = f"{kind}: {why}"
         self.counts = self.counts._replace(**{kind: getattr(self.counts, kind) + 1})
         return []
+
+    def _whole(self, row: Row) -> Row:
+        """A valid row."""
+        for bar, (symbol, needed) in zip(row.bars, self.needed.items(), strict=True):
+            for name in needed if bar is not None else ():
+                if math.isnan(getattr(bar, name)):
+                    raise FeedError(f"the features of the bundle need {name}, which the bars of {symbol} do not have")
+        return row
 
     def _row(self, raw: object) -> Row:
         if not isinstance(raw, Mapping):
@@ -109,8 +121,8 @@ class RowFeed:
             except BarError as error:
                 wrong.append(f"{symbol}: {error.rule}")
         if not found:
-            raise BarError("; ".join(wrong) or "no bar")
+            raise BarError(" ".join("; ".join(wrong).split()) or "no bar")
         if wrong:
-            self.notice = f"refused: {'; '.join(wrong)}"
+            self.notice = " ".join(f"refused: {'; '.join(wrong)}".split())  # names may hold anything
             self.counts = self.counts._replace(refused=self.counts.refused + len(wrong))
         return Row(time, tuple(found.get(symbol) for symbol in self.needed))

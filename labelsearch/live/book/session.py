@@ -44,6 +44,7 @@ class BookSession(Following[Row]):
         self.capital = capital
         self.engine = BookEngine(bundle, start_ms, payments)
         self.feed = RowFeed(bundle)
+        self._refused: list[str] = []  # bars of rows since the last line, and why
         super().__init__(self.feed, self.engine, journal)
 
     def start(self, history: Mapping[str, Bars] | None) -> None:
@@ -63,13 +64,21 @@ class BookSession(Following[Row]):
     def _recorded(self, record: list) -> Row:
         return Row.recorded(*record)
 
-    def _follow(self, items: Sequence[Row]) -> Line | None:
+    def _follow(self, items: Sequence[Row]) -> list[Line]:
+        if self.feed.notice:
+            self._refused.append(self.feed.notice)
+        found: list[Line] = []
         for row in items:
             step = self.engine.take(row)
-        if step is None:
-            return None
-        line = book_line(self.bundle, step, self.feed.counts, self.capital)
-        return {**line, "funding_missing": missing} if (missing := self.engine.missing) else line
+            # what is filled in closes bars that have some of their rows, and bars that have none
+            if step is not None and (row is items[-1] or step.has_bars):
+                line = book_line(self.bundle, step, self.feed.counts, self.capital)
+                missing = self.engine.missing
+                found.append({**line, "funding_missing": missing} if missing else line)
+        if found and self._refused:
+            found[-1] = {**found[-1], "refused": self._refused}
+            self._refused = []
+        return found
 
 
 def book_line(bundle: BookBundle, step: BookStep, counts: Counts, capital: float = 1.0) -> Line:
@@ -77,7 +86,8 @@ def book_line(bundle: BookBundle, step: BookStep, counts: Counts, capital: float
 
     ``time`` and ``closes`` of the bars; ``members``, the markets that may be held; ``silent``, bars since the last one
     of each market that has none; ``warming``, the bars until accounts begin, or, from then on, ``probabilities`` and
-    ``magnitudes`` by market and label, ``fills`` by tier and ``tiers`` with `tier_line`; ``feed`` with `Counts`.
+    ``magnitudes`` by market and label, ``fills`` by tier and ``tiers`` with `tier_line`; ``feed`` with `Counts`. A
+    session adds ``refused``, bars of rows that were left out.
     """
     length = bundle.intervals[0].interval_ms
     line: Line = {

@@ -106,7 +106,7 @@ class OutputStream:
             out[m] = rates_within(known, rows, step)[-1]
         return out
 
-    def start(self, history: Sequence[Bars], since_ms: int) -> Whole | None:
+    def start(self, history: Sequence[Bars], since_ms: int, stop_ms: int) -> Whole | None:
         """Take many rows at once; later bits are those after `take` row by row.
 
         Parameters
@@ -115,17 +115,20 @@ class OutputStream:
             Of each market, some perhaps empty; all rows up to the last one of any.
         since_ms : int
             No outputs of rows that open before.
+        stop_ms : int
+            End of the last row.
 
         Returns
         -------
         Whole or None
-            None where no market has bars at some times, so that they must be taken row by row.
+            None where there are rows without a bar on the grid of any market, so that they must be taken row by row.
         """
         length, markets = self.interval.interval_ms, self.bundle.markets
         grids = [_gridded(its, m, self.bundle.calendar) for its, m in zip(history, markets, strict=True)]
-        grid = side_by_side(grids, self.bundle.universe)
+        # the value that is traded, also of a market of which so little is known that the check of a run would refuse it
+        grid = side_by_side([replace(its, quote_volume=worth(its)) for its in grids], self.bundle.universe)
         times = grid.open_time
-        if len(times) < self.calendar.count(int(times[0]), int(times[-1]) + 1, length):
+        if len(times) < self.calendar.count(int(times[0]), stop_ms, length):
             return None
         section = measured(grid, self.bundle.universe, self.section.a_day)
         begun = [m for m, its in enumerate(grids) if len(its)]
@@ -184,6 +187,9 @@ class OutputStream:
 
     def restore(self, state: Mapping[str, NDArray]) -> None:
         """Continue from the state of a stream of the same book."""
+        for name, own in self.state().items():
+            if not name.startswith(("section.", "features.")) and state[name].shape != own.shape:
+                raise ValueError(f"{name} has another shape")
         self.open_time, self.n_rows = state["now"].tolist()
         self._close, self.outputs = state["close"], state["outputs"]
         self._rows = [[state[f"rows.{m}.{k}"] for k in range(len(own))] for m, own in enumerate(self._rows)]
@@ -204,6 +210,11 @@ def _gridded(bars: Bars, market: BookMarket, calendar: str) -> Bars:
         trades=bars.trades if market.trades else None,
     )
     return known.on_grid(calendar) if len(known) else replace(known, calendar=calendar)
+
+
+def worth(bars: Bars) -> Floats:
+    """Value traded in each bar (T,), as `labelsearch.market.trading_costs.traded_value`."""
+    return bars.volume * bars.vwap if bars.quote_volume is None else bars.quote_volume
 
 
 def _laid(bars: Bars, times: NDArray[np.int64]) -> Bars:

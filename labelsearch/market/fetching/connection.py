@@ -54,6 +54,7 @@ class Connection:
             raise BarError(f"ccxt has no exchange {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
         self.name = name
         self.broken = 0  # rows left out so far
+        self.tries = TRIES  # of each request
         self._sleep = sleep
         made = {"enableRateLimit": True, "timeout": _TIMEOUT_MS, **(options or {})}
         self._ccxt: Any = getattr(ccxt, name)(made) if like is None else like._ccxt
@@ -86,16 +87,16 @@ class Connection:
 
     def _call(self, what: str, method: Callable[..., T], *args: Any) -> T:
         ccxt = ccxt_module()
-        for attempt in range(TRIES):
+        for attempt in range(self.tries):
             try:
                 return method(*args)
             except ccxt.NetworkError as error:
                 failure = _short(error)
             except ccxt.BaseError as error:
                 raise FetchError(f"{self.name}: {what}: {_short(error)}") from None
-            if attempt + 1 < TRIES:
+            if attempt + 1 < self.tries:
                 self._sleep(backoff(attempt))
-        raise FetchError(f"{self.name}: {what}: {failure}; gave up after {TRIES} attempts")
+        raise FetchError(f"{self.name}: {what}: {failure}; gave up after {self.tries} attempts")
 
 
 def _short(error: Exception, length: int = 300) -> str:
