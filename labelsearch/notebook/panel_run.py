@@ -6,6 +6,7 @@ import pandas as pd
 
 from labelsearch.errors import InputError
 from labelsearch.notebook.run import Run
+from labelsearch.results.book import Book
 from labelsearch.results.ensembles import tier_name
 from labelsearch.results.panel_run import PanelResults
 from labelsearch.settings.experiment import Experiment
@@ -140,6 +141,67 @@ class PanelRun:
         if name not in names:
             raise InputError(f"no tier {name!r}; there are {', '.join(names)}")
         return self._results.panel.wide(name)
+
+    @cached_property
+    def book(self) -> pd.DataFrame:
+        """What every tier of a book is watched by; index tier. `InputError` if the run is none."""
+        rows = []
+        for row in self._book.tiers:
+            names = (name for name in vars(row) if name not in ("name", "size", "neutrality", "years"))
+            figures = {name: getattr(row, name) for name in names}
+            rows.append({"tier": row.name, **row.neutrality._asdict(), **figures})
+        return pd.DataFrame(rows).set_index("tier")
+
+    @cached_property
+    def legs(self) -> pd.DataFrame:
+        """Where the gain of every tier of a book came from by year, in percent; index tier and year."""
+        rows = [{("tier" if k == "name" else k): v for k, v in vars(year).items()}
+                for row in self._book.tiers for year in row.years]  # fmt: skip
+        return pd.DataFrame(rows).set_index(["tier", "year"])
+
+    @cached_property
+    def strength(self) -> pd.DataFrame:
+        """Rank correlation of what a book wished and what followed; index tier, interval (empty for all) and hours."""
+        rows = [{("tier" if k == "name" else k): v for k, v in vars(row).items()} for row in self._book.strength]
+        return pd.DataFrame(rows).set_index(["tier", "interval", "hours"])
+
+    def weights(self, name: str) -> pd.DataFrame:
+        """Shares of equity that a tier of a book wants at the close of each bar, before bands, below 0 if short.
+
+        Parameters
+        ----------
+        name : str
+            Of a tier, as ``Top-20``.
+
+        Returns
+        -------
+        DataFrame
+            When bars open, UTC, by markets, NaN where a split does without a market.
+
+        Raises
+        ------
+        InputError
+            If the run is no book, or has no such tier.
+        """
+        sizes = {row.name: row.size for row in self._book.tiers}
+        if name not in sizes:
+            raise InputError(f"no tier {name!r}; there are {', '.join(sizes)}")
+        parts = []
+        for number, windows in enumerate(self.experiment.splits, 1):
+            split = self._results.book_split(number)
+            times = split.markets.section.open_time
+            times = times[windows.named["future"].rows(times)]
+            index = pd.DatetimeIndex(times.astype("datetime64[ms]"), tz="UTC", name="open_time")
+            wanted = split.tiers.weights[split.tiers.sizes.index(sizes[name])]
+            parts.append(pd.DataFrame(wanted, index=index, columns=list(split.tiers.markets)))
+        return pd.concat(parts)
+
+    @property
+    def _book(self) -> Book:
+        book = self._results.panel.book
+        if book is None:
+            raise InputError(f"{self._results.name} is no book: its markets have accounts of their own")
+        return book
 
     def cell(self, market: str, split: int) -> Run:
         """One market in one split, as a run of its own.

@@ -13,6 +13,8 @@ from labelsearch.delivery.tables.book import book_sentences, book_tables
 from labelsearch.engine.executors.choice import Workers
 from labelsearch.engine.ledger import Ledger
 from labelsearch.engine.run import LEDGER, LOOKS, recorded
+from labelsearch.errors import InputError
+from labelsearch.notebook.opening import open_run
 from labelsearch.panels.book.split import SEARCH, TIERS, last_closed
 from labelsearch.panels.hedges import _book_past, hedge_panel
 from labelsearch.panels.run import open_panel
@@ -157,6 +159,21 @@ def test_report_and_commands(done):
     assert refused.exit_code == 2
     assert "is one book: its markets have no tiers of their own" in refused.output
     assert any("neutral" in sentence.lower() for sentence in book_sentences(done))
+
+
+def test_in_a_notebook(done, store):
+    opened = open_run(done.folder, store)
+    assert opened.book.loc["Top-20", "beta"] == done.panel.book.watched(20).neutrality.beta
+    assert opened.book["is_neutral"].all()
+    gain = opened.legs.groupby("tier")["net_pct"].sum()
+    assert gain["Top-5"] == pytest.approx(100.0 * (opened.equity["Top-5"].iloc[-1] - 1.0))
+    assert (opened.strength.loc["Top-20", "", 1.0]["correlation"]) > 0
+    weights = opened.weights("Top-5")
+    assert weights.shape == (480, len(MARKETS))
+    assert weights.sum(axis=1).abs().max() < 1e-9
+    assert weights.abs().sum(axis=1).max() <= 1.0 + 1e-9
+    with pytest.raises(InputError, match="no tier 'Top-7'; there are Top-20, Top-5"):
+        opened.weights("Top-7")
 
 
 @pytest.mark.parametrize(
