@@ -51,6 +51,7 @@ def make_bundle(seed: int, normalisation: Normalisation, width: int, depth: int,
         ]
         one = Perceptron.of_layers(networks)
         classifiers.append(Predictor(1, lambda matrix, rows, origin, one=one: one.predict(matrix, rows)))
+    labels = tuple(f"label_{k}" for k in range(8))
     tiers = {n: Tier(np.arange(n), np.full(n, 1.0 / n), 0.0) for n in (100, 20, 10, 5)}
     return Bundle(
         digest="benchmark",
@@ -60,7 +61,8 @@ def make_bundle(seed: int, normalisation: Normalisation, width: int, depth: int,
         trades=True,
         warm_up=max(s.warm_up for s in sets),
         chosen_until=0,
-        labels=tuple(f"label_{k}" for k in range(8)),
+        labels=labels,
+        outputs=tuple(f"{label}:{side}" for label in labels for side in ("buy", "sell")),
         feature_sets=tuple(sets),
         classifiers=tuple(classifiers),
         params=StrategySpace(16).sample(rng, 100),

@@ -44,6 +44,7 @@ def bundle():
         warm_up=max(s.warm_up for s in sets),
         chosen_until=0,
         labels=("one", "two"),
+        outputs=("one:buy", "one:sell", "two:buy", "two:sell"),
         feature_sets=tuple(sets),
         classifiers=tuple(classifiers),
         params=StrategySpace(4).sample(rng, N_STRATEGIES),
