@@ -35,10 +35,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # Long computations through libraries, which the tracer slows by 40 %; other tests reach the same lines in less time.
 UNMEASURED = (
     "tests/classifiers/test_dataset.py",
+    "tests/classifiers/test_moves.py",
+    "tests/classifiers/test_networks.py",
     "tests/classifiers/test_proof.py",
     "tests/classifiers/test_training.py",
-    "tests/feature_space/test_contract.py",
-    "tests/feature_space/test_streaming.py",
+    "tests/feature_space/",
+    "tests/labels/",
     "tests/live/test_engine.py",
     "tests/live/test_real_data.py",
     "tests/panels/test_run.py::test_a_cell_is_a_run_that_makes_the_same_bits_alone",

@@ -238,6 +238,7 @@ def test_shapley_values_of_a_move_add_up(name):
     np.testing.assert_allclose(base.numpy() + values.sum(axis=1), wanted, atol=1e-4)
 
 
+@pytest.mark.slow  # as test_onnx shows of classes, in the same file format
 def test_another_program_reads_the_same(tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     network = averaged([build_network("mlp", 5, "magnitude", width=8).eval() for _ in range(2)], "magnitude")

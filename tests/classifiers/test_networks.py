@@ -179,7 +179,14 @@ def moving_average_problem(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return x, np.where(total < -0.5, 0, np.where(total > 0.5, 2, 1)).astype(np.int64)
 
 
-@pytest.mark.parametrize("name", [n for n in NETWORKS if NETWORKS[n].windowed])
+@pytest.mark.parametrize(
+    "name",
+    [
+        n if n == "lstm" else pytest.param(n, marks=pytest.mark.slow)  # which all go the same way through training
+        for n in NETWORKS
+        if NETWORKS[n].windowed
+    ],
+)
 def test_windows_are_learnt_and_training_repeats(name):
     x, y = moving_average_problem(2500, 0)
     rows = torch.arange(2500)

@@ -456,7 +456,7 @@ def test_a_run_on_a_terminal_shows_bars_and_keeps_standard_output_to_itself(tiny
     assert b"/s" in shown
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_ctrl_c_and_sigterm_end_a_run_and_its_workers_with_one_line(finished, home, sent):
     folder = Path("runs") / finished.folder.name
     shutil.copytree(finished.folder, folder)

@@ -35,6 +35,7 @@ def blocks(n: int, seed: int) -> np.ndarray:
     return classes.astype(np.int8)
 
 
+@pytest.mark.slow  # 400 repetitions
 def test_the_interval_covers_the_exact_value_as_often_as_it_says():
     matrix, classes = walk(1500, 4, 1), blocks(1500, 2)
     histogram = cross_class(matrix, classes)

@@ -201,19 +201,19 @@ def closed_at_night(bundle, bars):
     times = Calendar("XNYS").opens(day("2020-01-01"), day("2020-05-01"), HOUR)
     evening = [day("2020-04-20T22:00"), day("2020-04-24T21:00"), day("2020-04-27T22:00")]
     kept = {m: bars[m]._take(np.isin(bars[m].open_time, [*times, evening[k % 3]])) for k, m in enumerate(MARKETS)}
-    return dataclasses.replace(its, warm_up=60), until(kept, day("2020-04-28"))
+    return dataclasses.replace(its, warm_up=20), until(kept, day("2020-04-28"))
 
 
 HISTORIES = {
     "an outage over a whole longer bar": lambda bundle, bars: (
-        dataclasses.replace(bundle, warm_up=300), outage(bars, day("2020-04-23T05:00"), 4, day("2020-04-23T10:00"))),
+        dataclasses.replace(bundle, warm_up=120), outage(bars, day("2020-04-23T05:00"), 4, day("2020-04-23T10:00"))),
     "strategies that begin with the warm-up": lambda bundle, bars: (
-        dataclasses.replace(bundle, warm_up=301), until(bars, day("2020-04-18"))),
+        dataclasses.replace(bundle, warm_up=101), until(bars, day("2020-04-22"))),
     "a first bar that is not whole": lambda bundle, bars: (
-        bundle, {m: b.between(day("2020-04-10T03:00"), day("2020-04-12")) for m, b in bars.items()}),
+        bundle, {m: b.between(day("2020-04-20T03:00"), day("2020-04-22")) for m, b in bars.items()}),
     "bars that a calendar does not expect": closed_at_night,
     "a market with two bars, without volume": lambda bundle, bars: (
-        dataclasses.replace(bundle, warm_up=300),
+        dataclasses.replace(bundle, warm_up=120),
         {m: b if m != "LATE" else dataclasses.replace(b.rows(-2, None), volume=np.zeros(2))
          for m, b in until(bars, day("2020-04-24")).items()}),
 }  # fmt: skip
@@ -221,8 +221,9 @@ HISTORIES = {
 
 @pytest.mark.parametrize("name", HISTORIES)
 def test_odd_histories_at_once_have_the_bits_of_row_by_row(bundle, bars, payments, name):
-    its, given = HISTORIES[name](bundle, {m: b.between(day("2020-04-01T02:00"), None) for m, b in bars.items()})
-    start = day("2020-04-02") if "warm-up" in name else FUTURE
+    since = day("2020-04-01T02:00" if "calendar" in name else "2020-04-14T02:00")
+    its, given = HISTORIES[name](bundle, {m: b.between(since, None) for m, b in bars.items()})
+    start = day("2020-04-15") if "warm-up" in name else FUTURE
     whole, parts = (BookEngine(its, start, payments) for _ in range(2))
     take_history(whole, given)
     replayed(parts, given)

@@ -337,7 +337,7 @@ def changed(data, draw):
     return copy
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_change_of_a_bundle_is_read_or_refused_in_one_line(bundle, data):
     """Signed anew, so that schema and shapes alone stand in the way."""

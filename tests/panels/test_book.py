@@ -127,7 +127,7 @@ def test_two_workers_give_the_same_bits(done, store, tmp_path):
         assert (other.folder / "panel" / name).read_bytes() == (done.folder / "panel" / name).read_bytes()
 
 
-@pytest.mark.parametrize("kind", ["long", "best"])
+@pytest.mark.parametrize("kind", [pytest.param("long", marks=pytest.mark.slow), "best"])
 def test_other_kinds_of_book(done, runs, store, kind):
     found = run(book(book={"kind": kind, "shifts": 0}, null={"repeats": 0}), runs, store).panel
     assert found.book.kind == kind

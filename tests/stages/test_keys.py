@@ -117,7 +117,7 @@ ELSEWHERE = {
     "roll.hyperparameters", "pool.classifiers", "pool.strategies", "feature_space.relative",
     *(f"{section}.{name}" for section in ("universe", "book") for name in SECTIONS[section].__dataclass_fields__),
 }  # fmt: skip
-QUICK = ("windows.validation_share", "windows.future", "windows.train", "labels.price", "score.rate")
+QUICK = ("windows.future", "windows.train", "score.rate")
 
 
 def changed(key: str) -> Experiment:
