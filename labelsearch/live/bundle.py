@@ -17,6 +17,7 @@ from labelsearch.live.bundle_files import (
     calendar_of,
     check_costs,
     check_outputs,
+    columns_read,
     load_classifier,
     load_features,
     load_own,
@@ -66,8 +67,7 @@ class Bundle:
     @property
     def optional_columns(self) -> tuple[str, ...]:
         """Optional columns of the bars that features or costs read."""
-        read = {"quote_volume": self.quote_volume, "trades": self.trades, "spread": self.terms.spread == "quotes"}
-        return tuple(name for name, is_read in read.items() if is_read)
+        return columns_read(self.terms, quote_volume=self.quote_volume, trades=self.trades)
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,12 @@ class WeightedStrategy(Protocol):
         """When it trades."""
 
 
+def columns_read(terms: CostTerms, *, quote_volume: bool, trades: bool) -> tuple[str, ...]:
+    """Optional columns of bars that features or costs read."""
+    read = {"quote_volume": quote_volume, "trades": trades, "spread": terms.spread == "quotes"}
+    return tuple(name for name, is_read in read.items() if is_read)
+
+
 def load_features(folder: Path, name: str, place: str = "") -> FeatureSet:
     """Feature set of a label; `BundleError` if it cannot be used."""
     try:

@@ -21,6 +21,7 @@ from labelsearch.live.bundle import Bundle
 from labelsearch.live.costs import LiveCosts
 from labelsearch.live.costs import Payments as FundingPayments
 from labelsearch.live.feed import Bar, bars_in
+from labelsearch.live.journal import part_of
 from labelsearch.live.verify import BundleError
 from labelsearch.market.bars import Bars
 from labelsearch.market.calendars import Calendar
@@ -283,9 +284,6 @@ class Engine:
         if str(saved["bundle"]) != self.bundle.digest:
             raise BundleError("the saved state belongs to another bundle")
 
-        def part(name: str) -> dict[str, NDArray]:
-            return {key.removeprefix(name): value for key, value in saved.items() if key.startswith(name)}
-
         self.start_ms, self.began = saved["start"].tolist()
         self.n_bars = int(saved["n_bars"])
         self._close, self._price = map(float, saved["prices"])
@@ -295,8 +293,8 @@ class Engine:
             known = dict(zip(Bar._fields[1:-1], numbers, strict=True))
             self.last = Bar(int(saved["last_time"]), **known, filled=bool(filled))
         self._rows = [saved[f"rows.{k}"] for k in range(len(self._rows))]
-        self._stream.restore(part("stream."))
-        self.costs.restore(part("costs."))
-        self.state = State(**part("strategies."))
+        self._stream.restore(part_of(saved, "stream."))
+        self.costs.restore(part_of(saved, "costs."))
+        self.state = State(**part_of(saved, "strategies."))
         for n, book in self.books.items():
-            book.restore(part(f"tier.{n}."))
+            book.restore(part_of(saved, f"tier.{n}."))

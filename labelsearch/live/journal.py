@@ -23,6 +23,11 @@ from labelsearch.live.verify import BundleError
 SNAPSHOT, BARS = "snapshot.npz", "bars.jsonl"
 
 
+def part_of(saved: Mapping[str, NDArray], prefix: str) -> dict[str, NDArray]:
+    """The arrays of a snapshot whose names begin so, without it."""
+    return {name.removeprefix(prefix): array for name, array in saved.items() if name.startswith(prefix)}
+
+
 class Journal:
     """The folder of one live session.
 

@@ -40,6 +40,11 @@ class CostTerms(NamedTuple):
 NO_TERMS = CostTerms()
 
 
+def worth(bars: Bars) -> Floats:
+    """Value traded in each bar (T,), as it stands; `traded_value` checks that it is known."""
+    return bars.volume * bars.vwap if bars.quote_volume is None else bars.quote_volume
+
+
 def traded_value(bars: Bars) -> Floats:
     """Value traded in each bar (T,), quote currency.
 
@@ -50,11 +55,9 @@ def traded_value(bars: Bars) -> Floats:
     """
     if len(bars) > 1 and bars.quote_volume is None and (bars.volume == bars.volume[0]).all():
         raise BarError(f"{bars.symbol}: all bars have a volume of {bars.volume[0]:g}: what is traded is not known")
-    if bars.quote_volume is not None:
-        return bars.quote_volume
     with np.errstate(over="ignore"):
-        value = bars.volume * bars.vwap
-    if not np.isfinite(value).all():
+        value = worth(bars)
+    if bars.quote_volume is None and not np.isfinite(value).all():
         row = int(np.argmin(np.isfinite(value)))
         raise BarError(f"{bars.symbol}: the value traded at {time_text(bars.open_time[row])} is too large for a number")
     return value

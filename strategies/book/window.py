@@ -152,6 +152,32 @@ def book_window(
     )
 
 
+def last_closed(grid: np.ndarray, step_ms: int, open_time: np.ndarray, length_ms: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the bars of another interval is the last that has closed when each row of a grid closes.
+
+    Parameters
+    ----------
+    grid : (T,) array of int64
+        When rows open, ms.
+    step_ms : int
+        Length of a row.
+    open_time : (N,) array of int64
+        When bars open.
+    length_ms : int
+        Their length.
+
+    Returns
+    -------
+    ((T,) array of int64, (T,) array of bool)
+        Number of the bar, and whether there is one, which closed less than a bar of its own ago: else the market is
+        silent.
+    """
+    closes = open_time + length_ms
+    last = np.searchsorted(closes, grid + step_ms, side="right") - 1
+    at = np.maximum(last, 0)
+    return at, (last >= 0) & (grid + step_ms - closes[at] < length_ms)
+
+
 def _aligned(markets: Sequence[MarketWindow], n_rows: int) -> dict[str, np.ndarray]:
     """Prices and costs of all markets on the rows of the grid, by the names of `BookWindow`."""
     n_markets = len(markets)

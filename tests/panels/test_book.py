@@ -15,7 +15,7 @@ from labelsearch.engine.ledger import Ledger
 from labelsearch.engine.run import LEDGER, LOOKS, recorded
 from labelsearch.errors import InputError
 from labelsearch.notebook.opening import open_run
-from labelsearch.panels.book.split import SEARCH, TIERS, last_closed
+from labelsearch.panels.book.split import SEARCH, TIERS, outputs_then
 from labelsearch.panels.hedges import _book_past, hedge_panel
 from labelsearch.panels.run import open_panel
 from labelsearch.results.panel_run import PanelResults
@@ -233,12 +233,12 @@ def test_the_last_closed_value_is_no_later_one():
     outputs = np.arange(8.0)[:, None]
     window = TradingWindow.of(outputs, np.ones(8), np.ones(8), 90 * 60_000 * np.arange(8), 1.0)
     grid = hour * np.arange(12)
-    found = last_closed(grid, hour, window, 90 * 60_000)[:, 0]
+    found = outputs_then(grid, hour, window, 90 * 60_000)[:, 0]
     closes = (np.arange(8) + 1) * 90 * 60_000
     for row, value in zip(grid + hour, found, strict=True):
         known = outputs[closes <= row, 0]
         assert (np.isnan(value) and not len(known)) or value == known[-1]
-    gone = last_closed(hour * np.arange(30), hour, window, 90 * 60_000)[:, 0]
+    gone = outputs_then(hour * np.arange(30), hour, window, 90 * 60_000)[:, 0]
     assert np.isnan(gone[-1])
     assert gone[11] == 7.0
 

@@ -17,6 +17,7 @@ from labelsearch.live.bundle_files import (
     calendar_of,
     check_costs,
     check_outputs,
+    columns_read,
     load_classifier,
     load_features,
     load_own,
@@ -99,18 +100,7 @@ class BookBundle:
     @property
     def optional_columns(self) -> tuple[tuple[str, ...], ...]:
         """Optional columns of the bars that features or costs read, by market."""
-        return tuple(
-            tuple(
-                name
-                for name, is_read in {
-                    "quote_volume": market.quote_volume,
-                    "trades": market.trades,
-                    "spread": self.terms.spread == "quotes",
-                }.items()
-                if is_read
-            )
-            for market in self.markets
-        )
+        return tuple(columns_read(self.terms, quote_volume=m.quote_volume, trades=m.trades) for m in self.markets)
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from labelsearch.live.book.account import BookAccount, BookStanding, Order
 from labelsearch.live.book.bundle import BookBundle
 from labelsearch.live.book.joining import Joiner
 from labelsearch.live.book.rows import Row
-from labelsearch.live.book.stream import OutputStream, part_of
+from labelsearch.live.book.stream import OutputStream
 from labelsearch.live.costs import LiveCosts, Payments
 from labelsearch.live.feed import Bar
+from labelsearch.live.journal import part_of
 from labelsearch.live.verify import BundleError
 from labelsearch.market.calendars import Calendar
 from labelsearch.market.cross_section_stream import SectionRow
@@ -46,7 +47,6 @@ class BookStep(NamedTuple):
 
     open_time: int  # of its bars
     has_bars: bool  # whether any market has one
-    close: Floats  # (M,) the last one known of each market
     warming: int  # bars until accounts begin
     outputs: Floats  # (I, K, M) what strategies see; NaN where there is none, empty before they are followed
     members: NDArray[np.bool_]  # (M,) which markets may be held
@@ -156,7 +156,7 @@ class BookEngine:
         self._close = section.close
         warming = 0 if begins else self._warming(row.open_time, n)
         has_bars = any(bar is not None for bar in row.bars)
-        return BookStep(row.open_time, has_bars, section.close, warming, outputs, section.member, silent, orders, tiers)
+        return BookStep(row.open_time, has_bars, warming, outputs, section.member, silent, orders, tiers)
 
     def follow(self, window: BookWindow, *, begins: bool) -> dict[int, list[Order]]:
         """Move wishes, and accounts where they have begun, by some rows; the orders of the last one, by tier."""

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from labelsearch.live.book.bundle import BookBundle
 from labelsearch.live.book.engine import BookEngine, TradedBars
 from labelsearch.live.book.rows import Row, RowFeed
-from labelsearch.live.book.stream import OutputStream, Whole, worth
+from labelsearch.live.book.stream import OutputStream, Whole
 from labelsearch.live.feed import bars_in
 from labelsearch.live.verify import BundleError
 from labelsearch.market.bars import Bars
 from labelsearch.market.calendars import Calendar
-from strategies.book.window import Universe, book_window
+from labelsearch.market.trading_costs import worth
+from strategies.book.window import Universe, book_window, last_closed
 
 Floats = NDArray[np.float64]
 
@@ -57,20 +58,19 @@ def take_history(engine: BookEngine, history: Mapping[str, Bars]) -> None:
         return
     end = max(int(its.open_time[-1]) for its in given if len(its)) + bundle.interval_ms
     streams, joiners = engine.new_streams()
-    joined = [joiner.start(dict(enumerate(given)), end) for joiner in joiners]
-    if any(not any(map(len, its.values())) for its in joined):
+    joined = [joiner.start(given, end) for joiner in joiners]
+    if any(not any(map(len, its)) for its in joined):
         return _row_by_row(engine, history)
-    first = min(int(its.open_time[0]) for its in joined[0].values() if len(its))
+    first = min(int(its.open_time[0]) for its in joined[0] if len(its))
     since = Calendar(bundle.calendar).moved(first, bundle.first_outputs, bundle.intervals[0].interval_ms)
     wholes = [
-        stream.start([its[m] for m in range(len(given))], since, joiner.edge(end))
-        for stream, joiner, its in zip(streams, joiners, joined, strict=True)
+        stream.start(its, since, joiner.edge(end)) for stream, joiner, its in zip(streams, joiners, joined, strict=True)
     ]
     found = [whole for whole in wholes if whole is not None]
     if len(found) < len(wholes):
         return _row_by_row(engine, history)
     engine.streams, engine.joiners = streams, joiners
-    _follow(engine, [joined[0][m] for m in range(len(given))], found)
+    _follow(engine, joined[0], found)
     section = found[0].section
     row = np.arange(len(section.open_time))[:, None]
     silent = len(row) - 1 - np.where(section.traded, row, -1).max(axis=0)
@@ -151,8 +151,7 @@ def _outputs(streams: Sequence[OutputStream], wholes: Sequence[Whole], length: i
     found = [wholes[0].outputs]
     for stream, whole in zip(streams[1:], wholes[1:], strict=True):
         own, opened = stream.interval.interval_ms, whole.section.open_time
-        last = np.searchsorted(opened + own, times + length, side="right") - 1
-        at = np.maximum(last, 0)
-        known = (last >= 0) & (times - opened[at] < own + own - length) & (opened[at] >= since)
+        at, known = last_closed(times, length, opened, own)
+        known &= opened[at] >= since
         found.append(np.where(known[:, None, None], whole.outputs[at], np.nan))
     return np.stack(found)

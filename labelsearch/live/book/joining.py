@@ -1,6 +1,6 @@
 """Bars of a longer interval from rows as they come."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,30 +56,23 @@ class Joiner:
         (bar,) = bars_in(joined(Bars("", self.short_ms, times, **kept), self.long_ms))  # type: ignore[arg-type]
         return bar
 
-    def start(self, history: Mapping[int, Bars], stop_ms: int) -> dict[int, Bars]:
+    def start(self, history: Sequence[Bars], stop_ms: int) -> list[Bars]:
         """Take the bars of each market up to a time at once; the long bars that are closed by then.
 
         Later bits are those after `take` row by row.
         """
         if self.short_ms == self.long_ms:
-            return dict(history)
-        edge = self.edge(stop_ms)
-        found = {}
-        for m, bars in history.items():
-            present = bars.present()
-            if len(present):
-                self._began[m] = first = int(present.open_time[0])
-                whole = joined(present.between(None, edge), self.long_ms)
-                found[m] = whole.between(first, None)
-            else:
-                found[m] = joined(present, self.long_ms)
-        late = {
-            m: {bar.open_time: bar for bar in bars_in(bars.present().between(edge, stop_ms))}
-            for m, bars in history.items()
-        }
-        self._has_begun = any(len(its) for its in found.values())
+            return list(history)
+        edge, found = self.edge(stop_ms), []
+        present = [bars.present() for bars in history]
+        for m, bars in enumerate(present):
+            first = int(bars.open_time[0]) if len(bars) else None
+            self._began[m] = _NEVER if first is None else first
+            found.append(joined(bars.between(None, edge), self.long_ms).between(first, None))
+        self._has_begun = any(map(len, found))
+        late = [{bar.open_time: bar for bar in bars_in(bars.between(edge, stop_ms))} for bars in present]
         for time in range(edge, stop_ms, self.short_ms):
-            self._rows.append(Row(time, tuple(late[m].get(time) for m in range(len(self._began)))))
+            self._rows.append(Row(time, tuple(its.get(time) for its in late)))
         return found
 
     def edge(self, stop_ms: int) -> int:

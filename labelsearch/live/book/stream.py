@@ -17,11 +17,13 @@ from labelsearch.labels.base import HEADS
 from labelsearch.live.book.bundle import BookBundle, BookInterval, BookMarket
 from labelsearch.live.costs import Payments
 from labelsearch.live.feed import Bar
+from labelsearch.live.journal import part_of
 from labelsearch.market.bars import Bars
 from labelsearch.market.calendars import Calendar
 from labelsearch.market.cross_section import CrossSection, measured, side_by_side
 from labelsearch.market.cross_section_stream import CrossSectionStream, SectionRow
 from labelsearch.market.funding import rates_within
+from labelsearch.market.trading_costs import worth
 
 Floats = NDArray[np.float64]
 
@@ -197,11 +199,6 @@ class OutputStream:
         self.features.restore(part_of(state, "features."))
 
 
-def part_of(state: Mapping[str, NDArray], prefix: str) -> dict[str, NDArray]:
-    """The arrays whose names begin so, without it."""
-    return {name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)}
-
-
 def _gridded(bars: Bars, market: BookMarket, calendar: str) -> Bars:
     """Bars on their grid, with the columns that the run had."""
     known = replace(
@@ -210,11 +207,6 @@ def _gridded(bars: Bars, market: BookMarket, calendar: str) -> Bars:
         trades=bars.trades if market.trades else None,
     )
     return known.on_grid(calendar) if len(known) else replace(known, calendar=calendar)
-
-
-def worth(bars: Bars) -> Floats:
-    """Value traded in each bar (T,), as `labelsearch.market.trading_costs.traded_value`."""
-    return bars.volume * bars.vwap if bars.quote_volume is None else bars.quote_volume
 
 
 def _laid(bars: Bars, times: NDArray[np.int64]) -> Bars:

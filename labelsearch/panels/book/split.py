@@ -24,7 +24,7 @@ from strategies.book.rules import KINDS, BookRules, BookSpace
 from strategies.book.simulate import band_of, mean_weights, trade_weights
 from strategies.book.watch import neutrality
 from strategies.book.weights import LEAST_MEMBERS, is_singular
-from strategies.book.window import BookWindow, MarketWindow, Universe, book_window
+from strategies.book.window import BookWindow, MarketWindow, Universe, book_window, last_closed
 from strategies.luck.resample import rank_correlation
 from strategies.search.islands import SearchSettings
 from strategies.tiers.ensemble import tiers
@@ -101,7 +101,7 @@ class BookInputs:
         outputs = np.full((len(grid), traded.outputs.shape[1]), np.nan)
         outputs[row] = traded.outputs
         others = [
-            last_closed(grid, self.intervals_ms[0], stored.value.window(name), length)
+            outputs_then(grid, self.intervals_ms[0], stored.value.window(name), length)
             for stored, length in zip(market.outputs[1:], self.intervals_ms[1:], strict=True)
         ]
         return MarketWindow(
@@ -135,29 +135,10 @@ class BookInputs:
         return tuple(Stretch(market.asset, self.future.start_ms, self.future.stop_ms) for market in self.markets)
 
 
-def last_closed(grid: NDArray[np.int64], step_ms: int, window: TradingWindow, length_ms: int) -> NDArray[np.float64]:
-    """Outputs (T, K) of the last bar that has closed when each row of a grid closes.
-
-    Parameters
-    ----------
-    grid : (T,) array of int64
-        When rows open, ms.
-    step_ms : int
-        Length of a row.
-    window : TradingWindow
-        Bars of another interval with their outputs.
-    length_ms : int
-        Their length.
-
-    Returns
-    -------
-    (T, K) array
-        NaN before the first one, and where the last one closed more than a bar of its own ago: the market is silent.
-    """
-    closes = window.open_time + length_ms
-    last = np.searchsorted(closes, grid + step_ms, side="right") - 1
-    known = (last >= 0) & (grid + step_ms - closes[np.maximum(last, 0)] < length_ms)
-    return np.where(known[:, None], window.outputs[np.maximum(last, 0)], np.nan)
+def outputs_then(grid: NDArray[np.int64], step_ms: int, window: TradingWindow, length_ms: int) -> NDArray[np.float64]:
+    """Outputs (T, K) of the last bar of another interval that has closed when each row of a grid closes, else NaN."""
+    at, known = last_closed(grid, step_ms, window.open_time, length_ms)
+    return np.where(known[:, None], window.outputs[at], np.nan)
 
 
 @dataclass(frozen=True)
