@@ -1,5 +1,6 @@
 """Wall time, processor time and peak memory of a stage, worker processes included."""
 
+import dataclasses
 import threading
 import time
 from types import TracebackType
@@ -19,17 +20,36 @@ def resident_bytes(process: psutil.Process | None = None) -> int:
     return total
 
 
-def _processor_seconds(process: psutil.Process) -> float:
-    """Of a process and its children: those that live, and those that it has waited for."""
-    own = process.cpu_times()
-    total = own.user + own.system + getattr(own, "children_user", 0.0) + getattr(own, "children_system", 0.0)
-    for child in process.children(recursive=True):
-        try:
-            times = child.cpu_times()
-        except psutil.Error:
-            continue  # it ended between listing and asking
-        total += times.user + times.system
-    return total
+@dataclasses.dataclass(frozen=True)
+class _Used:
+    """Processor seconds so far: of the process, of children that it has waited for, and of each that lives.
+
+    Those are kept by id and time of creation: an id is given again once its process has ended.
+    """
+
+    own: float
+    waited_for: float
+    living: dict[tuple[int, float], float]
+
+    @classmethod
+    def now(cls, process: psutil.Process) -> "_Used":
+        times = process.cpu_times()
+        living = {}
+        for child in process.children(recursive=True):
+            try:
+                spent = child.cpu_times()
+                living[child.pid, child.create_time()] = spent.user + spent.system
+            except psutil.Error:
+                continue  # it ended between listing and asking
+        waited_for = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+        return cls(times.user + times.system, waited_for, living)
+
+    def since(self, start: "_Used") -> float:
+        """Never below zero: a child that was let go counts no more, and does not take back what it had used before."""
+        gone = sum(seconds for child, seconds in start.living.items() if child not in self.living)
+        ended = max(0.0, self.waited_for - start.waited_for - gone)
+        living = sum(seconds - start.living.get(child, 0.0) for child, seconds in self.living.items())
+        return self.own - start.own + ended + living
 
 
 class Meter:
@@ -40,7 +60,7 @@ class Meter:
 
     def __enter__(self) -> "Meter":
         self._process = psutil.Process()
-        self._processor = _processor_seconds(self._process)
+        self._used = _Used.now(self._process)
         self._peak = resident_bytes(self._process)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
@@ -56,7 +76,7 @@ class Meter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.seconds = time.perf_counter() - self._start
-        self.processor_seconds = _processor_seconds(self._process) - self._processor
+        self.processor_seconds = _Used.now(self._process).since(self._used)
         self._stop.set()
         self._thread.join()
         self.peak_mb = max(self._peak, resident_bytes(self._process)) / 2**20
