@@ -9,7 +9,7 @@ from strategies.book import kernels
 from strategies.book.rules import BookRules, BookSpace
 from strategies.book.simulate import BookState, flatten, fresh, simulate_books
 from strategies.book.window import BookWindow
-from strategies.search.budget import block_order, spending
+from strategies.search.budget import Behaviour, Growth, block_order, spending
 from strategies.search.score import monthly_return_pct
 from strategies.tiers.metrics import year_of
 
@@ -130,6 +130,7 @@ class BookSpending:
         self.edges = edges[np.linspace(0, len(edges) - 1, n_blocks + 1).astype(np.int64)]
         self.restart = budget == "blocks"
         self.state = fresh(params, problem.window)
+        self.growth = Growth()
         self.n_spent = 0
 
     def up_to(self, n_blocks: int) -> np.ndarray:
@@ -137,13 +138,24 @@ class BookSpending:
         for block in self.order[self.n_spent : n_blocks]:
             rows = slice(self.edges[block], self.edges[block + 1])
             before = flatten(self.state) if self.restart else self.state
+            equity = self.state.total(kernels.EQUITY).copy()
             self.state, _ = simulate_books(self.params, self.problem.window.rows(rows), self.problem.rules, before)
+            self.growth.add(equity, self.state.total(kernels.EQUITY), 1.0)  # hedged already: nothing is taken out
         self.n_spent = n_blocks
         return score_of(self.problem, self.state)
 
     def keep(self, index: np.ndarray) -> None:
         """Go on with the books in ``index`` only."""
         self.params, self.state = self.params[index], self.state.take(index)
+        self.growth.keep(index)
+
+    def behaviour(self) -> Behaviour:
+        """Returns of blocks, fills a month, and gross exposure in the place of the position."""
+        window, rows = self.problem.window, np.maximum(self.state.total(kernels.ROWS), 1.0)
+        months = window.months * float(rows[0]) / len(window.open_time)
+        return Behaviour(
+            self.growth.residual, self.state.total(kernels.FILLS) / months, self.state.total(kernels.GROSS_SUM) / rows
+        )
 
 
 @spending.register

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import optuna
     from optuna.distributions import BaseDistribution
 
-SAMPLERS = ("cmaes", "tpe", "qmc", "random")
+SAMPLERS = ("cmaes", "diverse", "tpe", "qmc", "random")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class SearchSettings:
         Trials in all, pruned ones among them.
     island_size : int
         Trials of one island; the last island takes what is left.
-    sampler : {"cmaes", "tpe", "qmc", "random"}
+    sampler : {"cmaes", "diverse", "tpe", "qmc", "random"}
         Sampler of the islands that are not random.
     random_share : float
         Share of the trials at random, in [0, 1].
@@ -45,7 +45,9 @@ class SearchSettings:
     budget : {"blocks", "prefix"}
         Which blocks come first, see `strategies.search.budget.block_order`.
     population, spread
-        Arguments of `strategies.search.samplers.RestartedCma`.
+        Arguments of `strategies.search.samplers.RestartedCma` and `strategies.search.diverse.DiverseSampler`.
+    capacity, n_pilot, most_alike
+        Arguments of `strategies.search.diverse.DiverseSampler`.
     n_startup_trials, n_ei_candidates, multivariate, constant_liar
         Arguments of Optuna's TPESampler; group is off.
     seed : int
@@ -68,6 +70,9 @@ class SearchSettings:
     budget: str = "blocks"
     population: int = 16
     spread: float = 0.25
+    capacity: int = 200
+    n_pilot: int = 128
+    most_alike: float = 0.7
     n_startup_trials: int = 32
     n_ei_candidates: int = 24
     multivariate: bool = False  # better on a weak planted edge, at four times the time
@@ -87,11 +92,15 @@ class SearchSettings:
             raise StrategyError("n_blocks must be at least min_blocks, and seed not negative")
         if self.population < 2 or not 0 < self.spread <= 1:
             raise StrategyError("population must be at least 2, and spread in (0, 1]")
+        if min(self.capacity, self.n_pilot) < 1 or not 0 <= self.most_alike < 1:
+            raise StrategyError("capacity and n_pilot must be at least 1, and most_alike in [0, 1)")
 
     def sampler_arguments(self, sampler: str) -> dict[str, Any]:
         """Arguments of a sampler besides its seed."""
         if sampler == "cmaes":
             return {"population": self.population, "spread": self.spread}
+        if sampler == "diverse":
+            return {name: getattr(self, name) for name in ("population", "spread", "capacity", "n_pilot", "most_alike")}
         if sampler == "tpe":
             names = ("n_startup_trials", "n_ei_candidates", "multivariate", "constant_liar")
             return {**{name: getattr(self, name) for name in names}, "group": False}
@@ -254,9 +263,10 @@ def _ask(
     Our samplers propose all of them at once, and do not read the record of trials; to enter each parameter there would
     take longer than the simulation.
     """
+    from strategies.search.diverse import DiverseSampler
     from strategies.search.samplers import AtRandom, RestartedCma
 
-    if isinstance(study.sampler, AtRandom | RestartedCma):
+    if isinstance(study.sampler, AtRandom | DiverseSampler | RestartedCma):
         trial = study.ask()
         return trial, trial.relative_params
     trial = study.ask(distributions)
@@ -269,12 +279,18 @@ def _race(
     """Run a batch through the rungs; (last score, blocks reached), (n,) each. All trials are told."""
     from optuna.trial import TrialState
 
+    from strategies.search.diverse import DiverseSampler
+
+    sampler = study.sampler
     reached = np.zeros(len(trials), dtype=np.int64)
     last = np.full(len(trials), np.nan)
     alive = np.arange(len(trials))
     for n_blocks in rungs(settings.n_blocks, settings.min_blocks, settings.eta):
         values = spent.up_to(n_blocks)
         last[alive], reached[alive] = values, n_blocks
+        if isinstance(sampler, DiverseSampler):
+            numbers = [trials[i].number for i in alive]
+            values = sampler.objective(numbers, values, spent.behaviour(), complete=n_blocks == settings.n_blocks)
         for i, value in zip(alive, values, strict=True):
             trials[i].report(float(value), n_blocks)
         if n_blocks == settings.n_blocks:
@@ -286,22 +302,25 @@ def _race(
         if not len(alive):
             return last, reached
         spent.keep(np.flatnonzero(kept))
-    for i in alive:
-        study.tell(trials[i], float(last[i]))
+    for i, value in zip(alive, values, strict=True):
+        study.tell(trials[i], float(value))
     return last, reached
 
 
 def _study(task: IslandTask, distributions: "dict[str, BaseDistribution]") -> "optuna.Study":
     import optuna
 
+    from strategies.search.diverse import DiverseSampler
     from strategies.search.pruners import Hyperband
     from strategies.search.samplers import make_sampler
 
     settings = task.settings
+    sampler = make_sampler(task.sampler, task.sampler_seed, distributions, settings.sampler_arguments(task.sampler))
+    heats = (sampler.heat,) if isinstance(sampler, DiverseSampler) else ()
     return optuna.create_study(
         storage=optuna.storages.InMemoryStorage(),
-        sampler=make_sampler(task.sampler, task.sampler_seed, distributions, settings.sampler_arguments(task.sampler)),
-        pruner=Hyperband(settings.min_blocks, settings.n_blocks, settings.eta),
+        sampler=sampler,
+        pruner=Hyperband(settings.min_blocks, settings.n_blocks, settings.eta, *heats),
         study_name=task.study_name,
         direction="maximize",
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from strategies.search.halves import halves
 from strategies.search.linear import StrategySpace
 from strategies.search.score import Record, Score
 from strategies.trade.rules import TradingRules
@@ -13,16 +14,29 @@ from strategies.trade.window import TradingWindow
 
 @dataclass(frozen=True, eq=False)
 class SearchProblem:
-    """One window to search on; plain arrays and numbers, so it pickles. ValueError if outputs do not fit the space."""
+    """One window to search on; plain arrays and numbers, so it pickles.
+
+    With ``halved`` the search sees the days of half A alone, and strategies are selected on those of half B, see
+    `strategies.search.halves`. ValueError if outputs do not fit the space, or the window is too short for halves.
+    """
 
     window: TradingWindow
     space: StrategySpace
     rules: TradingRules
     score: Score
+    halved: bool = False
 
     def __post_init__(self) -> None:
         if self.window.outputs.shape[1] != self.space.n_outputs:
             raise ValueError(f"outputs {self.window.outputs.shape} do not fit {self.space.n_outputs} outputs")
+        if self.halved:
+            halves(len(self.window.day_edges) - 1)
+
+    @property
+    def searched(self) -> tuple[slice, ...]:
+        """Stretches of rows that the search sees, in order."""
+        edges = self.window.day_edges
+        return halves(len(edges) - 1).rows("a", edges) if self.halved else (slice(0, len(self.window.close)),)
 
 
 @dataclass(frozen=True, eq=False)

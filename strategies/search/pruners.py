@@ -4,6 +4,7 @@ import math
 from binascii import crc32
 from bisect import bisect_left, insort
 from collections import defaultdict
+from collections.abc import Callable
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -22,16 +23,25 @@ class Hyperband(optuna.pruners.BasePruner):
         Steps of the first rung and of a whole trial.
     reduction_factor : int
         One in so many goes on from a rung.
+    heat : callable
+        Gives the heat of a trial by its number: only trials of the same heat race against each other. One by default.
     """
 
-    def __init__(self, min_resource: int, max_resource: int, reduction_factor: int) -> None:
+    def __init__(
+        self,
+        min_resource: int,
+        max_resource: int,
+        reduction_factor: int,
+        heat: Callable[[int], int] = lambda number: 0,
+    ) -> None:
+        self.heat = heat
         self.min_resource = min_resource
         self.reduction_factor = reduction_factor
         n_brackets = math.floor(math.log(max_resource / min_resource, reduction_factor)) + 1
         # trials of each bracket, as shares of their sum
         self._shares = [math.ceil(n_brackets * reduction_factor**s / (s + 1)) for s in reversed(range(n_brackets))]
         self._rung: dict[int, int] = defaultdict(int)  # by trial number: the rung it comes to next
-        self._seen: dict[tuple[int, int], list[float]] = defaultdict(list)  # by bracket and rung, sorted
+        self._seen: dict[tuple[int, int, int], list[float]] = defaultdict(list)  # by heat, bracket and rung, sorted
 
     def _bracket(self, study: optuna.Study, number: int) -> int:
         n = crc32(f"{study.study_name}_{number}".encode()) % sum(self._shares)
@@ -52,7 +62,7 @@ class Hyperband(optuna.pruners.BasePruner):
             if math.isnan(value):
                 return True
             loss = -value if study.direction == optuna.study.StudyDirection.MAXIMIZE else value
-            seen = self._seen[bracket, self._rung[trial.number]]
+            seen = self._seen[self.heat(trial.number), bracket, self._rung[trial.number]]
             insort(seen, loss)
             if bisect_left(seen, loss) >= max(len(seen) // self.reduction_factor, 1):
                 return True

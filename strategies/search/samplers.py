@@ -194,6 +194,10 @@ def make_sampler(
     """Sampler of a name in `strategies.search.islands.SAMPLERS`, with its arguments besides the seed."""
     if name == "cmaes":
         return RestartedCma(distributions, seed, **arguments)
+    if name == "diverse":
+        from strategies.search.diverse import DiverseSampler  # loads pyribs
+
+        return DiverseSampler(distributions, seed, **arguments)
     if name == "tpe":
         return TPESampler(seed=seed, **arguments)
     if name == "random":

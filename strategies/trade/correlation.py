@@ -1,4 +1,4 @@
-"""Rows scaled so that their products are correlations."""
+"""Returns without the market's, and rows scaled so that their products are correlations."""
 
 import numpy as np
 
@@ -20,3 +20,18 @@ def unit_rows(rows: np.ndarray, least: float = 0.0) -> np.ndarray:
         np.divide(centred, length, out=centred, where=varies)
         centred[~varies[:, 0]] = 0.0
     return unit
+
+
+def residual_returns(returns: np.ndarray, market: np.ndarray) -> np.ndarray:
+    """Daily returns (S, D) less beta times the market's (D,), by least squares; beta is 0 where the market stood still.
+
+    >>> residual_returns(np.array([[0.02, -0.01, 0.03]]), np.array([0.01, -0.01, 0.0])).round(4).tolist()
+    [[0.005, 0.005, 0.03]]
+    """
+    centred = market - market.mean()
+    square = centred @ centred
+    if not square > 0:
+        return returns
+    # a sum for each strategy by itself: a product of matrices has other last digits for other numbers of strategies
+    beta = (returns * centred).sum(axis=1) / square
+    return returns - beta[:, None] * market
