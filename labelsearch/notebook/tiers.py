@@ -173,7 +173,7 @@ def judge_tiers(
     params = strategies.loc[best, list(asked.space.names)].to_numpy()
     before = asked if past is None else _problem(*past, None, settings, PaperScore(), costs)
     known = returns_of(equity_grid(params, before.window, before.rules).equity).T
-    choice = ensembles.Choice({n: np.arange(n) for n in sizes}, params, known)
+    choice = ensembles.Choice({n: np.arange(n) for n in sizes}, params, known, sizes[0])
     accounts = ensembles.trade(asked.window, asked.rules, choice, capital)
     rows = ensembles.describe(accounts, asked.window, "", sizes)
     table = pd.DataFrame.from_dict({row.name: row.figures._asdict() for row in rows}, orient="index")

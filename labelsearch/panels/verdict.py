@@ -15,7 +15,7 @@ from labelsearch.engine.stage import Stage, Stored, Work
 from labelsearch.panels.cells import Place
 from labelsearch.panels.figures import alpha_of, power_of_panel, tier_rows
 from labelsearch.results.costs import TradingCosts
-from labelsearch.results.ensembles import MARKET, Curves, Ensembles, tier_name
+from labelsearch.results.ensembles import MARKET, Ensembles, tier_name
 from labelsearch.results.outputs import Outputs
 from labelsearch.results.panel import (
     BASKET,
@@ -109,7 +109,8 @@ class _Trader:
         self.year = max(self.year, year_of(window))
         tables = [ensembles.curves["future"], *(stored.value.curves["future"] for stored in cell.repetitions)]
         for number, curves in enumerate(tables):
-            equity, position = accounts_of(curves, [tier_name(n) for n in self.sizes])
+            columns = [curves.column(n) for n in self.sizes]
+            equity, position = curves.equity[:, columns], curves.position[:, columns]
             leg = Leg(
                 cell.market, window.open_time, window.open, window.close, equity, position, cell.delisted, window.costs
             )
@@ -128,12 +129,6 @@ class _Trader:
         follows = [False, *(abut(a, b) for a, b in pairwise(windows))]
         splits = [Split(legs, follow) for legs, follow in zip(self.legs[number], follows, strict=True)]
         return stitch(splits, self.inputs.rules)
-
-
-def accounts_of(curves: Curves, names: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Equity and position (T, n) of some accounts."""
-    columns = [curves.names.index(name) for name in names]
-    return curves.equity[:, columns], curves.position[:, columns]
 
 
 def path_of(
@@ -198,6 +193,8 @@ def _cell_row(cell: CellResults, path: CellPath, sizes: Sequence[int]) -> CellRo
         timing={n: timing_statistic(held, path.returns) for n, held in zip(sizes, path.held.T, strict=True)},
         rank=ensembles.ranks.all,
         strategies=ensembles.n_strategies,
+        unlike=ensembles.unlike.found if ensembles.unlike else None,
+        effective_bets={size: ensembles.row("past", size).effective_bets for size in sizes},
     )
 
 

@@ -1,6 +1,6 @@
 """Result of the ensembles stage, and rows of figures that studies share with it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,14 +32,28 @@ class AccountRow:
     size: int | None  # members of a tier; None for a baseline
     window: str
     figures: Metrics
+    effective_bets: float | None = None  # of the members of a tier, by their residual returns in the window
 
     def flat(self) -> dict[str, object]:
         """One record."""
-        return {"tier": self.name, "size": self.size, "window": self.window, **self.figures._asdict()}
+        where = {"tier": self.name, "size": self.size, "window": self.window}
+        return {**where, **self.figures._asdict(), "effective_bets": self.effective_bets}
+
+
+def standing(size: int, formed: Iterable[int]) -> int:
+    """The tier that stands for one of some size: itself, or the largest if it could not be formed.
+
+    >>> standing(20, (100, 20, 5)), standing(20, (5,))
+    (20, 5)
+    """
+    formed = tuple(formed)
+    return size if size in formed else max(formed)
 
 
 def find_row(rows: Sequence[AccountRow], window: str, size: int | None, name: str = MARKET) -> AccountRow:
-    """The row of a tier by size, or of a baseline by name; KeyError without it."""
+    """The row of a tier by size, see `standing`, or of a baseline by name; KeyError without it."""
+    if size is not None:
+        size = standing(size, [row.size for row in rows if row.size is not None])
     for row in rows:
         if row.window == window and row.size == size and (size is not None or row.name == name):
             return row
@@ -83,6 +97,11 @@ class Curves:
     equity: NDArray[np.float64]
     position: NDArray[np.float64]
 
+    def column(self, size: int) -> int:
+        """Column of the tier that stands for one of some size."""
+        sizes = [int(name.removeprefix("Top-")) for name in self.names if name.startswith("Top-")]
+        return self.names.index(tier_name(standing(size, sizes)))
+
     def frame(self) -> pd.DataFrame:
         """Columns ``<name> equity`` and ``<name> position``, by time in UTC."""
         columns = {}
@@ -117,6 +136,42 @@ class TierCapital:
 
 
 @dataclass(frozen=True)
+class HalvesRow:
+    """What scores of strategies searched on half A of past are worth on half B.
+
+    ``shrunken`` is the mean over the members of each tier of mean + correlation (score on B - mean); mean and rank
+    correlation are those of the ``n`` strategies whose score on A is positive.
+    """
+
+    mean: float
+    correlation: float
+    n: int
+    shrunken: dict[int, float]
+
+
+@dataclass(frozen=True)
+class Unlike:
+    """How tiers of unlike strategies came about.
+
+    Attributes
+    ----------
+    most_alike : float
+        Correlation of residual returns above which two are alike; 1 if all may be.
+    wanted : tuple of int
+        Sizes asked for, the largest first.
+    found : int
+        Unlike strategies of positive score, counted up to the largest size.
+    halves : HalvesRow, optional
+        Where past was halved.
+    """
+
+    most_alike: float
+    wanted: tuple[int, ...]
+    found: int
+    halves: HalvesRow | None
+
+
+@dataclass(frozen=True)
 class Ensembles(Record):
     """The tiers and what they did.
 
@@ -128,6 +183,8 @@ class Ensembles(Record):
         Rule by which capital was shared out.
     capital_at_start : dict of int to TierCapital
     n_strategies : int
+    unlike : Unlike, optional
+        None where members may be alike and past is whole.
     rows : tuple of AccountRow
         Past first.
     paid : tuple of PaidRow
@@ -145,6 +202,7 @@ class Ensembles(Record):
     capital: str
     capital_at_start: dict[int, TierCapital]
     n_strategies: int
+    unlike: Unlike | None
     rows: tuple[AccountRow, ...]
     paid: tuple[PaidRow, ...]
     ranks: RankOrder

@@ -1,7 +1,7 @@
 """Result of a panel: the stitched account of every tier over all markets and splits, and what it shows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -44,6 +44,8 @@ class CellRow:
     timing: dict[int, float]  # statistic
     rank: float | None  # Spearman's rho of past score and future return
     strategies: int  # tried
+    unlike: int | None = None  # strategies of which no two are alike, up to the largest size; None where all may be
+    effective_bets: dict[int, float | None] = field(default_factory=dict)  # of the members' residual returns on past
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,11 @@ class Panel(Record):
     def tier(self, size: int | None) -> TierRow:
         """The row of a tier by size, or of the basket (None)."""
         return {row.size: row for row in self.tiers}[size]
+
+    def bets(self, size: int) -> float | None:
+        """Mean effective bets of a tier over the cells that know them."""
+        known = [bets for row in self.cells if (bets := row.effective_bets.get(size)) is not None]
+        return float(np.mean(known)) if known else None
 
     def wide(self, name: str) -> pd.DataFrame:
         """Daily returns of a tier, or of ``basket`` for the markets themselves: days by markets, NaN where absent."""

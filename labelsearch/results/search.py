@@ -21,7 +21,8 @@ class Strategies(Record):
         Columns of the frame that are parameters, in their order.
     frame : DataFrame
         A row for each strategy, in the order of the search: parameters; ``island``, ``trial``, ``random``, ``blocks``,
-        ``complete`` and ``rung_score`` say where it comes from; the rest are figures on the whole of past.
+        ``complete`` and ``rung_score`` say where it comes from; the rest are figures on the whole of past, but for
+        ``score_a`` and ``score_b`` on its halves, where it was searched on one and they are ranked on the other.
     """
 
     FILE = "search.json"
@@ -38,6 +39,11 @@ class Strategies(Record):
     def score(self) -> NDArray[np.float64]:
         """Score on past (S,)."""
         return self.frame["score"].to_numpy()
+
+    @property
+    def figures(self) -> dict[str, NDArray[np.float64]]:
+        """Figures (S,) by name."""
+        return {name: column.to_numpy() for name, column in self.frame.items() if name not in self.parameters}
 
     @property
     def n_pruned(self) -> int:

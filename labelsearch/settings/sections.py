@@ -15,6 +15,7 @@ from labelsearch.settings.schema import ExperimentError, Ranged, option, refuse_
 from strategies.search.islands import SearchSettings
 from strategies.search.linear import StrategySpace
 from strategies.tiers.ranking import RANKINGS
+from strategies.tiers.selection import TierRule
 from strategies.trade.capital import CAPITAL_RULES
 from strategies.trade.rules import SIGNAL_MAPS
 
@@ -253,7 +254,11 @@ class Search(Ranged):
         1,
         MOST_STRATEGIES,
     )
-    sampler: str = option(SearchSettings.sampler, "cmaes with restarts, tpe, qmc or random")
+    sampler: str = option(
+        SearchSettings.sampler,
+        "cmaes with restarts; diverse: unlike strategies by quality-diversity; tpe, qmc or random",
+    )
+    past: str = option("whole", "whole; halves: searched on every other part of past, ranked on the rest")
     random_share: float = option(
         SearchSettings.random_share, "share of the strategies at random, to keep the full spectrum", 0, 1
     )
@@ -269,6 +274,7 @@ class Search(Ranged):
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of("side", self.side, ("long", "both"))
+        one_of("past", self.past, ("whole", "halves"))
         for name in ("weight", "theta_buy", "theta_sell", "delta"):
             low, high = getattr(self, name)
             if not low < high:
@@ -293,6 +299,7 @@ class Search(Ranged):
             sampler=self.sampler,
             random_share=self.random_share,
             budget=self.budget,
+            halved=self.past == "halves",
             seed=seed,
         )
 
@@ -302,6 +309,12 @@ class Tiers(Ranged):
     """Ensembles of the best strategies by past score."""
 
     sizes: tuple[int, ...] = option((100, 20, 10, 5), "strategies in each tier", 1, 1_000_000)
+    most_alike: float = option(
+        1.0,
+        "correlation of daily returns without the market's above which two strategies are alike; 1: all may be",
+        0,
+        1,
+    )
     ranking: str = option("score", f"best on past by one of {', '.join(RANKINGS)}, or your own")
     capital: str = option("equal", f"shared out by one of {', '.join(CAPITAL_RULES)}, or your own")
 
@@ -319,6 +332,11 @@ class Tiers(Ranged):
     def descending(self) -> tuple[int, ...]:
         """Sizes, the largest first."""
         return tuple(sorted(self.sizes, reverse=True))
+
+    @property
+    def rule(self) -> TierRule:
+        """How tiers are formed."""
+        return TierRule(self.descending, self.most_alike, self.ranking)
 
 
 @dataclass(frozen=True)

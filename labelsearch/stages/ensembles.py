@@ -1,7 +1,7 @@
 """Stage: tiers of the best strategies by past score, judged on past and on future."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
@@ -17,12 +17,13 @@ from labelsearch.results.ensembles import (
     AccountRow,
     Curves,
     Ensembles,
+    HalvesRow,
     PaidRow,
     RankOrder,
     TierCapital,
+    Unlike,
     tier_name,
 )
-from labelsearch.results.outputs import WINDOWS
 from labelsearch.results.search import Strategies
 from labelsearch.settings.sections import Tiers
 from labelsearch.stages.search import TradingInputs
@@ -31,9 +32,9 @@ from strategies.luck.timing import judge_timing
 from strategies.search.problem import SearchProblem, evaluate_population
 from strategies.tiers import baselines
 from strategies.tiers.baselines import baseline_account, market
-from strategies.tiers.ensemble import tiers
 from strategies.tiers.metrics import measure
-from strategies.tiers.ranking import PastRecord, Ranking, criterion
+from strategies.tiers.ranking import Ranking
+from strategies.tiers.selection import bets_of_tiers, market_returns, select, shrinkage
 from strategies.trade.capital import CAPITAL_RULES, CapitalRule, gradient_rate, invest, shares
 from strategies.trade.equity_grid import equity_grid, returns_of
 from strategies.trade.pool import Account, Pool, from_start
@@ -58,6 +59,7 @@ class Choice(NamedTuple):
     members: dict[int, NDArray[np.int64]]  # rows by size of the tier, best first, the largest first
     params: NDArray[np.float64]  # (n, P) of the largest tier
     known: NDArray[np.float64]  # (D, n) their daily returns on past
+    n_unlike: int  # strategies of which no two are alike, counted up to the largest size wanted
 
 
 class Judge:
@@ -77,21 +79,19 @@ class Judge:
     @classmethod
     def of(cls, inputs: TierInputs) -> "Judge":
         """From the inputs of a stage."""
-        return cls({window: inputs.problem(window) for window in WINDOWS}, inputs.search.value, inputs.tiers)
+        strategies = inputs.search.value
+        problems = {
+            "past": inputs.problem("past", halved=strategies.settings.halved),
+            "future": inputs.problem("future"),
+        }
+        return cls(problems, strategies, inputs.tiers)
 
     @cached_property
     def choice(self) -> Choice:
-        """Tiers by the ranking of the settings."""
-        past, params = self.problems["past"], self.strategies.params
-        values = self.strategies.score
-        if self.settings.ranking != "score":
-            grid = equity_grid(params, past.window, past.rules)
-            values = criterion(
-                self.settings.ranking, PastRecord(grid, past.window.day_edges, past.window.months, past.score)
-            )
-        members = tiers(values, self.settings.descending)
-        best = params[members[self.settings.descending[0]]]
-        return Choice(members, best, returns_of(equity_grid(best, past.window, past.rules).equity).T)
+        """Tiers by the rule of the settings."""
+        params = self.strategies.params
+        found = select(self.problems["past"], params, self.strategies.figures, self.settings.rule)
+        return Choice(found.members, params[found.largest], found.returns.T, found.n_unlike)
 
     def accounts(self, window: str) -> dict[str, Account]:
         """Accounts of all tiers and baselines in a window, by name."""
@@ -100,8 +100,13 @@ class Judge:
 
     def rows(self, window: str, accounts: Mapping[str, Account]) -> tuple[AccountRow, ...]:
         """Their figures."""
-        problem = self.problems[window]
-        return describe(accounts, problem.window, window, tuple(self.choice.members))
+        problem, choice = self.problems[window], self.choice
+        rows = describe(accounts, problem.window, window, tuple(choice.members))
+        known = choice.known.T
+        if window != "past":
+            known = returns_of(equity_grid(choice.params, problem.window, problem.rules).equity)
+        bets = bets_of_tiers(known, market_returns(problem.window), tuple(choice.members))
+        return tuple(row if row.size is None else replace(row, effective_bets=bets[row.size]) for row in rows)
 
 
 def trade(window: TradingWindow, rules: TradingRules, choice: Choice, capital: str) -> dict[str, Account]:
@@ -178,6 +183,19 @@ def capital_at_start(rule: str, known: NDArray[np.float64], sizes: tuple[int, ..
     return found
 
 
+def unlike_of(strategies: Strategies, choice: Choice, settings: Tiers) -> Unlike | None:
+    """How many unlike strategies there were, and what their scores are worth; None where all may be alike."""
+    halves = None
+    if strategies.settings.halved:
+        a, b = (strategies.frame[f"score_{half}"].to_numpy() for half in ("a", "b"))
+        found = shrinkage(a, b)
+        shrunken = {n: float(found.of(b[index]).mean()) for n, index in choice.members.items()}
+        halves = HalvesRow(found.mean, found.correlation, found.n, shrunken)
+    if settings.most_alike >= 1 and halves is None:
+        return None
+    return Unlike(settings.most_alike, settings.descending, choice.n_unlike, halves)
+
+
 def rank_order(score: NDArray[np.float64], later: NDArray[np.float64]) -> RankOrder:
     """How far past scores (S,) rank later returns (S,)."""
     positive = score > 0
@@ -197,13 +215,15 @@ def run(inputs: TierInputs, work: Work) -> Ensembles:
     future_accounts = judge.accounts("future")
     work.progress(3, 4)
     choice = judge.choice
-    timing = judge_timing(choice.params, future.window, future.rules, settings.descending)
+    sizes = tuple(choice.members)
+    timing = judge_timing(choice.params, future.window, future.rules, sizes)
     work.progress(4, 4)
     return Ensembles(
         members={n: tuple(index.tolist()) for n, index in choice.members.items()},
         capital=settings.capital,
-        capital_at_start=capital_at_start(settings.capital, choice.known, settings.descending),
+        capital_at_start=capital_at_start(settings.capital, choice.known, sizes),
         n_strategies=len(judge.strategies.frame),
+        unlike=unlike_of(judge.strategies, choice, settings),
         rows=judge.rows("past", past_accounts) + judge.rows("future", future_accounts),
         paid=(
             *paid_by_year(past_accounts, judge.problems["past"].window, "past"),

@@ -40,9 +40,9 @@ class TradingInputs:
         """Outputs and prices of a window, at its costs."""
         return self.outputs.value.window(name).at(self.costs.value.window(name))
 
-    def problem(self, window: str) -> SearchProblem:
-        """All of it in one window."""
-        return SearchProblem(self.traded(window), self.space, self.rules, self.score)
+    def problem(self, window: str, *, halved: bool = False) -> SearchProblem:
+        """All of it in one window, for a search on one half of it where it is halved."""
+        return SearchProblem(self.traded(window), self.space, self.rules, self.score, halved)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ def to_frame(
 
 def run(inputs: SearchInputs, work: Work) -> Strategies:
     """Search all islands and evaluate their strategies."""
-    return search_islands(inputs.problem("past"), inputs.search_settings, work, evaluate_population)
+    settings = inputs.search_settings
+    return search_islands(inputs.problem("past", halved=settings.halved), settings, work, evaluate_population)
 
 
 def search_islands(
@@ -120,10 +121,12 @@ class JudgeInputs(TradingInputs):
 def judge(inputs: JudgeInputs, work: Work) -> Strategies:
     """Evaluate strategies that were searched elsewhere on this past."""
     tried = inputs.tried.value
-    figures = evaluate_population(inputs.problem("past"), tried.params)
+    figures = evaluate_population(inputs.problem("past", halved=tried.settings.halved), tried.params)
     frame = to_frame(inputs.space.names, tried.params, dict(tried.frame.items()), figures)
     if inputs.keep_score:
         frame["own_score"], frame["score"] = frame["score"], tried.frame["score"]
+        for half in {"score_a", "score_b"} & set(tried.frame):
+            frame[half] = tried.frame[half]
     return replace(tried, frame=frame)
 
 
@@ -140,8 +143,9 @@ class PooledSearchInputs:
 
 def run_pooled(inputs: PooledSearchInputs, work: Work) -> Strategies:
     """Search strategies by the mean of their scores, and evaluate them; figures are means over markets."""
-    past = PooledProblem(tuple(market.problem("past") for market in inputs.markets))
-    return search_islands(past, inputs.search_settings, work, evaluate_population)
+    settings = inputs.search_settings
+    past = PooledProblem(tuple(market.problem("past", halved=settings.halved) for market in inputs.markets))
+    return search_islands(past, settings, work, evaluate_population)
 
 
 POOLED = Stage("pooled search", PooledSearchInputs, Strategies, run_pooled)

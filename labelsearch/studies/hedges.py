@@ -193,7 +193,7 @@ def tier_days(
     legs = []
     for market, stored in zip(markets, ensembles, strict=True):
         traded, curves = market.traded(window), stored.value.curves[window]
-        columns = [curves.names.index(tier_name(size)) for size in sizes]
+        columns = [curves.column(size) for size in sizes]
         equity, position = curves.equity[:, columns], curves.position[:, columns]
         stored.forget()
         prices = (traded.open_time, traded.open, traded.close)

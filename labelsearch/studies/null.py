@@ -24,6 +24,7 @@ from labelsearch.stages.seeds import Seeds
 from strategies.search.islands import SearchSettings
 from strategies.search.problem import SearchProblem
 from strategies.tiers.null import Found, draw_shifts, p_value, search_and_judge
+from strategies.tiers.selection import TierRule
 
 FOUND = "found.json"
 TIMING = "standard errors"
@@ -54,7 +55,7 @@ class NullProblem(NamedTuple):
     past: SearchProblem
     future: SearchProblem
     settings: SearchSettings
-    sizes: tuple[int, ...]
+    rule: TierRule
 
 
 def null_unit(task: Shifts, shared: NullProblem) -> Files:
@@ -63,7 +64,7 @@ def null_unit(task: Shifts, shared: NullProblem) -> Files:
         replace(problem, window=problem.window.shifted(shift))
         for problem, shift in ((shared.past, task.past), (shared.future, task.future))
     )
-    return {FOUND: json_bytes(search_and_judge(past, future, shared.settings, shared.sizes))}
+    return {FOUND: json_bytes(search_and_judge(past, future, shared.settings, shared.rule))}
 
 
 def _shifts(inputs: NullInputs, window: str) -> list[int]:
@@ -92,7 +93,7 @@ def run(inputs: NullInputs, work: Work) -> NullResult:
     past, future = (inputs.problem(window) for window in WINDOWS)
     pairs = zip(*(_shifts(inputs, window) for window in WINDOWS), strict=True)
     tasks = {f"{index:04d}": Shifts(*pair) for index, pair in enumerate(pairs)}
-    done = work.units(null_unit, tasks, NullProblem(past, future, settings, sizes))
+    done = work.units(null_unit, tasks, NullProblem(past, future, settings, inputs.tiers.rule))
     found = [parse(Found, files[FOUND]) for files in done.values()]
     return NullResult(inputs.repeats, inputs.n_strategies, _statistics(found, sizes))
 

@@ -87,7 +87,14 @@ def run(inputs: WalkInputs, work: Work) -> WalkForward:
     accounts: dict[str, Account] = {}
     picked: dict[str, list[DayPick]] = {}
     for step, (kind, every) in enumerate(((FIXED, None), (WALKING, inputs.every)), 2):
-        picked[kind] = picks(known, tiers.descending[0], every=every, n_days=inputs.trailing, by=tiers.ranking)
+        picked[kind] = picks(
+            known,
+            tiers.descending[0],
+            every=every,
+            n_days=inputs.trailing,
+            by=tiers.ranking,
+            most_alike=tiers.most_alike,
+        )
         followed = follow(strategies.params, test, picked[kind], sizes=tiers.descending, rule=tiers.capital)
         accounts |= {f"{tier_name(n)} {kind}": account for n, account in followed.items()}
         work.progress(step, 3)

@@ -47,11 +47,11 @@ class BoxedCma(EvolutionStrategyBase):
         """Never: the search decides when a climb is over."""
         return False
 
-    def ask(self, batch_size: int | None = None) -> np.ndarray:
+    def ask(self, batch_size: int | np.integer | None = None) -> np.ndarray:
         """Points (batch_size, P) of the next generation."""
-        self._points = np.array([self._cma.ask() for _ in range(batch_size or self.batch_size)])
+        self._points = np.array([self._cma.ask() for _ in range(int(batch_size or self.batch_size))])
         return self._points
 
-    def tell(self, ranking_indices: np.ndarray, ranking_values: np.ndarray, num_parents: int) -> None:
+    def tell(self, ranking_indices: np.ndarray, ranking_values: np.ndarray, num_parents: int | np.integer) -> None:
         """Take the order of the generation, best first."""
         self._cma.tell([(self._points[i], float(place)) for place, i in enumerate(ranking_indices)])

@@ -1,10 +1,10 @@
 """A sampler for unlike strategies: quality-diversity search with pyribs, behind Optuna's interface.
 
-Strategies are compared by behaviour, never by weights: equal behaviour comes from many weights. An archive keeps what is
-good or far in behaviour from all that is better (Dominated Novelty Search, Bahlous-Boldi, Faldor, Grillotti et al.
-2025). Emitters climb the score by CMA-ES (Hansen & Ostermeier 2001), and what is alike to the end of an earlier climb is
-worth less by how alike it is, a form of clearing (Petrowski 1996), so that each climb ends elsewhere. A climb starts
-from the best of the archive that is unlike to all ends so far. That climbs are steered so is our design.
+Strategies are compared by behaviour, never by weights: equal behaviour comes from many weights. An archive keeps what
+is good or far in behaviour from all that is better (Dominated Novelty Search, Bahlous-Boldi, Faldor, Grillotti et al.
+2025). Emitters climb the score by CMA-ES (Hansen & Ostermeier 2001), and what is alike to the end of an earlier climb
+is worth less by how alike it is, a form of clearing (Petrowski 1996), so that each climb ends elsewhere. A climb
+starts from the best of the archive that is unlike to all ends so far. That climbs are steered so is our design.
 """
 
 from collections.abc import Mapping, Sequence
@@ -205,7 +205,7 @@ class DiverseSampler(BaseSampler):
         )
         self._add([point for point, _ in self._pilot], [seen for _, seen in self._pilot])
 
-    def _add(self, points: Sequence[np.ndarray], seen: Sequence[_Seen]) -> None:
+    def _add(self, points: Sequence[np.ndarray] | np.ndarray, seen: Sequence[_Seen]) -> None:
         if not len(points):
             return
         residual = np.array([one.residual for one in seen])

@@ -50,6 +50,9 @@ class SearchSettings:
         Arguments of `strategies.search.diverse.DiverseSampler`.
     n_startup_trials, n_ei_candidates, multivariate, constant_liar
         Arguments of Optuna's TPESampler; group is off.
+    halved : bool
+        Whether the search sees half A of past alone, and strategies are selected on half B, see
+        `strategies.search.halves`.
     seed : int
         Everything follows from it.
 
@@ -77,6 +80,7 @@ class SearchSettings:
     n_ei_candidates: int = 24
     multivariate: bool = False  # better on a weak planted edge, at four times the time
     constant_liar: bool = True
+    halved: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:

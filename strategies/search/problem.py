@@ -1,6 +1,7 @@
 """A problem to search on: a window, the space of strategies, the rules they trade by, and their score."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from strategies.search.halves import halves
 from strategies.search.linear import StrategySpace
 from strategies.search.score import Record, Score
 from strategies.trade.rules import TradingRules
-from strategies.trade.simulate import State, final_value, mean_position, simulate
+from strategies.trade.simulate import State, final_value, initial_state, mean_position, simulate
 from strategies.trade.window import TradingWindow
 
 
@@ -75,12 +76,13 @@ def evaluate_population(problem: SearchProblem | PooledProblem, params: np.ndarr
     dict of (S,) arrays
         ``value`` (final over initial equity), ``fees`` and ``traded`` (in starting cash), ``fills``,
         ``max_drawdown_share`` (of the peak), ``score``, ``monthly_return_pct``, ``trades_per_month``,
-        ``mean_position_pct`` (of equity), and the other pieces of the problem's score.
+        ``mean_position_pct`` (of equity), and the other pieces of the problem's score; if the problem is halved,
+        ``score_a`` and ``score_b`` on its halves.
     """
     if isinstance(problem, PooledProblem):
         found = [evaluate_population(market, params) for market in problem.markets]
         return {name: np.mean([figures[name] for figures in found], axis=0) for name in found[0]}
-    state = simulate(params, problem.window, problem.rules)
+    state, halved = _simulate_halves(problem, params) if problem.halved else (_whole(problem, params), {})
     record = record_of(state, problem.window.months)
     pieces = problem.score.pieces(record)
     return {
@@ -94,4 +96,47 @@ def evaluate_population(problem: SearchProblem | PooledProblem, params: np.ndarr
         "trades_per_month": record.trades_per_month,
         "mean_position_pct": record.mean_position_pct,
         **pieces,
+        **halved,
     }
+
+
+def _whole(problem: SearchProblem, params: np.ndarray) -> State:
+    return simulate(params, problem.window, problem.rules)
+
+
+class _Sums:
+    """What strategies did in the stretches of a half."""
+
+    def __init__(self, n_strategies: int) -> None:
+        self.growth = np.ones(n_strategies)
+        self.fills, self.position_sum = np.zeros(n_strategies), np.zeros(n_strategies)
+        self.bars = 0
+
+    def add(self, before: State, after: State) -> None:
+        """A stretch, from the states at its ends."""
+        grown = np.divide(after.equity, before.equity, out=np.zeros_like(after.equity), where=before.equity > 0)
+        self.growth *= grown
+        self.fills += after.fills - before.fills
+        self.position_sum += after.position_sum - before.position_sum
+        self.bars += int(after.bars[0] - before.bars[0])
+
+
+def _simulate_halves(problem: SearchProblem, params: np.ndarray) -> tuple[State, dict[str, np.ndarray]]:
+    """State after the window, the bits of a simulation in one go, and the scores on A and B within it."""
+    window, edges = problem.window, problem.window.day_edges
+    found = halves(len(edges) - 1)
+    of = {(rows.start, rows.stop): half for half in ("a", "b") for rows in found.rows(half, edges)}
+    sums = {half: _Sums(len(params)) for half in ("a", "b")}
+    stops = sorted({0, len(window.close), *(row for ends in of for row in ends)})
+    state = initial_state(len(params))
+    for start, stop in pairwise(stops):
+        before = state
+        state = simulate(params, window.rows(slice(start, stop)), problem.rules, before)
+        if (start, stop) in of:
+            sums[of[start, stop]].add(before, state)
+    scores = {}
+    for half, its in sums.items():
+        months = window.months * its.bars / len(window.close)
+        record = Record(its.growth, its.fills, its.position_sum / its.bars, months)
+        scores[f"score_{half}"] = problem.score.pieces(record)["score"]
+    return state, scores

@@ -22,6 +22,8 @@ COMMON = (
     "value", "fees", "traded", "fills", "max_drawdown_share",
     "monthly_return_pct", "trades_per_month", "mean_position_pct",
 )  # fmt: skip
+# And on its halves, where a problem is halved.
+HALVED = ("score_a", "score_b")
 
 
 def monthly_return_pct(growth: np.ndarray | float, months: float) -> np.ndarray:
@@ -173,8 +175,10 @@ def prove_score(kind: type[Score]) -> None:
         names = list(scores[0].pieces(shuffled))
     except Exception as error:  # whatever a user's class may raise
         raise StrategyError(f"{what}: {type(error).__name__}: {' '.join(str(error).split())}") from error
-    if "score" not in names or set(names) & set(COMMON):
-        raise StrategyError(f"{what} must give a piece 'score', and none of {', '.join(COMMON)}; it gives {names}")
+    if "score" not in names or set(names) & {*COMMON, *HALVED}:
+        raise StrategyError(
+            f"{what} must give a piece 'score', and none of {', '.join((*COMMON, *HALVED))}; it gives {names}"
+        )
     for score in scores:
         for name in names:
             values = proved_values(f"{what}: {name}", partial(_piece, score, name, record), 40, record[:3])

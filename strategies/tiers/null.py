@@ -4,7 +4,7 @@ The test of timing judges strategies already chosen; here the choice itself is r
 those of the whole procedure where outputs know nothing, of volatility neither.
 """
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from strategies.luck.resample import rank_correlation
 from strategies.luck.timing import timing_of_tiers
 from strategies.search.islands import SearchSettings, islands, merge, run_island
 from strategies.search.problem import SearchProblem, evaluate_population
-from strategies.tiers.ensemble import TIER_SIZES, tiers
+from strategies.tiers.selection import TierRule, select
 
 
 class Found(NamedTuple):
@@ -35,20 +35,24 @@ def p_value(real: float, null: np.ndarray) -> float:
     return (1 + int((np.asarray(null) >= real).sum())) / (1 + len(null))
 
 
-def search_and_judge(
-    past: SearchProblem, future: SearchProblem, settings: SearchSettings, sizes: Sequence[int] = TIER_SIZES
-) -> Found:
-    """Search on past, form the tiers, and judge them on future; in this process, from the settings' seed."""
+def search_and_judge(past: SearchProblem, future: SearchProblem, settings: SearchSettings, rule: TierRule) -> Found:
+    """Search on past, form the tiers, and judge them on future; in this process, from the settings' seed.
+
+    Where a tier cannot be formed, the largest that can stands for it.
+    """
+    past = replace(past, halved=settings.halved)
     params = merge([run_island(task, past) for task in islands(settings)]).params
-    score = evaluate_population(past, params)["score"]
+    figures = evaluate_population(past, params)
+    score = figures["score"]
     later = evaluate_population(future, params)
-    best = params[tiers(score, [max(sizes)])[max(sizes)]]
+    best = params[select(past, params, figures, rule).largest]
+    sizes = [min(n, len(best)) for n in rule.sizes]
     past_timing = timing_of_tiers(best, past.window, past.rules, [min(sizes)])[0]
     timing = timing_of_tiers(best, future.window, future.rules, sizes)
     constant = np.ptp(score) == 0 or np.ptp(later["monthly_return_pct"]) == 0
     return Found(
         float(score.max()),
         float(past_timing),
-        dict(zip(sizes, timing.tolist(), strict=True)),
+        dict(zip(rule.sizes, timing.tolist(), strict=True)),
         0.0 if constant else rank_correlation(score, later["monthly_return_pct"]),
     )

@@ -47,6 +47,18 @@ class PastRecord(NamedTuple):
         fills = grid.fills[:, last] - grid.fills[:, first]
         return self.score.pieces(Record(self.growth(first, last), fills, held, self.months * share))["score"]
 
+    def only(self, days: np.ndarray) -> "PastRecord":
+        """The record of some days (D,) bool as if they had followed on each other."""
+        ratio = np.ones((len(self.grid.equity), len(days)))
+        np.divide(self.grid.equity[:, 1:], self.grid.equity[:, :-1], out=ratio, where=self.grid.equity[:, :-1] > 0)
+        steps = (np.diff(field, axis=1)[:, days] for field in self.grid[1:])
+        first = np.ones((len(ratio), 1))
+        equity = np.cumprod(np.hstack([first, ratio[:, days]]), axis=1)
+        sums = (np.cumsum(np.hstack([0.0 * first, step]), axis=1) for step in steps)
+        edges = np.r_[0, np.cumsum(np.diff(self.edges)[days])]
+        share = edges[-1] / (self.edges[-1] - self.edges[0])
+        return PastRecord(EquityGrid(equity, *sums), edges, self.months * share, self.score)
+
     @property
     def n_days(self) -> int:
         """D."""

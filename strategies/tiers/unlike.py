@@ -38,7 +38,7 @@ def effective_bets(residual: np.ndarray) -> float:
 class Unlike(NamedTuple):
     """Strategies of which no two are alike."""
 
-    index: np.ndarray  # (n,) rows, best first
+    rows: np.ndarray  # (n,) best first
     returns: np.ndarray  # (n, D) daily returns
     looked_at: int  # candidates that were compared until there were enough, or no more
 
@@ -73,32 +73,32 @@ def pick_unlike(
     """
     order = np.asarray(order, dtype=np.int64)
     if most_alike >= 1:
-        index = order[:most]
-        return Unlike(index, returns_of(index) if len(index) else np.empty((0, len(market))), len(index))
-    index: list[int] = []
+        best = order[:most]
+        return Unlike(best, returns_of(best) if len(best) else np.empty((0, len(market))), len(best))
+    chosen: list[int] = []
     returns: list[np.ndarray] = []
     taken = np.empty((most, len(market)))
     n_taken, still, looked_at = 0, False, 0
     for rows, own in _in_parts(order, returns_of):
         unit = unit_rows(residual_returns(own, market))
         moved = unit.any(axis=1)
-        alike = (unit @ taken[:n_taken].T).max(axis=1, initial=-1.0) > most_alike
+        alike = np.asarray((unit @ taken[:n_taken].T).max(axis=1, initial=-1.0) > most_alike)
         for i, row in enumerate(rows):
             looked_at += 1
             if alike[i] or (still and not moved[i]):
                 continue
-            index.append(int(row))
+            chosen.append(int(row))
             returns.append(own[i])
-            if len(index) == most:
-                return Unlike(np.array(index), np.array(returns), looked_at)
+            if len(chosen) == most:
+                return Unlike(np.array(chosen), np.array(returns), looked_at)
             if moved[i]:
                 taken[n_taken] = unit[i]
                 n_taken += 1
                 alike |= unit @ unit[i] > most_alike
             else:
                 still = True
-    found = np.array(index, dtype=np.int64)
-    return Unlike(found, np.array(returns).reshape(len(index), len(market)), looked_at)
+    found = np.array(chosen, dtype=np.int64)
+    return Unlike(found, np.array(returns).reshape(len(chosen), len(market)), looked_at)
 
 
 def _in_parts(

@@ -6,6 +6,7 @@ net change of what the ensemble holds is traded at the next open. A pick is made
 
 import itertools
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,8 @@ from strategies.search.problem import SearchProblem
 from strategies.search.score import Score
 from strategies.tiers.ensemble import TIER_SIZES, ranking
 from strategies.tiers.ranking import PastRecord, criterion
+from strategies.tiers.selection import market_returns
+from strategies.tiers.unlike import pick_unlike
 from strategies.trade.capital import invest
 from strategies.trade.equity_grid import EquityGrid, equity_grid, returns_of
 from strategies.trade.payments import Payments
@@ -29,6 +32,7 @@ class History(NamedTuple):
     lead: int  # days of the first window
     months: float  # of both together
     score: Score
+    market: np.ndarray  # (D,) daily returns of the market
 
 
 def history(params: np.ndarray, lead: SearchProblem, test: SearchProblem) -> History:
@@ -41,7 +45,9 @@ def history(params: np.ndarray, lead: SearchProblem, test: SearchProblem) -> His
     )
     edges = lead.window.day_edges
     joined_edges = np.r_[edges, edges[-1] + test.window.day_edges[1:]]
-    return History(joined, joined_edges, len(edges) - 1, lead.window.months + test.window.months, lead.score)
+    market = np.r_[market_returns(lead.window), market_returns(test.window)]
+    months = lead.window.months + test.window.months
+    return History(joined, joined_edges, len(edges) - 1, months, lead.score, market)
 
 
 class Pick(NamedTuple):
@@ -62,7 +68,13 @@ def trailing(past: History, day: int, n_days: int) -> PastRecord:
 
 
 def picks(
-    past: History, n_best: int, *, every: int | None = 14, n_days: int | None = None, by: str = "score"
+    past: History,
+    n_best: int,
+    *,
+    every: int | None = 14,
+    n_days: int | None = None,
+    by: str = "score",
+    most_alike: float = 1.0,
 ) -> list[Pick]:
     """The best strategies at the start of the test window, and again every few days.
 
@@ -78,6 +90,9 @@ def picks(
         Days to look back; by default as many as the first window has.
     by : str
         A name in `strategies.tiers.ranking.RANKINGS`.
+    most_alike : float
+        Correlation of residual returns over the days looked back on above which two strategies are alike, and the worse
+        one is not picked; 1: all may be.
 
     Raises
     ------
@@ -90,9 +105,17 @@ def picks(
     found = []
     for day in range(0, n_test, every or n_test):
         record = trailing(past, day, n_days or past.lead)
-        members = ranking(criterion(by, record))[:n_best]
-        found.append(Pick(day, members, returns_of(record.grid.equity[members]).T))
+        stop = past.lead + day
+        market = past.market[stop - record.n_days : stop]
+        returns = partial(_returns, record.grid.equity)
+        order = ranking(criterion(by, record))
+        picked = pick_unlike(order, returns, market, most=n_best, most_alike=most_alike)
+        found.append(Pick(day, picked.rows, picked.returns.T))
     return found
+
+
+def _returns(equity: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    return returns_of(equity[rows])
 
 
 def follow(

@@ -1,10 +1,11 @@
 """Capital of an ensemble: how much each strategy gets.
 
-Equal capital is Balcerak & Schmelzer 2020. Inverse volatility and one vote for near-duplicates fix shares at the start
-from returns known by then. The universal rule moves capital every day by the exponentiated gradient of Helmbold,
-Schapire, Singer & Warmuth 1998, which needs no assumption on how returns are distributed.
+Equal capital is Balcerak & Schmelzer 2020. Inverse volatility and hierarchical risk parity (Lopez de Prado 2016) fix
+shares at the start from returns known by then. The universal rule moves capital every day by the exponentiated gradient
+of Helmbold, Schapire, Singer & Warmuth 1998, which needs no assumption on how returns are distributed.
 """
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -13,11 +14,8 @@ import numpy as np
 
 from labelsearch.registry import Registry
 from strategies import StrategyError
-from strategies.trade.correlation import unit_rows
 from strategies.trade.pool import Holdings, Pool
 from strategies.trade.proof import proved_values
-
-SAME = 0.9  # mean correlation of daily returns from which strategies count as one
 
 
 class CapitalRule(NamedTuple):
@@ -45,9 +43,20 @@ def _inverse_volatility(past: np.ndarray) -> np.ndarray:
     return np.divide(1.0, volatility, out=np.zeros_like(volatility), where=moved) if moved.any() else _equal(past)
 
 
-def _redundancy(past: np.ndarray) -> np.ndarray:
-    group = clusters(past)
-    return 1.0 / np.bincount(group)[group]
+def _hierarchical_risk_parity(past: np.ndarray) -> np.ndarray:
+    try:
+        from skfolio.optimization import HierarchicalRiskParity
+    except ImportError as error:
+        message = "capital rule 'hierarchical_risk_parity' needs skfolio: pip install 'labelsearch[portfolio]'"
+        raise StrategyError(message) from error
+    moved = past.std(axis=0) > 0 if len(past) > 2 else np.zeros(past.shape[1], dtype=bool)
+    weight = moved.astype(np.float64)
+    if moved.sum() > 1:
+        with warnings.catch_warnings():
+            # near-duplicates make a singular covariance, which it mends and tells
+            warnings.filterwarnings("ignore", message="The covariance matrix is not positive definite")
+            weight[moved] = HierarchicalRiskParity(raise_on_failure=True).fit(past[:, moved]).weights_
+    return weight if moved.any() else _equal(past)
 
 
 CAPITAL_RULES = Registry(
@@ -60,7 +69,11 @@ CAPITAL_RULES = Registry(
             "in proportion to 1 / standard deviation; nothing for what never moved, unless nothing moved",
             _inverse_volatility,
         ),
-        CapitalRule("redundancy", "near-duplicates share one vote", _redundancy),
+        CapitalRule(
+            "hierarchical_risk_parity",
+            "by clusters of correlated strategies, each half in proportion to 1 / variance (needs skfolio)",
+            _hierarchical_risk_parity,
+        ),
         CapitalRule("universal", "equal at first, then moved every day by exponentiated gradient", _equal, learns=True),
     ),
 )
@@ -100,30 +113,6 @@ def prove_capital_rule(row: CapitalRule) -> None:
         if row.learns and np.ptp(weight):
             raise StrategyError(f"capital rule {row.name!r} learns, so its shares at the start must be equal")
         _normalised(row.name, weight)
-
-
-def clusters(returns: np.ndarray, same: float = SAME) -> np.ndarray:
-    """Number (S,) of the cluster of each strategy, by average linkage of the correlation of returns (D, S).
-
-    Two clusters are joined while the mean correlation of their pairs is ``same`` or more, so a chain of strategies
-    that change little by little is not taken for one, as it would be by single linkage. Strategies that never moved
-    are alike, and like no other.
-    """
-    from scipy.cluster.hierarchy import fcluster, linkage
-    from scipy.spatial.distance import squareform
-
-    n = returns.shape[1]
-    if n == 1 or not len(returns):
-        return np.zeros(n, dtype=np.int64)
-    unit = unit_rows(returns.T)
-    correlation = unit @ unit.T
-    still = ~unit.any(axis=1)
-    correlation[np.ix_(still, still)] = 1.0
-    distance = np.maximum(1.0 - (correlation + correlation.T) / 2.0, 0.0)
-    np.fill_diagonal(distance, 0.0)
-    # 1e-12: rounding must not part what is exactly at the threshold
-    joined = fcluster(linkage(squareform(distance, checks=False), "average"), 1.0 - same + 1e-12, "distance")
-    return np.asarray(joined, dtype=np.int64) - 1
 
 
 def gradient_rate(past: np.ndarray, n_days: int) -> float:

@@ -76,7 +76,10 @@ def test_fills_add_up(bundle, followed):
     [
         ("equal", 700),
         ("universal", 3100),  # into the third day, as capital moves each day
-        *(pytest.param(name, 3100, marks=pytest.mark.slow) for name in ("inverse_volatility", "redundancy")),
+        *(
+            pytest.param(name, 3100, marks=pytest.mark.slow)
+            for name in ("inverse_volatility", "hierarchical_risk_parity")
+        ),
     ],
 )
 def test_accounts_are_the_tiers_of_the_run(capital, n_bars, history, tiny_run, tmp_path):

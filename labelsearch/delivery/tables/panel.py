@@ -21,8 +21,8 @@ def stitched_table(results: PanelResults) -> Table:
     panel = results.panel
     rows = [_stitched_row(panel, row) for row in panel.tiers]
     columns = (
-        "account", "total %", "% a year", "volatility %", "Sharpe", "95%", "drawdown %", "beta", "alpha % a year",
-        "t", "p", "p of timing", "t over markets", "alike", "- without beta",
+        "account", "bets", "total %", "% a year", "volatility %", "Sharpe", "95%", "drawdown %", "beta",
+        "alpha % a year", "t", "p", "p of timing", "t over markets", "alike", "- without beta",
     )  # fmt: skip
     how = (
         "One account across all markets, and over all splits."
@@ -33,8 +33,24 @@ def stitched_table(results: PanelResults) -> Table:
         f"{how} Alpha and beta against the basket of the same markets (Newey & West; p one-sided, fixed-b, adjusted "
         "for the number of tiers, as that of timing). t over markets: each market against itself, pooled (Driscoll "
         "& Kraay). Alike: mean correlation of the markets' accounts, and of what their markets do not explain."
+        f"{_unlike_words(panel)}"
     )
     return Table("Stitched tiers", columns, tuple(rows), note=note, key="stitched", data=_stitched_data(panel))
+
+
+def _unlike_words(panel: Panel) -> str:
+    """What bets are, and in how many cells tiers could not be formed."""
+    words = " Bets: effective bets of the members' returns without their market's, mean of the cells."
+    if all(panel.bets(n) is None for n in panel.sizes):
+        return ""
+    for n in panel.sizes:
+        fewer = sum(row.unlike is not None and row.unlike < n for row in panel.cells)
+        if fewer:
+            words += (
+                f" In {fewer} of {len(panel.cells)} cells fewer than {n} unlike strategies exist: the largest tier "
+                f"that does stands for {tier_name(n)} there."
+            )
+    return words
 
 
 def _stitched_data(panel: Panel) -> list[dict[str, object]]:
@@ -43,6 +59,7 @@ def _stitched_data(panel: Panel) -> list[dict[str, object]]:
     return [
         {
             **dataclasses.asdict(row),
+            "effective_bets": None if row.size is None else panel.bets(row.size),
             "timing": None
             if row.size is None
             else {name: getattr(timing, name)[row.size] for name in ("statistic", "p_value", "adjusted")},
@@ -55,6 +72,7 @@ def _stitched_row(panel: Panel, row: TierRow) -> tuple[str, ...]:
     alpha, markets = row.alpha, row.alpha_of_markets
     return (
         row.name,
+        cell(None if row.size is None else panel.bets(row.size), ".1f"),
         f"{row.total_pct:+,.1f}",
         f"{row.pct_a_year:+,.1f}",
         f"{row.volatility_pct:.1f}",

@@ -8,7 +8,7 @@ from labelsearch.delivery.tables.seeds import spread_columns
 from labelsearch.delivery.tables.table import Table, cell
 from labelsearch.labels.base import CLASS_NAMES
 from labelsearch.results.classifiers import ClassifierFigures
-from labelsearch.results.ensembles import AccountRow
+from labelsearch.results.ensembles import AccountRow, Ensembles, tier_name
 from labelsearch.results.run import Results
 from strategies.tiers.metrics import Metrics
 
@@ -141,7 +141,7 @@ def search_table(results: Results) -> Table:
     return Table("Strategies on past, each column by itself", columns, tuple(rows), note=note, key="search", data=data)
 
 
-TIER_DATA = ("members", "capital", "n_strategies", "ranks", "timing")
+TIER_DATA = ("members", "capital", "n_strategies", "unlike", "ranks", "timing")
 # title, figure, format: what the terminal shows, and what only the report does
 Figures = tuple[tuple[str, str, str], ...]
 TIER_FIGURES: Figures = (
@@ -156,7 +156,7 @@ MORE_FIGURES: Figures = (
     ("invested %", "invested_pct", ".1f"), ("turnover/month", "turnover_per_month", ".1f"), ("beta", "beta", "+.2f"),
     ("spread %", "spread_pct", ".1f"), ("impact %", "impact_pct", ".1f"), ("borrow %", "borrow_pct", ".1f"),
 )  # fmt: skip
-TIER_COLUMNS = ("tier", "window", *(title for title, _, _ in TIER_FIGURES))
+TIER_COLUMNS = ("tier", "window", "bets", *(title for title, _, _ in TIER_FIGURES))
 
 
 def figure_cells(figures: Metrics, wanted: Figures = TIER_FIGURES) -> tuple[str, ...]:
@@ -165,7 +165,35 @@ def figure_cells(figures: Metrics, wanted: Figures = TIER_FIGURES) -> tuple[str,
 
 
 def _tier_row(row: AccountRow) -> tuple[str, ...]:
-    return (row.name, row.window, *figure_cells(row.figures))
+    return (row.name, row.window, cell(row.effective_bets, ".1f"), *figure_cells(row.figures))
+
+
+def unlike_sentences(found: Ensembles) -> list[str]:
+    """How many unlike strategies there were, which tiers could not be formed, and what halves say of scores."""
+    words = [
+        "Bets: effective bets of the members' daily returns without the market's; 1 is one strategy held many times."
+    ]
+    its = found.unlike
+    if its is None:
+        return words
+    if its.most_alike < 1:
+        missing = [tier_name(n) for n in its.wanted if n not in found.members]
+        most = max(its.wanted)
+        number = f"{its.found}" if its.found < most else f"{most} or more"
+        verb = "exists" if its.found == 1 else "exist"
+        sentence = f"{number} unlike strateg{'y' if its.found == 1 else 'ies'} of positive score {verb}"
+        sentence += f" (correlation up to {its.most_alike:g})"
+        if missing:
+            sentence += f"; {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not formed"
+        words.append(sentence + ".")
+    if its.halves is not None:
+        size, shrunken = next(iter(its.halves.shrunken.items()))
+        words.append(
+            f"Searched on half A of past, ranked on half B: among {its.halves.n:,} strategies of positive score on A "
+            f"the scores of both halves have a rank correlation of {its.halves.correlation:.2f}, so a member of "
+            f"{tier_name(size)} is worth a score of {shrunken:.1f}."
+        )
+    return words
 
 
 def tier_table(results: Results) -> Table:
@@ -173,7 +201,7 @@ def tier_table(results: Results) -> Table:
     found = results.ensembles
     titles, spreads = spread_columns(results)
     rows = tuple((*_tier_row(row), *cells) for row, cells in zip(found.rows, spreads, strict=True))
-    words = sentences(results)
+    words = [*sentences(results), *unlike_sentences(found)]
     words.append("Break-even: cost of trading at which nothing is left, in basis points of the value traded.")
     if found.capital != "equal":
         words.append(f"Capital: {found.capital}; the timing test and belief judge the same members at equal capital.")

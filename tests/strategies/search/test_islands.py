@@ -221,7 +221,7 @@ def test_a_block_starts_flat_and_sees_only_its_own_bars():
     spending.up_to(3)
     growth = np.ones(9)
     for block in (0, 9, 18):
-        rows = slice(spending.edges[block], spending.edges[block + 1])
+        (rows,) = spending.blocks[block]
         growth *= simulate(params, problem.window.rows(rows), problem.rules).equity
     np.testing.assert_allclose(spending.state.equity, growth, rtol=1e-12)
 

@@ -10,6 +10,7 @@ from strategies.search.linear import StrategySpace
 from strategies.search.problem import SearchProblem, evaluate_population
 from strategies.search.score import PaperScore
 from strategies.tiers.null import draw_shifts, p_value, search_and_judge
+from strategies.tiers.selection import TierRule
 from strategies.trade.rules import TradingRules
 from strategies.trade.window import TradingWindow
 
@@ -69,7 +70,7 @@ def test_p_values_are_uniform_without_edge_and_small_with_one():
 def test_found_is_what_the_pieces_give():
     rng = np.random.default_rng(4)
     past, future = market(rng, 400, 0.5), market(rng, 400, 0.5)
-    found = search_and_judge(past, future, SETTINGS, (10, 3))
+    found = search_and_judge(past, future, SETTINGS, TierRule((10, 3)))
     params = merge([run_island(t, past) for t in islands(SETTINGS)]).params
     score = evaluate_population(past, params)["score"]
     best = params[np.argsort(-score, kind="stable")[:10]]
@@ -78,4 +79,4 @@ def test_found_is_what_the_pieces_give():
     assert found.tier_timing == judge_timing(best, future.window, future.rules, (10, 3)).statistic
     silent = np.full_like(future.window.outputs, np.nan)
     flat = replace(future, window=future.window._replace(outputs=silent))
-    assert search_and_judge(past, flat, SETTINGS, (3,)).rank_correlation == 0.0
+    assert search_and_judge(past, flat, SETTINGS, TierRule((3,))).rank_correlation == 0.0

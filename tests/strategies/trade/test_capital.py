@@ -1,14 +1,16 @@
 """Capital rules: shares, the universal rule's bound, and an account that pays for what it moves."""
 
+import sys
+
 import numpy as np
 import pytest
 from scipy import sparse
 from scipy.optimize import minimize
 
+from strategies import StrategyError
 from strategies.trade.capital import (
     CAPITAL_RULES,
     CapitalRule,
-    clusters,
     day_returns,
     gradient_bound,
     gradient_rate,
@@ -138,26 +140,25 @@ def test_inverse_volatility_by_hand():
     np.testing.assert_allclose(shares("inverse_volatility", np.empty((0, 4))), 0.25)
 
 
-def test_near_duplicates_share_a_vote():
-    a, b = returns(3, 300, 2).T
-    noise = returns(4, 300, 3, 0.001).T
-    past = np.column_stack([a, a + noise[0], b, a + noise[1], np.zeros(300), np.zeros(300)])
-    group = clusters(past)
-    assert group[0] == group[1] == group[3]
-    assert group[4] == group[5]
-    assert len(set(group)) == 3
-    np.testing.assert_allclose(shares("redundancy", past), np.array([1 / 9, 1 / 9, 1 / 3, 1 / 9, 1 / 6, 1 / 6]))
-    assert clusters(past[:, :1]).tolist() == [0]
+def test_hierarchical_risk_parity_gives_no_outlier_half():
+    rng = np.random.default_rng(4)
+    one, still = rng.normal(0.0, 0.01, (120, 1)), np.zeros((120, 1))
+    alike = one + rng.normal(0.0, 0.0005, (120, 9))
+    past = np.hstack([alike, rng.normal(0.0, 0.03, (120, 1)), still])
+    weight = shares("hierarchical_risk_parity", past)
+    assert weight.sum() == pytest.approx(1.0)
+    assert weight[10] == 0.0  # it never moved
+    assert 0 < weight[9] < 0.2  # nine times the variance of the others
+    # of two strategies each gets its share by inverse variance
+    pair = np.column_stack([rng.normal(0.0, 0.01, 500), rng.normal(0.0, 0.02, 500)])
+    inverse = 1.0 / pair.var(axis=0)
+    np.testing.assert_allclose(shares("hierarchical_risk_parity", pair), inverse / inverse.sum(), rtol=0.02)
 
 
-def test_a_chain_is_not_one_cluster():
-    """Neighbours are alike, the ends are not."""
-    x, y = returns(3, 4000, 2).T
-    angle = np.linspace(0, np.pi / 2, 7)
-    past = x[:, None] * np.cos(angle) + y[:, None] * np.sin(angle)
-    neighbours = [np.corrcoef(past[:, i], past[:, i + 1])[0, 1] for i in range(6)]
-    assert min(neighbours) > 0.9
-    assert len(set(clusters(past))) > 1
+def test_hierarchical_risk_parity_says_what_it_needs(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skfolio.optimization", None)
+    with pytest.raises(StrategyError, match=r"labelsearch\[portfolio\]"):
+        shares("hierarchical_risk_parity", np.random.default_rng(0).normal(size=(30, 3)))
 
 
 def best_constant(x: np.ndarray) -> float:
