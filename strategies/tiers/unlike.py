@@ -81,11 +81,11 @@ def pick_unlike(
     n_taken, still, looked_at = 0, False, 0
     for rows, own in _in_parts(order, returns_of):
         unit = unit_rows(residual_returns(own, market))
-        moved = unit.any(axis=1)
-        alike = np.asarray((unit @ taken[:n_taken].T).max(axis=1, initial=-1.0) > most_alike)
+        moved: np.ndarray = unit.any(axis=1)
+        closest: np.ndarray = (unit @ taken[:n_taken].T).max(axis=1, initial=-1.0)
         for i, row in enumerate(rows):
             looked_at += 1
-            if alike[i] or (still and not moved[i]):
+            if closest[i] > most_alike or (still and not moved[i]):
                 continue
             chosen.append(int(row))
             returns.append(own[i])
@@ -94,7 +94,7 @@ def pick_unlike(
             if moved[i]:
                 taken[n_taken] = unit[i]
                 n_taken += 1
-                alike |= unit @ unit[i] > most_alike
+                np.maximum(closest, unit @ unit[i], out=closest)
             else:
                 still = True
     found = np.array(chosen, dtype=np.int64)

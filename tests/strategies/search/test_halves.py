@@ -37,8 +37,8 @@ def test_halves_interleave_and_leave_seams_out(n_days):
     n_parts = min(N_PARTS, n_days // LEAST_DAYS // 2 * 2)
     seams = ~(found.a | found.b)
     assert seams.sum() == n_parts - 1
-    order = [half for half, before in zip(found.a[~seams], np.r_[~found.a[~seams][0], found.a[~seams][:-1]], strict=True)
-             if half != before]  # fmt: skip
+    turns = found.a[~seams]
+    order = [half for half, before in zip(turns, [not turns[0], *turns[:-1]], strict=True) if half != before]
     assert order == [True, False] * (n_parts // 2)
     assert abs(int(found.a.sum()) - int(found.b.sum())) <= n_parts
     # the day before each seam belongs to the part before it, the day after it to the next
