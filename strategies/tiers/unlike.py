@@ -81,7 +81,7 @@ def pick_unlike(
     n_taken, still, looked_at = 0, False, 0
     for rows, own in _in_parts(order, returns_of):
         unit = unit_rows(residual_returns(own, market))
-        moved: np.ndarray = unit.any(axis=1)
+        moved = np.asarray(unit.any(axis=1))
         closest: np.ndarray = (unit @ taken[:n_taken].T).max(axis=1, initial=-1.0)
         for i, row in enumerate(rows):
             looked_at += 1
