@@ -86,6 +86,7 @@ def _run_alone(experiment: "Experiment", store: Path, runs: Path, workers: "Work
     """Run all stages and the null of one market and one split, and write the report."""
     from labelsearch.delivery.report import write_report
     from labelsearch.delivery.tables.belief import belief_table
+    from labelsearch.delivery.tables.controls import against_table
     from labelsearch.delivery.tables.null import null_table
     from labelsearch.delivery.tables.stages import tier_table
     from labelsearch.results.run import Results
@@ -101,7 +102,9 @@ def _run_alone(experiment: "Experiment", store: Path, runs: Path, workers: "Work
             run.do(null.STAGE, repeats=settings.repeats, n_strategies=settings.n_strategies)
     results = Results(run.folder, store)
     report = write_report(results)
-    tables = [tier_table(results), belief_table(results), *([null_table(results.null)] if results.null else [])]
+    against = against_table(results)
+    tables = [tier_table(results), *([against] if against else []), belief_table(results)]
+    tables += [null_table(results.null)] if results.null else []
     return Outcome(results.name, tables, [], dict(report_files(report)))
 
 

@@ -55,8 +55,7 @@ def purged_folds(n: int, gap: int, n_folds: int = N_FOLDS) -> tuple[Fold, ...]:
     """
     edges = np.linspace(0, n, n_folds + 1).astype(np.int64).tolist()
     folds = tuple(
-        Fold(slice(start, stop), slice(max(start - gap, 0), min(stop + gap, n)))
-        for start, stop in pairwise(edges)
+        Fold(slice(start, stop), slice(max(start - gap, 0), min(stop + gap, n))) for start, stop in pairwise(edges)
     )
     if any(fold.left_out.stop - fold.left_out.start >= n for fold in folds):
         raise NotFitted(f"{n} bars are too few for {n_folds} folds with {gap} bars between them")
