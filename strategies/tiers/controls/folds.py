@@ -13,7 +13,7 @@ import numpy as np
 from strategies import StrategyError
 
 N_FOLDS = 5
-LEAST_ROWS = 50  # to train on, or to test on, for each input
+LEAST_ROWS = 5  # to train on, or to test on, for each input
 
 
 class NotFitted(StrategyError):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from strategies.tiers.controls.folds import LEAST_ROWS, Fold, FoldSums, NotFitted, Sums
+from strategies.tiers.controls.folds import Fold, FoldSums, NotFitted, Sums
 from strategies.tiers.controls.inputs import Stacked
 
 RIDGE_PENALTIES = tuple(np.logspace(2, -4, 19).tolist())  # times the variance of an input
@@ -21,6 +21,7 @@ N_PENALTIES = 25  # of the lasso, from the one that leaves nothing down to a tho
 L1_RATIOS = (0.2, 0.5, 0.8)
 ELIMINATION_PENALTY = 1e-3  # a ridge that lets a mean stand beside what it is the mean of
 LOGISTIC_PENALTIES = (1.0, 0.1, 0.01, 0.001, 0.0001)
+LEAST_EACH = 10  # later returns on either side of the costs, to train on
 LOGISTIC_ROWS = 20_000  # of past on which a penalty is chosen, evenly spread
 
 Path = Callable[[Sums], np.ndarray]  # weights (p, m) of m fits, the simplest first
@@ -163,7 +164,9 @@ def _logistic(stacked: Stacked, folds: tuple[Fold, ...], least: float) -> Linear
     for fold in folds:
         train = np.flatnonzero(thin & fold.train(len(rises)))
         test = fold.test.start + np.flatnonzero(thin[fold.test])
-        _check_both(rises[train], stacked.z.shape[1])
+        fewer = min(int(rises[train].sum()), int((~rises[train]).sum()))
+        if fewer < LEAST_EACH:
+            raise NotFitted(f"of {len(train)} later returns of a fold only {fewer} are on one side of the costs")
         share = float(rises[train].mean())
         plain += _log_loss(np.full(len(test), np.log(share / (1.0 - share))), rises[test])
         for i, penalty in enumerate(LOGISTIC_PENALTIES):
@@ -172,12 +175,6 @@ def _logistic(stacked: Stacked, folds: tuple[Fold, ...], least: float) -> Linear
     best = int(np.argmin(loss))
     weights, _ = _logistic_fit(stacked.z[stacked.known], rises[stacked.known], LOGISTIC_PENALTIES[best])
     return LinearFit(weights, {"penalty": LOGISTIC_PENALTIES[best]}, 1.0 - float(loss[best]) / plain)
-
-
-def _check_both(rises: np.ndarray, p: int) -> None:
-    fewer = min(int(rises.sum()), int((~rises).sum()))
-    if fewer < min(LEAST_ROWS, 2 * p):
-        raise NotFitted(f"of {len(rises)} later returns of a fold only {fewer} are on one side of the costs")
 
 
 def _logistic_fit(z: np.ndarray, rises: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
