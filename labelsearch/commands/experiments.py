@@ -211,7 +211,7 @@ STAGE_HELP = {
 
 def _stage_command(name: str, text: str) -> click.Command:
     def command(experiment: Path, as_json: bool, store: Path, runs: Path, workers: "Workers") -> None:
-        from labelsearch.delivery.tables import belief, stages
+        from labelsearch.delivery.tables import belief, controls, stages
         from labelsearch.delivery.tables.magnitude import magnitude_table
 
         last = "belief" if name == "ensembles" else name  # the tiers, and what they are worth
@@ -221,7 +221,7 @@ def _stage_command(name: str, text: str) -> click.Command:
             "features": (stages.feature_table,),
             "classifiers": (stages.classifier_table, magnitude_table),
             "search": (stages.search_table,),
-            "ensembles": (stages.tier_table, belief.belief_table),
+            "ensembles": (stages.tier_table, controls.against_table, controls.control_table, belief.belief_table),
         }
         made = [make(results) for make in makers.get(name, ())]
         named = {"folder": results.folder / name}

@@ -48,18 +48,18 @@ CONTROLS = Registry(
     "control",
     StrategyError,
     (
-        Control("ridge", "ridge stacking", "least squares with squared weights penalised", stacking.ridge),
-        Control("lasso", "lasso stacking", "least squares with absolute weights penalised", stacking.lasso),
-        Control("elastic_net", "elastic net stacking", "least squares with both penalised", stacking.elastic_net),
-        Control("logistic", "logistic stacking", "odds that the later return is above 0", stacking.logistic),
+        Control("ridge", "ridge", "least squares with squared weights penalised", stacking.ridge),
+        Control("lasso", "lasso", "least squares with absolute weights penalised", stacking.lasso),
+        Control("elastic_net", "elastic net", "least squares with both penalised", stacking.elastic_net),
+        Control("logistic", "logistic", "odds that the later return is above 0", stacking.logistic),
         Control(
             "logistic_costs",
-            "logistic beyond costs",
+            "logit, costs",
             "odds that the later return is above the costs of a round trip",
             stacking.logistic_beyond_costs,
         ),
-        Control("elimination", "backward elimination", "least squares on the inputs that last", stacking.elimination),
-        Control("greedy", "greedy selection", "searched strategies, added while the Sharpe ratio rises", None),
+        Control("elimination", "elimination", "least squares on the inputs that last", stacking.elimination),
+        Control("greedy", "greedy", "searched strategies, added while the Sharpe ratio rises", None),
     ),
 )
 

@@ -40,7 +40,9 @@ def past_of(window: TradingWindow, rules: TradingRules = TradingRules(0.0005), n
     problem = SearchProblem(window, space, rules, PaperScore())
     params = space.sample(np.random.default_rng(1), n)
     params[:30, 0], params[:30, 1] = 1.0, -1.0
-    return Past(problem, NAMES[: window.outputs.shape[1]], horizon, params, evaluate_population(problem, params)["score"])
+    return Past(
+        problem, NAMES[: window.outputs.shape[1]], horizon, params, evaluate_population(problem, params)["score"]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +99,14 @@ def test_accounts_are_those_of_the_simulator_and_of_vectorbt(past, fits, short):
             wanted = float(getattr(state, kind) @ np.array(shares))
             assert float(getattr(account.paid, kind).sum()) == pytest.approx(wanted, rel=1e-9, abs=1e-15)
         assert (account.position < 0).any() == short
+
+
+def test_fits_are_chosen_on_purged_folds(past):
+    found, _, folds = control._prepared(past)
+    for fold in folds:
+        trained, tested = np.flatnonzero(fold.train(len(found.z))), np.arange(len(found.z))[fold.test]
+        near = np.minimum(np.abs(trained - tested[0]), np.abs(trained - tested[-1]))
+        assert near.min() > past.horizon
 
 
 def test_no_look_ahead(past, fits):
