@@ -1,6 +1,7 @@
 """The controls of a run: fitted on past alone, traded beside the tiers, and compared with them."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -59,7 +60,6 @@ def test_all_are_rows_and_curves_beside_tiers_and_baselines(tiny_run):
             np.testing.assert_array_equal(found.curves[window].frame()[f"{control.title} equity"], account.equity)
             assert row.figures.total_return_pct == pytest.approx(100 * (account.equity[-1] - 1))
             assert row.size is None
-    # the experiment's cost is paid: half a percent for each thousandth traded
     assert min(found.row("past", None, name).figures.fees_pct for name in TITLES) > 0
 
 
@@ -102,10 +102,7 @@ def test_only_what_is_asked_for(tiny_run, tmp_path):
 
 
 def test_the_horizon_is_the_lower_median_of_labels(tiny_run):
-    horizons = {
-        (2, 5, 60): 5, (2, 5): 2, (7,): 7,
-    }  # fmt: skip
-    for bars, wanted in horizons.items():
+    for bars, wanted in {(2, 5, 60): 5, (2, 5): 2, (7,): 7}.items():
         labels = [{"kind": "threshold", "theta": 0.01, "horizon": n} for n in bars]
         labels.append({"kind": "extrema", "up": 1.0, "down": 0.1})
         assert controls.stacking_horizon(Experiment.from_dict({"label": labels}).label_kinds()) == wanted
@@ -116,8 +113,6 @@ def test_the_horizon_is_the_lower_median_of_labels(tiny_run):
 def test_a_run_without_controls_says_nothing_of_them(tiny_run, tmp_path):
     settings = tiny_run.experiment.to_dict()
     other = Experiment.from_dict({**settings, "tiers": {**settings["tiers"], "controls": []}})
-    import shutil
-
     shutil.copytree(tiny_run.folder, tmp_path / other.run_id)
     results = Results(run_experiment(other, tmp_path, tiny_run.store), tiny_run.store)
     assert results.ensembles.controls == ()

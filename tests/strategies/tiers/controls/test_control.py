@@ -19,6 +19,7 @@ from strategies.trade.window import BarCosts, TradingWindow
 
 NAMES = tuple(f"{label}:{side}" for label in "abc" for side in ("buy", "sell"))
 ALL = tuple(CONTROLS.values())
+RULES = TradingRules(0.0005)
 
 
 def window_with_edge(seed: int = 0, n: int = 9000) -> TradingWindow:
@@ -35,7 +36,7 @@ def window_with_edge(seed: int = 0, n: int = 9000) -> TradingWindow:
     return TradingWindow.of(outputs, np.r_[50.0, close[:-1]], close, minutes, n / 8766, 365)
 
 
-def past_of(window: TradingWindow, rules: TradingRules = TradingRules(0.0005), n: int = 60, horizon: int = 12) -> Past:
+def past_of(window: TradingWindow, rules: TradingRules = RULES, n: int = 60, horizon: int = 12) -> Past:
     space = StrategySpace(window.outputs.shape[1])
     problem = SearchProblem(window, space, rules, PaperScore())
     params = space.sample(np.random.default_rng(1), n)
