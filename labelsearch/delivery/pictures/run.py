@@ -34,11 +34,12 @@ def draw_equity(results: Results, path: Path) -> None:
     figure, axes = _figure(3, 2, 12, 10)
     found = results.ensembles
     others = (*found.baselines, *found.controls)
-    hidden = set(found.controls) - {found.against.best}
+    best = found.against.best
+    hidden = set(found.controls) - {best}
     for column, window in enumerate(WINDOWS):
         curves = found.curves[window]
         tiers = [name for name in curves.names if name not in others]
-        styles = {MARKET: (MARKET_COLOUR, "--"), "momentum": (BASELINE_COLOUR, ":")}
+        styles = {MARKET: (MARKET_COLOUR, "--"), "momentum": (BASELINE_COLOUR, ":"), best: (MARKET_COLOUR, "-.")}
         for name in filter(lambda name: name not in hidden, curves.names):
             colour, line = styles.get(name, (BASELINE_COLOUR, "-."))
             if name in tiers:
