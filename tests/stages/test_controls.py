@@ -137,15 +137,15 @@ def test_sentences_say_plainly_who_is_better(tiny_run):
     none = with_against(tiny_run, TierAgainst(20, -1.0, -2.0, -0.1), TierAgainst(5, 0.5, -1.0, 2.0))
     said = tables.against_sentence(none)
     assert said == (
-        "No tier did better than ridge, the control with the best score on past: the best, Top-5 less it +0.5 "
-        "[-1.0 +2.0] bp a day on future."
+        "No tier did better than ridge, the control with the best score on past: at best Top-5, by +0.5 bp a day "
+        "[-1.0 +2.0] on future."
     )
     words = [row[-1] for row in tables.against_table(none).rows]
     assert words == ["worse", "no difference shown"]
     one = with_against(tiny_run, TierAgainst(20, 1.5, 0.2, 3.0), TierAgainst(5, 4.5, -1.0, 9.0))
     assert tables.against_sentence(one) == (
-        "Top-20 did better than ridge, the control with the best score on past: Top-20 less it +1.5 [+0.2 +3.0] bp a "
-        "day on future."
+        "Top-20 did better than ridge, the control with the best score on past: Top-20, by +1.5 bp a day [+0.2 +3.0] "
+        "on future."
     )
     assert "cannot be told" in tables.against_sentence(with_against(tiny_run, TierAgainst(5, 1.0, None, None)))
     assert "cannot be told" in stages.tier_table(tiny_run).note  # a week is too short

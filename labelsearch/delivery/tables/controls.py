@@ -25,11 +25,11 @@ def against_sentence(results: Results) -> str:
     what = f"{found.best}, the control with the best score on past"
     better = [row for row in found.tiers if _words(row) == "better"]
     if all(_words(row) == "cannot be told" for row in found.tiers):
-        return f"Whether a tier did better than {what}, cannot be told: there are too few days, or nothing differs."
+        return f"It cannot be told whether a tier did better than {what}: there are too few days, or nothing differs."
     largest = max(better or found.tiers, key=lambda row: row.mean_bp)
-    shown = f"{tier_name(largest.size)} less it {largest.mean_bp:+.1f} {_interval(largest)} bp a day on future"
+    shown = f"{tier_name(largest.size)}, by {largest.mean_bp:+.1f} bp a day {_interval(largest)} on future"
     if not better:
-        return f"No tier did better than {what}: the best, {shown}."
+        return f"No tier did better than {what}: at best {shown}."
     names = ", ".join(tier_name(row.size) for row in better)
     return f"{names} did better than {what}: {shown}."
 
