@@ -75,7 +75,7 @@ def show_(run: str, as_json: bool, runs: Path, store: Path) -> None:
     Example:
       labelsearch runs show paper
     """
-    from labelsearch.delivery.tables import belief, belief_details, costs, stages
+    from labelsearch.delivery.tables import belief, belief_details, controls, costs, stages
     from labelsearch.delivery.tables.magnitude import magnitude_table
     from labelsearch.delivery.tables.panel import panel_sentences
     from labelsearch.results.panel_run import PanelResults
@@ -92,6 +92,8 @@ def show_(run: str, as_json: bool, runs: Path, store: Path) -> None:
         "search": [stages.search_table],
         "belief": [
             stages.tier_table,
+            controls.against_table,
+            controls.control_table,
             belief.belief_table,
             belief_details.decile_table,
             belief_details.sharpe_table,

@@ -80,7 +80,8 @@ def _market(results: Results, warm_ups: list[int]) -> dict[str, object]:
 
 
 def _past(results: Results) -> dict[str, object]:
-    rows = [row for row in results.ensembles.rows if row.window == "past"]
+    found = results.ensembles  # controls are no part of a bundle
+    rows = [row for row in found.rows if row.window == "past" and row.name not in found.controls]
     return {
         "window": list(results.experiment.windows.past),
         "tiers": {row.name: row.figures for row in rows},

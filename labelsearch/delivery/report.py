@@ -9,7 +9,7 @@ from labelsearch.delivery.csv_files import write_csv
 from labelsearch.delivery.page.panel_page import panel_page
 from labelsearch.delivery.page.report_page import PACKAGES, report_page
 from labelsearch.delivery.pictures.run import draw_equity, draw_histograms, draw_scores
-from labelsearch.delivery.tables import belief, belief_details, costs, panel, stages
+from labelsearch.delivery.tables import belief, belief_details, controls, costs, panel, stages
 from labelsearch.delivery.tables.book import book_tables
 from labelsearch.delivery.tables.hedges import hedge_tables
 from labelsearch.delivery.tables.magnitude import magnitude_table
@@ -50,6 +50,7 @@ def _markdown(results: Results) -> str:
         stages.search_table(results),
         stages.tier_table(results),
         stages.metrics_table(results),
+        *filter(None, (controls.against_table(results), controls.control_table(results))),
         belief.belief_table(results),
         belief_details.decile_table(results),
         belief_details.sharpe_table(results),

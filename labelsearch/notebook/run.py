@@ -133,7 +133,7 @@ class Run:
 
     @cached_property
     def tiers(self) -> pd.DataFrame:
-        """Figures of every tier and baseline; index tier and window."""
+        """Figures of every tier, baseline and control; index tier and window."""
         rows = [row.flat() for row in self._results.ensembles.rows]
         return pd.DataFrame(rows).drop(columns="size").set_index(["tier", "window"])
 
@@ -159,7 +159,7 @@ class Run:
         return list(found[tier])
 
     def curves(self, window: str) -> pd.DataFrame:
-        """Equity and position of every tier and baseline at each traded bar of a window.
+        """Equity and position of every tier, baseline and control at each traded bar of a window.
 
         Parameters
         ----------

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from labelsearch.results.codec import OnDisk
+from labelsearch.results.controls import AgainstControls
 from labelsearch.results.outputs import WINDOWS
 from labelsearch.results.record import Record, apart
 from strategies.luck.timing import Timing
@@ -26,10 +27,10 @@ def tier_name(size: int) -> str:
 
 @dataclass(frozen=True)
 class AccountRow:
-    """Figures of a tier or a baseline in a window."""
+    """Figures of a tier, a baseline or a control in a window."""
 
     name: str
-    size: int | None  # members of a tier; None for a baseline
+    size: int | None  # members of a tier; None for a baseline or a control
     window: str
     figures: Metrics
     effective_bets: float | None = None  # of the members of a tier, by their residual returns in the window
@@ -51,7 +52,7 @@ def standing(size: int, formed: Iterable[int]) -> int:
 
 
 def find_row(rows: Sequence[AccountRow], window: str, size: int | None, name: str = MARKET) -> AccountRow:
-    """The row of a tier by size, see `standing`, or of a baseline by name; KeyError without it."""
+    """The row of a tier by size, see `standing`, or of a baseline or a control by name; KeyError without it."""
     if size is not None:
         size = standing(size, [row.size for row in rows if row.size is not None])
     for row in rows:
@@ -191,6 +192,7 @@ class Ensembles(Record):
         In the order of the rows.
     ranks : RankOrder
     timing : Timing
+    against : AgainstControls
     future : DataFrame
         Figures of every strategy on future, in the order of the search.
     curves : mapping of str to Curves
@@ -207,6 +209,7 @@ class Ensembles(Record):
     paid: tuple[PaidRow, ...]
     ranks: RankOrder
     timing: Timing
+    against: AgainstControls
     future: pd.DataFrame = apart("future.parquet")
     curves: Mapping[str, Curves] = apart()
 
@@ -218,7 +221,13 @@ class Ensembles(Record):
     @property
     def baselines(self) -> tuple[str, ...]:
         """Names of the baselines, the market first."""
-        return tuple(dict.fromkeys(row.name for row in self.rows if row.size is None))
+        named = dict.fromkeys(row.name for row in self.rows if row.size is None)
+        return tuple(name for name in named if name not in self.against.names)
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """Names of the controls in the rows."""
+        return self.against.names
 
     def row(self, window: str, size: int | None, name: str = MARKET) -> AccountRow:
         """See `find_row`."""

@@ -12,6 +12,7 @@ from labelsearch.engine.stage import Result
 from labelsearch.market.bars import Bars
 from labelsearch.results.belief import Belief
 from labelsearch.results.classifiers import Classifiers
+from labelsearch.results.controls import Controls
 from labelsearch.results.costs import TradingCosts
 from labelsearch.results.ensembles import Ensembles
 from labelsearch.results.explanation import Explanation
@@ -28,7 +29,7 @@ from strategies.trade.window import TradingWindow
 R = TypeVar("R", bound=Result)
 POOLED = "pooled"  # folder of a panel; below it, in folders split-<number>, lies what the markets of a split share
 CELLS = "cells"  # folder of a panel; below it a cell is a run in a folder <market>/split-<number>
-STAGE_NAMES = ("costs", "labels", "features", "classifiers", "outputs", "search", "ensembles", "belief")
+STAGE_NAMES = ("costs", "labels", "features", "classifiers", "outputs", "search", "controls", "ensembles", "belief")
 
 
 def is_cell(folder: Path) -> bool:
@@ -96,6 +97,7 @@ class Results:
     outputs = _of("outputs", Outputs)
     costs = _of("costs", TradingCosts)
     strategies = _of("search", Strategies)
+    controls = _of("controls", Controls)
     ensembles = _of("ensembles", Ensembles)
     belief = _of("belief", Belief)
 

@@ -112,7 +112,9 @@ def spread(tables: tuple[tuple[AccountRow, ...], ...], like: AccountRow, figure:
         for row in table
         if (row.name, row.window) == (like.name, like.window)
     ]
-    return Spread(len(values), float(np.mean(values)), float(np.std(values, ddof=1)), min(values), max(values))
+    # a control may have been fitted with this seed alone
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return Spread(len(values), float(np.mean(values)), deviation, min(values), max(values))
 
 
 @dataclass(frozen=True)

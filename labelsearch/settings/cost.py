@@ -35,6 +35,7 @@ class Rates(NamedTuple):
     strategy_bar: float = 5.5e-9  # a strategy and bar, once
     member_bar: float = 3.2e-7  # a strategy of the largest tier and bar
     path_bar: float = 2.0e-8  # the same without vectorbt
+    control_bar: float = 8.0e-6  # a control and bar of past
     cell: float = 0.3  # tiers, whatever their size
     belief: float = 7.5e-4  # a strategy, whatever the bars
     book_bar: float = 9.0e-8  # a strategy of a book, bar and market, once
@@ -103,6 +104,7 @@ def split_cost(
         "classifiers": n_labels * (fits * rates.network + rates.network_bar * (train + past)) + rates.sample * fitted,
         "outputs": rates.output_bar * n_labels * (train + past + future),
         "search": asked * rates.strategy + search.n_strategies * rates.searched_bar * past,
+        "controls": rates.control_bar * len(first.tiers.controls) * past,
         "ensembles": n * rates.cell + rates.strategy_bar * search.n_strategies * future + rates.member_bar * judged,
     }
     numbers = n * (len(first.output_names) + 3 + 2 * STRATEGY_NUMBERS)  # compressed to 5 bytes each

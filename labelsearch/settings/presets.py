@@ -54,6 +54,7 @@ PANEL: Plain = {
     "separation": {"n_pairs": 10_000, "n_values": 4, "n_restarts": 1, "n_shifts": 19},
     "network": {"n_neutral": 10_000, "n_trials": 2, "max_epochs": 4, "batch_size": 1024, "n_seeds": 1},
     "search": {"n_strategies": 500, "island_size": 250},
+    "tiers": {"controls": []},  # the account over all cells has none
     "null": {"repeats": 0},
     "label": [
         {"kind": "threshold", "theta": 0.002, "horizon": "30m"},

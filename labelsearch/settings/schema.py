@@ -125,7 +125,7 @@ def dump_value(value: Any) -> str:
 def dump_line(name: str, value: Any, explanation: str) -> str:
     """A key with its value in TOML and its explanation as a comment; a key without a value is a comment itself."""
     line = f"# {name} =" if value is None else f"{name} = {dump_value(value)}"
-    return f"{line:<40} # {explanation}" if explanation else line
+    return f"{line:<39}  # {explanation}" if explanation else line
 
 
 def dump_section(section: Any) -> str:

@@ -14,6 +14,7 @@ from labelsearch.market.times import parse_interval
 from labelsearch.settings.schema import ExperimentError, Ranged, option, refuse_unknown
 from strategies.search.islands import SearchSettings
 from strategies.search.linear import StrategySpace
+from strategies.tiers.controls.control import CONTROLS
 from strategies.tiers.ranking import RANKINGS
 from strategies.tiers.selection import TierRule
 from strategies.trade.capital import CAPITAL_RULES
@@ -317,11 +318,16 @@ class Tiers(Ranged):
     )
     ranking: str = option("score", f"best on past by one of {', '.join(RANKINGS)}, or your own")
     capital: str = option("equal", f"shared out by one of {', '.join(CAPITAL_RULES)}, or your own")
+    controls: tuple[str, ...] = option(tuple(CONTROLS), "simple ways to use the outputs, for comparison; [] for none")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.sizes or len(set(self.sizes)) != len(self.sizes):
             raise ExperimentError("sizes must be different numbers, one or more")
+        for name in self.controls:
+            one_of("controls", name, CONTROLS)
+        if len(set(self.controls)) != len(self.controls):
+            raise ExperimentError("controls: the same one twice")
 
     def check_names(self) -> None:
         """Raise `ExperimentError` for a ranking or a rule that is not known."""

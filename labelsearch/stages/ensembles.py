@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from labelsearch.engine.looks import Stretch
 from labelsearch.engine.stage import Stage, Stored, Work
+from labelsearch.results.controls import AgainstControls, Controls, TierAgainst
 from labelsearch.results.ensembles import (
     MARKET,
     AccountRow,
@@ -27,11 +28,13 @@ from labelsearch.results.ensembles import (
 from labelsearch.results.search import Strategies
 from labelsearch.settings.sections import Tiers
 from labelsearch.stages.search import TradingInputs
+from strategies.luck.paired import paired_difference
 from strategies.luck.resample import rank_correlation
 from strategies.luck.timing import judge_timing
 from strategies.search.problem import SearchProblem, evaluate_population
 from strategies.tiers import baselines
 from strategies.tiers.baselines import baseline_account, market
+from strategies.tiers.controls.control import control_account
 from strategies.tiers.metrics import measure
 from strategies.tiers.ranking import Ranking
 from strategies.tiers.selection import bets_of_tiers, market_returns, select, shrinkage
@@ -53,6 +56,13 @@ class TierInputs(TradingInputs):
     search: Stored[Strategies]
 
 
+@dataclass(frozen=True)
+class EnsembleInputs(TierInputs):
+    """All that the stage may know, controls among it."""
+
+    controls: Stored[Controls]
+
+
 class Choice(NamedTuple):
     """The chosen strategies of a run."""
 
@@ -71,20 +81,27 @@ class Judge:
         By window.
     strategies : Strategies
     settings : Tiers
+    controls : Controls, optional
     """
 
-    def __init__(self, problems: Mapping[str, SearchProblem], strategies: Strategies, settings: Tiers) -> None:
-        self.problems, self.strategies, self.settings = problems, strategies, settings
+    def __init__(
+        self,
+        problems: Mapping[str, SearchProblem],
+        strategies: Strategies,
+        settings: Tiers,
+        controls: Controls | None = None,
+    ) -> None:
+        self.problems, self.strategies, self.settings, self.controls = problems, strategies, settings, controls
 
     @classmethod
-    def of(cls, inputs: TierInputs) -> "Judge":
+    def of(cls, inputs: EnsembleInputs) -> "Judge":
         """From the inputs of a stage."""
         strategies = inputs.search.value
         problems = {
             "past": inputs.problem("past", halved=strategies.settings.halved),
             "future": inputs.problem("future"),
         }
-        return cls(problems, strategies, inputs.tiers)
+        return cls(problems, strategies, inputs.tiers, inputs.controls.value)
 
     @cached_property
     def choice(self) -> Choice:
@@ -94,9 +111,19 @@ class Judge:
         return Choice(found.members, params[found.largest], found.returns.T, found.n_unlike)
 
     def accounts(self, window: str) -> dict[str, Account]:
-        """Accounts of all tiers and baselines in a window, by name."""
+        """Accounts of all tiers, baselines and controls in a window, by name."""
         problem, choice = self.problems[window], self.choice
-        return trade(problem.window, problem.rules, choice, self.settings.capital)
+        accounts = trade(problem.window, problem.rules, choice, self.settings.capital)
+        return accounts | self._control_accounts(problem)
+
+    def _control_accounts(self, problem: SearchProblem) -> dict[str, Account]:
+        if self.controls is None:
+            return {}
+        names, params = self.controls.outputs, self.strategies.params
+        return {
+            control.title: control_account(control.fit, problem.window, problem.rules, names, params)
+            for control in self.controls.traded
+        }
 
     def rows(self, window: str, accounts: Mapping[str, Account]) -> tuple[AccountRow, ...]:
         """Their figures."""
@@ -148,6 +175,26 @@ def describe(
         AccountRow(account_name, size_of.get(account_name), name, measure(account, window, against))
         for account_name, account in accounts.items()
     )
+
+
+def against_controls(
+    accounts: Mapping[str, Account], window: TradingWindow, controls: Controls, sizes: tuple[int, ...]
+) -> AgainstControls:
+    """Tiers against the control with the best score on past, from all accounts in a window."""
+    best, names = controls.best, tuple(control.title for control in controls.traded)
+    if best is None:
+        return AgainstControls(names, None, ())
+    ends = window.day_edges[1:] - 1
+
+    def daily(name: str) -> NDArray[np.float64]:
+        return returns_of(np.r_[1.0, accounts[name].equity[ends]][None, :])[0]
+
+    rows = []
+    for size in sizes:
+        found = paired_difference(daily(tier_name(size)), daily(best.title))
+        low, high = (None, None) if found.interval is None else (1e4 * end for end in found.interval)
+        rows.append(TierAgainst(size, 1e4 * found.mean, low, high))
+    return AgainstControls(names, best.title, tuple(rows))
 
 
 def paid_by_year(accounts: Mapping[str, Account], window: TradingWindow, name: str) -> list[PaidRow]:
@@ -203,7 +250,7 @@ def rank_order(score: NDArray[np.float64], later: NDArray[np.float64]) -> RankOr
     return RankOrder(rank_correlation(score, later), among, int(positive.sum()))
 
 
-def run(inputs: TierInputs, work: Work) -> Ensembles:
+def run(inputs: EnsembleInputs, work: Work) -> Ensembles:
     """Form the tiers and judge them."""
     judge, settings = Judge.of(inputs), inputs.tiers
     future = judge.problems["future"]
@@ -231,6 +278,7 @@ def run(inputs: TierInputs, work: Work) -> Ensembles:
         ),
         ranks=rank_order(judge.strategies.score, later["monthly_return_pct"]),
         timing=timing,
+        against=against_controls(future_accounts, future.window, inputs.controls.value, settings.descending),
         future=pd.DataFrame(later),
         curves={
             "past": to_curves(past_accounts, judge.problems["past"].window),
@@ -239,4 +287,4 @@ def run(inputs: TierInputs, work: Work) -> Ensembles:
     )
 
 
-STAGE = Stage("ensembles", TierInputs, Ensembles, run, looks_at=lambda inputs: (inputs.future_stretch,))
+STAGE = Stage("ensembles", EnsembleInputs, Ensembles, run, looks_at=lambda inputs: (inputs.future_stretch,))

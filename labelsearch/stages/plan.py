@@ -30,11 +30,12 @@ from labelsearch.settings.cost import check_memory
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.own import activate, active
 from labelsearch.settings.schema import ExperimentError
-from labelsearch.stages import belief, classifiers, costs, ensembles, features, labels, outputs, search
+from labelsearch.stages import belief, classifiers, controls, costs, ensembles, features, labels, outputs, search
 from labelsearch.stages.cross_section import Beside
 from labelsearch.stages.search import spread
 from labelsearch.stages.seeds import Seeds
 from strategies.search.score import Score
+from strategies.tiers.controls.control import CONTROLS
 from strategies.tiers.ranking import RANKINGS
 from strategies.trade.capital import CAPITAL_RULES
 
@@ -47,6 +48,7 @@ STAGES: dict[str, Stage[Any, Any]] = {
         classifiers.STAGE,
         outputs.STAGE,
         search.STAGE,
+        controls.STAGE,
         ensembles.STAGE,
         belief.STAGE,
     )
@@ -173,6 +175,8 @@ class RunValues(Mapping[str, object]):
     rules = property(lambda self: self.experiment.rules())
     cost_terms = property(lambda self: self.experiment.costs.terms)
     ranking = property(lambda self: RANKINGS[self.experiment.tiers.ranking])
+    controls_asked = property(lambda self: tuple(map(CONTROLS.find, self.experiment.tiers.controls)))
+    stacking_bars = property(lambda self: controls.stacking_horizon(self.experiment.label_kinds()))
     capital_rule = property(lambda self: CAPITAL_RULES[self.experiment.tiers.capital])
     seeds = classifier_seeds = property(lambda self: Seeds(self.experiment.seed))
 

@@ -13,12 +13,12 @@ from labelsearch.results.outputs import WINDOWS
 from labelsearch.results.run import Results
 from labelsearch.results.studies import SEED_KINDS, SeedsResult, TierTable
 from labelsearch.settings.sections import Search
-from labelsearch.stages.ensembles import Judge, TierInputs, to_curves
+from labelsearch.stages.ensembles import EnsembleInputs, Judge, to_curves
 from labelsearch.stages.plan import STAGES
 from labelsearch.stages.seeds import Seeds
 
 
-def run_tiers(inputs: TierInputs, work: Work) -> TierTable:
+def run_tiers(inputs: EnsembleInputs, work: Work) -> TierTable:
     """Form the tiers of a repetition and judge them on past and on future."""
     judge = Judge.of(inputs)
     work.progress(0, 1)
@@ -29,7 +29,7 @@ def run_tiers(inputs: TierInputs, work: Work) -> TierTable:
     return TierTable(rows, curves)
 
 
-TIERS = Stage("tiers", TierInputs, TierTable, run_tiers, looks_at=lambda inputs: (inputs.future_stretch,))
+TIERS = Stage("tiers", EnsembleInputs, TierTable, run_tiers, looks_at=lambda inputs: (inputs.future_stretch,))
 
 
 @dataclass(frozen=True)

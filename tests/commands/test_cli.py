@@ -136,12 +136,21 @@ def test_run_prints_tiers_and_writes_the_report(finished, home):
         "histograms.png", "histograms_log.png",
     }  # fmt: skip
     text = (report / "report.md").read_text()
-    titles = ("Labels", "Feature sets", "Classifiers", "Ensemble tiers", "Can it be believed?", "Where it comes from")
+    titles = (
+        "Labels",
+        "Feature sets",
+        "Classifiers",
+        "Ensemble tiers",
+        "Tiers against controls",
+        "Controls",
+        "Can it be believed?",
+        "Where it comes from",
+    )
     for title in (*titles, "Cost"):
         assert f"## {title}" in text
     with (report / "tiers.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 10
+    assert len(rows) == 2 * (2 + 3 + 7)  # tiers, baselines and controls
     table = json.loads((report / "tiers.json").read_text())["table"]
     assert [float(r["sharpe"]) for r in rows] == [r["sharpe"] for r in table]
     for picture in report.glob("*.png"):
@@ -152,7 +161,7 @@ def test_run_prints_tiers_and_writes_the_report(finished, home):
 def test_runs_list_and_show(finished):
     listed = invoke("runs", "list")
     assert finished.folder.name in listed.stdout
-    assert "8/8" in listed.stdout
+    assert "9/9" in listed.stdout
     shown = invoke("runs", "show", "tiny")
     for words in ("Labels", "Feature sets", "Parameters", "Classifiers", "Ensemble tiers", "Cost"):
         assert words in shown.stdout
@@ -225,7 +234,7 @@ FIGURES = {
     "classifiers": {"classifiers"},
     "outputs": set(),
     "search": {"search"},
-    "ensembles": {"ensembles", "belief"},
+    "ensembles": {"ensembles", "controls", "belief"},
 }
 
 
@@ -244,7 +253,7 @@ def test_json_holds_the_figures_of_the_run(finished, home):
     saved = json.loads((finished.folder / "ensembles" / "tiers.json").read_text())
     belief = json.loads((finished.folder / "belief" / "belief.json").read_text())
     whole = told("run", "tiny.toml")
-    assert set(whole) == {"run", "ensembles", "belief", "null", "report", "page"}
+    assert set(whole) == {"run", "ensembles", "controls", "belief", "null", "report", "page"}
     table = whole["ensembles"]
     assert table["verdict"] == belief["verdict"]
     assert {name: table[name] for name in table if name not in ("table", "verdict")}.items() <= saved.items()
@@ -254,8 +263,8 @@ def test_json_holds_the_figures_of_the_run(finished, home):
     assert Path(whole["page"]).is_file()
     shown = told("runs", "show", "tiny")
     assert set(shown) == {
-        "run", "labels", "features", "parameters", "classifiers", "search", "ensembles", "belief", "deciles", "cost",
-        "trading_costs", "paid", "cost_curve",
+        "run", "labels", "features", "parameters", "classifiers", "search", "ensembles", "controls", "belief",
+        "deciles", "cost", "trading_costs", "paid", "cost_curve",
     }  # fmt: skip
     assert [entry["label"] for entry in shown["labels"]] == [entry["label"] for entry in shown["classifiers"]] == names
     assert shown["labels"][0]["train"]["buy"] > 0

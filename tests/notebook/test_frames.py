@@ -14,6 +14,7 @@ from labelsearch.settings.sections import FeatureSpace
 from labelsearch.stages.features import inputs_of
 from labelsearch.stages.plan import RunValues
 from strategies.search.problem import SearchProblem, evaluate_population
+from strategies.tiers.controls.control import CONTROLS
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +115,9 @@ def test_tiers_are_those_of_the_run(strategies, bars, run, window):
         strategies, members, run.outputs(window), bars.loc[slice(*getattr(e.windows, window))], e.search, past=past
     )
     theirs = run.tiers.xs(window, level="window")
-    pd.testing.assert_frame_equal(ours, theirs[ours.columns], check_exact=True, check_dtype=False)
-    expected = run.curves(window)
+    assert list(theirs.index) == [*ours.index, *(control.title for control in CONTROLS.values())]
+    pd.testing.assert_frame_equal(ours, theirs.loc[ours.index, ours.columns], check_exact=True, check_dtype=False)
+    expected = run.curves(window)[curves.columns]
     pd.testing.assert_frame_equal(curves, expected, check_exact=True, check_names=False, check_index_type=False)
 
 

@@ -106,6 +106,7 @@ CHANGES = {
     "tiers.sizes": [6, 3],
     "tiers.ranking": "return",
     "tiers.capital": "inverse_volatility",
+    "tiers.controls": ["greedy", "ridge"],
     "label": [{"kind": "threshold", "theta": 0.0015, "horizon": 10}],
 }
 # keys that change no stage: names, files of the user's own (their contents count), the null study, one kind of score;

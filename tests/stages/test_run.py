@@ -66,7 +66,7 @@ def test_a_changed_section_redoes_only_what_depends_on_it(tiny_run, tmp_path):
     shutil.copy(tiny_run.folder.parent / "looks.jsonl", tmp_path)
     seen = []
     folder = run_experiment(changed, tmp_path, tiny_run.store, progress=lambda s, d, n: seen.append((s, n)))
-    assert sorted(s for s, n in seen if n == 0) == sorted(STAGE_NAMES[:-2])
+    assert sorted(s for s, n in seen if n == 0) == sorted(STAGE_NAMES[:-2])  # no control is fitted again
     results = Results(folder, tiny_run.store)
     assert results.ensembles.sizes == (10,)
     assert results.look == (2, 2)
@@ -83,7 +83,7 @@ def test_another_run_takes_over_what_does_not_depend_on_the_change(tiny_run, tmp
     folder = run_experiment(changed, tmp_path, tiny_run.store, workers=1, progress=lambda s, d, n: seen.append((s, n)))
     assert sorted(s for s, n in seen if n == 0) == sorted(STAGE_NAMES[:5])
     done = done_events(Ledger(folder / "ledger.jsonl"))
-    assert [done[name].get("run") for name in STAGE_NAMES] == [tiny_run.experiment.run_id] * 5 + [None] * 3
+    assert [done[name].get("run") for name in STAGE_NAMES] == [tiny_run.experiment.run_id] * 5 + [None] * 4
     assert done["classifiers"]["counts"] == {"network_trials": 6}
     for name in STAGE_NAMES[:5]:
         for path in filter(Path.is_file, (tiny_run.folder / name).rglob("*")):

@@ -66,7 +66,7 @@ def test_a_long_short_run_with_slippage_goes_through(tiny_experiment, tmp_path):
     for tier in results.belief.tiers:
         assert list(tier.at_costs_pct.values()) == sorted(tier.at_costs_pct.values(), reverse=True)
     assert min(positions) > -100
-    assert len(positions) == 2 * (2 + 3)  # tiers and baselines, past and future
+    assert len(positions) == 2 * (2 + 3 + len(found.controls)) == 2 * 12  # tiers, baselines and controls, both windows
 
 
 def test_the_settings_are_recorded(tiny_run):

@@ -37,7 +37,11 @@ def event(results, name, stage):
 def test_only_what_a_seed_touches_is_done_again(repeated, tiny_run):
     folders = {p.name: p for p in (repeated.folder / "seeds").iterdir()}
     assert set(folders) == {"search-1", "search-2", "classifier-1"}
-    assert {p.name for p in folders["search-1"].iterdir() if p.is_dir() and p.name[0] != "."} == {"search", "tiers"}
+    assert {p.name for p in folders["search-1"].iterdir() if p.is_dir() and p.name[0] != "."} == {
+        "search",
+        "controls",
+        "tiers",
+    }
     contents = [event(repeated, name, "search")["content"] for name in folders] + [repeated.done["search"]["content"]]
     assert len(set(contents)) == 4
     for stage in ("classifiers", "outputs"):
@@ -70,26 +74,28 @@ def test_a_second_time_nothing_is_done_and_nothing_is_lost(repeated):
 
 def test_a_repetition_has_the_tiers_of_the_run_with_other_strategies(repeated):
     own = repeated.ensembles.rows
-    for table in repeated.seeds.tables:
+    baselines, stacked = repeated.ensembles.baselines, set(repeated.ensembles.controls) - {"greedy"}
+    for number, table in enumerate(repeated.seeds.tables):
+        same = {*baselines, *(stacked if number < 2 else ())}  # other strategies change no stacking of the outputs
         assert [(row.name, row.window) for row in table] == [(row.name, row.window) for row in own]
         for row, other in zip(own, table, strict=True):
-            assert (row == other) == (row.size is None)
+            assert (row == other) == (row.name in same)
     again = Strategies.load(repeated.folder / "seeds" / "search-1" / "search")
     assert again.score.tolist() != repeated.strategies.score.tolist()
 
 
 def test_tables_show_the_spread(repeated, tiny_run):
     own, found = repeated.ensembles.rows, repeated.seeds
-    returns = [table[5].figures.total_return_pct for table in (own, *found.tables)]
+    returns = [table[12].figures.total_return_pct for table in (own, *found.tables)]
     table = stages.tier_table(repeated)
     assert table.columns[-2:] == ("return %, 4 seeds", "Sharpe, 4 seeds")
-    assert table.rows[5][-2].endswith(f"[{min(returns):+.1f} {max(returns):+.1f}]")
+    assert table.rows[12][-2].endswith(f"[{min(returns):+.1f} {max(returns):+.1f}]")
     assert "3 search seeds and 2 classifier seeds" in table.note
     rows = seeds_table(repeated).rows
     assert [row[:4] for row in rows[:2]] == [("Top-20", "past", "search", "3"), ("Top-20", "past", "classifier", "2")]
     assert len(rows) == 8
     shown = {row[0]: row[1] for row in belief.belief_table(repeated).rows}
-    assert shown["Future return over seeds, %"] == table.rows[5][-2]
+    assert shown["Future return over seeds, %"] == table.rows[12][-2]
     assert "One search seed" in stages.tier_table(tiny_run).note
     assert stages.tier_table(tiny_run).columns == stages.TIER_COLUMNS
     assert seeds_table(tiny_run).rows == ()

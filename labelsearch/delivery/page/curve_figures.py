@@ -50,7 +50,7 @@ def curve_figure(
     shown_curves : mapping
         By window: what to draw by its name in the legend, each a set of curves and the name of one of them.
     baselines : sequence of str
-        The market first; the others are hidden at first.
+        And controls. The market first; the others are hidden at first.
     """
     data: list[Plotly] = []
     layout: Plotly = {
@@ -106,7 +106,8 @@ def tier_curves(results: Results) -> Figure:
         "worth afterwards. The dashed line is buy and hold, which is always fully invested. Click a name to hide or "
         "show its line (those in grey are hidden at first); drag to zoom, double-click to zoom out."
     )
-    return curve_figure("equity", "Equity, drawdown and position", caption, shown, found.baselines)
+    others = (*found.baselines, *found.controls)
+    return curve_figure("equity", "Equity, drawdown and position", caption, shown, others)
 
 
 def walk_figure(name: str, title: str, found: WalkForward, size: int) -> Figure:

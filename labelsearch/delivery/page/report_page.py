@@ -13,7 +13,7 @@ from labelsearch.delivery.page.luck_figures import ablation_figure, null_grid, s
 from labelsearch.delivery.page.page import page
 from labelsearch.delivery.page.plain_words import QUESTIONS
 from labelsearch.delivery.page.strategy_figures import decile_figure, scatter_figure
-from labelsearch.delivery.tables import belief, belief_details, costs, stages
+from labelsearch.delivery.tables import belief, belief_details, controls, costs, stages
 from labelsearch.delivery.tables.explanation import family_effects_table, feature_effects_table
 from labelsearch.delivery.tables.hedges import hedge_tables
 from labelsearch.delivery.tables.magnitude import magnitude_table
@@ -88,7 +88,11 @@ def tiers_section(results: Results) -> Section:
         "in the largest fall; past rows were chosen for looking good."
     )
     more = Folded("Further figures", stages.metrics_table(results))
-    return Section("tiers", "What came out", lead, [Tiles(entries), stages.tier_table(results), more])
+    blocks: list[Block] = [Tiles(entries), stages.tier_table(results), more]
+    against, fitted = controls.against_table(results), controls.control_table(results)
+    blocks += [against] if against else []
+    blocks += [Folded("How the controls were fitted", fitted)] if fitted else []
+    return Section("tiers", "What came out", lead, blocks)
 
 
 def verdict_words(verdict: str) -> str:

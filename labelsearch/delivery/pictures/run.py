@@ -30,14 +30,17 @@ def _line(axis: Any, x: pd.DatetimeIndex, y: NDArray[np.float64], name: str, col
 
 
 def draw_equity(results: Results, path: Path) -> None:
-    """Equity, drawdown and mean position of every tier and of the baselines, past and future."""
+    """Equity, drawdown and mean position of every tier, of the baselines and of the best control, past and future."""
     figure, axes = _figure(3, 2, 12, 10)
-    baselines = results.ensembles.baselines
+    found = results.ensembles
+    others = (*found.baselines, *found.controls)
+    best = found.against.best
+    hidden = set(found.controls) - {best}
     for column, window in enumerate(WINDOWS):
-        curves = results.ensembles.curves[window]
-        tiers = [name for name in curves.names if name not in baselines]
-        styles = {MARKET: (MARKET_COLOUR, "--"), "momentum": (BASELINE_COLOUR, ":")}
-        for name in curves.names:
+        curves = found.curves[window]
+        tiers = [name for name in curves.names if name not in others]
+        styles = {MARKET: (MARKET_COLOUR, "--"), "momentum": (BASELINE_COLOUR, ":"), best: (MARKET_COLOUR, "-.")}
+        for name in filter(lambda name: name not in hidden, curves.names):
             colour, line = styles.get(name, (BASELINE_COLOUR, "-."))
             if name in tiers:
                 colour, line = (*COLOURS, *COLOURS)[tiers.index(name)], "-"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from labelsearch.classifiers.figures import ClassScores
 from labelsearch.delivery.tables.belief import sentences
+from labelsearch.delivery.tables.controls import against_sentence
 from labelsearch.delivery.tables.seeds import spread_columns
 from labelsearch.delivery.tables.table import Table, cell
 from labelsearch.labels.base import CLASS_NAMES
@@ -197,11 +198,11 @@ def unlike_sentences(found: Ensembles) -> list[str]:
 
 
 def tier_table(results: Results) -> Table:
-    """Every tier and baseline, past and future, with the spread over seeds where there are others."""
+    """Every tier, baseline and control, past and future, with the spread over seeds where there are others."""
     found = results.ensembles
     titles, spreads = spread_columns(results)
     rows = tuple((*_tier_row(row), *cells) for row, cells in zip(found.rows, spreads, strict=True))
-    words = [*sentences(results), *unlike_sentences(found)]
+    words = [*sentences(results), *unlike_sentences(found), *filter(None, [against_sentence(results)])]
     words.append("Break-even: cost of trading at which nothing is left, in basis points of the value traded.")
     if found.capital != "equal":
         words.append(f"Capital: {found.capital}; the timing test and belief judge the same members at equal capital.")
