@@ -90,7 +90,7 @@ def split_cost(
     most = 1.3 * network.n_neutral  # action bars beside
     samples = min(train, most) if pool.classifiers else sum(min(bars, most) for bars, _, _ in sizes)
     of_trials = min(fits * network.search_rows, samples)
-    in_trials = epochs_of_trials(network.n_trials, network.max_epochs) * of_trials * is_searched
+    in_trials = epochs_of_trials(network.n_trials, network.max_epochs) * network.folds * of_trials * is_searched
     fitted = n_labels * (in_trials + network.max_epochs * network.n_seeds * samples)
     pairs = fits * first.separation.n_pairs * n_labels
     asked = search.n_strategies * (1 if pool.strategies else n)
