@@ -106,7 +106,13 @@ def split_cost(
         "ensembles": n * rates.cell + rates.strategy_bar * search.n_strategies * future + rates.member_bar * judged,
     }
     numbers = n * (len(first.output_names) + 3 + 2 * STRATEGY_NUMBERS)  # compressed to 5 bytes each
-    disk = 5 * search.n_strategies * numbers + (past + future) * (8 * n_labels + 160) + 12 * n_labels * (train + past)
+    alone = network.n_seeds * (network.n_seeds > 1)  # outputs of single networks on past
+    disk = (
+        8 * n_labels * past * alone
+        + 5 * search.n_strategies * numbers
+        + (past + future) * (8 * n_labels + 160)
+        + 12 * n_labels * (train + past)
+    )
     return CellCost(seconds, disk)
 
 

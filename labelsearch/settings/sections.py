@@ -223,7 +223,7 @@ class Network(Ranged):
     n_seeds: int = option(3, "networks of the best hyper-parameters whose predictions are averaged", 1, 1000)
     bag: str = option("none", "what each of them is trained on: none, all the same; blocks, all but a block of time")
     folds: int = option(1, "parts of train that hyper-parameters are compared on; 1: the last part alone", 1, 20)
-    early_exit: float = option(0.0, "measured on past: how many networks decide; sureness of the rest, 0 for none", 0, 1)
+    early_exit: float = option(0.0, "networks are asked until a decision is so sure; measured on past; 0: not", 0, 1)
     calibration: str = option("none", "none, or temperature: fitted on the first half of validation")
     n_neutral: int = option(100_000, "neutral bars sampled for training; all action bars are kept", 1, 100_000_000)
     n_trials: int = option(9, "Optuna trials per label", 1, 100_000)
