@@ -99,7 +99,7 @@ def judge_belief(
     members: Members,
     timing: Mapping[int, float],
     seeds: Seeds,
-    of_members: MembersBelief | None,
+    of_members: MembersBelief | None = None,
 ) -> Belief:
     """All figures of belief.
 
@@ -114,7 +114,7 @@ def judge_belief(
     timing : mapping of int to float
         Adjusted p-value of each tier's timing on future.
     seeds : Seeds
-    of_members : MembersBelief or None
+    of_members : MembersBelief, optional
         What single networks do.
     """
     params = strategies.params

@@ -62,7 +62,7 @@ def members_table(results: Results) -> Table | None:
         f"On past, at equal capital: the mean of {found.n_networks} networks, as tiers were chosen by, and each of "
         "them alone, mean ± standard deviation [lowest highest]; nothing was searched again, so each alone does worse "
         f"where choices fit the mean. Outputs of two networks correlate at {cell(found.mean_correlation, '.2f')}. "
-        "Agreement: share of bars and strategies at which two of them want the same. A mean of more networks moves less."
+        "Agreement: share of bars and strategies at which two of them want the same. A mean of more moves less."
     )
     return Table("Single networks on past", columns, rows, note=note, key="members", data=_data(found))
 
