@@ -1,4 +1,4 @@
-"""Bars a processor second of an ensemble that is asked network by network, against all of its networks, and against one.
+"""Bars a processor second of an ensemble that is asked network by network, against all its networks, and against one.
 
 Perceptrons of the default size for each of several labels, whose networks differ a little, as those of several seeds
 do, and a tier of linear strategies whose thresholds lie where those of searched ones do. The rule is fitted on other
@@ -90,7 +90,8 @@ def main() -> None:
             f"{name:<12}{rate[name]:12,.0f} bars per processor second, {asked.exit_share:.3f} of the bars exit, "
             f"{asked.n_asked.mean():.2f} networks asked, equal decisions {equal[name]:.6f}"
         )
-    print(f"{'all':<12}{rate['all']:12,.0f} bars per processor second\n{'one':<12}{rate['one']:12,.0f} bars per processor second")
+    for name in ("all", "one"):
+        print(f"{name:<12}{rate[name]:12,.0f} bars per processor second")
     result = {
         "benchmark": "early_exit",
         "ours": round(rate["between"], 1),

@@ -1,6 +1,7 @@
 """Single networks in place of their mean on past."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from labelsearch.classifiers.networks import members_of
 from labelsearch.delivery.tables.belief import belief_table, sentences
 from labelsearch.delivery.tables.members import exit_table, members_note, members_table
 from labelsearch.delivery.tables.table import document
-from labelsearch.results.outputs import Outputs
+from labelsearch.results.outputs import Outputs, PooledOutputs
 from labelsearch.stages.members import MemberOutputs, judge_members
+from labelsearch.stages.outputs import _sides
 from strategies.search.linear import StrategySpace
 from strategies.search.problem import SearchProblem, evaluate_population
 from strategies.search.score import PaperScore
@@ -152,3 +154,16 @@ def test_a_run_of_several_networks_shows_their_spread(mixed_run):
         mixed_run.strategies.params, {5: np.array(mixed_run.ensembles.members[5])}, 0.9,
     ).exits)  # fmt: skip
     assert [entry.rule for entry in shown.exits] == ["bounded", "measured", "either side"]
+
+
+def test_outputs_of_all_markets_keep_those_of_each_network(tmp_path):
+    sides = {"past": np.zeros((4, 2), np.float32), "future": np.ones((3, 2), np.float32)}
+    members = np.arange(24, dtype=np.float32).reshape(3, 4, 2)
+    PooledOutputs(("a",), NAMES, ("ONE",), {"ONE": {**sides, "members": members}}).save(tmp_path)
+    found = PooledOutputs.load(tmp_path).markets["ONE"]
+    assert np.array_equal(found["members"], members)
+    labels = (SimpleNamespace(name="a", head="classes"),)
+    done = {"a": {"past-0": sides["past"].tobytes(), "members-0": members.tobytes(), "past-1": b""}}
+    made = _sides(done, labels, ("past",), 0)
+    assert np.array_equal(made["members"], members)
+    assert "members" not in _sides(done, labels, ("past",), 1)
