@@ -197,7 +197,7 @@ def mixed_run(tmp_path_factory):
             "name": "mixed",
             "data": {"source": "synthetic", "symbol": "ALPHA", "interval": "15m", "edge": 0.2, "market_seed": 5},
             "network": {**data["network"], "magnitude_loss": "huber", "sign_penalty": 0.5, "n_seeds": 2,
-                        "calibration": "temperature"},
+                        "bag": "blocks", "folds": 2, "calibration": "temperature"},
             "label": [
                 {"kind": "magnitude", "horizon": "1h", "span": 200, "head": "magnitude"},
                 {"kind": "threshold", "theta": 0.003, "horizon": "1h"},

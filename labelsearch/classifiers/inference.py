@@ -84,8 +84,7 @@ class Perceptron(NamedTuple):
         ValueError
             If the number of features is not F.
         """
-        if matrix.ndim != 2 or matrix.shape[1] != self.n_features:
-            raise ValueError(f"features of shape {matrix.shape} do not fit a classifier of {self.n_features} features")
+        self._check(matrix)
         index = np.arange(len(matrix)) if rows is None else np.asarray(rows, dtype=np.int64)
         out = np.empty((len(index), int(self.sizes[-1])), dtype=np.float32)
         features = np.ascontiguousarray(matrix, dtype=np.float32)
@@ -94,6 +93,35 @@ class Perceptron(NamedTuple):
         else:
             threaded(forward_nb)(features, index, self.flat, *self[2:], out)
         return out
+
+    def no_sums(self, n_rows: int) -> NDArray[np.float64]:
+        """Sums over networks of what is predicted, (N, 3), before any is asked."""
+        return np.zeros((n_rows, N_CLASSES))
+
+    def add(
+        self, matrix: NDArray[np.float32], rows: NDArray[np.int64], network: int, sums: NDArray[np.float64]
+    ) -> None:
+        """Add what one network, counted from 0, predicts at some rows (N,) of the features to their sums (N, 3)."""
+        self._check(matrix)
+        size = len(self.flat) // self.n_networks
+        features, flat = (
+            np.ascontiguousarray(matrix, dtype=np.float32),
+            self.flat[network * size : network * size + size],
+        )
+        threaded(add_rows_nb)(features, np.asarray(rows, dtype=np.int64), flat, self.sizes, sums)
+
+    def mean(self, sums: NDArray[np.float64], n_networks: int) -> NDArray[np.float32]:
+        """Class probabilities (N, 3), or moves (N, 1), as float32 from the sums over the first so many networks.
+
+        Those of all networks have the bits of `predict`.
+        """
+        out = np.empty((len(sums), int(self.sizes[-1])), dtype=np.float32)
+        mean_rows_nb(sums, n_networks, self.temperature, out)
+        return out
+
+    def _check(self, matrix: NDArray[np.float32]) -> None:
+        if matrix.ndim != 2 or matrix.shape[1] != self.n_features:
+            raise ValueError(f"features of shape {matrix.shape} do not fit a classifier of {self.n_features} features")
 
 
 def strategy_outputs(predicted: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -227,12 +255,20 @@ def mean_nb(total, n_networks, temperature, out):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def block_nb(matrix, rows, flat, sizes, n_networks, temperature, out):
-    """Probabilities (n, 3), or moves (n, 1), of at most LANES rows; unused lanes repeat the last row."""
+    """Probabilities (n, 3), or moves (n, 1), of at most LANES rows."""
+    total = np.zeros((LANES, N_CLASSES))
+    add_block_nb(matrix, rows, flat, sizes, n_networks, total)
+    for lane in range(rows.size):
+        mean_nb(total[lane], n_networks, temperature, out[lane])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def add_block_nb(matrix, rows, flat, sizes, n_networks, total):
+    """Add what networks predict at n rows, at most LANES, to ``total`` (n, 3); unused lanes repeat the last row."""
     n = rows.size
     widest = sizes.max()
     first = np.empty(sizes[0] * LANES, dtype=np.float32)
     a, b = np.empty(widest * LANES, dtype=np.float32), np.empty(widest * LANES, dtype=np.float32)
-    total = np.zeros((LANES, N_CLASSES))
     for lane in range(LANES):
         row = rows[min(lane, n - 1)]
         for f in range(sizes[0]):
@@ -248,8 +284,6 @@ def block_nb(matrix, rows, flat, sizes, n_networks, temperature, out):
             a, b = b, a
         for lane in range(n):
             add_nb(source, lane, LANES, sizes[-1], total[lane])
-    for lane in range(n):
-        mean_nb(total[lane], n_networks, temperature, out[lane])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -295,3 +329,19 @@ def forward_nb(matrix, rows, flat, sizes, n_networks, temperature, out):
         start = block * LANES
         stop = min(start + LANES, rows.size)
         block_nb(matrix, rows[start:stop], flat, sizes, n_networks, temperature, out[start:stop])
+
+
+@njit(cache=True, nogil=True, error_model="numpy", parallel=True)
+def add_rows_nb(matrix, rows, flat, sizes, sums):
+    """Add what one network predicts at some rows of the features (T, F) to ``sums`` (N, 3), as `forward_nb`."""
+    for block in prange((rows.size + LANES - 1) // LANES):
+        start = block * LANES
+        stop = min(start + LANES, rows.size)
+        add_block_nb(matrix, rows[start:stop], flat, sizes, 1, sums[start:stop])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def mean_rows_nb(sums, n_networks, temperature, out):
+    """Means (N, 3) or (N, 1) of all rows, from sums (N, 3) over the networks."""
+    for row in range(len(sums)):
+        mean_nb(sums[row], n_networks, temperature, out[row])

@@ -272,3 +272,10 @@ class MeanOf(Ensemble):
 def averaged(members: list[nn.Module], head: str = "classes", temperature: float = 1.0) -> Ensemble:
     """Several networks of one kind as one, in evaluation mode; a magnitude has no temperature."""
     return (MeanOf(members) if head == "magnitude" else Ensemble(members, temperature)).eval()
+
+
+def members_of(network: nn.Module) -> list[Ensemble]:
+    """Each member of an ensemble of several as a classifier by itself, at its temperature; none of a single network."""
+    if not isinstance(network, Ensemble) or len(network.members) == 1:
+        return []
+    return [type(network)([member], network.temperature).eval() for member in network.members]

@@ -4,7 +4,7 @@ import inspect
 import json
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
@@ -23,6 +23,13 @@ from labelsearch.classifiers.threads import one_thread
 
 SMALLEST_BATCH = 512  # of trials; smaller ones take longer than they save
 SAMPLER_ARGUMENTS: dict[str, Any] = {"n_startup_trials": 4, "n_ei_candidates": 24, "multivariate": True}
+
+
+class Fold(NamedTuple):
+    """Samples that a network is trained on, and those that it is compared by."""
+
+    train: Samples
+    validation: Samples
 
 
 @dataclass
@@ -62,7 +69,7 @@ def _arguments(kind: type, given: dict[str, Any]) -> str:
     return json.dumps({"class": kind.__name__, "arguments": shown})
 
 
-def _make_study(settings: TrainingSettings) -> tuple[optuna.Study, Study]:
+def _make_study(settings: TrainingSettings, n_folds: int) -> tuple[optuna.Study, Study]:
     """The search of one label, and its description."""
     sampler = {"seed": settings.seed, **SAMPLER_ARGUMENTS}
     study = optuna.create_study(
@@ -72,8 +79,9 @@ def _make_study(settings: TrainingSettings) -> tuple[optuna.Study, Study]:
     )
     loss = settings.magnitude.name if settings.magnitude else "cross-entropy"
     shown = [{"trials": n, "epochs": epochs} for n, epochs in brackets(settings.n_trials, settings.max_epochs)]
+    where = f"mean of {n_folds} folds of train" if n_folds > 1 else "validation part of train"
     return study, Study(
-        objective=f"lowest weighted {loss} on the validation part of train, over epochs",
+        objective=f"lowest weighted {loss} on the {where}, over epochs",
         direction=study.direction.name,
         n_trials=settings.n_trials,
         seed=settings.seed,
@@ -97,45 +105,57 @@ class _Winner(NamedTuple):
 
 
 class _Candidate(NamedTuple):
-    """A trial, its hyper-parameters and its training."""
+    """A trial, its hyper-parameters and its training on each fold, the last part of train first."""
 
     trial: optuna.Trial
     options: Options
     optimiser: dict[str, float]
     seed: int
-    fit: Fit
+    fits: list[Fit]
+
+    @property
+    def losses(self) -> list[float]:
+        """Means over the folds, by epoch."""
+        return [sum(losses) / len(losses) for losses in zip(*(fit.losses for fit in self.fits), strict=True)]
 
     @property
     def loss(self) -> float:
         """The lowest so far."""
-        return min(self.fit.losses)
+        return min(self.losses)
 
 
 def _search(
-    train: Samples, validation: Samples, settings: TrainingSettings, progress: Callable[[int], None]
+    folds: Sequence[Fold], settings: TrainingSettings, n_samples: Sequence[int], progress: Callable[[int], None]
 ) -> tuple[_Candidate, tuple[Trial, ...], Study]:
-    """The best trial of a study, all trials, and the description of the study."""
-    study, description = _make_study(settings)
+    """The best trial of a study, all trials, and the description of the study.
+
+    ``n_samples`` are the samples that those of each fold were drawn from.
+    """
+    study, description = _make_study(settings, len(folds))
+    of_folds = [_of_trials(settings, n) for n in n_samples]
     best: _Candidate | None = None
 
     def ask() -> _Candidate:
         trial = study.ask()
         options, optimiser = _drawn(trial, settings)
         seed = settings.seed * 1000 + trial.number
-        fit = Fit(train, validation, settings, options, optimiser, seed, lambda: progress(1))
-        return _Candidate(trial, options, optimiser, seed, fit)
+        fits = [
+            Fit(*fold, of_fold, options, optimiser, seed, lambda: progress(1))
+            for fold, of_fold in zip(folds, of_folds, strict=True)
+        ]
+        return _Candidate(trial, options, optimiser, seed, fits)
 
     for n, rungs in brackets(settings.n_trials, settings.max_epochs):
         at_work = [ask() for _ in range(n)]
         for epochs in rungs:
-            for candidate in at_work:
-                candidate.fit.advance(epochs)
+            for fit in (fit for candidate in at_work for fit in candidate.fits):
+                fit.advance(epochs)
             at_work.sort(key=lambda candidate: candidate.loss)  # stable: the earlier of equals stays
             stay = len(at_work) if epochs == settings.max_epochs else max(1, len(at_work) // 3)
             best = min([*([best] if best else []), at_work[0]], key=lambda candidate: candidate.loss)
             for candidate in at_work[stay:]:
                 _tell(study, candidate, optuna.trial.TrialState.PRUNED)
-                progress(settings.max_epochs - epochs)
+                progress((settings.max_epochs - epochs) * len(folds))
             at_work = at_work[:stay]
         for candidate in at_work:
             _tell(study, candidate, optuna.trial.TrialState.COMPLETE)
@@ -152,21 +172,22 @@ def _drawn(trial: optuna.Trial, settings: TrainingSettings) -> tuple[Options, di
 
 
 def _tell(study: optuna.Study, candidate: _Candidate, state: optuna.trial.TrialState) -> None:
-    for epoch, loss in enumerate(candidate.fit.losses, 1):
+    for epoch, loss in enumerate(candidate.losses, 1):
         candidate.trial.report(loss, step=epoch)
     is_complete = state == optuna.trial.TrialState.COMPLETE
     study.tell(candidate.trial, candidate.loss if is_complete else None, state)
 
 
 def _found(
-    train: Samples, validation: Samples, settings: TrainingSettings, progress: Callable[[int], None]
+    folds: Sequence[Fold], settings: TrainingSettings, progress: Callable[[int], None]
 ) -> tuple[_Winner, tuple[Trial, ...], Study]:
-    """Search on a few of the samples."""
+    """Search on a few of the samples of each fold."""
     rng = np.random.default_rng(settings.seed)
-    few, few_validation = (thinned(samples, settings.search_rows, rng) for samples in (train, validation))
-    best, trials, study = _search(few, few_validation, _of_trials(settings, len(train.target)), progress)
-    is_whole = few is train and few_validation is validation and len(best.fit.losses) == settings.max_epochs
-    winner = _Winner(best.options, best.optimiser, best.seed, best.fit if is_whole else None)
+    few = [Fold(*(thinned(samples, settings.search_rows, rng) for samples in fold)) for fold in folds]
+    best, trials, study = _search(few, settings, [len(fold.train.target) for fold in folds], progress)
+    is_all = all(thin is samples for thin, samples in zip(few[0], folds[0], strict=True))
+    is_whole = is_all and len(best.fits[0].losses) == settings.max_epochs
+    winner = _Winner(best.options, best.optimiser, best.seed, best.fits[0] if is_whole else None)
     return winner, trials, study
 
 
@@ -176,6 +197,8 @@ def train_network(
     settings: TrainingSettings,
     progress: Callable[[int], None] = lambda epochs: None,
     known: Options | None = None,
+    folds: Sequence[Fold] = (),
+    bag: Callable[[int], Samples] | None = None,
 ) -> Trained:
     """Search hyper-parameters and return the network of lowest validation loss, or an ensemble of such networks.
 
@@ -189,6 +212,10 @@ def train_network(
         Called with the number of epochs done, or skipped by a pruned trial, since the last call.
     known : dict, optional
         The hyper-parameters, as a trial has them; none are searched then.
+    folds : sequence of Fold
+        Further folds of train: the loss of a trial is the mean over these and the first two arguments, epoch by epoch.
+    bag : callable, optional
+        ``bag(k)``: the samples that the k-th of the averaged networks is trained on, in place of ``train``.
 
     Raises
     ------
@@ -204,15 +231,16 @@ def train_network(
         trials: tuple[Trial, ...] = ()
         study: Study | None = None
         if known is None:
-            best, trials, study = _found(train, validation, settings, progress)
+            best, trials, study = _found([Fold(train, validation), *folds], settings, progress)
         else:
             trial = cast(optuna.Trial, optuna.trial.FixedTrial(known))
             best = _Winner(*_drawn(trial, settings), settings.seed * 1000, None)
         # seeds are counted down, so that no trial has them
         seeds = [best.seed, *(settings.seed * 1000 + 1000 - k for k in range(1, settings.n_seeds))]
-        fits = [] if best.fit is None else [best.fit]
-        for seed in seeds[len(fits) :]:
-            fit = Fit(train, validation, settings, best.options, best.optimiser, seed, lambda: progress(1))
+        fits = [] if best.fit is None or bag is not None else [best.fit]
+        for k, seed in enumerate(seeds[len(fits) :], len(fits)):
+            of_member = train if bag is None else bag(k)
+            fit = Fit(of_member, validation, settings, best.options, best.optimiser, seed, lambda: progress(1))
             fit.advance(settings.max_epochs)
             fits.append(fit)
         network, losses = fits[0].best(), fits[0].losses

@@ -87,6 +87,7 @@ def _run_alone(experiment: "Experiment", store: Path, runs: Path, workers: "Work
     from labelsearch.delivery.report import write_report
     from labelsearch.delivery.tables.belief import belief_table
     from labelsearch.delivery.tables.controls import against_table
+    from labelsearch.delivery.tables.members import exit_table, members_table
     from labelsearch.delivery.tables.null import null_table
     from labelsearch.delivery.tables.stages import tier_table
     from labelsearch.results.run import Results
@@ -103,9 +104,9 @@ def _run_alone(experiment: "Experiment", store: Path, runs: Path, workers: "Work
     results = Results(run.folder, store)
     report = write_report(results)
     against = against_table(results)
-    tables = [tier_table(results), *([against] if against else []), belief_table(results)]
+    tables = [tier_table(results), against, belief_table(results), members_table(results), exit_table(results)]
     tables += [null_table(results.null)] if results.null else []
-    return Outcome(results.name, tables, [], dict(report_files(report)))
+    return Outcome(results.name, [*filter(None, tables)], [], dict(report_files(report)))
 
 
 @click.command()
@@ -211,7 +212,7 @@ STAGE_HELP = {
 
 def _stage_command(name: str, text: str) -> click.Command:
     def command(experiment: Path, as_json: bool, store: Path, runs: Path, workers: "Workers") -> None:
-        from labelsearch.delivery.tables import belief, controls, stages
+        from labelsearch.delivery.tables import belief, controls, members, stages
         from labelsearch.delivery.tables.magnitude import magnitude_table
 
         last = "belief" if name == "ensembles" else name  # the tiers, and what they are worth
@@ -221,7 +222,14 @@ def _stage_command(name: str, text: str) -> click.Command:
             "features": (stages.feature_table,),
             "classifiers": (stages.classifier_table, magnitude_table),
             "search": (stages.search_table,),
-            "ensembles": (stages.tier_table, controls.against_table, controls.control_table, belief.belief_table),
+            "ensembles": (
+                stages.tier_table,
+                controls.against_table,
+                controls.control_table,
+                belief.belief_table,
+                members.members_table,
+                members.exit_table,
+            ),
         }
         made = [make(results) for make in makers.get(name, ())]
         named = {"folder": results.folder / name}

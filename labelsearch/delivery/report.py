@@ -13,6 +13,7 @@ from labelsearch.delivery.tables import belief, belief_details, controls, costs,
 from labelsearch.delivery.tables.book import book_tables
 from labelsearch.delivery.tables.hedges import hedge_tables
 from labelsearch.delivery.tables.magnitude import magnitude_table
+from labelsearch.delivery.tables.members import exit_table, members_table
 from labelsearch.delivery.tables.null import null_table
 from labelsearch.delivery.tables.panel_power import panel_seeds_table, power_table
 from labelsearch.delivery.tables.seeds import seeds_table
@@ -59,6 +60,7 @@ def _markdown(results: Results) -> str:
         costs.terms_table(results),
         costs.paid_table(results),
         costs.cost_curve_table(results),
+        *filter(None, (members_table(results), exit_table(results))),
         *([seeds_table(results)] if results.seeds.tables else []),
         *([null_table(results.null)] if results.null else []),
         *(table for found in results.hedges for table in hedge_tables(found)),

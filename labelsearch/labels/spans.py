@@ -101,6 +101,47 @@ def purged_split(
     return fit, validation
 
 
+def purged_folds(
+    last_used: NDArray[np.int64], fit: NDArray[np.int64], validation: NDArray[np.int64], boundary: int, n_folds: int
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Folds of train by time: rows to fit on and rows to validate on, purged on both sides of what is validated on.
+
+    The first fold is the split itself. The part before ``boundary`` is cut into ``n_folds`` - 1 stretches of equal
+    length; each further fold validates on the middle of one, as many rows as the last part spans where there is room,
+    and fits on everything else of train (purged K-fold: Lopez de Prado 2018, chapter 7).
+
+    Parameters
+    ----------
+    last_used : (T,) array of int64
+        Last bar that the label of each bar depends on.
+    fit, validation : (N,) array of int64
+        The split of train, as `purged_split`.
+    boundary : int
+        First row of its last part.
+    n_folds : int
+        Number of folds, from 1.
+
+    Returns
+    -------
+    list of (fit_rows, validation_rows)
+        A fitted row before what is validated on depends on no bar of it, and no validated row depends on a fitted row
+        after it. Either may be empty where train is short.
+    """
+    found = [(fit, validation)]
+    if n_folds == 1 or not fit.size or not validation.size:
+        return found * n_folds
+    start, length = int(fit[0]), int(validation[-1]) + 1 - boundary
+    edges = np.linspace(start, boundary, n_folds).astype(np.int64)
+    rows = np.concatenate([fit, validation])
+    for low, high in itertools.pairwise(edges.tolist()):
+        spare = max(high - low - length, 0)
+        first, stop = low + spare // 2, high - (spare - spare // 2)
+        inside = fit[(fit >= first) & (last_used[fit] < stop)]
+        outside = rows[(last_used[rows] < first) | (rows >= stop)]
+        found.append((outside, inside))
+    return found
+
+
 def coverage(open_time: NDArray[np.int64], windows: Mapping[str, Span]) -> dict[str, float]:
     """Share of the expected bars that is present in each window, at most 1.
 

@@ -1,5 +1,6 @@
 """How far a ranking can be believed: figures of the ensembles stage."""
 
+import statistics
 from dataclasses import dataclass
 
 from labelsearch.results.record import Record
@@ -110,6 +111,111 @@ class TierSources:
 
 
 @dataclass(frozen=True)
+class MembersSpread:
+    """A figure of a tier on past with the outputs of each network alone, and with their mean, as the run has it."""
+
+    of_mean: float
+    by_network: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Mean over the networks."""
+        return statistics.fmean(self.by_network)
+
+    @property
+    def deviation(self) -> float:
+        """Sample standard deviation over the networks."""
+        return statistics.stdev(self.by_network)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Lowest and highest."""
+        return min(self.by_network), max(self.by_network)
+
+
+@dataclass(frozen=True)
+class MembersTier:
+    """What single networks in place of their mean do to a tier on past.
+
+    Attributes
+    ----------
+    tier : int
+        Its size.
+    total_return_pct : MembersSpread
+        At equal capital.
+    score : MembersSpread
+        Mean over the strategies of the tier.
+    agreement : float
+        Share of bars and strategies at which two networks want the same: to buy, to sell, or neither. Mean over pairs.
+    """
+
+    tier: int
+    total_return_pct: MembersSpread
+    score: MembersSpread
+    agreement: float
+
+
+@dataclass(frozen=True)
+class TierExit:
+    """What early exit would have done to a tier on the later half of past, its rule fitted on the earlier half.
+
+    Attributes
+    ----------
+    tier : int
+        Its size.
+    rule : str
+        ``bounded``, which cannot err, ``measured``, or ``either side``, by which orders may have other sizes.
+    exit_share : float
+        Share of bars at which not all networks need be asked.
+    mean_asked : float
+        Networks asked at a bar.
+    equal_decisions : float
+        Share of bars and strategies at which what is wanted is the same as with all networks.
+    equal_orders : float
+        Share at which orders, and their sizes, are.
+    return_gap_pct : float
+        Return of the tier less that with all networks, percentage points.
+    """
+
+    tier: int
+    rule: str
+    exit_share: float
+    mean_asked: float
+    equal_decisions: float
+    equal_orders: float
+    return_gap_pct: float
+
+
+@dataclass(frozen=True)
+class MembersBelief:
+    """How far a run moves with the seed of its classifiers: past with each network alone, without another search.
+
+    Attributes
+    ----------
+    n_networks : int
+        Whose outputs are averaged.
+    correlation : dict of str to (float or None)
+        Mean correlation of all pairs of networks, by output; None where one does not vary.
+    tiers : tuple of MembersTier
+    sureness : float
+        Of early exit, 0 where it was not asked for.
+    exits : tuple of TierExit
+    """
+
+    n_networks: int
+    correlation: dict[str, float | None]
+    tiers: tuple[MembersTier, ...]
+    sureness: float
+    exits: tuple[TierExit, ...]
+
+    @property
+    def mean_correlation(self) -> float | None:
+        """Over the outputs that have one."""
+        known = [value for value in self.correlation.values() if value is not None]
+        return statistics.fmean(known) if known else None
+
+
+@dataclass(frozen=True)
 class Belief(Record):
     """All of it, and the verdict. By window: ``past`` or ``future``."""
 
@@ -121,6 +227,7 @@ class Belief(Record):
     overfitting: dict[str, SplitsBelief] | None  # by statistic; None where the window is too short
     superior: dict[str, SuperiorAbility | None]
     tiers: tuple[TierSources, ...]
+    members: MembersBelief | None  # None where every classifier is one network
 
     def alpha_p(self, window: str) -> dict[int, float]:
         """p-values of alpha in a window by size of the tier, adjusted for their number; without those that are None."""

@@ -13,6 +13,8 @@ from labelsearch.results.record import Record, apart
 from strategies.trade.window import TradingWindow
 
 WINDOWS = ("past", "future")
+MEMBERS_FILE = "members.npy"
+NO_MEMBERS = np.empty((0, 0, 0), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,9 @@ class Outputs(Record):
         Outputs, in order; see `labelsearch.labels.base.output_names`.
     bars : BarCounts
     past, future : TradingWindow
+    members : (M, T, K) array of float32
+        Outputs of each single network on past, where several are averaged; (0, 0, 0) where one is alone. Read from
+        disk as they are needed.
     """
 
     FILE = "outputs.json"
@@ -48,13 +53,14 @@ class Outputs(Record):
     bars: BarCounts
     past: TradingWindow = apart()
     future: TradingWindow = apart()
+    members: NDArray[np.float32] = apart()
 
     def window(self, name: str) -> TradingWindow:
         """``past`` or ``future``."""
         return {"past": self.past, "future": self.future}[name]
 
     def save_parts(self, folder: Path) -> None:
-        """Write ``past.npz`` and ``future.npz``, outputs in single precision."""
+        """Write ``past.npz`` and ``future.npz``, outputs in single precision, and ``members.npy`` if there are any."""
         for name in WINDOWS:
             window = self.window(name)
             arrays = {**window._asdict(), "outputs": window.outputs.astype(np.float32)}
@@ -62,11 +68,16 @@ class Outputs(Record):
             if not window.days_a_year:
                 del arrays["days_a_year"]
             np.savez(folder / f"{name}.npz", **arrays)
+        if self.members.size:
+            np.save(folder / MEMBERS_FILE, self.members)
 
     @classmethod
     def load_parts(cls, folder: Path, plain: Mapping[str, Any]) -> Mapping[str, object]:
-        """Both windows."""
-        return {name: _read(folder / f"{name}.npz") for name in WINDOWS}
+        """Both windows, and the members."""
+        members = NO_MEMBERS
+        if (folder / MEMBERS_FILE).is_file():
+            members = np.load(folder / MEMBERS_FILE, mmap_mode="r", allow_pickle=False)
+        return {**{name: _read(folder / f"{name}.npz") for name in WINDOWS}, "members": members}
 
 
 @dataclass(frozen=True)
@@ -77,8 +88,9 @@ class PooledOutputs(Record):
     ----------
     labels, columns, symbols : tuple of str
         As of `Outputs`; markets.
-    markets : mapping of str to mapping of str to (N, K) array of float32
-        By market and window; read from disk when they are asked for.
+    markets : mapping of str to mapping of str to array of float32
+        By market and window, (N, K); ``members`` are those of each network on past, (M, N, K). Read from disk when
+        they are asked for.
     """
 
     FILE = "outputs.json"

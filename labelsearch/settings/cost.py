@@ -91,7 +91,7 @@ def split_cost(
     most = 1.3 * network.n_neutral  # action bars beside
     samples = min(train, most) if pool.classifiers else sum(min(bars, most) for bars, _, _ in sizes)
     of_trials = min(fits * network.search_rows, samples)
-    in_trials = epochs_of_trials(network.n_trials, network.max_epochs) * of_trials * is_searched
+    in_trials = epochs_of_trials(network.n_trials, network.max_epochs) * network.folds * of_trials * is_searched
     fitted = n_labels * (in_trials + network.max_epochs * network.n_seeds * samples)
     pairs = fits * first.separation.n_pairs * n_labels
     asked = search.n_strategies * (1 if pool.strategies else n)
@@ -108,7 +108,13 @@ def split_cost(
         "ensembles": n * rates.cell + rates.strategy_bar * search.n_strategies * future + rates.member_bar * judged,
     }
     numbers = n * (len(first.output_names) + 3 + 2 * STRATEGY_NUMBERS)  # compressed to 5 bytes each
-    disk = 5 * search.n_strategies * numbers + (past + future) * (8 * n_labels + 160) + 12 * n_labels * (train + past)
+    alone = network.n_seeds * (network.n_seeds > 1)  # outputs of single networks on past
+    disk = (
+        8 * n_labels * past * alone
+        + 5 * search.n_strategies * numbers
+        + (past + future) * (8 * n_labels + 160)
+        + 12 * n_labels * (train + past)
+    )
     return CellCost(seconds, disk)
 
 

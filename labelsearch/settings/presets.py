@@ -7,7 +7,7 @@ from labelsearch.settings.schema import Plain
 PAPER: Plain = {
     "name": "paper",
     "feature_space": {"normalisation": "local", "window": 1440},
-    "network": {"n_seeds": 1},
+    "network": {"n_seeds": 1, "folds": 1},
 }
 
 # A generated market of 120 days, small budgets: the whole main job in about two minutes.
@@ -20,7 +20,7 @@ QUICK: Plain = {
         "future": ("2018-04-07", "2018-05-01"),
     },
     "separation": {"n_pairs": 20_000, "n_restarts": 2},
-    "network": {"n_neutral": 20_000, "n_trials": 3, "max_epochs": 6, "batch_size": 2048, "n_seeds": 1},
+    "network": {"n_neutral": 20_000, "n_trials": 3, "max_epochs": 6, "batch_size": 2048, "n_seeds": 2},
     "search": {"n_strategies": 2000, "island_size": 400},
     "null": {"repeats": 9, "n_strategies": 400},
     "label": [
@@ -52,7 +52,7 @@ PANEL: Plain = {
     },
     "roll": {"step": "20d", "splits": 2},
     "separation": {"n_pairs": 10_000, "n_values": 4, "n_restarts": 1, "n_shifts": 19},
-    "network": {"n_neutral": 10_000, "n_trials": 2, "max_epochs": 4, "batch_size": 1024, "n_seeds": 1},
+    "network": {"n_neutral": 10_000, "n_trials": 2, "max_epochs": 4, "batch_size": 1024, "n_seeds": 2},
     "search": {"n_strategies": 500, "island_size": 250},
     "tiers": {"controls": []},  # the account over all cells has none
     "null": {"repeats": 0},

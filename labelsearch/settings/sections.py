@@ -24,6 +24,7 @@ LARGEST_SEED = 2**63 - 1
 MOST_STRATEGIES = 100_000_000
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2099, 12, 31)
 SHORTEST_MS = 60_000  # of a bar
+BAGS = ("none", "blocks")
 
 
 def one_of(name: str, value: str, known: Iterable[str]) -> None:
@@ -222,6 +223,9 @@ class Network(Ranged):
     )
     sign_penalty: float = option(0.0, "q: that loss is times 1 + q |y| where the sign of the move y is missed", 0, 100)
     n_seeds: int = option(3, "networks of the best hyper-parameters whose predictions are averaged", 1, 1000)
+    bag: str = option("none", "what each of them is trained on: none, all the same; blocks, all but a block of time")
+    folds: int = option(1, "parts of train that hyper-parameters are compared on; 1: the last part alone", 1, 20)
+    early_exit: float = option(0.0, "networks are asked until a decision is so sure; measured on past; 0: not", 0, 1)
     calibration: str = option("none", "none, or temperature: fitted on the first half of validation")
     n_neutral: int = option(100_000, "neutral bars sampled for training; all action bars are kept", 1, 100_000_000)
     n_trials: int = option(9, "Optuna trials per label", 1, 100_000)
@@ -239,6 +243,9 @@ class Network(Ranged):
         one_of("loss", self.loss, LOSS_NAMES)
         one_of("magnitude_loss", self.magnitude_loss, MAGNITUDE_LOSS_NAMES)
         one_of("calibration", self.calibration, CALIBRATION_NAMES)
+        one_of("bag", self.bag, BAGS)
+        if self.bag != "none" and self.n_seeds == 1:
+            raise ExperimentError(f"bag = {self.bag!r} needs n_seeds of 2 or more: one network must see all of train")
         one_of("device", self.device, ("cpu", "gpu", "auto"))
 
 

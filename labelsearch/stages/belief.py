@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelsearch.engine.stage import Stage, Stored, Work
+from labelsearch.labels.base import HEADS, Label, head_of
 from labelsearch.results.belief import (
     Belief,
+    MembersBelief,
     RankBelief,
     RankInterval,
     SharpeBelief,
@@ -23,6 +25,7 @@ from labelsearch.results.belief import (
 from labelsearch.results.ensembles import Ensembles
 from labelsearch.results.outputs import WINDOWS
 from labelsearch.results.search import Strategies
+from labelsearch.stages.members import MemberOutputs, judge_members
 from labelsearch.stages.search import TradingInputs
 from labelsearch.stages.seeds import Seeds
 from strategies.luck.attribution import mean_correlation, partial_rank_correlation, without_best_days
@@ -57,6 +60,8 @@ class BeliefInputs(TradingInputs):
     search: Stored[Strategies]
     ensembles: Stored[Ensembles]
     seeds: Seeds
+    early_exit: float
+    label_kinds: tuple[Label, ...]
 
 
 class WindowDays(NamedTuple):
@@ -94,6 +99,7 @@ def judge_belief(
     members: Members,
     timing: Mapping[int, float],
     seeds: Seeds,
+    of_members: MembersBelief | None = None,
 ) -> Belief:
     """All figures of belief.
 
@@ -108,6 +114,8 @@ def judge_belief(
     timing : mapping of int to float
         Adjusted p-value of each tier's timing on future.
     seeds : Seeds
+    of_members : MembersBelief, optional
+        What single networks do.
     """
     params = strategies.params
     past, future = days["past"], days["future"]
@@ -129,6 +137,7 @@ def judge_belief(
             "future": _superior(future, best, seeds),
         },
         tiers=rows,
+        members=of_members,
     )
 
 
@@ -245,7 +254,11 @@ def run(inputs: BeliefInputs, work: Work) -> Belief:
     }
     work.progress(1, 2)
     members = {size: np.array(rows) for size, rows in ensembles.members.items()}
-    belief = judge_belief(problems, days, strategies, members, ensembles.timing.adjusted, inputs.seeds)
+    outputs = inputs.outputs.value
+    kinds = tuple(len(HEADS[head_of(label)]) for label in inputs.label_kinds)
+    ensemble = MemberOutputs(outputs.members, outputs.columns, kinds)
+    of_members = judge_members(ensemble, problems["past"], strategies.params, members, inputs.early_exit)
+    belief = judge_belief(problems, days, strategies, members, ensembles.timing.adjusted, inputs.seeds, of_members)
     work.progress(2, 2)
     return belief
 

@@ -1,6 +1,6 @@
 """Stages: outputs of every classifier, bar by bar, on past and future, in one market or in all."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,9 +19,11 @@ from labelsearch.market.calendars import ALWAYS, Calendar
 from labelsearch.results.classifiers import Classifiers
 from labelsearch.results.cross_section import MarketView
 from labelsearch.results.features import FeatureSets
-from labelsearch.results.outputs import BarCounts, Outputs, PooledOutputs
+from labelsearch.results.outputs import NO_MEMBERS, BarCounts, Outputs, PooledOutputs
 from labelsearch.stages.features import idle_bars, inputs_of
 from strategies.trade.window import TradingWindow
+
+MEMBERS = "members"  # outputs of each network by itself, beside those of the windows
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,17 @@ class OutputColumns(NamedTuple):
 
 
 def output_unit(task: OutputTask, shared: OutputColumns) -> Files:
-    """Outputs (N, 2) or (N, 1) of a label in each window of each market, as float32 in row order."""
+    """Outputs (N, 2) or (N, 1) of a label in each window of each market, as float32 in row order.
+
+    Where several networks are averaged, those of each on past too, one after another.
+    """
     from labelsearch.classifiers.files import network_from_files
     from labelsearch.classifiers.inference import strategy_outputs
-    from labelsearch.classifiers.networks import window_of
+    from labelsearch.classifiers.networks import members_of, window_of
     from labelsearch.classifiers.prediction import predict
 
     network = network_from_files(task.network)
+    members = members_of(network)
     # the windows of some networks reach back; most of train is not needed
     back = window_of(network) - 1
     starts = [max(min(its.start for its in rows.values()) - back, 0) for rows in shared.rows]
@@ -87,6 +93,9 @@ def output_unit(task: OutputTask, shared: OutputColumns) -> Files:
             index = np.arange(rows.start - start, rows.stop - start)
             predicted = predict(network, matrix, index, origin=origin + start)
             found[_file(window, m)] = strategy_outputs(predicted).tobytes()
+            if window == "past" and members:
+                parts = [predict(member, matrix, index, origin=origin + start) for member in members]
+                found[_file(MEMBERS, m)] = b"".join(strategy_outputs(part).tobytes() for part in parts)
     return found
 
 
@@ -102,7 +111,7 @@ def run(inputs: OutputInputs, work: Work) -> Outputs:
     tasks = {name: OutputTask(networks[name], (sets.of(name).feature_set,)) for name in names}
     shared = OutputColumns([inputs_of(bars, inputs.view)], (inputs.rows,), (bars.number,))
     done = work.units(output_unit, tasks, shared)
-    found = {window: _joined(done, labels, window, 0) for window in inputs.spans}
+    found = _sides(done, labels, inputs.spans, 0)
     return outputs_of(inputs, (names, output_names(labels)), found)
 
 
@@ -115,10 +124,29 @@ def _joined(done: Mapping[str, Files], labels: tuple[Label, ...], window: str, m
     return np.hstack(parts)
 
 
+def _sides(
+    done: Mapping[str, Files], labels: tuple[Label, ...], windows: Iterable[str], market: int
+) -> dict[str, NDArray[np.float32]]:
+    """Outputs of all labels in each window of a market, and those of each network on past if there are several."""
+    found = {window: _joined(done, labels, window, market) for window in windows}
+    file = _file(MEMBERS, market)
+    if all(file in done[label.name] for label in labels):
+        n = len(found["past"])
+        parts = [
+            np.frombuffer(done[label.name][file], dtype=np.float32).reshape(-1, n, len(HEADS[head_of(label)]))
+            for label in labels
+        ]
+        found[MEMBERS] = np.concatenate(parts, axis=2)
+    return found
+
+
 def outputs_of(
     market: MarketWindows, names: tuple[tuple[str, ...], tuple[str, ...]], sides: Mapping[str, NDArray[np.float32]]
 ) -> Outputs:
-    """What strategies see, from names of labels and outputs, and the outputs (N, K) at all bars of each window."""
+    """What strategies see, from names of labels and outputs, and the outputs (N, K) at all bars of each window.
+
+    Those of single networks on past, (M, N, K), are named ``members``.
+    """
     bars, windows, year = market.bars, [], calendar_year(market.bars)
     for window, r in market.rows.items():
         traded = ~bars.filled[r]
@@ -126,7 +154,8 @@ def outputs_of(
         prices = (bars.open[r][traded], bars.close[r][traded], bars.open_time[r][traded])
         windows.append(TradingWindow.of(seen, *prices, market.spans[window].months, year))
     past, future = windows
-    return Outputs(*names, count_bars(bars, {"train": market.train, **market.spans}), past, future)
+    members = sides[MEMBERS][:, ~bars.filled[market.rows["past"]]] if MEMBERS in sides else NO_MEMBERS
+    return Outputs(*names, count_bars(bars, {"train": market.train, **market.spans}), past, future, members)
 
 
 def calendar_year(bars: Bars) -> int:
@@ -177,10 +206,7 @@ def run_pooled(inputs: PooledOutputInputs, work: Work) -> PooledOutputs:
     rows, origins = (tuple(values) for values in zip(*((m.rows, m.bars.number) for m in inputs.markets), strict=True))
     done = work.units(output_unit, tasks, OutputColumns(columns, rows, origins))
     labels = inputs.label_kinds
-    found = {
-        its.market: {window: _joined(done, labels, window, m) for window in its.spans}
-        for m, its in enumerate(inputs.markets)
-    }
+    found = {its.market: _sides(done, labels, its.spans, m) for m, its in enumerate(inputs.markets)}
     return PooledOutputs(names, output_names(labels), tuple(found), found)
 
 

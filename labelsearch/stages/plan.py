@@ -167,7 +167,10 @@ class RunValues(Mapping[str, object]):
     candidates = property(lambda self: self.experiment.feature_space.chosen())
     warm_up = property(lambda self: warm_up_of(self.candidates, self.normalisation))
     network_kind = property(lambda self: NETWORKS.find(self.experiment.network.kind))
-    network_budget = property(lambda self: replace(self.experiment.network, kind=""))
+    # early exit is measured after the search, and changes no network
+    network = property(lambda self: replace(self.experiment.network, early_exit=0.0))
+    network_budget = property(lambda self: replace(self.network, kind=""))
+    early_exit = property(lambda self: self.experiment.network.early_exit)
     label_kinds = property(lambda self: self.experiment.label_kinds())
     label_price = property(lambda self: self.experiment.labels.price)
     space = property(lambda self: self.experiment.search.space(self.experiment.output_names))
@@ -196,7 +199,7 @@ class RunValues(Mapping[str, object]):
 
 
 _WINDOWS = ("train", "past", "future")
-_SECTIONS = ("separation", "network", "tiers")
+_SECTIONS = ("separation", "tiers")
 _NAMES = (
     *_WINDOWS,
     *_SECTIONS,

@@ -13,14 +13,17 @@ from labelsearch.classifiers.figures import Calibration
 from labelsearch.classifiers.kinds import Options
 from labelsearch.engine.executors.base import tell
 from labelsearch.labels.base import NEUTRAL, Label, LabelValues, OfMarket, head_of, is_magnitude
-from labelsearch.labels.spans import purged_split
+from labelsearch.labels.spans import purged_folds, purged_split
 from labelsearch.settings.sections import Network
 from labelsearch.stages.features import usable_bars
 from labelsearch.stages.seeds import Seeds
 
 if TYPE_CHECKING:
     from labelsearch.classifiers.dataset import Samples
-    from labelsearch.classifiers.training import Trained
+    from labelsearch.classifiers.training import Fold, Trained
+
+FEWEST_BLOCKS = 5  # of time that a member does without one of: it keeps four fifths of its rows or more
+Rows = tuple[NDArray[np.int64], ...]  # of each market
 
 
 class TrainingProblem(NamedTuple):
@@ -33,6 +36,7 @@ class TrainingProblem(NamedTuple):
     balance: float  # of the loss, on the fitted rows; 1 of moves, whose loss has none
     feature_set: FeatureSet
     matrix: NDArray[np.float32]  # (T, F)
+    boundary: int  # first row of the last part of train: of the same time in all markets
 
     def block(self, day: int) -> int:
         """Rows of a block for resampling in time; ``day`` is the number of bars in one."""
@@ -109,7 +113,42 @@ def make_problem(
 
     fit, validation = purged_split(values.last_used, usable, boundary, usable.size)
     a = 1.0 if is_magnitude(label) else balance(values.value[fit], values.classes[fit])
-    return TrainingProblem(label, values, fit, validation, a, feature_set, matrix)
+    return TrainingProblem(label, values, fit, validation, a, feature_set, matrix, boundary)
+
+
+def fold_rows(problem: TrainingProblem, n_folds: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Rows to fit and to validate on in each fold of a problem, see `labelsearch.labels.spans.purged_folds`."""
+    last_used, fit, validation = problem.values.last_used, problem.fit, problem.validation
+    return purged_folds(last_used, fit, validation, problem.boundary, n_folds)
+
+
+def bag_rows(problems: Sequence[TrainingProblem], n_members: int, rng: np.random.Generator) -> list[Rows]:
+    """Fitted rows of each market that each member of an ensemble is trained on: all but one block of time.
+
+    The time before the last part of train is cut into blocks of equal length, one for each member and at least
+    `FEWEST_BLOCKS`; each member does without another one, which is drawn. So every row is seen by all members but one,
+    where a bootstrap of blocks would leave out a third of them for each. A market that would keep no row, or no action
+    row of a label of classes, keeps all of its rows. What is left out is not validated on, so nothing is purged.
+
+    Returns
+    -------
+    list of tuple of (N,) array of int64
+        By member and market.
+    """
+    start = min(int(problem.fit[0]) - problem.boundary for problem in problems)
+    n_blocks = max(n_members, FEWEST_BLOCKS)
+    edges = np.linspace(start, 0, n_blocks + 1).astype(np.int64)
+    found = []
+    for block in rng.permutation(n_blocks)[:n_members].tolist():
+        low, high = edges[block], edges[block + 1]
+        found.append(tuple(_without(problem, low + problem.boundary, high + problem.boundary) for problem in problems))
+    return found
+
+
+def _without(problem: TrainingProblem, first: int, stop: int) -> NDArray[np.int64]:
+    fit = problem.fit
+    kept = fit[(fit < first) | (fit >= stop)]
+    return kept if _has_actions(problem, kept) else fit
 
 
 def train(
@@ -146,6 +185,7 @@ def train(
     label, magnitude = problems[0].label.name, None
     if is_magnitude(problems[0].label):
         magnitude = MagnitudeLoss(settings.magnitude_loss, settings.sign_penalty)
+    folds = _folds(problems, settings, seeds, window) if known is None else []
     trained = train_network(
         fitted,
         validation,
@@ -164,10 +204,46 @@ def train(
         ),
         tell,
         known,
+        folds,
+        _bags(problems, settings, seeds, window) if settings.bag == "blocks" else None,
     )
     if settings.calibration == "none" or magnitude:
         return trained, None
     return trained, _calibrate(problems, settings, seeds("calibration", label), trained, validation, window)
+
+
+def _folds(
+    problems: Sequence[TrainingProblem], settings: Network, seeds: Callable[..., int], window: int
+) -> list["Fold"]:
+    """Samples of the folds of train after the first; a fold that some market lacks is left out."""
+    from labelsearch.classifiers.training import Fold
+
+    rng = np.random.default_rng(seeds("folds", problems[0].label.name))
+    of_markets = [fold_rows(problem, settings.folds)[1:] for problem in problems]
+    found = []
+    for fold in zip(*of_markets, strict=True):
+        parts = list(zip(*fold, strict=True))
+        if all(_has_actions(problem, rows) for part in parts for problem, rows in zip(problems, part, strict=True)):
+            found.append(Fold(*(_samples(problems, part, settings, rng, window) for part in parts)))
+    return found
+
+
+def _has_actions(problem: TrainingProblem, rows: NDArray[np.int64]) -> bool:
+    """Whether there is a loss on these rows: some, and a buy or a sell among them where classes are told apart."""
+    return rows.size > 0 and (is_magnitude(problem.label) or bool((problem.values.classes[rows] != NEUTRAL).any()))
+
+
+def _bags(
+    problems: Sequence[TrainingProblem], settings: Network, seeds: Callable[..., int], window: int
+) -> Callable[[int], "Samples"]:
+    """Samples of the k-th member, made when it is trained: neutral bars are drawn anew for each."""
+    label = problems[0].label.name
+    bags = bag_rows(problems, settings.n_seeds, np.random.default_rng(seeds("bag", label)))
+
+    def bag(k: int) -> "Samples":
+        return _samples(problems, bags[k], settings, np.random.default_rng(seeds("bag", label, k)), window)
+
+    return bag
 
 
 def _samples(
@@ -193,7 +269,7 @@ def _samples(
 
 def epochs_of(settings: Network, *, is_searched: bool = True) -> int:
     """Epochs that a network takes if no trial is pruned and the winner is trained again."""
-    return (settings.n_trials * is_searched + settings.n_seeds) * settings.max_epochs
+    return (settings.n_trials * settings.folds * is_searched + settings.n_seeds) * settings.max_epochs
 
 
 def _calibrate(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from labelsearch.labels.spans import DAY_MS, Span, check_order, purged_split
+from labelsearch.labels.spans import DAY_MS, Span, check_order, purged_folds, purged_split
 from labelsearch.labels.trend_scanning import TrendScanning
 from labelsearch.labels.triple_barrier import TripleBarrier
 
@@ -103,3 +103,53 @@ def test_purge_of_a_trend_scanning_label():
     fit, validation = purged_split(values.last_used, np.ones(10, dtype=bool), 5, 10)
     assert fit.tolist() == [0]
     assert validation.tolist() == [5]
+
+
+def test_one_fold_is_the_split_itself():
+    fit, validation = np.arange(3, 80), np.arange(80, 100)
+    (found,) = purged_folds(np.arange(100), fit, validation, 80, 1)
+    assert found[0] is fit
+    assert found[1] is validation
+
+
+def test_folds_lie_in_the_middle_of_equal_stretches():
+    """Four rows are validated on, and labels look two bars ahead: two rows go before what is validated on."""
+    last_used = np.arange(24) + 2
+    fit, validation = purged_split(last_used, np.ones(24, dtype=bool), 18, 24)
+    assert validation.tolist() == [18, 19, 20, 21]
+    _, first, second = purged_folds(last_used, fit, validation, 18, 3)
+    assert first[1].tolist() == [2, 3]  # of 2 to 5, whose labels end before 6
+    assert first[0].tolist() == [*range(6, 16), 18, 19, 20, 21]
+    assert second[1].tolist() == [11, 12]
+    assert second[0].tolist() == [*range(9), 15, 18, 19, 20, 21]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_fold_leaks_on_either_side(seed):
+    """Bars that labels of one side depend on are none that labels of the other do; without the purge some are."""
+    rng = np.random.default_rng(seed)
+    n, boundary = 300, 240
+    last_used = np.arange(n) + rng.integers(0, 25, n)
+    usable = rng.random(n) > 0.1
+    fit, validation = purged_split(last_used, usable, boundary, n)
+    leaks = []
+    for fitted, judged in purged_folds(last_used, fit, validation, boundary, 4)[1:]:
+        assert fitted.size > 150
+        assert judged.size > 20
+        used = np.zeros(n, dtype=bool)
+        for row in fitted:
+            used[row : last_used[row] + 1] = True
+        for row in judged:
+            assert not used[row : last_used[row] + 1].any()
+        every = np.concatenate([fit, validation])
+        rest = every[(every < judged[0]) | (every > judged[-1])]
+        leaks.append(last_used[rest[rest < judged[0]]].max(initial=0) >= judged[0])
+        leaks.append(last_used[judged].max() >= rest[rest > judged[-1]].min(initial=n))
+    assert any(leaks)
+
+
+def test_folds_of_too_few_rows_are_empty_or_the_split():
+    fit, none = np.arange(5), np.array([], dtype=np.int64)
+    assert [[len(part) for part in fold] for fold in purged_folds(np.arange(9), fit, none, 5, 3)] == [[5, 0]] * 3
+    folds = purged_folds(np.arange(9) + 4, np.array([0, 1]), np.array([6, 7]), 6, 3)
+    assert [len(judged) for _, judged in folds[1:]] == [0, 0]

@@ -68,6 +68,9 @@ CHANGES = {
     "network.magnitude_loss": "huber",
     "network.sign_penalty": 1.0,
     "network.n_seeds": 2,
+    "network.bag": "blocks",
+    "network.folds": 2,
+    "network.early_exit": 0.9,
     "network.calibration": "temperature",
     "network.n_neutral": 700,
     "network.n_trials": 2,
@@ -128,6 +131,8 @@ def changed(key: str) -> Experiment:
     for section in sections:
         place = place.setdefault(section, {})
     place[name] = value
+    if key in ("network.bag", "network.early_exit"):
+        place["n_seeds"] = 2
     return Experiment.from_dict(data)
 
 

@@ -20,6 +20,8 @@ QUESTIONS = {
     "without_costs": "What trading and borrowing cost is the difference.",
     "without_fortnight": "If little is left, the result was one lucky stretch.",
     "alike": "Near 1 a tier is one bet, however many strategies are in it.",
+    "members": "Each classifier is the mean of several networks. What if only one of them had been trained? A wide "
+    "spread: chance decides.",
     "seeds": "The same experiment with other random numbers. A wide spread: chance decides.",
     "looks": "Only the first look at data is a fair test.",
 }

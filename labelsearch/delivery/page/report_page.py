@@ -17,6 +17,7 @@ from labelsearch.delivery.tables import belief, belief_details, controls, costs,
 from labelsearch.delivery.tables.explanation import family_effects_table, feature_effects_table
 from labelsearch.delivery.tables.hedges import hedge_tables
 from labelsearch.delivery.tables.magnitude import magnitude_table
+from labelsearch.delivery.tables.members import exit_table, members_table
 from labelsearch.delivery.tables.null import null_table
 from labelsearch.delivery.tables.seeds import seeds_note, seeds_table
 from labelsearch.delivery.tables.table import Table
@@ -167,12 +168,14 @@ def _again(command: str) -> str:
 
 
 def seeds_section(results: Results) -> Section:
-    """Spread over seeds, if there are others."""
+    """Spread over seeds: single networks on past, and repetitions with others, if there are any."""
+    blocks: list[Block] = [*filter(None, (members_table(results), exit_table(results)))]
     if results.seeds.tables:
-        blocks = (seeds_figure(results), seeds_table(results))
+        blocks += [seeds_figure(results), seeds_table(results)]
         return Section("seeds", "Other random seeds", seeds_note(results), blocks)
-    line = missing("Not repeated with other seeds, so a single figure may be chance. To do so:", _again("seeds"))
-    return Section("seeds", "Other random seeds", "", [line])
+    words = "Not repeated with other seeds, so a single figure may be chance. To do so:"
+    blocks.append(missing(words, _again("seeds")))
+    return Section("seeds", "Other random seeds", "", blocks)
 
 
 def luck_section(results: Results) -> Section:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from labelsearch.delivery.tables.members import members_answer, members_note
 from labelsearch.delivery.tables.seeds import seeds_note, spread_columns
 from labelsearch.delivery.tables.table import Table
 from labelsearch.delivery.tables.verdict import Evidence, p_text, verdict_text
@@ -40,6 +41,7 @@ def answers(results: Results) -> list[Answer]:
         *_superior(found.superior),
         _timing(results),
         *_sources([tier for tier in found.tiers if tier.window == "future"]),
+        Answer("members", "Past return with single networks, %", *members_answer(results)),
         _seeds(results),
         _looks(results),
     ]
@@ -223,6 +225,7 @@ def sentences(results: Results) -> list[str]:
         *_coverage(results),
         _trials(results),
         *_noise(results),
+        members_note(results),
         seeds_note(results),
     ]
 
