@@ -43,8 +43,10 @@ from labelsearch.settings.sections import (
     Windows,
 )
 from labelsearch.settings.trading_costs import Costs
+from strategies.search.halves import LEAST_DAYS
 from strategies.search.score import SCORES, Score, make_score
 from strategies.trade.rules import TradingRules
+from strategies.trade.window import DAY_MS
 
 # kind, options: five threshold labels of Balcerak & Schmelzer (2020); the extrema ones are our reconstruction
 DEFAULT_LABELS: tuple[Plain, ...] = (
@@ -135,6 +137,8 @@ class Experiment:
         if self.pool != Pool() and not self.is_panel:
             raise ExperimentError("[pool]: there is one market alone")
         check_book(self.book, self.universe, self.data, self.costs, self.label)
+        if self.search.past == "halves":
+            self._check_halves(splits)
         if len(splits) == 1 and (self.roll.refit, self.roll.hyperparameters) != ("everything", "each"):
             raise ExperimentError(
                 "[roll]: refit and hyperparameters say what later splits make anew, and there is one split alone"
@@ -144,6 +148,16 @@ class Experiment:
             raise ExperimentError(f"[score]: rate = {self.score['rate']!r} is unknown; known are {', '.join(RATES)}")
         if not self.own:
             self.check_names()
+
+    def _check_halves(self, splits: tuple[Windows, ...]) -> None:
+        if self.book.is_one:
+            raise ExperimentError("[search]: past = halves is for markets alone; a book is searched on whole past")
+        for number, windows in enumerate(splits, 1):
+            span = windows.named["past"]
+            days = (span.stop_ms - span.start_ms) // DAY_MS
+            if days < 2 * LEAST_DAYS:
+                where = f"past of split {number}" if len(splits) > 1 else "past"
+                raise ExperimentError(f"[search]: past = halves needs {2 * LEAST_DAYS} days; {where} has {days}")
 
     def at_interval(self, interval: str) -> "Experiment":
         """The same experiment on bars of one interval."""

@@ -8,6 +8,7 @@ PAPER: Plain = {
     "name": "paper",
     "feature_space": {"normalisation": "local", "window": 1440},
     "network": {"n_seeds": 1, "folds": 1},
+    "tiers": {"most_alike": 1.0},
 }
 
 # A generated market of 120 days, small budgets: the whole main job in about two minutes.

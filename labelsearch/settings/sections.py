@@ -318,8 +318,8 @@ class Tiers(Ranged):
 
     sizes: tuple[int, ...] = option((100, 20, 10, 5), "strategies in each tier", 1, 1_000_000)
     most_alike: float = option(
-        1.0,
-        "correlation of daily returns without the market's above which two strategies are alike; 1: all may be",
+        0.7,
+        "correlation of daily returns without the market's above which two are alike; 1, and in books: all may be",
         0,
         1,
     )
