@@ -114,7 +114,7 @@ TINY_PANEL = {
     "separation": {"n_pairs": 800, "n_values": 2, "n_restarts": 1, "n_shifts": 9},
     "network": {"n_neutral": 2000, "n_trials": 1, "max_epochs": 2, "batch_size": 512, "n_seeds": 1},
     "search": {"n_strategies": 120, "island_size": 60},
-    "tiers": {"sizes": [20, 5]},
+    "tiers": {"sizes": [20, 5], "most_alike": 1.0},
     "null": {"repeats": 2, "n_strategies": 40},
     "label": [
         {"kind": "threshold", "theta": 0.003, "horizon": "1h"},
@@ -162,7 +162,7 @@ def tiny_experiment():
             "separation": {"n_pairs": 4000, "n_values": 4, "n_restarts": 1},
             "network": {"n_neutral": 5000, "n_trials": 2, "max_epochs": 3, "batch_size": 1024, "n_seeds": 1},
             "search": {"n_strategies": 300, "island_size": 240},
-            "tiers": {"sizes": [20, 5]},
+            "tiers": {"sizes": [20, 5], "most_alike": 1.0},
             "null": {"repeats": 2, "n_strategies": 40},
             "label": [
                 {"kind": "threshold", "theta": 0.003, "horizon": 5},

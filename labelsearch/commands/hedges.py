@@ -56,7 +56,7 @@ def hedges(target: str, window: str, step: str, as_json: bool, store: Path, runs
             found, name = hedge_panel(panel, window, step_ms), panel.folder.name
     else:
         with working_on(experiment, runs, store, workers, folder) as run:
-            found, name = hedge_run(run, experiment.tiers.descending, window, step_ms), run.name
+            found, name = hedge_run(run, window, step_ms), run.name
     answer(as_json, hedge_tables(found.value), run=name)
 
 

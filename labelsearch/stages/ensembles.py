@@ -278,7 +278,7 @@ def run(inputs: EnsembleInputs, work: Work) -> Ensembles:
         ),
         ranks=rank_order(judge.strategies.score, later["monthly_return_pct"]),
         timing=timing,
-        against=against_controls(future_accounts, future.window, inputs.controls.value, settings.descending),
+        against=against_controls(future_accounts, future.window, inputs.controls.value, sizes),
         future=pd.DataFrame(later),
         curves={
             "past": to_curves(past_accounts, judge.problems["past"].window),

@@ -201,9 +201,10 @@ def tier_days(
     return DayReturns.of(stitch([Split(legs)], rules))
 
 
-def hedge_run(run: Run, sizes: tuple[int, ...], window: str, step_ms: int) -> Stored[Hedges]:
+def hedge_run(run: Run, window: str, step_ms: int) -> Stored[Hedges]:
     """The study of a run of one market and one split; earlier stages are run first where needed."""
     ensembles, values = run.do(STAGES["ensembles"]), run.values
+    sizes = ensembles.value.sizes
     is_future = window == "future"
     bars, train, rules = (values[n] for n in ("bars" if is_future else "bars_before_future", "train", "rules"))
     assert isinstance(bars, Bars)
