@@ -55,7 +55,7 @@ def own(first, tmp_path) -> Results:
 
 def hedged(results, window="past", workers=1, step_ms=HOUR):
     with opened(results, workers) as run:
-        return hedge_run(run, results.experiment.tiers.descending, window, step_ms)
+        return hedge_run(run, window, step_ms)
 
 
 def looks(results):
