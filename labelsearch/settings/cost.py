@@ -13,6 +13,7 @@ from labelsearch.settings.schema import ExperimentError
 BAR_NUMBERS = 24  # numbers of 8 bytes held for each bar: columns, the same on the grid, what indicators read
 BESIDE_NUMBERS = 8  # of a bar of a market beside others
 STRATEGY_NUMBERS = 25  # figures of each strategy besides its parameters
+COMPARED = 0.9  # of simulating all strategies once: what it takes to find those that are unlike, days by days
 
 
 class Rates(NamedTuple):
@@ -96,6 +97,7 @@ def split_cost(
     pairs = fits * first.separation.n_pairs * n_labels
     asked = search.n_strategies * (1 if pool.strategies else n)
     judged = first.tiers.descending[0] * (past + future)
+    compared = COMPARED * (first.tiers.most_alike < 1) * past
     seconds = {
         "costs": rates.costs_bar * (train + past + future),
         "labels": rates.label_bar * n_labels * (train + past),
@@ -105,7 +107,9 @@ def split_cost(
         "outputs": rates.output_bar * n_labels * (train + past + future),
         "search": asked * rates.strategy + search.n_strategies * rates.searched_bar * past,
         "controls": rates.control_bar * len(first.tiers.controls) * past,
-        "ensembles": n * rates.cell + rates.strategy_bar * search.n_strategies * future + rates.member_bar * judged,
+        "ensembles": n * rates.cell
+        + rates.strategy_bar * search.n_strategies * (future + compared)
+        + rates.member_bar * judged,
     }
     numbers = n * (len(first.output_names) + 3 + 2 * STRATEGY_NUMBERS)  # compressed to 5 bytes each
     alone = network.n_seeds * (network.n_seeds > 1)  # outputs of single networks on past
