@@ -34,8 +34,9 @@ _HOMES = {
     "labelsearch.settings.experiment": ("Experiment",),
     "labelsearch.settings.roll": ("Pool", "Roll"),
     "labelsearch.settings.sections": (
-        "Data", "FeatureSpace", "Labels", "Network", "Null", "Search", "Separation", "Tiers", "Windows",
+        "Data", "FeatureSpace", "Labels", "Network", "Null", "Search", "Separation", "Windows",
     ),
+    "labelsearch.settings.tiers": ("Tiers",),
     "labelsearch.market.cross_section": ("UniverseTerms",),
     "labelsearch.market.trading_costs": ("CostTerms",),
     "labelsearch.settings.trading_costs": ("Costs",),
@@ -89,8 +90,8 @@ if TYPE_CHECKING:
     from labelsearch.settings.sections import Null as Null
     from labelsearch.settings.sections import Search as Search
     from labelsearch.settings.sections import Separation as Separation
-    from labelsearch.settings.sections import Tiers as Tiers
     from labelsearch.settings.sections import Windows as Windows
+    from labelsearch.settings.tiers import Tiers as Tiers
     from labelsearch.settings.trading_costs import Costs as Costs
     from strategies.book.problem import BookScore as BookScore
     from strategies.search.score import PaperScore as PaperScore

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from labelsearch.settings.sections import Tiers
+from labelsearch.settings.tiers import Tiers
 from strategies.luck.paired import paired_difference
 from strategies.search.islands import SearchSettings, islands, merge, run_island
 from strategies.search.linear import StrategySpace

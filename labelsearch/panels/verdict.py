@@ -30,7 +30,8 @@ from labelsearch.results.studies import TierTable
 from labelsearch.settings.cells import Absent, Cell, Cells
 from labelsearch.settings.experiment import Experiment
 from labelsearch.settings.roll import abut
-from labelsearch.settings.sections import Tiers, Windows
+from labelsearch.settings.sections import Windows
+from labelsearch.settings.tiers import Tiers
 from labelsearch.stages.seeds import Seeds
 from labelsearch.studies.seeds import TIERS, branch_name
 from strategies.luck.panel import pooled_rank

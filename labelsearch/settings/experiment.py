@@ -39,9 +39,9 @@ from labelsearch.settings.sections import (
     Null,
     Search,
     Separation,
-    Tiers,
     Windows,
 )
+from labelsearch.settings.tiers import Tiers
 from labelsearch.settings.trading_costs import Costs
 from strategies.search.halves import LEAST_DAYS
 from strategies.search.score import SCORES, Score, make_score

@@ -26,7 +26,7 @@ from labelsearch.results.ensembles import (
     tier_name,
 )
 from labelsearch.results.search import Strategies
-from labelsearch.settings.sections import Tiers
+from labelsearch.settings.tiers import Tiers
 from labelsearch.stages.search import TradingInputs
 from strategies.luck.paired import paired_difference
 from strategies.luck.resample import rank_correlation

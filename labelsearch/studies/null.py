@@ -18,7 +18,7 @@ from labelsearch.results.ensembles import tier_name
 from labelsearch.results.outputs import WINDOWS
 from labelsearch.results.studies import NullResult, NullStatistic
 from labelsearch.settings.schema import ExperimentError
-from labelsearch.settings.sections import Tiers
+from labelsearch.settings.tiers import Tiers
 from labelsearch.stages.search import TradingInputs
 from labelsearch.stages.seeds import Seeds
 from strategies.search.islands import SearchSettings

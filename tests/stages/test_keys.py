@@ -50,6 +50,7 @@ CHANGES = {
     "windows.past": ["2018-01-10", "2018-01-12"],
     "windows.future": ["2018-01-16", "2018-01-18"],
     "windows.validation_share": 0.3,
+    "tiers.most_alike": 0.4,
     "labels.price": "vwap",
     "feature_space.indicators": ["bollinger", "momentum_short"],
     "feature_space.normalisation": "local",
@@ -113,10 +114,11 @@ CHANGES = {
     "label": [{"kind": "threshold", "theta": 0.0015, "horizon": 10}],
 }
 # keys that change no stage: names, files of the user's own (their contents count), the null study, one kind of score;
-# those that a generated market does not have; and those of panels: which cells there are, and what compares them
+# those that a generated market does not have; halves, which need more days (tests/stages/test_unlike.py); and those of
+# panels: which cells there are, and what compares them
 ELSEWHERE = {
     "name", "own", "null.repeats", "null.n_strategies", "data.source", "data.interval", "data.intervals",
-    "data.calendar", "score.kind",
+    "data.calendar", "score.kind", "search.past",
     "data.symbols", "data.market_start", "roll.step", "roll.splits", "roll.last", "roll.train", "roll.refit",
     "roll.hyperparameters", "pool.classifiers", "pool.strategies", "feature_space.relative",
     *(f"{section}.{name}" for section in ("universe", "book") for name in SECTIONS[section].__dataclass_fields__),

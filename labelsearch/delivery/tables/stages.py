@@ -146,14 +146,14 @@ TIER_DATA = ("members", "capital", "n_strategies", "unlike", "ranks", "timing")
 # title, figure, format: what the terminal shows, and what only the report does
 Figures = tuple[tuple[str, str, str], ...]
 TIER_FIGURES: Figures = (
-    ("return %", "total_return_pct", "+.1f"), ("monthly %", "monthly_return_pct", "+.2f"),
+    ("return %", "total_return_pct", "+.1f"),
     ("Sharpe", "sharpe", "+.2f"), ("max DD %", "max_drawdown_pct", ".1f"), ("trades/month", "trades_per_month", ".1f"),
     ("position %", "mean_position_pct", ".1f"), ("fees %", "fees_pct", ".1f"),
     ("funding %", "funding_pct", ".1f"), ("break-even", "break_even_bp", ".1f"),
 )  # fmt: skip
 MORE_FIGURES: Figures = (
-    ("vol %", "volatility_pct", ".0f"), ("matched %", "matched_return_pct", "+.1f"), ("Sortino", "sortino", "+.2f"),
-    ("Calmar", "calmar", "+.1f"), ("recovery, days", "recovery_days", ".1f"),
+    ("monthly %", "monthly_return_pct", "+.2f"), ("vol %", "volatility_pct", ".0f"),
+    ("matched %", "matched_return_pct", "+.1f"), ("Sortino", "sortino", "+.2f"), ("Calmar", "calmar", "+.1f"), ("recovery, days", "recovery_days", ".1f"),
     ("invested %", "invested_pct", ".1f"), ("turnover/month", "turnover_per_month", ".1f"), ("beta", "beta", "+.2f"),
     ("spread %", "spread_pct", ".1f"), ("impact %", "impact_pct", ".1f"), ("borrow %", "borrow_pct", ".1f"),
 )  # fmt: skip

@@ -35,12 +35,15 @@ def test_tables_hold_the_figures_of_the_file(tiny_panel, saved):
         assert to_plain(table.data) == saved[key]
         assert len(table.rows) == len(saved[key])
     stitched = to_plain(tables.stitched_table(tiny_panel).data)
-    assert [{name: row[name] for name in row if name != "timing"} for row in stitched] == saved["tiers"]
+    more = {"timing", "effective_bets"}
+    assert [{name: row[name] for name in row if name not in more} for row in stitched] == saved["tiers"]
+    assert [row["effective_bets"] for row in stitched] == [*(tiny_panel.panel.bets(size) for size in (20, 5)), None]
     assert [row["timing"] and row["timing"]["adjusted"] for row in stitched] == [
         *(saved["timing"]["adjusted"][size] for size in ("20", "5")), None,
     ]  # fmt: skip
     first = tables.stitched_table(tiny_panel).rows[0]
-    assert first[:2] == ("Top-20", f"{saved['tiers'][0]['total_pct']:+,.1f}")
+    bets = f"{tiny_panel.panel.bets(20):.1f}"
+    assert first[:3] == ("Top-20", bets, f"{saved['tiers'][0]['total_pct']:+,.1f}")
 
 
 def test_power_is_that_of_the_panel(tiny_panel):

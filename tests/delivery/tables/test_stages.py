@@ -10,7 +10,7 @@ from labelsearch.delivery.tables.table import Table
 def test_markdown_has_a_row_per_row_and_aligns_numbers(tiny_run):
     table = stages.tier_table(tiny_run)
     lines = table.to_markdown().splitlines()
-    assert lines[1] == "| --- | --- |" + " ---: |" * len(stages.TIER_FIGURES)
+    assert lines[1] == "| --- | --- |" + " ---: |" * (1 + len(stages.TIER_FIGURES))  # and bets
     assert sum(line.startswith("| Top-") for line in lines) == 4
     assert lines[-1].startswith("Past score against future return")
 
@@ -18,7 +18,7 @@ def test_markdown_has_a_row_per_row_and_aligns_numbers(tiny_run):
 def test_every_figure_of_a_tier_is_shown_once(tiny_run):
     rows = [row.flat() for row in tiny_run.ensembles.rows]
     shown = [name for _, name, _ in (*stages.TIER_FIGURES, *stages.MORE_FIGURES)]
-    assert sorted(shown) == sorted(set(rows[0]) - {"tier", "size", "window"})
+    assert sorted(shown) == sorted(set(rows[0]) - {"tier", "size", "window", "effective_bets"})
     assert [row[0] for row in stages.metrics_table(tiny_run).rows] == [row["tier"] for row in rows]
     figures = tiny_run.ensembles.rows[0].figures._replace(total_return_pct=1.26, break_even_bp=None)
     cells = stages.figure_cells(figures)
