@@ -212,7 +212,7 @@ STAGE_HELP = {
 
 def _stage_command(name: str, text: str) -> click.Command:
     def command(experiment: Path, as_json: bool, store: Path, runs: Path, workers: "Workers") -> None:
-        from labelsearch.delivery.tables import belief, controls, members, stages
+        from labelsearch.delivery.tables import belief, controls, diversity, members, stages
         from labelsearch.delivery.tables.magnitude import magnitude_table
 
         last = "belief" if name == "ensembles" else name  # the tiers, and what they are worth
@@ -229,6 +229,8 @@ def _stage_command(name: str, text: str) -> click.Command:
                 belief.belief_table,
                 members.members_table,
                 members.exit_table,
+                diversity.diversity_table,
+                diversity.ambiguity_table,
             ),
         }
         made = [make(results) for make in makers.get(name, ())]
