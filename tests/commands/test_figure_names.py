@@ -19,7 +19,7 @@ PLAIN = {  # ratios, statistics, settings and names, which have no unit
     "partial", "positive", "all", "slope", "pbo", "kurtosis", "skewness", "variance", "different", "luck", "power",
     "power_random", "auc", "precision", "recall", "reliability", "confusion", "value", "best", "quantile", "decile",
     "number", "of", "size", "tier", "scale", "parameters", "depth", "width", "dropout", "learning_rate", "weight_decay",
-    "lower", "upper", "consistent", "strategy_trials_pruned", "batch_size", "year", "ambiguity",
+    "lower", "upper", "consistent", "strategy_trials_pruned", "batch_size", "year", "ambiguity", "effective_bets",
 }  # fmt: skip
 KEYED = {
     "train",

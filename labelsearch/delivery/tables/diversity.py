@@ -69,9 +69,9 @@ def ambiguity_table(results: Results) -> Table | None:
     note = (
         f"{ambiguity_sentence(results)} On past, {found.labels[0].n_networks} networks a label, every bar counted "
         "alike. Ambiguity: mean loss of single networks less the loss of their mean, what averaging is worth. "
-        "Relative: the loss of the mean over that of the best constant, which knows only how frequent classes are on past; above "
-        "1 it is worse. Correlation: of the log odds of two networks, or of the moves they predict. The p-value counts "
-        "labels as unlike each other, which they are not, so it is too small."
+        "Relative: the loss of the mean over that of the best constant, which knows only how frequent classes are on "
+        "past; above 1 it is worse. Correlation: of the log odds of two networks, or of the moves they predict. The "
+        "p-value counts labels as unlike each other, which they are not, so it is too small."
     )
     columns = ("label", "loss", "single networks", "their mean", "ambiguity", "relative", "correlation")
     data = {"across": found.across, "labels": [_data(its) for its in found.labels]}
