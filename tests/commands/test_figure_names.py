@@ -78,7 +78,7 @@ def test_figures_of_the_report(tiny_run):
     report = write_report(tiny_run)
     tiers = json.loads((report / "tiers.json").read_text())
     assert unnamed(tiers) == set()
-    assert set(tiers["table"][0]) == {"tier", "size", "window", *Metrics._fields}
+    assert set(tiers["table"][0]) == {"tier", "size", "window", "effective_bets", *Metrics._fields}
     assert unnamed(json.loads((report / "belief.json").read_text())) == set()
     market = next(row for row in tiers["table"] if row["tier"] == "buy and hold")
     curve = tiny_run.ensembles.curves["past"]
