@@ -82,8 +82,8 @@ def map_block(results: Results) -> Block:
     }  # fmt: skip
     caption = (
         "Each dot is a strategy; near ones earn their daily returns without the market's on the same days, as far as "
-        f"two components show. {len(points):,} of {results.ensembles.n_strategies:,} strategies are drawn, drawn at "
-        "random but for the members. Rings in one heap: the tier is one idea."
+        f"two components show. {len(points):,} of {results.ensembles.n_strategies:,} strategies are drawn: members, "
+        "and others at random. Rings in one heap: the tier is one idea."
     )
     if found.n_still:
         caption += f" {found.n_still:,} more never did anything but hold a share of the market."
@@ -154,7 +154,7 @@ def ambiguity_block(results: Results) -> Block:
     if not labels:
         return missing("Each classifier is one network, so there is no diversity among networks: n_seeds above 1.")
     if len(known) < LEAST:
-        return missing(f"{len(known)} labels have figures of diversity and of loss: too few to draw them.")
+        return missing(f"Labels with figures of diversity and of loss are too few to draw: {len(known)}.")
     data: list[Plotly] = [
         {
             "type": "scatter", "mode": "markers", "showlegend": False,
