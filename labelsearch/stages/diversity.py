@@ -100,7 +100,8 @@ def truth_on_past(label: Label, values: LabelValues, traded: NDArray[np.int64]) 
     """From the values of all bars and the rows of the traded bars of past among them."""
     settled = values.settled[traded]
     known = traded[settled]
-    return Truth(label, np.flatnonzero(settled), LabelValues(*(column[known] for column in values)))
+    own = LabelValues(values.value[known], values.classes[known], values.last_used[known])
+    return Truth(label, np.flatnonzero(settled), own)
 
 
 def label_diversity(outputs: NDArray[np.float32], truths: Sequence[Truth]) -> tuple[LabelDiversity, ...]:

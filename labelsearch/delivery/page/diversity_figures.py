@@ -1,5 +1,7 @@
 """How unlike strategies are: a map of behaviours, correlations of members, and what they weigh."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -133,7 +135,7 @@ def weights_figure(results: Results) -> Figure:
     return Figure("member-weights", "What each member weighs", caption, data, layout, 260 + 5 * len(order))
 
 
-def _names(**more: object) -> Plotly:
+def _names(**more: Any) -> Plotly:
     return axis(type="category", showgrid=False, zeroline=False, **more)
 
 
