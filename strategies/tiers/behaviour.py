@@ -77,8 +77,7 @@ def behaviour_map(unit: np.ndarray) -> BehaviourMap:
     by_rows = n <= n_days
     square = centred @ centred.T if by_rows else centred.T @ centred
     size = len(square)
-    # the default driver takes ten times as long for the two largest of many
-    values, vectors = eigh(square, subset_by_index=(max(size - 2, 0), size - 1), driver="evx")
+    values, vectors = eigh(square, subset_by_index=(max(size - 2, 0), size - 1))
     for k, value in enumerate(values[::-1]):
         if value > NOTHING * total:
             vector = vectors[:, -1 - k]
