@@ -87,6 +87,7 @@ def _run_alone(experiment: "Experiment", store: Path, runs: Path, workers: "Work
     from labelsearch.delivery.report import write_report
     from labelsearch.delivery.tables.belief import belief_table
     from labelsearch.delivery.tables.controls import against_table
+    from labelsearch.delivery.tables.diversity import ambiguity_table, diversity_table
     from labelsearch.delivery.tables.members import exit_table, members_table
     from labelsearch.delivery.tables.null import null_table
     from labelsearch.delivery.tables.stages import tier_table
@@ -105,6 +106,7 @@ def _run_alone(experiment: "Experiment", store: Path, runs: Path, workers: "Work
     report = write_report(results)
     against = against_table(results)
     tables = [tier_table(results), against, belief_table(results), members_table(results), exit_table(results)]
+    tables += [diversity_table(results), ambiguity_table(results)]
     tables += [null_table(results.null)] if results.null else []
     return Outcome(results.name, [*filter(None, tables)], [], dict(report_files(report)))
 
@@ -212,7 +214,7 @@ STAGE_HELP = {
 
 def _stage_command(name: str, text: str) -> click.Command:
     def command(experiment: Path, as_json: bool, store: Path, runs: Path, workers: "Workers") -> None:
-        from labelsearch.delivery.tables import belief, controls, members, stages
+        from labelsearch.delivery.tables import belief, controls, diversity, members, stages
         from labelsearch.delivery.tables.magnitude import magnitude_table
 
         last = "belief" if name == "ensembles" else name  # the tiers, and what they are worth
@@ -229,6 +231,8 @@ def _stage_command(name: str, text: str) -> click.Command:
                 belief.belief_table,
                 members.members_table,
                 members.exit_table,
+                diversity.diversity_table,
+                diversity.ambiguity_table,
             ),
         }
         made = [make(results) for make in makers.get(name, ())]

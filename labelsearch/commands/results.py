@@ -75,7 +75,7 @@ def show_(run: str, as_json: bool, runs: Path, store: Path) -> None:
     Example:
       labelsearch runs show paper
     """
-    from labelsearch.delivery.tables import belief, belief_details, controls, costs, members, stages
+    from labelsearch.delivery.tables import belief, belief_details, controls, costs, diversity, members, stages
     from labelsearch.delivery.tables.magnitude import magnitude_table
     from labelsearch.delivery.tables.panel import panel_sentences
     from labelsearch.results.panel_run import PanelResults
@@ -101,6 +101,8 @@ def show_(run: str, as_json: bool, runs: Path, store: Path) -> None:
             belief_details.attribution_table,
             members.members_table,
             members.exit_table,
+            diversity.diversity_table,
+            diversity.ambiguity_table,
             costs.terms_table,
             costs.paid_table,
             costs.cost_curve_table,

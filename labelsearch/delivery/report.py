@@ -11,6 +11,7 @@ from labelsearch.delivery.page.report_page import PACKAGES, report_page
 from labelsearch.delivery.pictures.run import draw_equity, draw_histograms, draw_scores
 from labelsearch.delivery.tables import belief, belief_details, controls, costs, panel, stages
 from labelsearch.delivery.tables.book import book_tables
+from labelsearch.delivery.tables.diversity import ambiguity_table, diversity_table, lived_on_table
 from labelsearch.delivery.tables.hedges import hedge_tables
 from labelsearch.delivery.tables.magnitude import magnitude_table
 from labelsearch.delivery.tables.members import exit_table, members_table
@@ -61,6 +62,7 @@ def _markdown(results: Results) -> str:
         costs.paid_table(results),
         costs.cost_curve_table(results),
         *filter(None, (members_table(results), exit_table(results))),
+        *filter(None, (diversity_table(results), lived_on_table(results), ambiguity_table(results))),
         *([seeds_table(results)] if results.seeds.tables else []),
         *([null_table(results.null)] if results.null else []),
         *(table for found in results.hedges for table in hedge_tables(found)),
@@ -117,7 +119,7 @@ def write_report(results: Results) -> Path:
         (folder / "report.html").write_text(report_page(results), encoding="utf-8")
         (folder / "report.md").write_text(_markdown(results))
         (folder / "tiers.json").write_bytes(json_bytes(stages.tier_table(results).data))
-        (folder / "belief.json").write_bytes(json_bytes(results.belief))
+        (folder / "belief.json").write_bytes(json_bytes(plain_fields(results.belief)))
         write_csv(folder / "tiers.csv", [row.flat() for row in found.rows])
         draw_equity(results, folder / "equity.png")
         draw_scores(results, folder / "scores.png")

@@ -1,9 +1,13 @@
 """How far a ranking can be believed: figures of the ensembles stage."""
 
 import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from labelsearch.results.record import Record
+from labelsearch.results.diversity import Diversity
+from labelsearch.results.record import Record, apart
 from strategies.luck.deflated_sharpe import SharpeMoments, deflated_sharpe
 from strategies.luck.superior_ability import SuperiorAbility
 
@@ -228,6 +232,16 @@ class Belief(Record):
     superior: dict[str, SuperiorAbility | None]
     tiers: tuple[TierSources, ...]
     members: MembersBelief | None  # None where every classifier is one network
+    diversity: Diversity = apart()
+
+    def save_parts(self, folder: Path) -> None:
+        """Write the files of the diversity."""
+        self.diversity.save(folder)
+
+    @classmethod
+    def load_parts(cls, folder: Path, plain: Mapping[str, Any]) -> Mapping[str, object]:
+        """The diversity."""
+        return {"diversity": Diversity.load(folder)}
 
     def alpha_p(self, window: str) -> dict[int, float]:
         """p-values of alpha in a window by size of the tier, adjusted for their number; without those that are None."""

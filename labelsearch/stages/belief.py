@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelsearch.engine.stage import Stage, Stored, Work
-from labelsearch.labels.base import HEADS, Label, head_of
+from labelsearch.labels.base import HEADS, Label, OfMarket, head_of
+from labelsearch.labels.spans import Span
+from labelsearch.market.bars import Bars
 from labelsearch.results.belief import (
     Belief,
     MembersBelief,
@@ -22,9 +24,12 @@ from labelsearch.results.belief import (
     TierSharpe,
     TierSources,
 )
+from labelsearch.results.diversity import LabelDiversity
 from labelsearch.results.ensembles import Ensembles
 from labelsearch.results.outputs import WINDOWS
 from labelsearch.results.search import Strategies
+from labelsearch.stages.diversity import Days, judge_diversity, label_diversity, truth_on_past
+from labelsearch.stages.labels import label_bars, price_of
 from labelsearch.stages.members import MemberOutputs, judge_members
 from labelsearch.stages.search import TradingInputs
 from labelsearch.stages.seeds import Seeds
@@ -38,6 +43,7 @@ from strategies.luck.verdict import verdict
 from strategies.search.problem import SearchProblem
 from strategies.tiers.baselines import market
 from strategies.tiers.metrics import year_of
+from strategies.tiers.selection import market_returns
 from strategies.trade.equity_grid import equity_grid, log_returns_of, returns_of
 from strategies.trade.rules import N_THRESHOLDS
 from strategies.trade.simulate import final_value, simulate
@@ -62,6 +68,11 @@ class BeliefInputs(TradingInputs):
     seeds: Seeds
     early_exit: float
     label_kinds: tuple[Label, ...]
+    label_price: str
+    bars_before_future: Bars
+    train: Span
+    past: Span
+    across: OfMarket  # labels that compare markets, of the same bars
 
 
 class WindowDays(NamedTuple):
@@ -100,6 +111,7 @@ def judge_belief(
     timing: Mapping[int, float],
     seeds: Seeds,
     of_members: MembersBelief | None = None,
+    of_labels: tuple[LabelDiversity, ...] = (),
 ) -> Belief:
     """All figures of belief.
 
@@ -116,6 +128,8 @@ def judge_belief(
     seeds : Seeds
     of_members : MembersBelief, optional
         What single networks do.
+    of_labels : tuple of LabelDiversity
+        Losses of single networks and of their mean.
     """
     params = strategies.params
     past, future = days["past"], days["future"]
@@ -138,6 +152,12 @@ def judge_belief(
         },
         tiers=rows,
         members=of_members,
+        diversity=judge_diversity(
+            {name: Days(found.equity, market_returns(problems[name].window)) for name, found in days.items()},
+            members,
+            of_labels,
+            seeds,
+        ),
     )
 
 
@@ -244,6 +264,21 @@ def _sources(
     return rows
 
 
+def _labels(inputs: BeliefInputs, outputs: NDArray[np.float32]) -> tuple[LabelDiversity, ...]:
+    """Losses of single networks (M, T, K) and of their mean; past is labelled again, since no result holds that."""
+    if len(outputs) < 2:
+        return ()
+    bars = inputs.bars_before_future
+    price = price_of(bars, inputs.label_price)
+    train, past = (span.rows(bars.open_time) for span in (inputs.train, inputs.past))
+    traded = past.start + np.flatnonzero(~bars.filled[past])
+    truths = [
+        truth_on_past(label, label_bars(label, price, train, len(bars), inputs.across), traded)
+        for label in inputs.label_kinds
+    ]
+    return label_diversity(outputs, truths)
+
+
 def run(inputs: BeliefInputs, work: Work) -> Belief:
     """Judge how far the tiers can be believed."""
     strategies, ensembles = inputs.search.value, inputs.ensembles.value
@@ -258,7 +293,9 @@ def run(inputs: BeliefInputs, work: Work) -> Belief:
     kinds = tuple(len(HEADS[head_of(label)]) for label in inputs.label_kinds)
     ensemble = MemberOutputs(outputs.members, outputs.columns, kinds)
     of_members = judge_members(ensemble, problems["past"], strategies.params, members, inputs.early_exit)
-    belief = judge_belief(problems, days, strategies, members, ensembles.timing.adjusted, inputs.seeds, of_members)
+    of_labels = _labels(inputs, outputs.members)
+    timing = ensembles.timing.adjusted
+    belief = judge_belief(problems, days, strategies, members, timing, inputs.seeds, of_members, of_labels)
     work.progress(2, 2)
     return belief
 

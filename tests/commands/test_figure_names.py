@@ -19,7 +19,7 @@ PLAIN = {  # ratios, statistics, settings and names, which have no unit
     "partial", "positive", "all", "slope", "pbo", "kurtosis", "skewness", "variance", "different", "luck", "power",
     "power_random", "auc", "precision", "recall", "reliability", "confusion", "value", "best", "quantile", "decile",
     "number", "of", "size", "tier", "scale", "parameters", "depth", "width", "dropout", "learning_rate", "weight_decay",
-    "lower", "upper", "consistent", "strategy_trials_pruned", "batch_size", "year",
+    "lower", "upper", "consistent", "strategy_trials_pruned", "batch_size", "year", "ambiguity", "effective_bets",
 }  # fmt: skip
 KEYED = {
     "train",
@@ -78,7 +78,7 @@ def test_figures_of_the_report(tiny_run):
     report = write_report(tiny_run)
     tiers = json.loads((report / "tiers.json").read_text())
     assert unnamed(tiers) == set()
-    assert set(tiers["table"][0]) == {"tier", "size", "window", *Metrics._fields}
+    assert set(tiers["table"][0]) == {"tier", "size", "window", "effective_bets", *Metrics._fields}
     assert unnamed(json.loads((report / "belief.json").read_text())) == set()
     market = next(row for row in tiers["table"] if row["tier"] == "buy and hold")
     curve = tiny_run.ensembles.curves["past"]

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from labelsearch.results.belief import SharpeBelief, TierSharpe
+from labelsearch.results.belief import Belief, SharpeBelief, TierSharpe
 from labelsearch.results.codec import json_bytes
 from labelsearch.results.outputs import WINDOWS
+from labelsearch.results.record import plain_fields
 from labelsearch.results.run import Results
 from labelsearch.results.search import Strategies
 from labelsearch.settings.experiment import Experiment
@@ -128,7 +129,7 @@ def made_window(seed: int, n_bars: int) -> TradingWindow:
 
 
 @pytest.mark.parametrize("n_days", [0.5, 1, 2, 3, 5, 16])
-def test_short_windows_give_fewer_figures_and_no_errors(n_days):
+def test_short_windows_give_fewer_figures_and_no_errors(n_days, tmp_path):
     space = StrategySpace(2)
     problems = {
         name: SearchProblem(made_window(seed, int(1440 * n_days)), space, TradingRules(), PaperScore())
@@ -140,7 +141,8 @@ def test_short_windows_give_fewer_figures_and_no_errors(n_days):
     order = np.argsort(-strategies.score, kind="stable")
     days = {name: WindowDays.of(problem, params, scored=True) for name, problem in problems.items()}
     found = judge_belief(problems, days, strategies, {20: order[:20], 5: order[:5]}, {20: 0.5, 5: 0.5}, Seeds(1))
-    assert json_bytes(found)
+    found.save(tmp_path)
+    assert json_bytes(plain_fields(Belief.load(tmp_path))) == json_bytes(plain_fields(found))
     assert (found.overfitting is None) == (n_days < 4)
     assert (found.superior["future"] is None) == (n_days < 10)
     assert (found.tiers[0].without_best_fortnight_pct is None) == (n_days < 15)

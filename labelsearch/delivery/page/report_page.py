@@ -7,6 +7,13 @@ from importlib.metadata import version
 from labelsearch.delivery.data import deciles
 from labelsearch.delivery.page.blocks import Block, Explained, Folded, Section, Tiles, Words, missing
 from labelsearch.delivery.page.curve_figures import tier_curves, walk_figure
+from labelsearch.delivery.page.diversity_figures import (
+    ambiguity_block,
+    bets_figure,
+    correlation_block,
+    map_block,
+    weights_figure,
+)
 from labelsearch.delivery.page.label_figures import label_choice
 from labelsearch.delivery.page.learning_figures import auc_figure, classifier_choice, histogram_grid, moves_figure
 from labelsearch.delivery.page.luck_figures import ablation_figure, null_grid, seeds_figure, swarm_grid
@@ -14,6 +21,7 @@ from labelsearch.delivery.page.page import page
 from labelsearch.delivery.page.plain_words import QUESTIONS
 from labelsearch.delivery.page.strategy_figures import decile_figure, scatter_figure
 from labelsearch.delivery.tables import belief, belief_details, controls, costs, stages
+from labelsearch.delivery.tables.diversity import ambiguity_table, diversity_table, lived_on_table
 from labelsearch.delivery.tables.explanation import family_effects_table, feature_effects_table
 from labelsearch.delivery.tables.hedges import hedge_tables
 from labelsearch.delivery.tables.magnitude import magnitude_table
@@ -35,9 +43,9 @@ PACKAGES = (
 def report_page(results: Results) -> str:
     """The whole page of a finished run."""
     makers = (
-        tiers_section, belief_section, curves_section, walk_section, strategies_section, null_section, seeds_section,
-        hedges_section, luck_section, costs_section, labels_section, features_section, classifiers_section,
-        explained_section, cost_section, provenance_section,
+        tiers_section, belief_section, curves_section, walk_section, strategies_section, diversity_section,
+        null_section, seeds_section, hedges_section, luck_section, costs_section, labels_section, features_section,
+        classifiers_section, explained_section, cost_section, provenance_section,
     )  # fmt: skip
     windows = results.experiment.windows
     data = results.experiment.data
@@ -139,6 +147,23 @@ def strategies_section(results: Results) -> Section:
         stages.search_table(results),
     ]
     return Section("strategies", "All strategies", lead, blocks)
+
+
+def diversity_section(results: Results) -> Section:
+    """How unlike the strategies of the tiers are, and the networks of the classifiers."""
+    lead = "Many strategies that do the same are one bet. Do the members differ in what they do, and in what they read?"
+    ambiguity = ambiguity_table(results)
+    blocks: list[Block] = [
+        bets_figure(results),
+        _untitled(diversity_table(results)),
+        map_block(results),
+        correlation_block(results),
+        weights_figure(results),
+        lived_on_table(results),
+        ambiguity_block(results),
+        *([ambiguity] if ambiguity else []),
+    ]
+    return Section("diversity", "Diversity", lead, blocks)
 
 
 def null_section(results: Results) -> Section:

@@ -9,6 +9,7 @@ from labelsearch.delivery.tables.table import Table
 from labelsearch.delivery.tables.verdict import Evidence, p_text, verdict_text
 from labelsearch.results.belief import Belief, RankBelief, SplitsBelief, TierSources
 from labelsearch.results.ensembles import tier_name
+from labelsearch.results.record import plain_fields
 from labelsearch.results.run import Results
 from strategies.luck.power import detectable_sharpe, years_needed
 from strategies.luck.superior_ability import SuperiorAbility
@@ -57,7 +58,7 @@ def belief_table(results: Results) -> Table:
     )
     found, n_trials = results.belief, results.counted_strategies
     data = {
-        **vars(found),
+        **plain_fields(found),
         "deflated_sharpe": {"n_trials": n_trials, "tiers": found.sharpe.deflated(n_trials)},
         "looks": results.look,
     }
