@@ -43,6 +43,7 @@ _HOMES = {
     "strategies.trade.venues": ("Venue",),
     "strategies.book.problem": ("BookScore",),
     "strategies.search.score": ("PaperScore", "Record", "Score", "make_score"),
+    "strategies.tiers.selection": ("TierRule",),
 }  # fmt: skip
 
 __all__ = ["InputError", "LabelsearchError", "__version__", *(name for names in _HOMES.values() for name in names)]
@@ -98,6 +99,7 @@ if TYPE_CHECKING:
     from strategies.search.score import Record as Record
     from strategies.search.score import Score as Score
     from strategies.search.score import make_score as make_score
+    from strategies.tiers.selection import TierRule as TierRule
     from strategies.trade.venues import Venue as Venue
 else:  # a type checker knows the names above alone
 

@@ -153,8 +153,9 @@ TIER_FIGURES: Figures = (
 )  # fmt: skip
 MORE_FIGURES: Figures = (
     ("monthly %", "monthly_return_pct", "+.2f"), ("vol %", "volatility_pct", ".0f"),
-    ("matched %", "matched_return_pct", "+.1f"), ("Sortino", "sortino", "+.2f"), ("Calmar", "calmar", "+.1f"), ("recovery, days", "recovery_days", ".1f"),
-    ("invested %", "invested_pct", ".1f"), ("turnover/month", "turnover_per_month", ".1f"), ("beta", "beta", "+.2f"),
+    ("matched %", "matched_return_pct", "+.1f"), ("Sortino", "sortino", "+.2f"), ("Calmar", "calmar", "+.1f"),
+    ("recovery, days", "recovery_days", ".1f"), ("invested %", "invested_pct", ".1f"),
+    ("turnover/month", "turnover_per_month", ".1f"), ("beta", "beta", "+.2f"),
     ("spread %", "spread_pct", ".1f"), ("impact %", "impact_pct", ".1f"), ("borrow %", "borrow_pct", ".1f"),
 )  # fmt: skip
 TIER_COLUMNS = ("tier", "window", "bets", *(title for title, _, _ in TIER_FIGURES))
