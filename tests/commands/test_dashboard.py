@@ -31,7 +31,7 @@ def served(tiny_run):
 
 
 def fetch(address: str) -> dict:
-    with urllib.request.urlopen(address, timeout=20) as answer:
+    with urllib.request.urlopen(address, timeout=60) as answer:
         return json.load(answer)
 
 
@@ -121,7 +121,7 @@ def test_runs_without_strategies_are_refused(tmp_path):
     ],
 )
 def test_pages_of_other_sites_are_refused(served, method, headers, status):
-    connection = http.client.HTTPConnection(served.removeprefix("http://"), timeout=20)
+    connection = http.client.HTTPConnection(served.removeprefix("http://"), timeout=60)
     connection.request(method, "/api/studies" if method == "GET" else "/api/studies/0", headers=headers)
     assert connection.getresponse().status == status
     connection.close()
@@ -129,7 +129,7 @@ def test_pages_of_other_sites_are_refused(served, method, headers, status):
 
 
 def test_its_own_pages_may_change_the_copies(served):
-    connection = http.client.HTTPConnection(served.removeprefix("http://"), timeout=20)
+    connection = http.client.HTTPConnection(served.removeprefix("http://"), timeout=60)
     connection.request("DELETE", "/api/studies/987654", headers={"Origin": served})
     assert connection.getresponse().status not in (200, 403)
     connection.close()

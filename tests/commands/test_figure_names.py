@@ -35,7 +35,9 @@ KEYED = {
     "shap",
     "at_costs_pct",
     "return_pct",
-}  # hold a figure by class, tier, ..
+    "stack",
+    "choice",
+}  # hold coefficients and settings of a fitted control, a figure by class, tier, ..
 
 
 def unnamed(data: object, parent: str = "") -> set[str]:
