@@ -234,7 +234,7 @@ FIGURES = {
     "classifiers": {"classifiers"},
     "outputs": set(),
     "search": {"search"},
-    "ensembles": {"ensembles", "controls", "belief"},
+    "ensembles": {"ensembles", "controls", "belief", "diversity"},
 }
 
 
@@ -253,7 +253,7 @@ def test_json_holds_the_figures_of_the_run(finished, home):
     saved = json.loads((finished.folder / "ensembles" / "tiers.json").read_text())
     belief = json.loads((finished.folder / "belief" / "belief.json").read_text())
     whole = told("run", "tiny.toml")
-    assert set(whole) == {"run", "ensembles", "controls", "belief", "null", "report", "page"}
+    assert set(whole) == {"run", "ensembles", "controls", "belief", "diversity", "null", "report", "page"}
     table = whole["ensembles"]
     assert table["verdict"] == belief["verdict"]
     assert {name: table[name] for name in table if name not in ("table", "verdict")}.items() <= saved.items()
@@ -264,7 +264,7 @@ def test_json_holds_the_figures_of_the_run(finished, home):
     shown = told("runs", "show", "tiny")
     assert set(shown) == {
         "run", "labels", "features", "parameters", "classifiers", "search", "ensembles", "controls", "belief",
-        "deciles", "cost", "trading_costs", "paid", "cost_curve",
+        "diversity", "deciles", "cost", "trading_costs", "paid", "cost_curve",
     }  # fmt: skip
     assert [entry["label"] for entry in shown["labels"]] == [entry["label"] for entry in shown["classifiers"]] == names
     assert shown["labels"][0]["train"]["buy"] > 0
