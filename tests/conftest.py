@@ -114,7 +114,7 @@ TINY_PANEL = {
     "separation": {"n_pairs": 800, "n_values": 2, "n_restarts": 1, "n_shifts": 9},
     "network": {"n_neutral": 2000, "n_trials": 1, "max_epochs": 2, "batch_size": 512, "n_seeds": 1},
     "search": {"n_strategies": 120, "island_size": 60},
-    "tiers": {"sizes": [20, 5], "most_alike": 1.0},
+    "tiers": {"sizes": [20, 5], "most_alike": 1.0, "controls": []},
     "null": {"repeats": 2, "n_strategies": 40},
     "label": [
         {"kind": "threshold", "theta": 0.003, "horizon": "1h"},
