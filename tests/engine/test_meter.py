@@ -8,6 +8,7 @@ import sys
 import time
 
 import psutil
+
 from labelsearch.engine.meter import Meter
 
 BURN = "import time\nwhile time.process_time() < {seconds}: pass\n"
