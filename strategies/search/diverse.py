@@ -13,11 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from strategies.search.budget import Behaviour
-from strategies.search.samplers import SMALLEST_SPREAD, bounds_of
+from strategies.search.samplers import SMALLEST_SPREAD, OverBox
 from strategies.trade.correlation import unit_rows
 
 N_COMPONENTS = 6  # of the residual returns
@@ -96,7 +95,7 @@ class _Place(NamedTuple):
     point: np.ndarray  # in the unit cube
 
 
-class DiverseSampler(BaseSampler):
+class DiverseSampler(OverBox):
     """Quality-diversity over a fixed box; it serves `strategies.search.islands.run_island`, which tells it behaviours.
 
     The first trials are at random: their residual returns give the components of the space of behaviours. After them
@@ -131,12 +130,9 @@ class DiverseSampler(BaseSampler):
         n_pilot: int,
         most_alike: float,
     ) -> None:
-        self.distributions = dict(distributions)
+        super().__init__(distributions, seed)
         self.population, self.spread, self.capacity = population, spread, capacity
         self.n_pilot, self.most_alike = n_pilot, most_alike
-        self._low, self._high = bounds_of(self.distributions)
-        self._rng = np.random.default_rng(seed)
-        self._others = RandomSampler(seed=seed)
         self._places: dict[int, _Place] = {}  # by trial number, until it is told
         self._seen: dict[int, _Seen] = {}
         self._pilot: list[tuple[np.ndarray, _Seen]] = []
@@ -149,21 +145,12 @@ class DiverseSampler(BaseSampler):
         self._best = -np.inf
         self.ends: list[np.ndarray] = []  # residual returns of the best of each climb that is over
 
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return dict(self.distributions)
-
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         place = self._next()
         self._places[trial.number] = place
-        values = self._low + (self._high - self._low) * place.point
-        return dict(zip(self.distributions, np.clip(values, self._low, self._high).tolist(), strict=True))
-
-    def sample_independent(
-        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        return self._others.sample_independent(study, trial, param_name, param_distribution)
+        return dict(self._values(place.point))
 
     def heat(self, number: int) -> int:
         """Trials of the same heat race against each other: those of a climb, and those at random."""

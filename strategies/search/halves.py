@@ -21,11 +21,8 @@ class Halves(NamedTuple):
     def rows(self, half: str, day_edges: np.ndarray) -> tuple[slice, ...]:
         """Stretches of rows of one half, from the edges (D + 1,) of the days."""
         days = np.r_[False, getattr(self, half), False]
-        first, stop = (
-            np.flatnonzero(np.diff(days.astype(np.int8)) == 1),
-            np.flatnonzero(np.diff(days.astype(np.int8)) == -1),
-        )
-        return tuple(slice(int(day_edges[i]), int(day_edges[j])) for i, j in zip(first, stop, strict=True))
+        turns = np.flatnonzero(np.diff(days)).reshape(-1, 2)  # where a stretch begins, and where it ends
+        return tuple(slice(int(day_edges[first]), int(day_edges[stop])) for first, stop in turns)
 
 
 def halves(n_days: int) -> Halves:

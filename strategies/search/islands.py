@@ -267,10 +267,9 @@ def _ask(
     Our samplers propose all of them at once, and do not read the record of trials; to enter each parameter there would
     take longer than the simulation.
     """
-    from strategies.search.diverse import DiverseSampler
-    from strategies.search.samplers import AtRandom, RestartedCma
+    from strategies.search.samplers import AtRandom, OverBox
 
-    if isinstance(study.sampler, AtRandom | DiverseSampler | RestartedCma):
+    if isinstance(study.sampler, AtRandom | OverBox):
         trial = study.ask()
         return trial, trial.relative_params
     trial = study.ask(distributions)

@@ -82,7 +82,11 @@ def evaluate_population(problem: SearchProblem | PooledProblem, params: np.ndarr
     if isinstance(problem, PooledProblem):
         found = [evaluate_population(market, params) for market in problem.markets]
         return {name: np.mean([figures[name] for figures in found], axis=0) for name in found[0]}
-    state, halved = _simulate_halves(problem, params) if problem.halved else (_whole(problem, params), {})
+    halved: dict[str, np.ndarray] = {}
+    if problem.halved:
+        state, halved = _simulate_halves(problem, params)
+    else:
+        state = simulate(params, problem.window, problem.rules)
     record = record_of(state, problem.window.months)
     pieces = problem.score.pieces(record)
     return {
@@ -98,10 +102,6 @@ def evaluate_population(problem: SearchProblem | PooledProblem, params: np.ndarr
         **pieces,
         **halved,
     }
-
-
-def _whole(problem: SearchProblem, params: np.ndarray) -> State:
-    return simulate(params, problem.window, problem.rules)
 
 
 class _Sums:

@@ -63,7 +63,42 @@ def bounds_of(distributions: Mapping[str, BaseDistribution]) -> tuple[np.ndarray
     return low, high
 
 
-class RestartedCma(BaseSampler):
+class OverBox(BaseSampler):
+    """What our samplers over a fixed box share; they propose all parameters of a trial at once.
+
+    Parameters
+    ----------
+    distributions : mapping of str to FloatDistribution
+        The box, without ``log`` or ``step``.
+    seed : int
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not a plain float.
+    """
+
+    def __init__(self, distributions: Mapping[str, BaseDistribution], seed: int) -> None:
+        self.distributions = dict(distributions)
+        self._low, self._high = bounds_of(self.distributions)
+        self._rng = np.random.default_rng(seed)
+        self._others = RandomSampler(seed=seed)
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return dict(self.distributions)  # callers take fixed parameters out of it
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        return self._others.sample_independent(study, trial, param_name, param_distribution)
+
+    def _values(self, point: np.ndarray) -> dict[str, float]:
+        """Parameters at a point of the unit cube."""
+        values = self._low + (self._high - self._low) * point
+        return dict(zip(self.distributions, np.clip(values, self._low, self._high).tolist(), strict=True))
+
+
+class RestartedCma(OverBox):
     """CMA-ES over a fixed box, a new start from a random point whenever it has come to rest.
 
     Trials may be asked for in any number before the first is told; a generation ends when ``population`` of them are.
@@ -95,12 +130,9 @@ class RestartedCma(BaseSampler):
         population: int,
         spread: float,
     ) -> None:
-        self.distributions = dict(distributions)
+        super().__init__(distributions, seed)
         self.population = population
         self.spread = spread
-        self._low, self._high = bounds_of(self.distributions)
-        self._rng = np.random.default_rng(seed)
-        self._others = RandomSampler(seed=seed)
         self._waiting: dict[int, tuple[int, np.ndarray]] = {}  # by trial number: start it belongs to, and point
         self._told: list[tuple[np.ndarray, float]] = []
         self.n_starts = 0
@@ -121,9 +153,6 @@ class RestartedCma(BaseSampler):
             seed=int(self._rng.integers(2**31)),
         )
 
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return dict(self.distributions)  # callers take fixed parameters out of it
-
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
@@ -136,11 +165,6 @@ class RestartedCma(BaseSampler):
             name: values[name] if name in values else self.sample_independent(study, trial, name, distribution)
             for name, distribution in search_space.items()
         }
-
-    def _values(self, point: np.ndarray) -> dict[str, float]:
-        """Parameters at a point of the unit cube."""
-        values = self._low + (self._high - self._low) * point
-        return dict(zip(self.distributions, np.clip(values, self._low, self._high).tolist(), strict=True))
 
     def _point(self, proposed: np.ndarray, params: Mapping[str, Any]) -> np.ndarray | None:
         """Where a trial was evaluated in the unit cube; None if some of its parameters are missing."""
@@ -160,7 +184,7 @@ class RestartedCma(BaseSampler):
     ) -> Any:
         if len(study.directions) > 1:
             raise ValueError("CMA-ES searches for one objective only")
-        return self._others.sample_independent(study, trial, param_name, param_distribution)
+        return super().sample_independent(study, trial, param_name, param_distribution)
 
     def reseed_rng(self) -> None:
         self._rng = np.random.default_rng()
