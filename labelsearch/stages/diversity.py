@@ -12,8 +12,9 @@ from labelsearch.classifiers.ambiguity import class_losses, move_losses
 from labelsearch.labels.base import HEADS, Label, LabelValues, head_of, is_magnitude
 from labelsearch.results.diversity import AcrossLabels, Diversity, LabelDiversity, TierDiversity
 from labelsearch.stages.seeds import Seeds
-from strategies.tiers.behaviour import behaviour_map, block_order, correlations, pair_correlation, unit_residuals
+from strategies.tiers.behaviour import behaviour_map, block_order, correlations, pair_correlation
 from strategies.tiers.selection import bets_of_tiers
+from strategies.trade.correlation import unit_residuals
 from strategies.trade.equity_grid import returns_of
 
 N_SAMPLED = 2000  # strategies on the map beside the members
@@ -33,7 +34,7 @@ class Days(NamedTuple):
     market: NDArray[np.float64]
 
     def unit(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """See `strategies.tiers.behaviour.unit_residuals`."""
+        """See `strategies.trade.correlation.unit_residuals`."""
         return unit_residuals(returns_of(self.equity[rows]), self.market)
 
 

@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from strategies.trade.correlation import residual_returns, unit_rows
+from strategies.trade.correlation import NOTHING
 
 DECIMALS = 4
-NOTHING = 1e-9  # share of its length below which what is left of a row is an error of rounding
 
 
 class BehaviourMap(NamedTuple):
@@ -33,26 +32,6 @@ class PairCorrelation(NamedTuple):
 
     mean: float
     largest: float
-
-
-def unit_residuals(returns: np.ndarray, market: np.ndarray) -> np.ndarray:
-    """Residual returns of strategies, less their mean and scaled to unit length, so that products are correlations.
-
-    Parameters
-    ----------
-    returns : (S, D) array
-        Daily returns.
-    market : (D,) array
-        Daily returns of the market.
-
-    Returns
-    -------
-    (S, D) array
-        All 0 for a strategy of which nothing is left, because it never moved or only held a share of the market.
-    """
-    residual = residual_returns(returns, market)
-    left = np.linalg.norm(residual, axis=1) > NOTHING * np.linalg.norm(returns, axis=1)
-    return unit_rows(np.where(left[:, None], residual, 0.0), NOTHING)
 
 
 def behaviour_map(unit: np.ndarray) -> BehaviourMap:

@@ -11,7 +11,7 @@ from strategies.search.problem import SearchProblem
 from strategies.tiers.ensemble import ranking
 from strategies.tiers.ranking import PastRecord, criterion
 from strategies.tiers.unlike import effective_bets, pick_unlike
-from strategies.trade.correlation import residual_returns
+from strategies.trade.correlation import unit_residuals
 from strategies.trade.equity_grid import equity_grid, returns_of
 from strategies.trade.window import TradingWindow
 
@@ -30,7 +30,6 @@ class Selection(NamedTuple):
     members: dict[int, np.ndarray]  # rows by size of the tier, best first, the largest first
     returns: np.ndarray  # (n, D) daily returns on past of the largest tier
     n_unlike: int  # strategies of positive score of which no two are alike, counted up to the largest size wanted
-    looked_at: int  # strategies that were compared for it
 
     @property
     def largest(self) -> np.ndarray:
@@ -116,7 +115,7 @@ def select(past: SearchProblem, params: np.ndarray, figures: Mapping[str, np.nda
     found = pick_unlike(order, returns, market_returns(past.window), most=most, most_alike=rule.most_alike)
     sizes = formed(len(found.rows), rule.sizes)
     largest = found.returns[: sizes[0]]
-    return Selection({n: found.rows[:n] for n in sizes}, largest, len(found.rows), found.looked_at)
+    return Selection({n: found.rows[:n] for n in sizes}, largest, len(found.rows))
 
 
 def _values(past: SearchProblem, params: np.ndarray, figures: Mapping[str, np.ndarray], by: str) -> np.ndarray:
@@ -130,5 +129,5 @@ def _values(past: SearchProblem, params: np.ndarray, figures: Mapping[str, np.nd
 
 def bets_of_tiers(returns: np.ndarray, market: np.ndarray, sizes: Sequence[int]) -> dict[int, float]:
     """Effective bets of each tier, from daily returns (n, D) of the members of the largest and the market's (D,)."""
-    residual = residual_returns(returns, market)
-    return {n: effective_bets(residual[:n]) for n in sizes}
+    unit = unit_residuals(returns, market)
+    return {n: effective_bets(unit[:n]) for n in sizes}

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from strategies.trade.correlation import residual_returns, unit_rows
+from strategies.trade.correlation import unit_residuals, unit_rows
 
 AT_ONCE = 512  # strategies whose returns are asked for and compared at a time
 DECIMALS = 9  # of effective bets: later ones depend on how many threads decompose a matrix
@@ -80,7 +80,7 @@ def pick_unlike(
     taken = np.empty((most, len(market)))
     n_taken, still, looked_at = 0, False, 0
     for rows, own in _in_parts(order, returns_of):
-        unit = unit_rows(residual_returns(own, market))
+        unit = unit_residuals(own, market)
         moved = np.asarray(unit.any(axis=1))
         closest: np.ndarray = (unit @ taken[:n_taken].T).max(axis=1, initial=-1.0)
         for i, row in enumerate(rows):

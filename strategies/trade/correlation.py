@@ -2,6 +2,7 @@
 
 import numpy as np
 
+NOTHING = 1e-9  # share of its length below which what is left of a row is an error of rounding
 AT_ONCE = 4096  # rows: what lies between is as large as they are
 
 
@@ -35,3 +36,23 @@ def residual_returns(returns: np.ndarray, market: np.ndarray) -> np.ndarray:
     # a sum for each strategy by itself: a product of matrices has other last digits for other numbers of strategies
     beta = (returns * centred).sum(axis=1) / square
     return returns - beta[:, None] * market
+
+
+def unit_residuals(returns: np.ndarray, market: np.ndarray) -> np.ndarray:
+    """Residual returns of strategies, less their mean and scaled to unit length, so that products are correlations.
+
+    Parameters
+    ----------
+    returns : (S, D) array
+        Daily returns.
+    market : (D,) array
+        Daily returns of the market.
+
+    Returns
+    -------
+    (S, D) array
+        All 0 for a strategy of which nothing is left, because it never moved or only held a share of the market.
+    """
+    residual = residual_returns(returns, market)
+    left = np.linalg.norm(residual, axis=1) > NOTHING * np.linalg.norm(returns, axis=1)
+    return unit_rows(np.where(left[:, None], residual, 0.0), NOTHING)

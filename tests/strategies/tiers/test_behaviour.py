@@ -8,8 +8,8 @@ from strategies.tiers.behaviour import (
     block_order,
     correlations,
     pair_correlation,
-    unit_residuals,
 )
+from strategies.trade.correlation import unit_residuals
 
 
 @pytest.fixture(scope="module")

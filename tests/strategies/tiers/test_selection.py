@@ -109,3 +109,5 @@ def test_bets_of_tiers(population):
     found = bets_of_tiers(returns, market, (10, 4))
     assert found == {n: effective_bets(residual_returns(returns[:n], market)) for n in (10, 4)}
     assert 1.0 <= found[4] <= 4.0
+    # what only holds a share of the market is no bet, whatever rounding leaves of it
+    assert bets_of_tiers(np.vstack([0.7 * market, returns[:1]]), market, (2, 1)) == {2: 1.0, 1: 0.0}
