@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import optuna
 
+from feature_space.candidates import compute_candidates
 from feature_space.indicators import INDICATORS, make_inputs
 from feature_space.normalise import Normalisation
-from feature_space.selection import PairSearch, compute_candidates, select
+from feature_space.selection import PairSearch, select
 from feature_space.separation import sample_pairs, separation_power
 from labelsearch.labels.kinds import Threshold
 from labelsearch.market.archive import read

@@ -16,10 +16,10 @@ import numpy as np
 from numba import get_num_threads, njit
 from numpy.typing import NDArray
 
+from feature_space.candidates import Candidates, parameter_grid
 from feature_space.elementary import log_nb
 from feature_space.feature_set import N_THREADS, Feature, FeatureSet
 from feature_space.indicators import Array, Indicator, Inputs
-from feature_space.selection import Candidates, parameter_grid
 from feature_space.streaming import FeatureStream
 
 Flags = NDArray[np.bool_]
@@ -135,7 +135,7 @@ def matrices(
 def ranked_candidates(
     indicators: Sequence[Indicator], markets: SideBySide, rows: Sequence[NDArray[np.int64]], *, n_values: int
 ) -> list[Candidates]:
-    """As `feature_space.selection.compute_candidates`, of all markets at the bars ``rows[m]`` of each."""
+    """As `feature_space.candidates.compute_candidates`, of all markets at the bars ``rows[m]`` of each."""
     settings = [[(i, p) for p in parameter_grid(i, n_values)] for i in indicators]
     offsets = np.cumsum([0] + [len(s) for s in settings])
     values = [np.empty((offsets[-1], its.size), dtype=np.float32) for its in rows]

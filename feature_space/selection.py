@@ -4,19 +4,15 @@ The L1 distance is a sum over features, so changing the parameters of one featur
 distance. The terms of all candidates are computed once; a step adds those of one feature to the unchanged rest.
 """
 
-import itertools
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from feature_space.feature_set import N_THREADS, Feature
-from feature_space.indicators import Indicator, Inputs
-from feature_space.normalise import Normalisation
+from feature_space.candidates import Candidates, indicators_of, only
+from feature_space.feature_set import Feature
 from feature_space.separation import N_BINS, Pairs, near_zero_weights, separation_power
 
 CONTRAST_WIDTH = 0.35  # Gaussian width of "near", as a share of the mean distance
@@ -28,82 +24,6 @@ def contrast_weights() -> NDArray[np.float64]:
     """Weight of each distance bin on [0, CONTRAST_TOP mean distances]: exp(-(d/(CONTRAST_WIDTH mean))^2)."""
     centres = (np.arange(N_BINS) + 0.5) * (CONTRAST_TOP / N_BINS)
     return np.exp(-((centres / CONTRAST_WIDTH) ** 2))
-
-
-def parameter_grid(indicator: Indicator, n_values: int) -> list[tuple[int, ...]]:
-    """At most about ``n_values`` settings of an indicator, spread geometrically over its intervals, ends included."""
-    dims = len(indicator.parameters)
-    each = max(2, round(n_values ** (1.0 / dims)))
-    axes = [
-        sorted({int(v) for v in np.rint(np.geomspace(low, high, each))}) for low, high in indicator.parameters.values()
-    ]
-    return list(itertools.product(*axes))
-
-
-class Candidates(NamedTuple):
-    """Normalised values of every candidate at the bars in use.
-
-    ``features[f]`` lists the settings of feature ``f``; candidate ``c`` of it is row ``offsets[f] + c`` of
-    ``values``, (n_candidates, n_rows) array of float32; ``position`` maps a bar number to its column, -1 if unused.
-    """
-
-    features: list[list[Feature]]
-    offsets: NDArray[np.int64]
-    values: NDArray[np.float32]
-    position: NDArray[np.int64]
-
-
-def compute_candidates(
-    indicators: Sequence[Indicator],
-    inputs: Inputs,
-    rows: NDArray[np.int64],
-    normalisation: Normalisation,
-    *,
-    n_values: int,
-    fit_stop: int,
-) -> Candidates:
-    """Compute every candidate once, for all labels; scales are fitted on the first ``fit_stop`` bars."""
-    inputs = Inputs(*(column[: int(rows[-1]) + 1] for column in inputs))
-    settings = [[(i, p) for p in parameter_grid(i, n_values)] for i in indicators]
-    offsets = np.cumsum([0] + [len(s) for s in settings])
-    values = np.empty((offsets[-1], rows.size), dtype=np.float32)
-
-    def fill(item: tuple[int, tuple[Indicator, tuple[int, ...]]]) -> Feature:
-        row, (indicator, parameters) = item
-        raw = indicator.finite(inputs, parameters)
-        scale = normalisation.fit(raw[:fit_stop])
-        values[row] = normalisation.apply(raw, scale)[rows]
-        return Feature(indicator.name, parameters, scale)
-
-    with ThreadPoolExecutor(N_THREADS) as pool:
-        flat = list(pool.map(fill, enumerate(itertools.chain.from_iterable(settings))))
-    position = np.full(inputs.close.size, -1, dtype=np.int64)
-    position[rows] = np.arange(rows.size)
-    grouped = [flat[a:b] for a, b in itertools.pairwise(offsets)]
-    return Candidates(grouped, offsets, values, position)
-
-
-def joined(parts: Sequence[Candidates]) -> Candidates:
-    """Candidates of several markets as of one; bar ``t`` of a later market is ``t`` plus the bars of those before it.
-
-    The features bear the scales of the first market.
-    """
-    if len(parts) == 1:
-        return parts[0]
-    columns = np.cumsum([0] + [part.values.shape[1] for part in parts])
-    moved = [np.where(part.position < 0, -1, part.position + n) for part, n in zip(parts, columns, strict=False)]
-    first = parts[0]
-    return Candidates(first.features, first.offsets, np.hstack([p.values for p in parts]), np.concatenate(moved))
-
-
-def _only(candidates: Candidates, choice: NDArray[np.int64]) -> Candidates:
-    """One candidate for each feature and no other."""
-    return Candidates(
-        [[group[c]] for group, c in zip(candidates.features, choice, strict=True)],
-        np.arange(len(choice) + 1),
-        candidates.values[candidates.offsets[:-1] + choice],
-        candidates.position,
-    )
 
 
 @njit(cache=True, nogil=True)
@@ -176,7 +96,7 @@ class PairSearch:
     def __init__(
         self, candidates: Candidates, cross: Pairs, rng: np.random.Generator, same: Pairs | None = None
     ) -> None:
-        self.offsets = candidates.offsets
+        self.offsets, self.pairs = candidates.offsets, cross
         self.n_features = len(candidates.features)
         position = candidates.position
         self.terms = [
@@ -274,19 +194,36 @@ def select(
     if contrast is not None:
         search = PairSearch(candidates, contrast[0], np.random.default_rng(seed), contrast[1])
     choice, _ = min((search.climb(search.random_choice()) for _ in range(n_restarts)), key=lambda end: end[1])
-    mass, n_evaluations = plain.mass(choice), search.n_evaluations
-    chosen = _only(candidates, choice)
-    beside = PairSearch(chosen, same, np.random.default_rng(seed))
-    beside.weights = plain.weights
-    alone = np.zeros_like(choice)
+    found = _measured(candidates, candidates.offsets[:-1] + choice, plain, same, random_mass)
+    return replace(found, n_evaluations=search.n_evaluations)
+
+
+def measure(
+    candidates: Candidates, rows: Sequence[int], cross: Pairs, same: Pairs, *, seed: int, n_random: int = 15
+) -> Selection:
+    """Separation power of a set that was chosen otherwise, and of random settings of the same indicators."""
+    plain = PairSearch(indicators_of(candidates, np.array(rows)), cross, np.random.default_rng(seed))
+    random_mass = float(np.median([plain.mass(plain.random_choice()) for _ in range(n_random)]))
+    return _measured(candidates, np.array(rows), plain, same, random_mass)
+
+
+def _measured(
+    candidates: Candidates, rows: NDArray[np.int64], plain: PairSearch, same: Pairs, random_mass: float
+) -> Selection:
+    """Figures of a set on cross-class pairs, those of ``plain``, and on same-class pairs."""
+    chosen, alone = only(candidates, rows), np.zeros(len(rows), dtype=np.int64)
+    across = PairSearch(chosen, plain.pairs, plain.rng)
+    beside = PairSearch(chosen, same, plain.rng)
+    across.weights = beside.weights = plain.weights
+    mass = across.mass(alone)
     return Selection(
-        features=tuple(group[0] for group in chosen.features),
+        features=tuple(chosen.flat),
         power=separation_power(mass),
         power_random=separation_power(random_mass),
         same_class_mass=beside.mass(alone),
         cross_class_mass=mass,
-        n_evaluations=n_evaluations,
-        distances=plain.distances(choice)[0],
+        n_evaluations=0,
+        distances=across.distances(alone)[0],
         same_distances=beside.distances(alone)[0],
         weights=plain.weights,
     )

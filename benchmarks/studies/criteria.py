@@ -10,10 +10,11 @@ import numpy as np
 from common import labelled, real_market, train_inputs, validation_loss
 from scipy.stats import spearmanr
 
+from feature_space.candidates import compute_candidates
 from feature_space.feature_set import FeatureSet
 from feature_space.indicators import INDICATORS
 from feature_space.normalise import Normalisation
-from feature_space.selection import PairSearch, compute_candidates, select
+from feature_space.selection import PairSearch, select
 from feature_space.separation import Pairs, near_zero_weights, sample_pairs
 from labelsearch.labels.kinds import Extrema, Threshold
 

@@ -214,14 +214,14 @@ STAGE_HELP = {
 
 def _stage_command(name: str, text: str) -> click.Command:
     def command(experiment: Path, as_json: bool, store: Path, runs: Path, workers: "Workers") -> None:
-        from labelsearch.delivery.tables import belief, controls, diversity, members, stages
+        from labelsearch.delivery.tables import belief, controls, diversity, features, members, stages
         from labelsearch.delivery.tables.magnitude import magnitude_table
 
         last = "belief" if name == "ensembles" else name  # the tiers, and what they are worth
         results = _run(experiment, last, store, runs, workers)
         makers = {
             "labels": (stages.label_table, stages.overlap_table),
-            "features": (stages.feature_table,),
+            "features": (features.feature_table, features.held_out_table),
             "classifiers": (stages.classifier_table, magnitude_table),
             "search": (stages.search_table,),
             "ensembles": (

@@ -75,7 +75,16 @@ def show_(run: str, as_json: bool, runs: Path, store: Path) -> None:
     Example:
       labelsearch runs show paper
     """
-    from labelsearch.delivery.tables import belief, belief_details, controls, costs, diversity, members, stages
+    from labelsearch.delivery.tables import (
+        belief,
+        belief_details,
+        controls,
+        costs,
+        diversity,
+        features,
+        members,
+        stages,
+    )
     from labelsearch.delivery.tables.magnitude import magnitude_table
     from labelsearch.delivery.tables.panel import panel_sentences
     from labelsearch.results.panel_run import PanelResults
@@ -87,7 +96,7 @@ def show_(run: str, as_json: bool, runs: Path, store: Path) -> None:
         return
     makers: dict[str, list[Callable[[Results], Table | None]]] = {
         "labels": [stages.label_table],
-        "features": [stages.feature_table, stages.parameter_table],
+        "features": [features.feature_table, features.held_out_table, features.parameter_table],
         "classifiers": [stages.classifier_table, magnitude_table],
         "search": [stages.search_table],
         "belief": [

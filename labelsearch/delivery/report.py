@@ -9,7 +9,7 @@ from labelsearch.delivery.csv_files import write_csv
 from labelsearch.delivery.page.panel_page import panel_page
 from labelsearch.delivery.page.report_page import PACKAGES, report_page
 from labelsearch.delivery.pictures.run import draw_equity, draw_histograms, draw_scores
-from labelsearch.delivery.tables import belief, belief_details, controls, costs, panel, stages
+from labelsearch.delivery.tables import belief, belief_details, controls, costs, features, panel, stages
 from labelsearch.delivery.tables.book import book_tables
 from labelsearch.delivery.tables.diversity import ambiguity_table, diversity_table, lived_on_table
 from labelsearch.delivery.tables.hedges import hedge_tables
@@ -45,8 +45,9 @@ def _markdown(results: Results) -> str:
     parts.append("```json\n" + json.dumps(provenance(results), indent=1) + "\n```")
     for table in (
         stages.label_table(results),
-        stages.feature_table(results),
-        stages.parameter_table(results),
+        features.feature_table(results),
+        *filter(None, (features.held_out_table(results),)),
+        features.parameter_table(results),
         stages.classifier_table(results),
         *([found] if (found := magnitude_table(results)) else []),
         stages.search_table(results),

@@ -30,7 +30,8 @@ from labelsearch.notebook.frame_checks import (
 )
 from labelsearch.settings.sections import FeatureSpace, Network, Separation
 from labelsearch.stages import training
-from labelsearch.stages.feature_choice import TrainPart, choose_sets
+from labelsearch.stages.feature_choice import choose_sets
+from labelsearch.stages.feature_rows import TrainPart
 from labelsearch.stages.features import inputs_of, usable_bars
 from labelsearch.stages.seeds import Seeds
 

@@ -27,6 +27,19 @@ class LaterPower:
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """What the discriminant of a set leaves of the variance of the class on bars that it was not fitted on; 1: all."""
+
+    error: float  # on stretches of the fitted part left out, by which the set was chosen
+    by_kind: dict[str, float]  # of pairs: buy-sell, buy-neutral, sell-neutral
+    path: tuple[float, ...]  # of the best sets of 0, 1, .. features, as they were added
+    later: float  # on the validation part of train
+    later_by_kind: dict[str, float]
+    later_random: float  # median of random sets of as many indicators, fitted alike
+    p_value: float  # share of circular shifts of the label that do as well there
+
+
+@dataclass(frozen=True)
 class ChosenFeatures:
     """The feature set of one label, and how far it holds the classes apart."""
 
@@ -40,6 +53,7 @@ class ChosenFeatures:
     feature_set: FeatureSet
     confirmation: LaterPower
     power_exact: float | None = None  # over all pairs
+    held_out: HeldOut | None = None  # of criterion discriminant
 
 
 @dataclass(frozen=True)

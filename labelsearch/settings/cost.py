@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from feature_space.selection import parameter_grid
+from feature_space.candidates import parameter_grid
 from labelsearch.classifiers.hyperband import epochs_of_trials
 from labelsearch.classifiers.kinds import NETWORKS
 from labelsearch.settings.experiment import Experiment

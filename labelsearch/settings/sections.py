@@ -21,6 +21,7 @@ MOST_STRATEGIES = 100_000_000
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2099, 12, 31)
 SHORTEST_MS = 60_000  # of a bar
 BAGS = ("none", "blocks")
+CRITERIA = ("gaussian", "quantile", "contrast", "discriminant")
 
 
 def one_of(name: str, value: str, known: Iterable[str]) -> None:
@@ -200,11 +201,26 @@ class Separation(Ranged):
     n_restarts: int = option(3, "coordinate searches from random starts", 1, 10_000)
     n_shifts: int = option(199, "circular shifts of the label behind the p-value of each set", 1, 100_000)
     exact: bool = option(False, "also count all cross-class pairs of the chosen set: minutes on two years of minutes")
-    criterion: str = option("gaussian", "near zero by gaussian or 20% quantile; contrast: cross against same class")
+    criterion: str = option(
+        "gaussian",
+        "near zero by gaussian or 20% quantile; contrast: cross against same class; discriminant: error on other time",
+    )
+    n_features: int = option(
+        0, "discriminant only: indicators in a set; 0: as many as the error shows to help", 0, 1000
+    )
+    n_bars: int = option(13_000, "discriminant only: bars of each class per label", 10, 40_000)
+    kind_weights: tuple[float, float, float] = option(
+        (1.0, 2.0, 2.0),
+        "discriminant only: weights of buy-sell, buy-neutral and sell-neutral; the loss has 1, 2, 2",
+        0,
+        1e6,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        one_of("criterion", self.criterion, ("gaussian", "quantile", "contrast"))
+        one_of("criterion", self.criterion, CRITERIA)
+        if not sum(self.kind_weights) > 0:
+            raise ExperimentError("kind_weights: one at least must be above 0")
 
 
 @dataclass(frozen=True)

@@ -4,93 +4,33 @@ Chosen on the fitted part of train, confirmed on the validation part, which is p
 depend on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from feature_space.across import SideBySide, arranged, matrices, ranked_candidates
+from feature_space.candidates import Candidates, compute_candidates, joined
 from feature_space.confirmation import Confirmation, LaterBars, confirm
 from feature_space.feature_set import Feature, FeatureSet
 from feature_space.histograms import cross_class
-from feature_space.indicators import Indicator, Inputs
-from feature_space.normalise import Normalisation
+from feature_space.indicators import Inputs
 from feature_space.proof import prove_feature
-from feature_space.selection import Candidates, Selection, compute_candidates, joined, select
-from feature_space.separation import Pairs, histogram_nb, sample_pairs, separation_power
+from feature_space.selection import Selection, measure, select
+from feature_space.separation import Pairs, histogram_nb, separation_power
 from labelsearch.labels.base import LabelValues
-from labelsearch.labels.spans import purged_split
-from labelsearch.results.features import ChosenFeatures, DistanceHistograms, FeatureSets, LaterPower
+from labelsearch.results.features import ChosenFeatures, DistanceHistograms, FeatureSets, HeldOut, LaterPower
 from labelsearch.settings.schema import ExperimentError
-from labelsearch.settings.sections import Separation
-from labelsearch.stages.seeds import Seeds
+from labelsearch.stages.discriminant_choice import DiscriminantChoice, choose_by_discriminant, held_out, random_rows
+from labelsearch.stages.feature_rows import LabelledRows, TrainPart, labelled_rows, starved
 
 PICTURE_BINS = 36
 NEAR_QUANTILE = 0.2
 N_RANDOM_SETS = 5  # sets that a confirmed power is compared with
 CONFIRM_SHARE = 4  # confirmation draws a quarter of the pairs of the choice, for each shift
-
-
-class TrainPart(NamedTuple):
-    """What feature sets are chosen on: the T grid rows of train."""
-
-    inputs: Inputs  # (T,) each
-    usable: NDArray[np.bool_]  # (T,)
-    boundary: int  # first validation row
-    candidates: tuple[Indicator, ...]
-    normalisation: Normalisation
-    settings: Separation
-    seeds: Seeds
-    ranked: NDArray[np.bool_] | None = None  # (T,) whether the market is ranked among others, where they are
-    first_bar: int = 0  # number of the first row, by which rows of several markets are of the same time
-
-
-class _Labelled(NamedTuple):
-    """Rows and classes of one label in train, and the pairs that its choice is made on."""
-
-    classes: NDArray[np.int8]  # (T,)
-    fit: NDArray[np.int64]
-    validation: NDArray[np.int64]
-    cross: Pairs
-    same: Pairs
-    contrast: tuple[Pairs, Pairs] | None  # class-balanced cross and same pairs, where the criterion needs them
-
-    def pairs(self) -> list[Pairs]:
-        """All kinds of pairs."""
-        return [self.cross, self.same, *(self.contrast or ())]
-
-
-def _starved(train: TrainPart, name: str, values: LabelValues) -> str:
-    """Why a market cannot serve the choice for a label; empty if it can."""
-    if not train.usable[: train.boundary].any():
-        return (
-            f"the fitted part of train has {train.boundary:,} bars, and the indicators need more before their first "
-            "value: lengthen train, or name indicators with shorter intervals"
-        )
-    split = purged_split(values.last_used, train.usable, train.boundary, train.usable.size)
-    for part, rows in zip(("fitted", "validation"), split, strict=True):
-        present = np.bincount(values.classes[rows], minlength=3)
-        if (present < 2).any():
-            return (
-                f"label {name} marks {present[0]} buy, {present[1]} neutral and {present[2]} sell bars in the {part} "
-                "part of train, which is too few: remove the label or lengthen the window"
-            )
-    return ""
-
-
-def _labelled(train: TrainPart, values: LabelValues, n_pairs: int, rng: np.random.Generator) -> _Labelled:
-    fit, validation = purged_split(values.last_used, train.usable, train.boundary, train.usable.size)
-
-    def draw(*, cross: bool, balanced: bool) -> Pairs:
-        return sample_pairs(values.classes, fit, n_pairs, rng, cross=cross, balanced=balanced)
-
-    uniform = (draw(cross=True, balanced=False), draw(cross=False, balanced=False))
-    contrast = None
-    if train.settings.criterion == "contrast":
-        contrast = (draw(cross=True, balanced=True), draw(cross=False, balanced=True))
-    return _Labelled(values.classes, fit, validation, *uniform, contrast)
 
 
 def _random_sets(train: TrainPart, candidates: Candidates) -> list[FeatureSet]:
@@ -154,24 +94,27 @@ def choose_sets(
     return [FeatureSets(tuple(of_market)) for of_market in zip(*found, strict=True)]
 
 
-def _parts(markets: Sequence[TrainPart], entries: Mapping[str, Mapping[int, _Labelled]]) -> "list[_Part]":
+def _parts(markets: Sequence[TrainPart], entries: Mapping[str, Mapping[int, LabelledRows]]) -> "list[_Part]":
     """Candidates of every market, at the bars of its pairs for all labels."""
     rows = []
     for i, market in enumerate(markets):
-        sides = [
-            s for its in entries.values() if i in its for pairs in its[i].pairs() for s in (pairs.left, pairs.right)
-        ]
-        rows.append(np.unique(np.concatenate(sides)) if sides else np.array([market.boundary - 1]))  # for the scales
+        used = [bars for its in entries.values() if i in its for bars in its[i].bars()]
+        rows.append(np.unique(np.concatenate(used)) if used else np.array([market.boundary - 1]))  # for the scales
     candidates = _candidates(markets, rows)
     offsets = np.cumsum([0] + [its.position.size for its in candidates])
-    boundaries = [market.boundary for market in markets]
-    # the n-th random set of each market
-    sets = zip(*map(_random_sets, markets, candidates), strict=True)
-    later = zip(*(matrices(its, _columns(markets), starts=boundaries) for its in sets), strict=True)
+    shared = markets[0].settings.criterion != "discriminant"  # random sets are as large as that of the label there
+    later = _later(markets, map(_random_sets, markets, candidates)) if shared else [[] for _ in markets]
     return [
-        _Part(market, int(offset), its, list(its_later))
+        _Part(market, int(offset), its, its_later)
         for market, offset, its, its_later in zip(markets, offsets[:-1], candidates, later, strict=True)
     ]
+
+
+def _later(markets: Sequence[TrainPart], sets: Iterable[Sequence[FeatureSet]]) -> list[list[NDArray[np.float32]]]:
+    """Features of the sets of each market, as many of each, on its rows from validation on."""
+    boundaries, columns = [market.boundary for market in markets], _columns(markets)
+    by_set = [matrices(its, columns, starts=boundaries) for its in zip(*sets, strict=True)]
+    return [list(its) for its in zip(*by_set, strict=True)]
 
 
 def _columns(markets: Sequence[TrainPart]) -> SideBySide | list[Inputs]:
@@ -197,15 +140,15 @@ def _candidates(markets: Sequence[TrainPart], rows: Sequence[NDArray[np.int64]])
     ]
 
 
-def _entries(markets: Sequence[TrainPart], values: Sequence[LabelValues], name: str) -> dict[int, _Labelled]:
+def _entries(markets: Sequence[TrainPart], values: Sequence[LabelValues], name: str) -> dict[int, LabelledRows]:
     """A label in the markets that can serve its choice, by their number."""
-    reasons = [_starved(market, name, its) for market, its in zip(markets, values, strict=True)]
+    reasons = [starved(market, name, its) for market, its in zip(markets, values, strict=True)]
     serving = [i for i, reason in enumerate(reasons) if not reason]
     if not serving:
         raise ExperimentError(reasons[0])
     rng = np.random.default_rng(markets[0].seeds("pairs", name))
-    n_pairs = max(markets[0].settings.n_pairs // len(serving), 1)
-    return {i: _labelled(markets[i], values[i], n_pairs, rng) for i in serving}
+    n_pairs, n_bars = (max(n // len(serving), 1) for n in (markets[0].settings.n_pairs, markets[0].settings.n_bars))
+    return {i: labelled_rows(markets[i], values[i], n_pairs, n_bars, rng) for i in serving}
 
 
 class _Part(NamedTuple):
@@ -216,40 +159,81 @@ class _Part(NamedTuple):
     candidates: Candidates
     later: list[NDArray[np.float32]]
 
+    def set_of(self, features: Sequence[Feature]) -> FeatureSet:
+        """The same features, as fitted on this market."""
+        fitted = {(f.name, f.parameters): f for f in self.candidates.flat}
+        return FeatureSet(tuple(fitted[f.name, f.parameters] for f in features), self.market.normalisation)
+
 
 def _choose(
-    parts: Sequence[_Part], name: str, entries: Mapping[int, _Labelled], pooled: Candidates
+    parts: Sequence[_Part], name: str, entries: Mapping[int, LabelledRows], pooled: Candidates
 ) -> list[ChosenFeatures]:
     """The set of one label, with the scales of each market."""
     first = parts[0].market
     settings = first.settings
 
-    def together(pairs: Callable[[_Labelled], Pairs]) -> Pairs:
+    def together(pairs: Callable[[LabelledRows], Pairs]) -> Pairs:
         moved = [(pairs(entry), parts[i].offset) for i, entry in entries.items()]
         return Pairs(*(np.concatenate([getattr(p, side) + n for p, n in moved]) for side in ("left", "right")))
 
-    contrast = None
-    if settings.criterion == "contrast":
-        contrast = (together(lambda entry: entry.pairs()[2]), together(lambda entry: entry.pairs()[3]))
-    selection = select(
-        pooled,
-        together(lambda entry: entry.cross),
-        together(lambda entry: entry.same),
-        n_restarts=settings.n_restarts,
-        seed=first.seeds("selection", name),
-        quantile=NEAR_QUANTILE if settings.criterion == "quantile" else None,
-        contrast=contrast,
-    )
-    own_sets, later, fitted = [], [], []
-    for part in parts:
+    cross, same = together(lambda entry: entry.cross), together(lambda entry: entry.same)
+    choice = None
+    if settings.criterion == "discriminant":
+        drawn = {i: entry.drawn for i, entry in entries.items() if entry.drawn}
+        choice = choose_by_discriminant(pooled, drawn, [part.offset for part in parts], settings)
+        selection = measure(pooled, choice.rows, cross, same, seed=first.seeds("selection", name))
+        selection = replace(selection, n_evaluations=choice.found.n_evaluations)
+    else:
+        contrast = None
+        if settings.criterion == "contrast":
+            contrast = (together(lambda entry: entry.pairs()[2]), together(lambda entry: entry.pairs()[3]))
+        selection = select(
+            pooled,
+            cross,
+            same,
+            n_restarts=settings.n_restarts,
+            seed=first.seeds("selection", name),
+            quantile=NEAR_QUANTILE if settings.criterion == "quantile" else None,
+            contrast=contrast,
+        )
+    return _confirmed(parts, name, entries, selection, choice, _random_of(parts, name, pooled, choice))
+
+
+def _random_of(
+    parts: Sequence[_Part], name: str, pooled: Candidates, choice: DiscriminantChoice | None
+) -> list[tuple[int, ...]]:
+    """Candidates of random sets of as many indicators as that of a label has; none where all have all."""
+    rng = np.random.default_rng(parts[0].market.seeds("random sets", name))
+    return [random_rows(pooled, len(choice.rows), rng) for _ in range(N_RANDOM_SETS)] if choice else []
+
+
+def _confirmed(
+    parts: Sequence[_Part],
+    name: str,
+    entries: Mapping[int, LabelledRows],
+    selection: Selection,
+    choice: DiscriminantChoice | None,
+    random: Sequence[tuple[int, ...]],
+) -> list[ChosenFeatures]:
+    """A chosen set with the scales of each market, and how it does on later bars."""
+    markets, first = [part.market for part in parts], parts[0].market
+    settings = first.settings
+    for market in markets:
         for feature in selection.features:
-            prove_feature(feature, part.market.inputs)
-        own_sets.append(FeatureSet(_with_scales_of(part.candidates, selection.features), first.normalisation))
-    made = matrices(own_sets, _columns([part.market for part in parts]), list(entries))
+            prove_feature(feature, market.inputs)
+    own_sets = [part.set_of(selection.features) for part in parts]
+    others = [part.later for part in parts]
+    if choice:
+        others = _later(
+            markets, ([part.set_of([part.candidates.flat[r] for r in its]) for its in random] for part in parts)
+        )
+    made = matrices(own_sets, _columns(markets), list(entries))
+    later, fitted = [], []
     for (i, entry), matrix in zip(entries.items(), made, strict=True):
         rows = entry.validation - parts[i].market.boundary
-        others = [other[rows] for other in parts[i].later]
-        later.append(LaterBars(matrix[entry.validation], others, entry.classes[entry.validation]))
+        later.append(
+            LaterBars(matrix[entry.validation], [its[rows] for its in others[i]], entry.classes[entry.validation])
+        )
         if settings.exact:
             fitted.append((matrix[entry.fit], entry.classes[entry.fit]))
     confirmed = confirm(
@@ -260,13 +244,10 @@ def _choose(
         weights=selection.weights,
     )
     exact = _exact_power(fitted, selection) if settings.exact else None
-    return [_chosen(name, selection, feature_set, confirmed, exact) for feature_set in own_sets]
-
-
-def _with_scales_of(candidates: Candidates, features: Sequence[Feature]) -> tuple[Feature, ...]:
-    """The same features, as fitted on a market."""
-    fitted = {(f.name, f.parameters): f for group in candidates.features for f in group}
-    return tuple(fitted[f.name, f.parameters] for f in features)
+    left = None
+    if choice:
+        left = held_out(choice, random, later, settings.n_shifts, np.random.default_rng(first.seeds("held out", name)))
+    return [_chosen(name, selection, feature_set, confirmed, exact, left) for feature_set in own_sets]
 
 
 def _exact_power(fitted: Sequence[tuple[NDArray[np.float32], NDArray[np.int8]]], selection: Selection) -> float:
@@ -282,7 +263,12 @@ def _exact_power(fitted: Sequence[tuple[NDArray[np.float32], NDArray[np.int8]]],
 
 
 def _chosen(
-    name: str, selection: Selection, feature_set: FeatureSet, confirmed: Confirmation, exact: float | None
+    name: str,
+    selection: Selection,
+    feature_set: FeatureSet,
+    confirmed: Confirmation,
+    exact: float | None,
+    left: HeldOut | None,
 ) -> ChosenFeatures:
     top = 2.0 * len(selection.features)
     pictures = (histogram_nb(d, PICTURE_BINS, top) for d in (selection.distances, selection.same_distances))
@@ -299,4 +285,5 @@ def _chosen(
             confirmed.power, *confirmed.estimate.power_interval(), confirmed.power_random, confirmed.p_value
         ),
         power_exact=exact,
+        held_out=left,
     )

@@ -17,7 +17,8 @@ from labelsearch.results.cross_section import MarketView
 from labelsearch.results.features import FeatureSets, PooledFeatures
 from labelsearch.results.labels import LabelSeries
 from labelsearch.settings.sections import Separation
-from labelsearch.stages.feature_choice import TrainPart, choose_sets
+from labelsearch.stages.feature_choice import choose_sets
+from labelsearch.stages.feature_rows import TrainPart
 from labelsearch.stages.seeds import Seeds
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_space.selection import compute_candidates
+from feature_space.candidates import compute_candidates
 from labelsearch.classifiers.intervals import block_length
 from labelsearch.labels.base import bars_ahead
 from labelsearch.labels.kinds import Label

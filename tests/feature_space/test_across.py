@@ -13,10 +13,10 @@ from feature_space.across import (
     rank_rows_nb,
     ranked_candidates,
 )
+from feature_space.candidates import compute_candidates, joined
 from feature_space.feature_set import Feature, FeatureSet
 from feature_space.indicators import BY_NAME, Inputs, make_inputs
 from feature_space.normalise import Normalisation
-from feature_space.selection import compute_candidates, joined
 from tests.naive import features as naive
 
 RANK = Normalisation("rank", 2, 1.0)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from feature_space import FeatureError
+from feature_space.candidates import compute_candidates
 from feature_space.feature_set import Feature, FeatureSet, warm_up_of
 from feature_space.indicators import BY_NAME, INDICATORS, Indicator
 from feature_space.normalise import Normalisation
 from feature_space.proof import _market, prove_feature, prove_indicator
-from feature_space.selection import compute_candidates
 from feature_space.streaming import FeatureStream
 
 OWN = '''"""Two indicators of a user."""

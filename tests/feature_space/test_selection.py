@@ -6,17 +6,11 @@ import numba
 import numpy as np
 import pytest
 
+from feature_space.candidates import Candidates, compute_candidates, parameter_grid
 from feature_space.feature_set import Feature, FeatureSet
 from feature_space.indicators import BY_NAME
 from feature_space.normalise import Normalisation
-from feature_space.selection import (
-    CONTRAST_WIDTH,
-    Candidates,
-    PairSearch,
-    compute_candidates,
-    parameter_grid,
-    select,
-)
+from feature_space.selection import CONTRAST_WIDTH, PairSearch, select
 from feature_space.separation import (
     Pairs,
     distances_nb,

@@ -20,7 +20,7 @@ from labelsearch.delivery.page.luck_figures import ablation_figure, null_grid, s
 from labelsearch.delivery.page.page import page
 from labelsearch.delivery.page.plain_words import QUESTIONS
 from labelsearch.delivery.page.strategy_figures import decile_figure, scatter_figure
-from labelsearch.delivery.tables import belief, belief_details, controls, costs, stages
+from labelsearch.delivery.tables import belief, belief_details, controls, costs, features, stages
 from labelsearch.delivery.tables.diversity import ambiguity_table, diversity_table, lived_on_table
 from labelsearch.delivery.tables.explanation import family_effects_table, feature_effects_table
 from labelsearch.delivery.tables.hedges import hedge_tables
@@ -235,10 +235,11 @@ def labels_section(results: Results) -> Section:
 def features_section(results: Results) -> Section:
     """Feature sets and how far they hold classes apart."""
     lead = "For each label, the parameters of the indicators under which bars of different classes look most unlike."
-    parameters = stages.parameter_table(results)
+    parameters = features.parameter_table(results)
     blocks: list[Block] = [
         histogram_grid(results),
-        _untitled(stages.feature_table(results)),
+        _untitled(features.feature_table(results)),
+        *([held_out] if (held_out := features.held_out_table(results)) else []),
         Folded("The chosen parameters of every indicator", parameters),
     ]
     return Section("features", "Feature sets", lead, blocks)

@@ -46,49 +46,6 @@ def overlap_table(results: Results) -> Table:
     return Table("Overlap of labels", ("label", *columns), tuple(rows), note=note, key="overlap", data=series.overlap)
 
 
-def feature_table(results: Results) -> Table:
-    """Separation power of every label's feature set."""
-    exact = results.experiment.separation.exact
-    rows, data = [], []
-    for entry in results.features.chosen:
-        later = entry.confirmation
-        data.append({n: x for n, x in vars(entry).items() if n not in ("histogram", "feature_set")})
-        rows.append(
-            (
-                entry.label,
-                f"{entry.power:,.0f}",
-                f"{entry.power_random:,.0f}",
-                f"{entry.cross_class_mass:.2e}",
-                f"{entry.same_class_mass:.2e}",
-                *([cell(entry.power_exact, ",.0f")] if exact else []),
-                f"{later.power:,.0f}",
-                f"{later.low:,.0f} - {later.high:,.0f}",
-                f"{later.power_random:,.0f}",
-                f"{later.p_value:.3f}",
-            )
-        )
-    columns = (
-        "label", "power", "random", "cross mass", "same mass", *(("all pairs",) if exact else ()),
-        "later power", "95% interval", "later random", "p",
-    )  # fmt: skip
-    note = (
-        "Separation power is 1 / near-zero mass of cross-class distances, chosen on the fitted part of train. Where "
-        "same-class pairs have as little mass near zero, the power comes from mere spread. Later: on the validation "
-        "part. p: share of circular shifts of the label that do as well there."
-    )
-    return Table("Feature sets", columns, tuple(rows), note=note, key="features", data=data)
-
-
-def parameter_table(results: Results) -> Table:
-    """The chosen parameters: a row per indicator, a column per label."""
-    chosen = {entry.label: entry.feature_set.features for entry in results.features.chosen}
-    rows = [
-        (row[0].name, *(", ".join(map(str, feature.parameters)) for feature in row))
-        for row in zip(*chosen.values(), strict=True)
-    ]
-    return Table("Parameters", ("indicator", *chosen), tuple(rows), key="parameters", data=chosen)
-
-
 def _auc(scores: ClassScores) -> str:
     """AUC with its interval, e.g. ``0.712 [.68 .74]``."""
     if scores.auc_interval is None:

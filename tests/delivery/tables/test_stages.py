@@ -3,7 +3,7 @@
 import html
 
 from labelsearch.commands.common import show
-from labelsearch.delivery.tables import stages
+from labelsearch.delivery.tables import features, stages
 from labelsearch.delivery.tables.table import Table
 
 
@@ -32,7 +32,7 @@ def test_tiers_fit_160_columns(tiny_run, capsys):
 
 
 def test_parameters_are_those_of_the_feature_sets(tiny_run):
-    table = stages.parameter_table(tiny_run)
+    table = features.parameter_table(tiny_run)
     assert len(table.rows) == 28
     assert table.columns[1:] == tuple(label.name for label in tiny_run.experiment.label_kinds())
 
