@@ -1,0 +1,1 @@
+"""The search over labels: which questions are worth asking of a market."""
