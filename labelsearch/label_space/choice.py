@@ -40,7 +40,7 @@ def effective_dimension(columns: NDArray[np.float64]) -> float:
 
 
 def fit_multinomial(x: NDArray[np.float64], classes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Weights (P + 1, 3), the intercept first, of a multinomial logistic regression with a ridge; by Newton's method."""
+    """Weights (P + 1, 3) of a multinomial logistic regression with a ridge, the intercept first; by Newton's method."""
     n, p = x.shape
     z = np.column_stack([np.ones(n), x])
     target = np.eye(N_CLASSES)[classes]

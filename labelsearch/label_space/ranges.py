@@ -134,7 +134,7 @@ class LabelSpace(NamedTuple):
         """Numbers in [0, 1] that a label is drawn from: its kind, and its options."""
         return 1 + max(len(its.ranges) for its in self.ranges)
 
-    def at(self, point: Sequence[float]) -> tuple[str, dict[str, Any]]:
+    def at(self, point: Sequence[float] | NDArray[np.float64]) -> tuple[str, dict[str, Any]]:
         """Kind and options at a point of the unit cube."""
         own = Choices(self.ranges).at(point[0])
         return own.kind, own.options(list(point[1 : 1 + len(own.ranges)]), self.deviation)

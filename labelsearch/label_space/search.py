@@ -126,7 +126,9 @@ def _points(search: SpaceSearch, seed: Callable[..., int]) -> Iterator[NDArray[n
         yield from block
 
 
-def _candidate(space: LabelSpace, point: Sequence[float], number: int, names: set[str]) -> Candidate:
+def _candidate(
+    space: LabelSpace, point: Sequence[float] | NDArray[np.float64], number: int, names: set[str]
+) -> Candidate:
     kind, options = space.at(point)
     try:
         label = build_label(KINDS.find(kind), options)
