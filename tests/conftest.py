@@ -4,13 +4,15 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
 
 import pytest
+
+measured = True  # whether the tracer stays on around the current test
 
 
 @contextmanager
@@ -32,23 +34,62 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         for library in ("matplotlib.figure", "optuna", "pytorch_lightning", "shap", "vectorbt"):
             import_module(library)
 
-# Long computations through libraries, which the tracer slows by 40 %; other tests reach the same lines in less time.
+# Long computations through libraries, which the tracer slows by 70 %; other tests reach the same lines in less time, or
+# a fixture of the session does, as the tiny run, which is always measured.
 UNMEASURED = (
     "tests/classifiers/test_dataset.py",
+    "tests/classifiers/test_early_exit.py",
+    "tests/classifiers/test_explain.py::test_where_the_check_fails_the_exact_explainer_takes_over",
     "tests/classifiers/test_moves.py",
     "tests/classifiers/test_networks.py",
+    "tests/classifiers/test_onnx.py::test_another_program_reads_the_same[mlp-True]",
     "tests/classifiers/test_proof.py",
     "tests/classifiers/test_training.py",
+    "tests/commands/test_cli.py::test_json_holds_the_figures_of_the_run",
+    "tests/commands/test_cli.py::test_json_of_files",
+    "tests/commands/test_own_files.py",
     "tests/feature_space/",
     "tests/labels/",
+    "tests/live/test_book.py::test_a_replay_of_the_future_is_the_run",
+    "tests/live/test_book.py::test_an_outage_of_all_markets_is_rows_without_bars",
+    "tests/live/test_book.py::test_many_rows_at_once_have_the_bits_of_row_by_row",
+    "tests/live/test_book.py::test_odd_histories_at_once_have_the_bits_of_row_by_row",
+    "tests/live/test_bundle.py::test_any_change_of_a_bundle_is_read_or_refused_in_one_line",
+    "tests/live/test_costs.py::test_a_restart_goes_on_with_the_same_bits",
     "tests/live/test_engine.py",
     "tests/live/test_real_data.py",
+    "tests/live/test_sessions.py",
+    "tests/market/test_real_data.py",
+    "tests/panels/test_book.py::test_hedges_stand_beside_the_tiers_of_the_past_of_the_first_split",
+    "tests/panels/test_book.py::test_other_kinds_of_book",
+    "tests/panels/test_magnitude.py",
+    "tests/panels/test_relative.py::test_bar_by_bar_the_features_of_all_markets_have_the_same_bits",
+    "tests/panels/test_relative.py::test_label_features_and_outputs_see_what_is_planted",
+    "tests/panels/test_relative.py::test_relative_features_of_markets_that_share_nothing",
     "tests/panels/test_run.py::test_a_cell_is_a_run_that_makes_the_same_bits_alone",
+    "tests/panels/test_run.py::test_a_longer_panel_takes_over_the_cells_of_a_shorter_one",
+    "tests/panels/test_run.py::test_a_spent_budget_ends_between_units_and_the_same_command_goes_on",
+    "tests/panels/test_run.py::test_hyperparameters_of_the_first_split_serve_all[pool1]",
+    "tests/panels/test_run.py::test_what_is_not_refitted_is_kept_from_the_first_split[classifiers",
+    "tests/panels/test_run.py::test_what_is_pooled_is_the_same_in_all_markets[pool0",
+    "tests/panels/test_run.py::test_what_is_pooled_is_the_same_in_all_markets[pool1",
+    "tests/stages/test_classifiers.py",
+    "tests/stages/test_ensembles.py",
     "tests/stages/test_keys.py",
+    "tests/stages/test_run.py",
     "tests/strategies/luck/",
+    "tests/strategies/search/test_diverse.py::test_climbs_find_more_than_chance_and_end_unlike",
     "tests/strategies/search/test_islands.py",
+    "tests/strategies/tiers/controls/test_control.py::test_few_and_flat_outputs",
+    "tests/strategies/tiers/test_arima_garch.py",
     "tests/strategies/tiers/test_null.py",
+    "tests/strategies/trade/test_capital.py",
+    "tests/strategies/trade/test_costs.py",
+    "tests/strategies/trade/test_simulate.py",
+    "tests/studies/test_explanation.py::test_command",
+    "tests/studies/test_explanation.py::test_ensembles_with_windows",
     "tests/test_docs.py",
+    "tests/test_ray.py::test_a_killed_worker_changes_no_byte",
 )
 
 # Files of few long tests come first, so that no process is left with one of them when the others are done. The first
@@ -73,6 +114,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith(UNMEASURED):
             item.add_marker("no_cover")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item):
+    """What a test needs for itself or its file is measured only where the test is."""
+    global measured
+    measured = item.get_closest_marker("no_cover") is None
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef):
+    with nullcontext() if measured or fixturedef.scope == "session" else untraced():
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -131,6 +131,7 @@ def test_the_wheel_runs_an_experiment(wheel, tmp_path, stage, printed):
     command = [env / "bin" / "labelsearch", stage, "experiment.toml", "--workers", "2"]
     result = subprocess.run(command, cwd=home, capture_output=True, text=True, env=clean)
     assert result.returncode == 0, result.stderr
+    assert result.stderr == ""  # quiet where it is no terminal
     assert printed in result.stdout
     where = "import labelsearch, feature_space; print(labelsearch.__file__, feature_space.__file__)"
     found = subprocess.run(

@@ -321,15 +321,6 @@ def call(*arguments: object, **environment: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
 
 
-def test_a_piped_run_is_quiet(tiny_experiment, home):
-    experiment = Path("tiny.toml")
-    experiment.write_text(tiny_experiment.to_toml())
-    result = call("labels", experiment, "--workers", 1)
-    assert result.returncode == 0
-    assert result.stderr == ""
-    assert "overlap" in result.stdout.lower()
-
-
 def test_exit_codes(finished, home, monkeypatch):
     assert invoke("runs", "show", "tiny").exit_code == 0
     assert invoke("runs", "show", "other").exit_code == 2

@@ -54,6 +54,7 @@ def own_run(tiny_experiment, tmp_path_factory, marker):
             tiny_experiment.feature_space, indicators=("own_change", "price_to_sma_short")
         ),
         search=dataclasses.replace(tiny_experiment.search, n_strategies=60, island_size=60),
+        tiers=dataclasses.replace(tiny_experiment.tiers, controls=()),
         null=dataclasses.replace(tiny_experiment.null, repeats=0),
     )
     folder = run_experiment(experiment, root / "runs", root / "store", workers=1)

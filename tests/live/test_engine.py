@@ -20,6 +20,8 @@ from strategies.search.problem import SearchProblem
 from strategies.search.score import PaperScore
 from strategies.trade.simulate import simulate, simulate_paths
 
+TWO_DAYS = 2900  # bars, into the third
+
 
 def same_state(one, other):
     return all(getattr(one, name).tobytes() == getattr(other, name).tobytes() for name in one._fields)
@@ -39,19 +41,22 @@ def ready(bundle, history):
 
 @pytest.fixture(scope="module")
 def followed(bundle_folder, history):
-    """An engine that has seen all of past, bar by bar, and its steps."""
+    """An engine that has seen two days of past, bar by bar, and its steps."""
     engine = ready(load_bundle(bundle_folder), history)
-    return engine, follow(engine, history[1])
+    return engine, follow(engine, history[1].rows(0, TWO_DAYS))
 
 
 def test_past_again_bit_by_bit(bundle, followed, tiny_run):
-    """Probabilities, fills, fees and equity of every strategy are those of the search."""
+    """Probabilities, fills, fees and equity of every strategy are those of the search; of all of past in bulk."""
     seen = tiny_run.outputs.past
     engine, steps = followed
-    assert np.array([step.outputs for step in steps]).tobytes() == seen.outputs.tobytes()
-    wanted = simulate(bundle.params, seen, bundle.rules)
+    assert np.array([step.outputs for step in steps]).tobytes() == seen.outputs[:TWO_DAYS].tobytes()
+    wanted = simulate(bundle.params, seen.rows(slice(0, TWO_DAYS)), bundle.rules)
     assert same_state(engine.state, wanted)
     assert wanted.fills.sum() == sum(len(step.fills) for step in steps) > 20
+    engine = Engine(bundle, engine.start_ms)
+    engine.start(tiny_run.bars.rows(None, tiny_run.rows("past").stop))
+    assert same_state(engine.state, simulate(bundle.params, seen, bundle.rules))
     found = tiny_run.strategies.frame.loc[bundle.strategies]
     assert engine.state.equity.tobytes() == found["value"].to_numpy().tobytes()
     assert np.array_equal(engine.state.fills, found["fills"])
@@ -75,9 +80,9 @@ def test_fills_add_up(bundle, followed):
     ("capital", "n_bars"),
     [
         ("equal", 700),
-        ("universal", 3100),  # into the third day, as capital moves each day
+        ("universal", TWO_DAYS),  # as capital moves each day
         *(
-            pytest.param(name, 3100, marks=pytest.mark.slow)
+            pytest.param(name, TWO_DAYS, marks=pytest.mark.slow)
             for name in ("inverse_volatility", "hierarchical_risk_parity")
         ),
     ],
@@ -130,7 +135,7 @@ def follow_until(engine, bars, n):
         yield engine.take(bar)
 
 
-@pytest.mark.parametrize("stop", [pytest.param(1, marks=pytest.mark.slow), 1500])
+@pytest.mark.parametrize("stop", [pytest.param(1, marks=pytest.mark.slow), 1450])
 def test_in_bulk_as_bar_by_bar(bundle, history, tiny_run, stop):
     """Also goes on from there with the same bits."""
     before, past = history
@@ -140,7 +145,7 @@ def test_in_bulk_as_bar_by_bar(bundle, history, tiny_run, stop):
     whole.start(tiny_run.bars.rows(None, len(before) + stop))
     assert same_state(one.state, whole.state)
     assert one.outputs.tobytes() == whole.outputs.tobytes()
-    a, b = follow(one, past.rows(stop, stop + 300)), follow(whole, past.rows(stop, stop + 300))
+    a, b = follow(one, past.rows(stop, stop + 100)), follow(whole, past.rows(stop, stop + 100))
     assert same_state(one.state, whole.state)
     assert [s.fills for s in a] == [s.fills for s in b]
 
@@ -169,7 +174,7 @@ def test_networks_that_see_windows(bundle, history, tiny_run):
 
 def test_gaps_are_those_of_a_run(bundle, history, tiny_run):
     """Bars that are missing: features see them filled, strategies do not see them; the batch path agrees."""
-    before, past = history[0], history[1].rows(0, 1500)
+    before, past = history[0], history[1].rows(0, 1100)
     keep = np.ones(len(past), dtype=bool)
     keep[[3, 100, 101, 102, 500]] = False
     keep[900:1000] = False
@@ -185,8 +190,8 @@ def test_gaps_are_those_of_a_run(bundle, history, tiny_run):
     whole.start(tiny_run.bars.rows(None, len(before) + len(past))._take(np.r_[np.ones(len(before), dtype=bool), keep]))
     assert same_state(engine.state, whole.state)
     assert engine.state.bars[0] == keep.sum()
-    undisturbed = ready(bundle, history)
-    follow(undisturbed, past)
+    undisturbed = Engine(bundle, engine.start_ms)
+    undisturbed.start(tiny_run.bars.rows(None, len(before) + len(past)))
     assert not same_state(engine.state, undisturbed.state)
 
 

@@ -11,7 +11,9 @@ from itertools import islice
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from labelsearch.commands import main
 from labelsearch.durable import DamagedFileError
 from labelsearch.live.bundle import load_bundle
 from labelsearch.live.feed import Bar, FeedError, bars_in
@@ -239,9 +241,9 @@ def live(bundle_folder, *more, **options):
 def test_killed_and_started_again(bundle_folder, file_of_bars, tmp_path):
     """SIGKILL at any moment: lines go on where they were; the last is told again."""
     options = ("--source", f"replay:{file_of_bars}", "--start", "2018-01-22", "--limit", "400")
-    whole = live(bundle_folder, *options)
-    wanted = whole.communicate(timeout=120)[0].splitlines()
-    assert whole.returncode == 0
+    whole = CliRunner().invoke(main, ["live", str(bundle_folder), *options])
+    wanted = whole.stdout.splitlines()
+    assert whole.exit_code == 0
     assert len(wanted) == 400
     assert json.loads(wanted[-1])["feed"]["missing"] == 5
     got = []

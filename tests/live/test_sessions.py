@@ -47,7 +47,7 @@ def run(tmp_path_factory):
             "separation": {"n_pairs": 2000, "n_values": 3, "n_restarts": 1, "n_shifts": 19},
             "network": {"n_neutral": 2000, "n_trials": 1, "max_epochs": 1, "batch_size": 1024, "n_seeds": 1},
             "search": {"n_strategies": 100, "island_size": 50},
-            "tiers": {"sizes": [10, 5]},
+            "tiers": {"sizes": [10, 5], "controls": []},
             "null": {"repeats": 0},
             "label": [{"kind": "threshold", "theta": 0.003, "horizon": "1d"}],
         }

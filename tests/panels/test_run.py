@@ -205,7 +205,7 @@ def test_pooled_results_do_not_depend_on_workers(tmp_path, pool):
 
 @pytest.mark.parametrize(
     ("pool", "splits"),
-    [({"classifiers": True}, 1), ({"strategies": True}, 2), ({"classifiers": True, "strategies": True}, 2)],
+    [({"classifiers": True}, 1), ({"strategies": True}, 2), ({"classifiers": True, "strategies": True}, 1)],
 )
 def test_what_is_pooled_is_the_same_in_all_markets(panel_folder, tmp_path, pool, splits):
     runs = tmp_path / "runs"
@@ -251,8 +251,8 @@ def test_a_train_shorter_than_the_indicators_says_so(tmp_path):
 
 def test_other_seeds_of_the_classifiers(panel_folder, tmp_path):
     runs = tmp_path / "runs"
-    shutil.copytree(panel_folder.parent, runs)
-    with open_panel(tiny(), runs, runs / "store", workers=Workers(1)) as run:
+    shutil.copytree(panel_folder.parent, runs)  # cells of the first split are taken over
+    with open_panel(tiny(roll={"splits": 1}), runs, runs / "store", workers=Workers(1)) as run:
         run.do(classifier_seeds=1)
     found = PanelResults(run.folder).panel
     assert {n: len(values) for n, values in found.seeds.total_pct.items()} == {20: 2, 5: 2}
@@ -297,9 +297,11 @@ def test_panel_json_has_no_number_that_is_not_finite(panel_folder):
 
 
 def test_a_spent_budget_ends_between_units_and_the_same_command_goes_on(panel_folder, tmp_path):
+    """Cells of one split are those of the panel of two."""
+
     def run_within(until: float, workers: int) -> Path:
-        budget = Budget(until)
-        with open_panel(tiny(), tmp_path, tmp_path / "store", workers=Workers(workers, budget=budget)) as run:
+        budget, one = Budget(until), tiny(roll={"splits": 1})
+        with open_panel(one, tmp_path, tmp_path / "store", workers=Workers(workers, budget=budget)) as run:
             run.do()
         return run.folder
 
@@ -307,4 +309,7 @@ def test_a_spent_budget_ends_between_units_and_the_same_command_goes_on(panel_fo
         run_within(time.time() + 1.0, 1)
     with pytest.raises(BudgetError, match="the time of --max-hours is over"):
         run_within(time.time(), 2)
-    assert contents(run_within(float("inf"), 1)) == contents(panel_folder)
+    folder = run_within(float("inf"), 1)
+    assert len(PanelResults(folder).panel.cells) == 2
+    for cell in ("cells/ALPHA/split-1", "cells/BETA/split-1"):
+        assert contents(folder / cell) == contents(panel_folder / cell)

@@ -134,7 +134,7 @@ def small(own, **more):
             "network": {"kind": "tanh", "n_neutral": 1000, "n_trials": 1, "max_epochs": 1, "n_seeds": 1},
             "search": {"n_strategies": 30, "island_size": 20},
             "score": {"kind": "calmness", "cost": 0.2},
-            "tiers": {"sizes": [5], "most_alike": 1.0, "ranking": "early", "capital": "front"},
+            "tiers": {"sizes": [5], "most_alike": 1.0, "ranking": "early", "capital": "front", "controls": []},
             "null": {"repeats": 0},
             "label": [{"kind": "jump", "size": 0.002, "horizon": 5}],
             **more,

@@ -60,6 +60,7 @@ def test_slippage_reaches_every_figure(tiny_run, tmp_path):
     """Tiers by vectorbt, by the simulator and the timing test agree, and fall short of those without."""
     settings = tiny_run.experiment.to_dict()
     settings["costs"] = {**settings["costs"], "half_spread": 5e-4}
+    settings["tiers"] = {**settings["tiers"], "controls": []}
     costly = Experiment.from_dict(settings)
     shutil.copytree(tiny_run.folder, tmp_path / costly.run_id)
     results = Results(run_experiment(costly, tmp_path, tiny_run.store, workers=1))

@@ -18,14 +18,14 @@ RULES = tuple(CAPITAL_RULES)
 
 @pytest.fixture(scope="module")
 def ruled(tiny_run, tmp_path_factory):
-    """The tiny run under each rule, by rule."""
+    """The tiny run under each rule, by rule; those that are run for it have no controls."""
     found = {"equal": tiny_run}
     for rule in RULES[1:]:
         settings = tiny_run.experiment.to_dict()
-        other = Experiment.from_dict({**settings, "tiers": {**settings["tiers"], "capital": rule}})
+        other = Experiment.from_dict({**settings, "tiers": {**settings["tiers"], "capital": rule, "controls": []}})
         runs = tmp_path_factory.mktemp(rule)
         shutil.copytree(tiny_run.folder, runs / other.run_id)
-        found[rule] = Results(run_experiment(other, runs, tiny_run.store, workers=1), tiny_run.store)
+        found[rule] = Results(run_experiment(other, runs, tiny_run.store, last="ensembles"), tiny_run.store)
     return found
 
 

@@ -1,6 +1,7 @@
 """What the search stage hands to the tiers."""
 
 import dataclasses
+import shutil
 
 import pytest
 
@@ -44,13 +45,14 @@ def test_the_transaction_rate_may_follow_volatility(tiny_run):
     assert RunValues(tiny_run.experiment, tiny_run.store)["score"] == PaperScore()
 
 
-def test_a_long_short_run_with_slippage_goes_through(tiny_experiment, tmp_path):
-    base = tiny_experiment.to_dict()
+def test_a_long_short_run_with_slippage_goes_through(tiny_run, tmp_path):
+    base = tiny_run.experiment.to_dict()
     sections = {**base["search"], "side": "both", "n_strategies": 40, "island_size": 32}
     costs = {"venue": "okx-perp", "half_spread": 1e-4, "impact": 1.0, "capital": 1e4, "funding": "base"}
     costs |= {"impact_days": 5, "borrow": 1e-4}
     experiment = Experiment.from_dict({**base, "search": sections, "costs": costs})
-    results = Results(run_experiment(experiment, tmp_path, tmp_path / "store", workers=1))
+    shutil.copytree(tiny_run.folder, tmp_path / experiment.run_id)  # labels to outputs are taken over
+    results = Results(run_experiment(experiment, tmp_path, tiny_run.store, workers=1))
     found = results.ensembles
     positions = [row.figures.mean_position_pct for row in found.rows]
     for row in found.rows:

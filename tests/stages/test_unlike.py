@@ -33,8 +33,9 @@ def unlike(tiny_run, tmp_path_factory):
     """The tiny run with unlike tiers, of a search on halves."""
     runs = tmp_path_factory.mktemp("unlike")
     other = changed(
-        tiny_run, tiers={"most_alike": MOST_ALIKE}, search={"past": "halves", "sampler": "diverse"}, null={"repeats": 0}
-    )
+        tiny_run, tiers={"most_alike": MOST_ALIKE, "controls": []}, search={"past": "halves", "sampler": "diverse"},
+        null={"repeats": 0},
+    )  # fmt: skip
     shutil.copytree(tiny_run.folder, runs / other.run_id)
     return Results(run_experiment(other, runs, tiny_run.store, workers=1), tiny_run.store)
 
