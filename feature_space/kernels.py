@@ -144,26 +144,49 @@ def rolling_std_nb(x, k):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def recur_nb(x, factor, last, out):
+    """Recursion ``y_i = x_i + factor y_{i-8}``; ``last`` holds the last eight ``y``. ``out`` may be ``x``.
+
+    Eight values stay in registers: a loop over an array would wait for each store before the next load.
+    """
+    whole = x.size // 8 * 8
+    y0, y1, y2, y3, y4, y5, y6, y7 = last[0], last[1], last[2], last[3], last[4], last[5], last[6], last[7]
+    for i in range(0, whole, 8):
+        a, y = x[i : i + 8], out[i : i + 8]
+        y0, y1, y2, y3 = a[0] + factor * y0, a[1] + factor * y1, a[2] + factor * y2, a[3] + factor * y3
+        y4, y5, y6, y7 = a[4] + factor * y4, a[5] + factor * y5, a[6] + factor * y6, a[7] + factor * y7
+        y[0], y[1], y[2], y[3], y[4], y[5], y[6], y[7] = y0, y1, y2, y3, y4, y5, y6, y7
+    last[0], last[1], last[2], last[3], last[4], last[5], last[6], last[7] = y0, y1, y2, y3, y4, y5, y6, y7
+    for i in range(whole, x.size):
+        out[i] = x[i] + factor * last[0]
+        for j in range(7):
+            last[j] = last[j + 1]
+        last[7] = out[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def smooth_part_nb(x, alpha, state, out):
     """Exponential mean ``y += alpha (x - y)`` of the next part of a series; ``out`` may be ``x``.
 
     ``state``, (2, 8) array of float64, holds the last eight elements and the last eight means; before the series all
-    are the value that the mean starts from. The recursion is unrolled over eight steps, so that it vectorises. Formulas
-    go through a series in parts because the memory of a long temporary array costs more than the arithmetic.
+    are the value that the mean starts from. The recursion is unrolled over eight steps, so that it vectorises: weighted
+    sums of two, four and eight elements come first. Formulas go through a series in parts because the memory of a long
+    temporary array costs more than the arithmetic.
     """
     b = 1.0 - alpha
     b2, b4, b8 = b**2, b**4, b**8
-    last, means = np.empty(x.size + 8), np.empty(x.size + 8)
-    last[:8], means[:8] = state[0], state[1]
+    n = x.size
+    last, pairs = np.empty(n + 8), np.empty(n + 8)
+    windows.scale_nb(state[0], 1.0, last[:8])
     windows.scale_nb(x, 1.0, last[8:])
-    for i in range(x.size):
-        newer = (last[i + 8] + b * last[i + 7]) + b2 * (last[i + 6] + b * last[i + 5])
-        older = (last[i + 4] + b * last[i + 3]) + b2 * (last[i + 2] + b * last[i + 1])
-        means[i + 8] = alpha * (newer + b4 * older)
-    for i in range(x.size):
-        means[i + 8] += b8 * means[i]
-    windows.scale_nb(means[8:], 1.0, out)
-    state[0], state[1] = last[x.size :], means[x.size :]
+    windows.scale_nb(last[n:], 1.0, state[0])
+    windows.add_scaled_nb(last[1:], last, b, pairs[1:])
+    fours = last[4:]  # the elements are not needed any more
+    windows.add_scaled_nb(pairs[4:], pairs[2:], b2, fours)
+    eights = pairs[8:]
+    for i in range(n):
+        eights[i] = alpha * (fours[i + 4] + b4 * fours[i])
+    recur_nb(eights, b8, state[1], out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -38,6 +38,13 @@ def add_nb(x, y, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def add_scaled_nb(x, y, factor, out):
+    """``x`` plus factor times ``y``, of the first elements, as many as ``out`` has."""
+    for i in range(out.size):
+        out[i] = x[i] + factor * y[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def larger_nb(older, newer, out):
     """The larger of two, elementwise; the newer where neither is larger."""
     for i in range(out.size):
