@@ -2,23 +2,25 @@
 
 Symbols in the docstrings: P volume-weighted price of the bar, Q = P V, r log return of the close,
 TP = (H + L + C)/3, all windows trailing, a quotient by 0 gives 0.
+
+Ratios of sums go through a series in parts, as recursive means do: nothing but the result is as long as the series.
 """
 
 import numpy as np
 from numba import njit
 
 from feature_space.elementary import log_nb
+from feature_space.extremes import extreme_part_nb, extreme_part_size_nb, extreme_state_nb
 from feature_space.kernels import (
+    balance_to_nb,
     bars_since_max_nb,
     bars_since_min_nb,
     divide_by_count_nb,
     divide_nb,
     rolling_centre_nb,
-    rolling_max_nb,
-    rolling_min_nb,
     rolling_moments_nb,
-    rolling_sum_nb,
 )
+from feature_space.sums import part_size_nb, sum_part_nb, sum_state_nb
 from feature_space.windows import TILE, window_moments_nb
 
 
@@ -34,21 +36,22 @@ def log_return_nb(close):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def ratio_nb(numerator, denominator):
-    """Elementwise quotient, 0 where the denominator is 0."""
-    out = np.empty(numerator.size)
+def ratio_of_sums_nb(above, below, k, of_above, of_below, out):
+    """Quotient of sums over k of the next part into ``out``, 0 where the lower sum is 0."""
+    numerator, denominator = np.empty(out.size), np.empty(out.size)
+    sum_part_nb(above, k, of_above, numerator)
+    sum_part_nb(below, k, of_below, denominator)
     for i in range(out.size):
         out[i] = divide_nb(numerator[i], denominator[i])
-    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def balance_nb(up, down):
-    """(U - D)/(U + D), 0 where both are 0."""
-    out = np.empty(up.size)
-    for i in range(out.size):
-        out[i] = divide_nb(up[i] - down[i], up[i] + down[i])
-    return out
+def balance_of_sums_nb(up, down, k, of_up, of_down, out):
+    """(U - D)/(U + D) into ``out``, U and D sums over k of the next part; 0 where both are 0."""
+    ups, downs = np.empty(out.size), np.empty(out.size)
+    sum_part_nb(up, k, of_up, ups)
+    sum_part_nb(down, k, of_down, downs)
+    balance_to_nb(ups, downs, out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -60,35 +63,47 @@ def log_ratio_to_nb(numerator, denominator, factor, scale, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def log_mean_ratio_nb(x, a, b, scale):
-    """``scale`` ln(SMA_a/SMA_b), a <= b, from the sums; 0 where one is not positive."""
-    short, long, out = rolling_sum_nb(x, a), rolling_sum_nb(x, b), np.empty(x.size)
-    head = min(b, x.size)
+def log_mean_ratio_to_nb(x, start, a, b, scale, states, out):
+    """``scale`` ln(SMA_a/SMA_b), a <= b, from the sums of the part at ``start``; 0 where one is not positive."""
+    short, long = np.empty(out.size), np.empty(out.size)
+    sum_part_nb(x, a, states[0], short)
+    sum_part_nb(x, b, states[1], long)
+    head = max(min(b - start, out.size), 0)
     for i in range(head):
-        short[i] *= (i + 1.0) / min(i + 1.0, a)
+        short[i] *= (start + i + 1.0) / min(start + i + 1.0, a)
     log_ratio_to_nb(short[:head], long[:head], 1.0, scale, out[:head])
     log_ratio_to_nb(short[head:], long[head:], b / a, scale, out[head:])
-    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def price_to_sma_nb(price, k):
     """P/SMA_k(P) - 1, as k P/sum_k P - 1: one division."""
-    out = rolling_sum_nb(price, k)
-    for i in range(min(k, out.size)):
-        out[i] = (i + 1.0) * price[i] / out[i] - 1.0
-    now, full = price[k:], out[k:]
-    for i in range(full.size):
-        full[i] = k * now[i] / full[i] - 1.0
+    out, state, size = np.empty(price.size), sum_state_nb(k), part_size_nb(k)
+    total = np.empty(size)
+    for start in range(0, out.size, size):
+        now, here = price[start : start + size], out[start : start + size]
+        sum_part_nb(now, k, state, total[: here.size])
+        head = max(min(k - start, here.size), 0)
+        for i in range(head):
+            here[i] = (start + i + 1.0) * now[i] / total[i] - 1.0
+        later, sums, full = now[head:], total[head:], here[head:]
+        for i in range(full.size):
+            full[i] = k * later[i] / sums[i] - 1.0
     return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def price_to_vwap_nb(price, value, volume, k):
     """P/(sum_k Q / sum_k V) - 1."""
-    values, out = rolling_sum_nb(value, k), rolling_sum_nb(volume, k)
-    for i in range(out.size):
-        out[i] = price[i] * out[i] / values[i] - 1.0 if values[i] > 0.0 else 0.0
+    out, size = np.empty(price.size), part_size_nb(k)
+    of_value, of_volume = sum_state_nb(k), sum_state_nb(k)
+    values, volumes = np.empty(size), np.empty(size)
+    for start in range(0, out.size, size):
+        p, here = price[start:], out[start : start + size]
+        sum_part_nb(value[start:], k, of_value, values[: here.size])
+        sum_part_nb(volume[start:], k, of_volume, volumes[: here.size])
+        for i in range(here.size):
+            here[i] = p[i] * volumes[i] / values[i] - 1.0 if values[i] > 0.0 else 0.0
     return out
 
 
@@ -123,9 +138,15 @@ def momentum_nb(close, k):
 @njit(cache=True, nogil=True, error_model="numpy")
 def stochastic_nb(high, low, close, k):
     """2(C - LL_k)/(HH_k - LL_k) - 1, 0 in a flat window."""
-    out, bottom = rolling_max_nb(high, k), rolling_min_nb(low, k)
-    for i in range(out.size):
-        out[i] = divide_nb((close[i] - bottom[i]) - (out[i] - close[i]), out[i] - bottom[i])
+    out, size = np.empty(close.size), extreme_part_size_nb(k)
+    of_high, of_low = extreme_state_nb(k), extreme_state_nb(k)
+    tops, bottoms = np.empty(size), np.empty(size)
+    for start in range(0, out.size, size):
+        c, here = close[start:], out[start : start + size]
+        extreme_part_nb(high[start:], k, 1.0, of_high, tops[: here.size])
+        extreme_part_nb(low[start:], k, -1.0, of_low, bottoms[: here.size])
+        for i in range(here.size):
+            here[i] = divide_nb((c[i] - bottoms[i]) - (tops[i] - c[i]), tops[i] - bottoms[i])
     return out
 
 
@@ -176,49 +197,76 @@ def bollinger_nb(price, k):
 @njit(cache=True, nogil=True, error_model="numpy")
 def volatility_ratio_nb(log_return, a, b):
     """0.5 ln(mean_a r^2 / mean_b r^2)."""
-    return log_mean_ratio_nb(log_return * log_return, a, b, 0.5)
+    out, size = np.empty(log_return.size), max(part_size_nb(a), part_size_nb(b))
+    states, square = (sum_state_nb(a), sum_state_nb(b)), np.empty(size)
+    for start in range(0, out.size, size):
+        r, here = log_return[start : start + size], out[start : start + size]
+        for i in range(r.size):
+            square[i] = r[i] * r[i]
+        log_mean_ratio_to_nb(square, start, a, b, 0.5, states, here)
+    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def semivariance_nb(log_return, k):
     """(sum r+^2 - sum r-^2)/(sum of both) over k bars."""
-    up, down = np.empty(log_return.size), np.empty(log_return.size)
-    for i in range(up.size):
-        r = log_return[i]
-        up[i] = r * r if r > 0.0 else 0.0
-        down[i] = r * r if r < 0.0 else 0.0
-    return balance_nb(rolling_sum_nb(up, k), rolling_sum_nb(down, k))
+    out, size = np.empty(log_return.size), part_size_nb(k)
+    of_up, of_down = sum_state_nb(k), sum_state_nb(k)
+    up, down = np.empty(size), np.empty(size)
+    for start in range(0, out.size, size):
+        r, here = log_return[start:], out[start : start + size]
+        for i in range(here.size):
+            up[i] = r[i] * r[i] if r[i] > 0.0 else 0.0
+            down[i] = r[i] * r[i] if r[i] < 0.0 else 0.0
+        balance_of_sums_nb(up, down, k, of_up, of_down, here)
+    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def efficiency_nb(close, k):
     """Efficiency ratio (C_t - C_{t-k})/sum of absolute moves over k bars."""
-    moves, out = np.zeros(close.size), np.empty(close.size)
-    for i in range(1, close.size):
-        moves[i] = abs(close[i] - close[i - 1])
-    way = rolling_sum_nb(moves, k)
-    for i in range(min(k, close.size)):
-        out[i] = divide_nb(close[i] - close[0], way[i])
-    now, before, later_way, later = close[k:], close[: max(close.size - k, 0)], way[k:], out[k:]
-    for i in range(later.size):
-        later[i] = divide_nb(now[i] - before[i], later_way[i])
+    out, state, size = np.empty(close.size), sum_state_nb(k), part_size_nb(k)
+    moves, way = np.zeros(size), np.empty(size)
+    for start in range(0, out.size, size):
+        here, first = out[start : start + size], 1 if start == 0 else 0  # the first bar has no change
+        now, before, later = close[start + first :], close[start + first - 1 :], moves[first:]
+        for i in range(here.size - first):
+            later[i] = abs(now[i] - before[i])
+        sum_part_nb(moves, k, state, way[: here.size])
+        head = max(min(k - start, here.size), 0)
+        for i in range(head):
+            here[i] = divide_nb(close[start + i] - close[0], way[i])
+        last, back, rest, full = close[start + head :], close[max(start + head - k, 0) :], way[head:], here[head:]
+        for i in range(full.size):
+            full[i] = divide_nb(last[i] - back[i], rest[i])
     return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def activity_nb(x, a, b):
     """ln(SMA_a/SMA_b)."""
-    return log_mean_ratio_nb(x, a, b, 1.0)
+    out, size = np.empty(x.size), max(part_size_nb(a), part_size_nb(b))
+    states = sum_state_nb(a), sum_state_nb(b)
+    for start in range(0, out.size, size):
+        log_mean_ratio_to_nb(x[start:], start, a, b, 1.0, states, out[start : start + size])
+    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def signed_volume_nb(close, volume, k):
     """sum_k sign(dC) V / sum_k V."""
-    signed = np.zeros(close.size)
-    for i in range(1, close.size):
-        up, down = close[i] > close[i - 1], close[i] < close[i - 1]
-        signed[i] = volume[i] if up else (-volume[i] if down else 0.0)
-    return ratio_nb(rolling_sum_nb(signed, k), rolling_sum_nb(volume, k))
+    out, size = np.empty(close.size), part_size_nb(k)
+    of_signed, of_volume = sum_state_nb(k), sum_state_nb(k)
+    signed = np.zeros(size)
+    for start in range(0, out.size, size):
+        v, here = volume[start:], out[start : start + size]
+        first = 1 if start == 0 else 0  # the first bar has no change
+        now, before, later, its = close[start + first :], close[start + first - 1 :], signed[first:], v[first:]
+        for i in range(here.size - first):
+            up, down = now[i] > before[i], now[i] < before[i]
+            later[i] = its[i] if up else (-its[i] if down else 0.0)
+        ratio_of_sums_nb(signed, v, k, of_signed, of_volume, here)
+    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -227,19 +275,30 @@ def money_flow_nb(typical, volume, k):
 
     TP, a third of a sum, can differ in its last digit where the sums are equal: that is not a move.
     """
-    up, down = np.zeros(typical.size), np.zeros(typical.size)
-    for i in range(1, typical.size):
-        flow = typical[i] * volume[i]
-        move, rounding = typical[i] - typical[i - 1], 1e-12 * typical[i]
-        up[i] = flow if move > rounding else 0.0
-        down[i] = flow if move < -rounding else 0.0
-    return balance_nb(rolling_sum_nb(up, k), rolling_sum_nb(down, k))
+    out, size = np.empty(typical.size), part_size_nb(k)
+    of_up, of_down = sum_state_nb(k), sum_state_nb(k)
+    up, down = np.zeros(size), np.zeros(size)
+    for start in range(0, out.size, size):
+        here, first = out[start : start + size], 1 if start == 0 else 0  # the first bar has no change
+        now, before, v = typical[start + first :], typical[start + first - 1 :], volume[start + first :]
+        rise, fall = up[first:], down[first:]
+        for i in range(here.size - first):
+            flow, move, rounding = now[i] * v[i], now[i] - before[i], 1e-12 * now[i]
+            rise[i] = flow if move > rounding else 0.0
+            fall[i] = flow if move < -rounding else 0.0
+        balance_of_sums_nb(up, down, k, of_up, of_down, here)
+    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def chaikin_nb(high, low, close, volume, k):
     """Chaikin money flow: sum_k V (2C - H - L)/(H - L) / sum_k V."""
-    placed = np.empty(close.size)
-    for i in range(placed.size):
-        placed[i] = volume[i] * divide_nb((close[i] - low[i]) - (high[i] - close[i]), high[i] - low[i])
-    return ratio_nb(rolling_sum_nb(placed, k), rolling_sum_nb(volume, k))
+    out, size = np.empty(close.size), part_size_nb(k)
+    of_placed, of_volume = sum_state_nb(k), sum_state_nb(k)
+    placed = np.empty(size)
+    for start in range(0, out.size, size):
+        top, bottom, c, v, here = high[start:], low[start:], close[start:], volume[start:], out[start : start + size]
+        for i in range(here.size):
+            placed[i] = v[i] * divide_nb((c[i] - bottom[i]) - (top[i] - c[i]), top[i] - bottom[i])
+        ratio_of_sums_nb(placed, v, k, of_placed, of_volume, here)
+    return out

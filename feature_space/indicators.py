@@ -98,6 +98,8 @@ class Indicator:
         SHA-256 of the user's file that defines the indicator; empty for a built-in one.
     relative : bool
         Whether it is of use only where markets are compared.
+    at_once : bool
+        Whether the kernel itself goes through a long series in parts; others are given parts that fit the cache.
     """
 
     name: str
@@ -110,6 +112,7 @@ class Indicator:
     start: Callable[..., tuple[float, ...]] | None = None
     origin: str = ""
     relative: bool = False
+    at_once: bool = False
 
     @property
     def needs_markets(self) -> bool:
@@ -155,6 +158,8 @@ class Indicator:
         columns = self.columns_of(inputs)
         try:
             if self.start is None or columns[0].size == 0:
+                if self.at_once:
+                    return self.kernel(*columns, *values)
                 return in_chunks(lambda *parts: self.kernel(*parts, *values), columns, self.warm_up(*values))
             out = np.empty(columns[0].size)
             self.kernel(*columns, *values, self.new_state(columns), out)
@@ -193,14 +198,16 @@ def _longest(*spans: int) -> int:
     return max(spans) + 1
 
 
+_at_once = partial(Indicator, at_once=True)
+
 INDICATORS: tuple[Indicator, ...] = (
-    Indicator("price_to_sma_short", "P/SMA_k(P) - 1", "trend", {"k": (2, 10)},
+    _at_once("price_to_sma_short", "P/SMA_k(P) - 1", "trend", {"k": (2, 10)},
               ("price",), f.price_to_sma_nb, _window),
-    Indicator("price_to_sma_medium", "P/SMA_k(P) - 1", "trend", {"k": (30, 60)},
+    _at_once("price_to_sma_medium", "P/SMA_k(P) - 1", "trend", {"k": (30, 60)},
               ("price",), f.price_to_sma_nb, _window),
-    Indicator("price_to_sma_long", "P/SMA_k(P) - 1", "trend", {"k": (120, 720)},
+    _at_once("price_to_sma_long", "P/SMA_k(P) - 1", "trend", {"k": (120, 720)},
               ("price",), f.price_to_sma_nb, _window),
-    Indicator("price_to_vwap", "P/(sum_k Q/sum_k V) - 1", "trend", {"k": (30, 360)},
+    _at_once("price_to_vwap", "P/(sum_k Q/sum_k V) - 1", "trend", {"k": (30, 360)},
               ("price", "value", "volume"), f.price_to_vwap_nb, _window),
     Indicator("macd", "(EMA_a - EMA_b)(P)/P", "trend", {"a": (3, 15), "b": (20, 60)},
               ("price",), r.macd_nb, lambda a, b: _recursive(b), lambda p: (p, p)),
@@ -211,17 +218,17 @@ INDICATORS: tuple[Indicator, ...] = (
               ("price",), r.trix_nb, lambda k: _recursive(k, 1.6), lambda p: (p, p, p, p)),
     Indicator("time_correlation", "corr(P, time) over k", "trend", {"k": (20, 240)},
               ("price",), f.time_correlation_nb, _window),
-    Indicator("momentum_short", "C_t/C_{t-k} - 1", "momentum", {"k": (1, 10)},
+    _at_once("momentum_short", "C_t/C_{t-k} - 1", "momentum", {"k": (1, 10)},
               ("close",), f.momentum_nb, _window),
-    Indicator("momentum_long", "C_t/C_{t-k} - 1", "momentum", {"k": (15, 120)},
+    _at_once("momentum_long", "C_t/C_{t-k} - 1", "momentum", {"k": (15, 120)},
               ("close",), f.momentum_nb, _window),
     Indicator("rsi_short", "(U - D)/(U + D), U, D = W_k of moves", "momentum", {"k": (5, 20)},
               ("close",), r.rsi_nb, _wilder, lambda c: (0.0, 0.0, c)),
     Indicator("rsi_long", "(U - D)/(U + D), U, D = W_k of moves", "momentum", {"k": (30, 120)},
               ("close",), r.rsi_nb, _wilder, lambda c: (0.0, 0.0, c)),
-    Indicator("stochastic_short", "2(C - LL_k)/(HH_k - LL_k) - 1", "momentum", {"k": (5, 30)},
+    _at_once("stochastic_short", "2(C - LL_k)/(HH_k - LL_k) - 1", "momentum", {"k": (5, 30)},
               ("high", "low", "close"), f.stochastic_nb, _window),
-    Indicator("stochastic_long", "2(C - LL_k)/(HH_k - LL_k) - 1", "momentum", {"k": (60, 480)},
+    _at_once("stochastic_long", "2(C - LL_k)/(HH_k - LL_k) - 1", "momentum", {"k": (60, 480)},
               ("high", "low", "close"), f.stochastic_nb, _window),
     Indicator("cci", "(TP - SMA_k)/(0.015 MAD_k)", "momentum", {"k": (10, 60)},
               ("typical",), f.cci_nb, _window),
@@ -234,21 +241,21 @@ INDICATORS: tuple[Indicator, ...] = (
     Indicator("keltner", "(P - EMA_k)/ATR_k", "trend", {"k": (10, 120)},
               ("price", "high", "low", "close"), r.keltner_nb, _wilder,
               lambda price, high, low, close: (price, high - low, close)),
-    Indicator("volatility_ratio", "0.5 ln(mean_a r^2/mean_b r^2)", "volatility",
+    _at_once("volatility_ratio", "0.5 ln(mean_a r^2/mean_b r^2)", "volatility",
               {"a": (5, 30), "b": (120, 720)}, ("log_return",), f.volatility_ratio_nb, _longest),
-    Indicator("semivariance", "(sum r+^2 - sum r-^2)/(sum of both)", "volatility", {"k": (10, 120)},
+    _at_once("semivariance", "(sum r+^2 - sum r-^2)/(sum of both)", "volatility", {"k": (10, 120)},
               ("log_return",), f.semivariance_nb, _window),
-    Indicator("efficiency", "(C_t - C_{t-k})/sum_k of absolute moves", "momentum", {"k": (10, 120)},
+    _at_once("efficiency", "(C_t - C_{t-k})/sum_k of absolute moves", "momentum", {"k": (10, 120)},
               ("close",), f.efficiency_nb, _window),
-    Indicator("volume_activity", "ln(SMA_a/SMA_b) of V", "volume", {"a": (1, 10), "b": (30, 240)},
+    _at_once("volume_activity", "ln(SMA_a/SMA_b) of V", "volume", {"a": (1, 10), "b": (30, 240)},
               ("volume",), f.activity_nb, _longest),
-    Indicator("trade_activity", "ln(SMA_a/SMA_b) of N", "volume", {"a": (1, 10), "b": (30, 240)},
+    _at_once("trade_activity", "ln(SMA_a/SMA_b) of N", "volume", {"a": (1, 10), "b": (30, 240)},
               ("trades",), f.activity_nb, _longest),
-    Indicator("signed_volume", "sum_k sign(dC) V/sum_k V", "volume", {"k": (5, 60)},
+    _at_once("signed_volume", "sum_k sign(dC) V/sum_k V", "volume", {"k": (5, 60)},
               ("close", "volume"), f.signed_volume_nb, _window),
-    Indicator("money_flow", "balance of TP V in rising and falling bars", "volume", {"k": (10, 60)},
+    _at_once("money_flow", "balance of TP V in rising and falling bars", "volume", {"k": (10, 60)},
               ("typical", "volume"), f.money_flow_nb, _window),
-    Indicator("chaikin", "sum_k V (2C - H - L)/(H - L)/sum_k V", "volume", {"k": (15, 120)},
+    _at_once("chaikin", "sum_k V (2C - H - L)/(H - L)/sum_k V", "volume", {"k": (15, 120)},
               ("high", "low", "close", "volume"), f.chaikin_nb, _window),
     Indicator("force", "EMA_k(dC V)/(C EMA_k(V))", "volume", {"k": (2, 30)},
               ("close", "volume"), r.force_nb, _ema, lambda c, v: (0.0, v, c)),

@@ -1,12 +1,11 @@
 """Rolling kernels on plain float64 arrays. All windows trail: the value at ``t`` uses elements ``<= t`` only.
 
-The first ``k - 1`` values use the elements available. Sums over a long window are assembled from a running sum of the
-current block of elements and the tails of the blocks before it; extremes, moments and short sums from windows of half
-the length, see `feature_space.windows`. Nothing is ever subtracted, so errors do not accumulate, a constant input has
-variance exactly 0, and a NaN or inf leaves the window when its element does. Sums and moments over a NaN are NaN;
-extremes count it as -inf. The exponential means are recursive: a NaN or inf stays in them for good. A prefix of the
-input gives a prefix of the output, bit for bit; so does dropping a multiple of 2^m >= k elements from the front, once
-windows are full.
+The first ``k - 1`` values use the elements available. Sums come from `feature_space.sums`, extremes from
+`feature_space.extremes`, moments from windows of half the length, see `feature_space.windows`. Nothing is ever
+subtracted, so errors do not accumulate, a constant input has variance exactly 0, and a NaN or inf leaves the window
+when its element does. Sums and moments over a NaN are NaN; extremes count it as -inf. The exponential means are
+recursive: a NaN or inf stays in them for good. A prefix of the input gives a prefix of the output, bit for bit; so does
+dropping a multiple of 2^m >= k elements from the front, once windows are full.
 
 ``error_model="numpy"``: without numba's check for a division by 0 the compiler can vectorise divisions.
 """
@@ -14,9 +13,7 @@ windows are full.
 import numpy as np
 from numba import njit
 
-from feature_space import windows
-
-SHORT = 64  # up to this length a sum is faster from halves than in blocks
+from feature_space import extremes, sums, windows
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -26,63 +23,18 @@ def divide_nb(numerator, denominator):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def block_size_nb(k):
-    """Largest power of two that is less than ``k``: a window then reaches into two whole blocks at most."""
-    size = 1
-    while 2 * size < k:
-        size *= 2
-    return size
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def sum_both_ends_nb(block1, block2, head1, head2, tail1, tail2):
-    """Sums of two blocks up to and from each element: four sums, independent so that they overlap."""
-    n = block1.size
-    h1 = h2 = t1 = t2 = 0.0
-    for j in range(n):
-        h1 += block1[j]
-        h2 += block2[j]
-        t1 += block1[n - 1 - j]
-        t2 += block2[n - 1 - j]
-        head1[j], head2[j] = h1, h2
-        tail1[n - 1 - j], tail2[n - 1 - j] = t1, t2
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def join_blocks_nb(older_tail, tail, head, over, out):
-    """Window sums that end in the block of ``head``; the first ``over`` windows begin two blocks before it."""
-    whole = tail[0]
-    across, within = out[:over], out[over:]
-    start = older_tail[tail.size - over :]
-    for i in range(across.size):
-        across[i] = start[i] + (whole + head[i])
-    windows.add_nb(tail, head[over:], within)
+def balance_to_nb(up, down, out):
+    """(U - D)/(U + D) into ``out``, 0 where both are 0."""
+    for i in range(out.size):
+        out[i] = divide_nb(up[i] - down[i], up[i] + down[i])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def rolling_sum_nb(x, k):
-    """Sum over the last ``k`` elements.
-
-    The bits of a full window's sum depend on where the series starts only through blocks of a power of two below
-    ``k``: a start later by a multiple of it changes nothing.
-    """
-    if k <= SHORT:
-        return windows.window_sum_nb(x, k)
-    n, size = x.size, block_size_nb(k)
-    over = k - 1 - size
-    out = np.empty(n)
-    heads, tails, padded = np.zeros((2, size)), np.zeros((4, size)), np.zeros(2 * size)
-    tail1, tail2, tail3, tail4 = tails[0], tails[1], tails[2], tails[3]
-    for start in range(0, n, 2 * size):
-        blocks = x[start : start + 2 * size]
-        if blocks.size < 2 * size:  # the padding enters no value that is kept
-            windows.scale_nb(blocks, 1.0, padded[: blocks.size])
-            blocks = padded
-        here = out[start : start + 2 * size]
-        sum_both_ends_nb(blocks[:size], blocks[size:], heads[0], heads[1], tail3, tail4)
-        join_blocks_nb(tail1, tail2, heads[0], over, here[:size])
-        join_blocks_nb(tail2, tail3, heads[1], over, here[size:])
-        tail1, tail2, tail3, tail4 = tail3, tail4, tail1, tail2
+    """Sum over the last ``k`` elements."""
+    out, state, size = np.empty(x.size), sums.sum_state_nb(k), sums.part_size_nb(k)
+    for start in range(0, x.size, size):
+        sums.sum_part_nb(x[start:], k, state, out[start : start + size])
     return out
 
 
@@ -97,27 +49,36 @@ def divide_by_count_nb(x, k):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def rolling_extreme_nb(x, k, sign):
+    """Maximum, with a ``sign`` of -1 minimum, over the last ``k`` elements."""
+    out, state, size = np.empty(x.size), extremes.extreme_state_nb(k), extremes.extreme_part_size_nb(k)
+    for start in range(0, x.size, size):
+        extremes.extreme_part_nb(x[start:], k, sign, state, out[start : start + size])
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def rolling_max_nb(x, k):
     """Maximum over the last ``k`` elements, NaN skipped; -inf where there is none."""
-    return windows.window_max_nb(x, k, 1.0, False)[0]
+    return rolling_extreme_nb(x, k, 1.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def rolling_min_nb(x, k):
     """Minimum over the last ``k`` elements, NaN skipped; inf where there is none."""
-    return windows.window_max_nb(x, k, -1.0, False)[0]
+    return rolling_extreme_nb(x, k, -1.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def bars_since_max_nb(x, k):
     """Steps back to the latest maximum of the last ``k`` elements, NaN skipped."""
-    return windows.window_max_nb(x, k, 1.0, True)[1]
+    return extremes.window_age_nb(x, k, 1.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def bars_since_min_nb(x, k):
     """Steps back to the latest minimum of the last ``k`` elements, NaN skipped."""
-    return windows.window_max_nb(x, k, -1.0, True)[1]
+    return extremes.window_age_nb(x, k, -1.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -144,26 +105,47 @@ def rolling_std_nb(x, k):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def recur_nb(x, factor, last, out):
+    """Recursion ``y_i = x_i + factor y_{i-8}``; ``last`` holds the last eight ``y``. ``out`` may be ``x``.
+
+    Eight values stay in registers: a loop over an array would wait for each store before the next load.
+    """
+    whole = x.size // 8 * 8
+    y0, y1, y2, y3, y4, y5, y6, y7 = last[0], last[1], last[2], last[3], last[4], last[5], last[6], last[7]
+    for i in range(0, whole, 8):
+        a, y = x[i : i + 8], out[i : i + 8]
+        y0, y1, y2, y3 = a[0] + factor * y0, a[1] + factor * y1, a[2] + factor * y2, a[3] + factor * y3
+        y4, y5, y6, y7 = a[4] + factor * y4, a[5] + factor * y5, a[6] + factor * y6, a[7] + factor * y7
+        y[0], y[1], y[2], y[3], y[4], y[5], y[6], y[7] = y0, y1, y2, y3, y4, y5, y6, y7
+    last[0], last[1], last[2], last[3], last[4], last[5], last[6], last[7] = y0, y1, y2, y3, y4, y5, y6, y7
+    for i in range(whole, x.size):
+        out[i] = x[i] + factor * last[0]
+        for j in range(7):
+            last[j] = last[j + 1]
+        last[7] = out[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def smooth_part_nb(x, alpha, state, out):
     """Exponential mean ``y += alpha (x - y)`` of the next part of a series; ``out`` may be ``x``.
 
     ``state``, (2, 8) array of float64, holds the last eight elements and the last eight means; before the series all
-    are the value that the mean starts from. The recursion is unrolled over eight steps, so that it vectorises. Formulas
-    go through a series in parts because the memory of a long temporary array costs more than the arithmetic.
+    are the value that the mean starts from. The recursion is unrolled over eight steps, so that it vectorises: weighted
+    sums of two and of eight elements come first. Formulas go through a series in parts because the memory of a long
+    temporary array costs more than the arithmetic.
     """
     b = 1.0 - alpha
     b2, b4, b8 = b**2, b**4, b**8
-    last, means = np.empty(x.size + 8), np.empty(x.size + 8)
-    last[:8], means[:8] = state[0], state[1]
+    n = x.size
+    last, pairs = np.empty(n + 8), np.empty(n + 8)
+    windows.scale_nb(state[0], 1.0, last[:8])
     windows.scale_nb(x, 1.0, last[8:])
-    for i in range(x.size):
-        newer = (last[i + 8] + b * last[i + 7]) + b2 * (last[i + 6] + b * last[i + 5])
-        older = (last[i + 4] + b * last[i + 3]) + b2 * (last[i + 2] + b * last[i + 1])
-        means[i + 8] = alpha * (newer + b4 * older)
-    for i in range(x.size):
-        means[i + 8] += b8 * means[i]
-    windows.scale_nb(means[8:], 1.0, out)
-    state[0], state[1] = last[x.size :], means[x.size :]
+    windows.scale_nb(last[n:], 1.0, state[0])
+    windows.add_scaled_nb(last[1:], last, b, pairs[1:])
+    eights = last[8:]  # the elements are not needed any more
+    for i in range(n):
+        eights[i] = alpha * ((pairs[i + 8] + b2 * pairs[i + 6]) + b4 * (pairs[i + 4] + b2 * pairs[i + 2]))
+    recur_nb(eights, b8, state[1], out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -10,15 +10,8 @@ Symbols in the docstrings: P volume-weighted price of the bar, W_k Wilder mean, 
 import numpy as np
 from numba import njit
 
-from feature_space.kernels import divide_nb, smooth_part_nb, steps_part_nb
+from feature_space.kernels import balance_to_nb, divide_nb, smooth_part_nb, steps_part_nb
 from feature_space.windows import TILE, scale_nb
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def balance_to_nb(up, down, out):
-    """(U - D)/(U + D) into ``out``, 0 where both are 0."""
-    for i in range(out.size):
-        out[i] = divide_nb(up[i] - down[i], up[i] + down[i])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

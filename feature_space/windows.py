@@ -1,6 +1,6 @@
-"""Windows assembled from halves: extremes and moments of the last 2 w elements from two windows of w.
+"""Windows assembled from halves: moments of the last 2 w elements from two windows of w.
 
-log2(k) passes over a part of the series that fits the cache, each the same sum or choice for every element, so that
+log2(k) passes over a part of the series that fits the cache, each the same for every element, so that
 the compiler vectorises it. The result at ``t`` depends on the elements of its window alone, combined in a fixed order:
 nothing is subtracted and nothing carried over.
 
@@ -38,17 +38,10 @@ def add_nb(x, y, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def larger_nb(older, newer, out):
-    """The larger of two, elementwise; the newer where neither is larger."""
+def add_scaled_nb(x, y, factor, out):
+    """``x`` plus factor times ``y``, of the first elements, as many as ``out`` has."""
     for i in range(out.size):
-        out[i] = older[i] if older[i] > newer[i] else newer[i]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def age_of_larger_nb(older, newer, older_age, newer_age, shift, out):
-    """Age of the larger of two, elementwise, where all older ages are short by ``shift``."""
-    for i in range(out.size):
-        out[i] = older_age[i] + shift if older[i] > newer[i] else newer_age[i]
+        out[i] = x[i] + factor * y[i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -99,31 +92,6 @@ def join_moments_nb(older, newer, out, n_older, n_newer):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def window_sum_nb(x, k):
-    """Sum over the last ``k`` elements, as the sum of windows whose lengths are the bits of k."""
-    n = x.size
-    out = np.zeros(n)
-    tile = max(1, min(n, TILE))
-    part, spare = np.zeros(tile + k), np.zeros(tile + k)
-    for start in range(0, n, tile):
-        stop = min(start + tile, n)
-        lead = max(k - start, 0)  # zeros before the first element
-        scale_nb(x[start - k + lead : stop], 1.0, part[lead : stop - start + k])
-        here = out[start:stop]
-        width, reach = 1, 0
-        while True:
-            if k & width:
-                add_to_nb(part[k - reach :], here)
-                reach += width
-            if 2 * width > k:
-                break
-            add_nb(part[width:], part, spare[width:])
-            part, spare = spare, part
-            width *= 2
-    return out
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def first_moments_nb(x, out):
     """Moments of all elements so far, one by one (Welford, 1962)."""
     mean = square = cross = 0.0
@@ -170,52 +138,3 @@ def window_moments_nb(x, k, n_rows):
         for row in range(n_rows):
             scale_nb(whole[row][k - 1 :], 1.0, out[row][start : start + tile])
     return out
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def first_max_nb(x, sign, best, age):
-    """Largest of all elements of ``sign x`` so far, and steps back to the latest of the largest."""
-    top, steps = -np.inf, 0.0
-    for i in range(best.size):
-        steps += 1.0
-        value = sign * x[i]
-        if value >= top or top == -np.inf:
-            steps = 0.0
-            top = value if value > top else top
-        best[i] = sign * top
-        if age.size:
-            age[i] = steps
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def window_max_nb(x, k, sign, with_age):
-    """Largest of the last ``k`` elements and, with ``with_age``, steps back to the latest of the largest.
-
-    With a ``sign`` of -1 the smallest. A NaN is never chosen.
-    """
-    n = x.size
-    best, age = np.empty(n), np.empty(n if with_age else 0)
-    first_max_nb(x, sign, best[: k - 1], age[: k - 1])
-    tile = tile_size_nb(n, k)
-    part = np.empty(tile + k - 1)
-    nothing, spare = np.full(part.size, -np.inf), np.full(part.size, -np.inf)
-    ages, spare_ages = np.zeros(part.size), np.zeros(part.size)
-    for planned in range(k - 1, n, tile):
-        start = min(planned, n - tile)
-        scale_nb(x[start - k + 1 : start + tile], sign, spare)
-        larger_nb(spare, nothing, part)
-        ages[:] = 0.0
-        width = 1
-        while width < k:
-            step = min(width, k - width)  # the last two windows overlap
-            older, newer, size = part[:-step], part[step:], part.size - step
-            if with_age:
-                age_of_larger_nb(older, newer, ages[:size], ages[step:], float(step), spare_ages[step:])
-                ages, spare_ages = spare_ages, ages
-            larger_nb(older, newer, spare[step:])
-            part, spare = spare, part
-            width += step
-        scale_nb(part[k - 1 :], sign, best[start : start + tile])
-        if with_age:
-            scale_nb(ages[k - 1 :], 1.0, age[start : start + tile])
-    return best, age

@@ -87,8 +87,8 @@ def test_ranks_equal_their_twin_and_are_balanced():
 def test_ranks_do_not_depend_on_where_a_series_began():
     """Markets that pay the same funding share a rank, though the last digits of their means differ by their start."""
     rng, rate = np.random.default_rng(2), 1e-4
-    feature = Feature("funding_mean", (92,))
-    firsts, columns = (0, 7, 40, 131, 200), []
+    feature = Feature("funding_mean", (192,))
+    firsts, columns = (0, 7, 40, 61, 131), []
     for first in firsts:
         close = 100.0 * np.exp(np.cumsum(rng.normal(0, 1e-3, 500 - first)))
         paid = np.where(np.arange(first, 500) % 2 == 0, rate, 0.0)

@@ -10,6 +10,7 @@ import pytest
 from feature_space.feature_set import Feature, FeatureSet, titles
 from feature_space.indicators import BY_NAME, INDICATORS, RELATIVE, Indicator, Inputs
 from feature_space.normalise import Normalisation
+from feature_space.windows import TILE
 
 LOCAL = Normalisation("local", 240, 1.0)
 EVERY = pytest.mark.parametrize("indicator", INDICATORS, ids=lambda i: i.name)
@@ -44,14 +45,15 @@ def test_no_look_ahead(indicator, short, cutter):
 
 
 @EVERY
-def test_parts_change_nothing(indicator, short, monkeypatch):
+def test_parts_change_nothing(indicator, market, cutter, monkeypatch):
     """Long series go in parts that begin at fixed places: the same bits, raw and normalised."""
+    long = cutter(market, 0, 2 * TILE + 300)
     for values in settings(indicator, 0):
-        raw = indicator.compute(short, values)
+        raw = indicator.compute(long, values)
         normal = LOCAL.apply(raw)
         with monkeypatch.context() as patch:
             patch.setattr("feature_space.chunks.CHUNK", 257)
-            assert indicator.compute(short, values).tobytes() == raw.tobytes()
+            assert replace(indicator, at_once=False).compute(long, values).tobytes() == raw.tobytes()
             assert LOCAL.apply(raw).tobytes() == normal.tobytes()
 
 

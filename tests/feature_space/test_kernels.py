@@ -5,6 +5,7 @@ import pytest
 
 from feature_space import elementary, kernels
 from feature_space.chunks import first_needed
+from feature_space.windows import TILE
 from tests.naive import features as naive
 
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value")  # interpreted, a NaN or inf warns
@@ -62,7 +63,7 @@ def series(name):
 def test_every_kernel_has_a_twin():
     here = {f"{name.split('.')[0]}" for name in (*ROLLING, "smooth_part", "steps_part")}
     public = {name.removesuffix("_nb").removeprefix("rolling_") for name in vars(kernels) if name.endswith("_nb")}
-    through_others = {"divide", "divide_by_count", "block_size", "sum_both_ends", "join_blocks"}
+    through_others = {"divide", "divide_by_count", "balance_to", "recur", "extreme"}
     assert public - here == through_others
 
 
@@ -145,6 +146,22 @@ def test_a_later_start_at_whole_blocks_has_the_same_bits(name, k):
         assert first <= max(index - k, 0)
         assert fast(x[first : index + 1], k)[-1] == whole[index]
         assert fast(x[first:], k)[index - first :].tobytes() == whole[index:].tobytes()
+
+
+@pytest.mark.parametrize("k", [1, 5, 64, 100, 128, 129, 600, 1100])
+def test_series_of_several_parts(k):
+    x = np.random.default_rng(8).normal(0, 1, 4 * max(TILE, 4 * k) + 7)
+    seen = np.lib.stride_tricks.sliding_window_view(np.r_[np.zeros(k - 1), x], k)
+    np.testing.assert_allclose(kernels.rolling_sum_nb(x, k), seen.sum(axis=1), rtol=1e-9, atol=1e-9)
+    full = seen[k - 1 :]
+    np.testing.assert_array_equal(kernels.rolling_max_nb(x, k)[k - 1 :], full.max(axis=1))
+    np.testing.assert_array_equal(kernels.rolling_min_nb(x, k)[k - 1 :], full.min(axis=1))
+
+
+@pytest.mark.parametrize("k", [2, 7, 64, 100, 128])
+def test_short_sums_of_equal_elements_are_equal(k):
+    x = np.full(3 * TILE, 0.1)
+    assert len(np.unique(kernels.rolling_sum_nb(x, k)[k - 1 :])) == 1
 
 
 def test_by_hand():
