@@ -16,6 +16,7 @@ FLOORS = (
     ("labelsearch.market",),
     ("feature_space", "labelsearch.labels", "strategies", "labelsearch.engine"),
     ("labelsearch.classifiers",),
+    ("labelsearch.label_space",),
     ("labelsearch.settings",),
     ("labelsearch.results",),
     ("labelsearch.stages",),

@@ -17,6 +17,7 @@ from labelsearch.commands.plan import plan
 from labelsearch.commands.results import compare, export, report, runs
 from labelsearch.commands.scan import scan
 from labelsearch.commands.seeds import seeds
+from labelsearch.commands.space import space
 from labelsearch.commands.universe import universe
 from labelsearch.commands.walk_forward import walk_forward
 
@@ -33,7 +34,7 @@ def main() -> None:
 
 
 for command in (
-    demo, data, init, plan, universe, scan, run, *stage_commands, compare_networks, explain, seeds, walk_forward, null,
-    hedges, runs, compare, report, export, bundle, signal, live, dashboard, completion,
+    demo, data, init, plan, universe, scan, space, run, *stage_commands, compare_networks, explain, seeds, walk_forward,
+    null, hedges, runs, compare, report, export, bundle, signal, live, dashboard, completion,
 ):  # fmt: skip
     main.add_command(command)

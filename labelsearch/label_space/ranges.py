@@ -63,6 +63,7 @@ class LabelRange:
 
     kind: str
     ranges: Mapping[str, Range]
+    origin: str = ""  # hash of the user's file that defines the kind
 
     def __post_init__(self) -> None:
         known = {f.name for f in dataclasses.fields(KINDS.find(self.kind))}

@@ -4,7 +4,7 @@ Candidates are judged in batches of a fixed number, and told in order, so that n
 threads.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ BATCH = 16
 REDUCTION = 3
 SMALLEST = 600  # rows of a rung
 OBJECTIVES = ("worth", "skill", "direction")
+SAMPLERS = ("sobol", "tpe")
 
 
 class SpaceSearch(NamedTuple):
@@ -90,12 +91,10 @@ def search_space(
     from optuna.pruners import HyperbandPruner
 
     logging.set_verbosity(logging.WARNING)
-    sampler = samplers.TPESampler(
-        seed=seed("sampler") % 2**32, multivariate=True, group=True, warn_independent_sampling=False
-    )
+    sampler = samplers.TPESampler(seed=seed("sampler") % 2**32)
     pruner = HyperbandPruner(1, search.n_rungs, REDUCTION) if search.n_rungs > 1 else None
     study = create_study(direction="maximize", sampler=sampler, pruner=pruner, study_name="labels")
-    points = _points(search, seed)
+    points = search.space.sobol(search.n_candidates, seed("sobol") % 2**32)
     found: list[Candidate] = []
     names: set[str] = set()
     with ThreadPoolExecutor(threads) as pool:
@@ -119,11 +118,6 @@ def search_space(
             found += batch
             progress(len(found), search.n_candidates)
     return found
-
-
-def _points(search: SpaceSearch, seed: Callable[..., int]) -> Iterator[NDArray[np.float64]]:
-    for block in search.space.sobol(search.n_candidates, seed("sobol") % 2**32):
-        yield from block
 
 
 def _candidate(

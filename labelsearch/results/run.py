@@ -21,6 +21,7 @@ from labelsearch.results.hedges import Hedges
 from labelsearch.results.labels import LabelSeries
 from labelsearch.results.outputs import Outputs
 from labelsearch.results.search import Strategies
+from labelsearch.results.space import Space
 from labelsearch.results.studies import NullResult, SeedsResult, WalkForward
 from labelsearch.settings.bars import load_bars
 from labelsearch.settings.experiment import Experiment
@@ -135,6 +136,19 @@ class Results:
         return {found.figures.label: found for found in self._studies("explanation", Explanation)}
 
     @cached_property
+    def space(self) -> Space | None:
+        """The latest search over labels of this run, or of one beside it that asked the same; None without one."""
+        own = self._studies("space", Space)
+        if own:
+            return own[-1]
+        asked = _asked_of(self.folder)
+        for folder in sorted(path.parent for path in self.runs.glob(f"*/{LEDGER}")):
+            if asked is not None and folder != self.folder and _asked_of(folder) == asked:
+                for event in reversed(current_events(folder, "space")):
+                    return Space.load(recorded_folder(folder, event))
+        return None
+
+    @cached_property
     def bars(self) -> Bars:
         """All bars of the three windows, on the grid."""
         return load_bars(self.experiment, self.store)
@@ -179,6 +193,16 @@ class Results:
                     if event["stage"] == "search":
                         counts[event["key"]] = event["counts"].get("strategy_trials", 0)  # none if made elsewhere
         return max(sum(counts.values()), self.belief.sharpe.n_trials)
+
+
+def _asked_of(folder: Path) -> list[object] | None:
+    """What a search over labels depends on in the settings of a run; None where that cannot be read."""
+    names = ("seed", "data", "windows", "labels", "feature_space", "costs", "label_space", "label_range")
+    try:
+        settings = tomllib.loads((folder / "experiment.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None  # a folder beside this run may hold anything
+    return [settings.get(name) for name in names]
 
 
 def _past_of(folder: Path) -> tuple[object, ...] | None:

@@ -3,6 +3,8 @@
 import dataclasses
 from pathlib import Path
 
+from labelsearch.label_space.ranges import LabelRange, parse_range
+from labelsearch.labels.base import is_across
 from labelsearch.labels.kinds import KINDS, Label, make_label, option_type
 from labelsearch.market.calendars import bars_of_span
 from labelsearch.market.rules import BarError
@@ -53,6 +55,26 @@ def make_entry(data: object, where: str, bars: Data) -> Label:
             if known.get(name) is int and isinstance(value, str):
                 options[name] = _in_bars(name, value, bars)
         return make_label(data["kind"], **options)
+    except ValueError as error:
+        raise ExperimentError(f"{where}: {error}") from error
+
+
+def make_range(data: object, where: str, bars: Data) -> LabelRange:
+    """Range of labels of a table; a range of bars may be lengths of time, as ["5m", "1d"]."""
+    if not isinstance(data, dict) or not isinstance(data.get("kind"), str):
+        raise ExperimentError(f"{where}: expected a table with a kind")
+
+    def in_bars(name: str, text: str) -> int:
+        return _in_bars(name, text, bars)
+
+    try:
+        kind = KINDS.find(data["kind"])
+        if is_across(kind):
+            raise ExperimentError(f"kind {data['kind']} compares markets; labels are searched in one market alone")
+        ranges = {
+            name: parse_range(data["kind"], name, value, in_bars) for name, value in data.items() if name != "kind"
+        }
+        return LabelRange(data["kind"], ranges, kind.origin)
     except ValueError as error:
         raise ExperimentError(f"{where}: {error}") from error
 

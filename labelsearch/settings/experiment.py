@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labelsearch.classifiers.kinds import NETWORKS
+from labelsearch.label_space.ranges import LabelRange
 from labelsearch.labels.base import is_across, is_magnitude, output_names
 from labelsearch.labels.kinds import KINDS, Label
 from labelsearch.labels.spans import check_order
 from labelsearch.settings.book import Book, Universe, check_book
-from labelsearch.settings.entries import RATES, SCORE_COMMON, listed, make_entry, with_defaults
+from labelsearch.settings.entries import RATES, SCORE_COMMON, listed, make_entry, make_range, with_defaults
+from labelsearch.settings.label_space import LabelSpaceSettings
 from labelsearch.settings.own import activate, file_sha256
 from labelsearch.settings.roll import Pool, Roll
 from labelsearch.settings.schema import (
@@ -24,7 +26,6 @@ from labelsearch.settings.schema import (
     Plain,
     check_range,
     dump_line,
-    dump_section,
     dump_value,
     load_section,
     load_value,
@@ -41,10 +42,11 @@ from labelsearch.settings.sections import (
     Separation,
     Windows,
 )
+from labelsearch.settings.text import experiment_text
 from labelsearch.settings.tiers import Tiers
 from labelsearch.settings.trading_costs import Costs
 from strategies.search.halves import LEAST_DAYS
-from strategies.search.score import SCORES, Score, make_score
+from strategies.search.score import Score, make_score
 from strategies.trade.rules import TradingRules
 from strategies.trade.window import DAY_MS
 
@@ -74,6 +76,7 @@ SECTIONS = {
     "costs": Costs,
     "tiers": Tiers,
     "null": Null,
+    "label_space": LabelSpaceSettings,
 }
 
 
@@ -88,6 +91,8 @@ class Experiment:
         are taken on trust.
     score : dict
         ``kind``, ``rate``, and options of the kind.
+    label_range : tuple of dict
+        ``kind`` and ranges of the options of labels that `labelsearch space` tries; empty: those of the built-in kinds.
     label : tuple of dict
         ``kind`` and options of each label.
     """
@@ -110,6 +115,8 @@ class Experiment:
     score: Plain = dataclasses.field(default_factory=dict)
     tiers: Tiers = Tiers()
     null: Null = Null()
+    label_space: LabelSpaceSettings = LabelSpaceSettings()
+    label_range: tuple[Plain, ...] = ()
     label: tuple[Plain, ...] = DEFAULT_LABELS
 
     def __post_init__(self) -> None:
@@ -183,6 +190,7 @@ class Experiment:
         if self.is_panel:
             self.check_markets()
         self.make_score()
+        self.label_ranges()
         labels = self.label_kinds()
         names = [label.name for label in labels]
         if not names or len(set(names)) != len(names):
@@ -234,6 +242,10 @@ class Experiment:
         """The labels, in order."""
         return tuple(make_entry(data, f"[[label]] {i + 1}", self.data) for i, data in enumerate(self.label))
 
+    def label_ranges(self) -> tuple[LabelRange, ...]:
+        """Labels that are searched; empty where none are named."""
+        return tuple(make_range(data, f"[[label_range]] {i + 1}", self.data) for i, data in enumerate(self.label_range))
+
     @property
     def output_names(self) -> tuple[str, ...]:
         """Outputs that strategies weigh, in order; see `labelsearch.labels.base.output_names`."""
@@ -275,16 +287,17 @@ class Experiment:
         ExperimentError
             One line that names the file, the section and the key.
         """
-        refuse_unknown(data, ["name", "seed", "own", *SECTIONS, "score", "label"], where)
+        refuse_unknown(data, ["name", "seed", "own", *SECTIONS, "score", "label_range", "label"], where)
         values: Plain = {
             name: load_section(kind, data[name], f"{where}: [{name}]")
             for name, kind in SECTIONS.items()
             if name in data
         }
-        plain = {"name": str, "seed": int, "own": tuple[str, ...], "score": dict, "label": tuple[dict, ...]}
+        plain = {"name": str, "seed": int, "own": tuple[str, ...], "score": dict, "label_range": tuple[dict, ...]}
+        plain["label"] = tuple[dict, ...]
         for key, kind in plain.items():
             if key in data:
-                title = {"score": "[score]", "label": "[[label]]"}.get(key, key)
+                title = {"score": "[score]", "label": "[[label]]", "label_range": "[[label_range]]"}.get(key, key)
                 values[key] = load_value(kind, data[key], f"{where}: {title}")
         try:
             return cls(**values)
@@ -318,27 +331,8 @@ class Experiment:
 
     def to_toml(self) -> str:
         """The experiment as a commented TOML file, for a folder that holds the user's own files too."""
-        parts = [
-            "# An experiment of labelsearch. Every key is optional; the values here are those in force.",
-            f"name = {dump_value(self.name)}\nseed = {self.seed}\n"
-            + dump_line("own", [Path(path).name for path in self.own], "Python files of your own, beside this one"),
-        ]
-        for name, kind in SECTIONS.items():
-            if name == "tiers":
-                parts.append(self._score_toml())
-            parts.append(f"# {kind.__doc__}\n[{name}]\n{dump_section(getattr(self, name))}")
-        kinds = (f"#   {kind}: {', '.join(f.name for f in dataclasses.fields(made))}" for kind, made in KINDS.items())
-        parts.append("# Kinds of label and their options:\n" + "\n".join(kinds))
-        for label in self.label:
-            lines = (f"{key} = {dump_value(value)}" for key, value in label.items())
-            parts.append("[[label]]\n" + "\n".join(lines))
-        return "\n\n".join(parts) + "\n"
-
-    def _score_toml(self) -> str:
-        """The section of the score, with all options of its kind where the kind is known here."""
-        kind = SCORES.get(self.score["kind"])
-        options = dataclasses.fields(kind) if kind else ()  # type: ignore[arg-type]
-        texts = {**SCORE_COMMON, **{option.name: option.metadata.get("help", "") for option in options}}
-        lines = (dump_line(name, value, texts.get(name, "")) for name, value in self.score.items())
-        doc = (kind.__doc__ or "").splitlines()[0] if kind else "A score of your own."
-        return f"# {doc}\n[score]\n" + "\n".join(lines)
+        written = {name: getattr(self, name) for name in SECTIONS}
+        head = f"name = {dump_value(self.name)}\nseed = {self.seed}\n"
+        head += dump_line("own", [Path(path).name for path in self.own], "Python files of your own, beside this one")
+        tables = {"label_range": self.label_range, "label": self.label}
+        return experiment_text(head, written, self.score, tables)

@@ -176,6 +176,8 @@ class RunValues(Mapping[str, object]):
     space = property(lambda self: self.experiment.search.space(self.experiment.output_names))
     search_settings = property(lambda self: self.experiment.search.settings(self.seeds("search")))
     rules = property(lambda self: self.experiment.rules())
+    label_ranges = property(lambda self: self.experiment.label_ranges())
+    fill_costs = property(lambda self: self.experiment.costs.fee_share + self.experiment.costs.half_spread)
     cost_terms = property(lambda self: self.experiment.costs.terms)
     ranking = property(lambda self: RANKINGS[self.experiment.tiers.ranking])
     controls_asked = property(lambda self: tuple(map(CONTROLS.find, self.experiment.tiers.controls)))
@@ -199,7 +201,7 @@ class RunValues(Mapping[str, object]):
 
 
 _WINDOWS = ("train", "past", "future")
-_SECTIONS = ("separation", "tiers")
+_SECTIONS = ("separation", "tiers", "label_space")
 _NAMES = (
     *_WINDOWS,
     *_SECTIONS,

@@ -19,8 +19,9 @@ from labelsearch.delivery.page.learning_figures import auc_figure, classifier_ch
 from labelsearch.delivery.page.luck_figures import ablation_figure, null_grid, seeds_figure, swarm_grid
 from labelsearch.delivery.page.page import page
 from labelsearch.delivery.page.plain_words import QUESTIONS
+from labelsearch.delivery.page.space_figures import space_grid
 from labelsearch.delivery.page.strategy_figures import decile_figure, scatter_figure
-from labelsearch.delivery.tables import belief, belief_details, controls, costs, features, stages
+from labelsearch.delivery.tables import belief, belief_details, controls, costs, features, space, stages
 from labelsearch.delivery.tables.diversity import ambiguity_table, diversity_table, lived_on_table
 from labelsearch.delivery.tables.explanation import family_effects_table, feature_effects_table
 from labelsearch.delivery.tables.hedges import hedge_tables
@@ -44,8 +45,8 @@ def report_page(results: Results) -> str:
     """The whole page of a finished run."""
     makers = (
         tiers_section, belief_section, curves_section, walk_section, strategies_section, diversity_section,
-        null_section, seeds_section, hedges_section, luck_section, costs_section, labels_section, features_section,
-        classifiers_section, explained_section, cost_section, provenance_section,
+        null_section, seeds_section, hedges_section, luck_section, costs_section, labels_section, space_section,
+        features_section, classifiers_section, explained_section, cost_section, provenance_section,
     )  # fmt: skip
     windows = results.experiment.windows
     data = results.experiment.data
@@ -230,6 +231,26 @@ def labels_section(results: Results) -> Section:
     lead = "Labels say with hindsight which bars were worth buying or selling. Classifiers learn to guess them."
     blocks: list[Block] = [label_choice(results), _untitled(stages.label_table(results)), stages.overlap_table(results)]
     return Section("labels", "Labels", lead, blocks)
+
+
+def space_section(results: Results) -> Section:
+    """The search over labels, where there was one."""
+    found = results.space
+    if found is None:
+        command = f"labelsearch space {results.folder}/experiment.toml"
+        return Section("space", "Label space", "", [missing("No labels were searched. To do so:", command)])
+    lead = (
+        "Labels are questions. Which ones can be answered, and pay, was searched on train alone: each label tried had "
+        "a feature set and quick classifiers. " + " ".join(space.space_sentences(found))
+    )
+    blocks: list[Block] = [
+        space_grid(found),
+        space.chosen_table(found),
+        *([own] if (own := space.own_table(found)) else []),
+        Folded("The best of the labels tried", space.trials_table(found)),
+        Folded("Features of each chosen label beside those of the others", space.chosen_features_table(found)),
+    ]
+    return Section("space", "Label space", lead, blocks)
 
 
 def features_section(results: Results) -> Section:
