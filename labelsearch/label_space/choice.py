@@ -3,6 +3,7 @@
 Finalists are judged on folds of train one after the other, each fitted on all before it. On the last fold but those
 before it trains, a multinomial logistic regression foretells the class of the later return from the outputs chosen so
 far; the label whose outputs lower its loss most is chosen next (conditional skill: forward selection by log score).
+Once none lowers it, the next one is that whose outputs differ most from those chosen: by effective dimension.
 """
 
 from collections.abc import Sequence
@@ -32,8 +33,9 @@ def logits(outputs: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def effective_dimension(columns: NDArray[np.float64]) -> float:
     """Exponential of the entropy of the eigenvalue shares of the correlation matrix of columns (N, K)."""
-    if columns.shape[1] == 1:
-        return 1.0
+    columns = columns[:, columns.std(axis=0) > 0]
+    if columns.shape[1] < 2:
+        return float(columns.shape[1])
     values = np.maximum(np.linalg.eigvalsh(np.corrcoef(columns.T)), 0.0)
     shares = values[values > 0] / values.sum()
     return float(np.exp(-(shares * np.log(shares)).sum()))
@@ -133,6 +135,8 @@ def choose_labels(
     while left and len(chosen) < n:
         gains = [before - losses(np.column_stack([taken, outputs[i]])) for i in left]
         best = int(np.argmax([gain.mean() for gain in gains]))
+        if not gains[best].mean() > 0:
+            best = int(np.argmax([effective_dimension(np.column_stack([taken, outputs[i]])) for i in left]))
         number = left.pop(best)
         chosen.append(Chosen(number, gains[best]))
         taken = np.column_stack([taken, outputs[number]])

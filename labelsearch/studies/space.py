@@ -255,9 +255,7 @@ def _later(
             )
         )
     there = [its for its in made if not isinstance(its, str)]
-    columns = np.column_stack([logits(its.outputs) for its in there]) if there else np.empty((0, 0))
-    moving = columns[:, columns.std(axis=0) > 0] if there else columns
-    return rows, effective_dimension(moving) if moving.shape[1] else None
+    return rows, effective_dimension(np.column_stack([logits(its.outputs) for its in there])) if there else None
 
 
 def _options(label: Label) -> dict[str, int | float | str]:
