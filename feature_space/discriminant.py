@@ -24,7 +24,8 @@ from feature_space import FeatureError
 KINDS = ((0, 2), (0, 1), (1, 2))  # buy-sell, buy-neutral, neutral-sell: classes 0, 1 and 2
 KIND_NAMES = ("buy-sell", "buy-neutral", "sell-neutral")
 N_FOLDS = 8
-STRETCHES = 3  # of each fold, so that it holds early and late bars
+STRETCHES = (3, 2, 1)  # of each fold: several, so that it holds early and late bars, unless labels are as long
+KEPT = 0.7  # of the action bars, whose labels must end within their stretch
 STEPS = 512.0  # of a feature, in each half of [-1, 1]
 MOST_ROWS = 40_000  # of a class: 2^9 steps to the fourth times as many rows stay below 2^53
 RIDGE = 0.03  # times the variance of a column
@@ -61,11 +62,16 @@ def draw_rows(
     Raises
     ------
     FeatureError
-        If fewer than two classes occur in more than one fold.
+        If fewer than two classes occur in more than one fold, as where labels look ahead as far as a stretch is long.
     """
-    edges = np.linspace(rows[0], rows[-1] + 1, N_FOLDS * STRETCHES + 1).astype(np.int64)
-    stretch = np.searchsorted(edges, rows, side="right") - 1
-    inside = rows[last_used[rows] < edges[stretch + 1]]
+    action = classes[rows] != 1
+    for each in STRETCHES:
+        edges = np.linspace(rows[0], rows[-1] + 1, N_FOLDS * each + 1).astype(np.int64)
+        stretch = np.searchsorted(edges, rows, side="right") - 1
+        ends = last_used[rows] < edges[stretch + 1]
+        if ends[action].sum() >= KEPT * action.sum():
+            break
+    inside = rows[ends]
     drawn = []
     for k in range(3):
         own = inside[classes[inside] == k]
@@ -74,7 +80,9 @@ def draw_rows(
     folds = (np.searchsorted(edges, kept, side="right") - 1) % N_FOLDS
     counts = [len(np.unique(folds[classes[kept] == k])) for k in range(3)]
     if sum(n > 1 for n in counts) < 2:
-        raise FeatureError("the label has fewer than two classes that occur in different stretches of time")
+        raise FeatureError(
+            "the label looks too far ahead, or has fewer than two classes in different stretches of time"
+        )
     return DrawnRows(kept, classes[kept], folds)
 
 

@@ -106,7 +106,8 @@ def main() -> None:
     args = parser.parse_args()
     if "LABELSEARCH_DATA" not in os.environ:
         sys.exit("this study needs the real bars: set LABELSEARCH_DATA to their folder")
-    tasks = [(market, args.candidates, args.nulls) for market in args.markets.split(",")]
+    # a search on minutes takes several times as long as one on hours, and shifts are many searches
+    tasks = [(market, args.candidates, 0 if market.endswith("m") else args.nulls) for market in args.markets.split(",")]
     with Pool(args.processes) as pool:
         rows = pool.map(one, tasks, chunksize=1)
     if args.out:

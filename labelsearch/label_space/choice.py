@@ -1,9 +1,10 @@
 """The choice of labels that add to each other: what each output adds to those chosen, about what comes later.
 
-Finalists are judged on folds of train one after the other, each fitted on all before it. On the last fold but those
-before it trains, a multinomial logistic regression foretells the class of the later return from the outputs chosen so
+Finalists are judged on folds of train one after the other, each fitted on all before it. A multinomial logistic
+regression, trained on the folds before, foretells the class of the later return on each fold from the outputs chosen so
 far; the label whose outputs lower its loss most is chosen next (conditional skill: forward selection by log score).
-Once none lowers it, the next one is that whose outputs differ most from those chosen: by effective dimension.
+Once none lowers it by `LEAST_GAIN`, the next is that whose outputs differ most from those chosen: by effective
+dimension.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 
 N_CLASSES = 3
 MOST_ROWS = 6000  # of all folds together, evenly spread
-RIDGE = 1e-2  # times the number of rows: of weights for standard deviations of log odds
+RIDGE = 1e-3  # times the number of rows: of weights for standard deviations of log odds
 MOST_STEPS = 12
+LEAST_GAIN = 2e-4  # nats: what adds less adds nothing
 
 
 class Chosen(NamedTuple):
@@ -135,7 +137,7 @@ def choose_labels(
     while left and len(chosen) < n:
         gains = [before - losses(np.column_stack([taken, outputs[i]])) for i in left]
         best = int(np.argmax([gain.mean() for gain in gains]))
-        if not gains[best].mean() > 0:
+        if not gains[best].mean() > LEAST_GAIN:
             best = int(np.argmax([effective_dimension(np.column_stack([taken, outputs[i]])) for i in left]))
         number = left.pop(best)
         chosen.append(Chosen(number, gains[best]))

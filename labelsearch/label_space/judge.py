@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from feature_space import FeatureError
 from feature_space.discriminant import class_products, draw_rows, make_problems
 from feature_space.discriminant_search import DiscriminantSearch
 from labelsearch.classifiers.ablation import stratified_rows
@@ -93,15 +94,18 @@ def judge(
     price = market.price[: parts.stop]
     try:
         values = label.values(price, label.reference(price[: parts.calibrate]))
-    except LabelError as error:
-        return str(error)
+    except LabelError as reason:
+        return str(reason)
     fit = fitted_rows(values, market.usable, parts.start, parts.calibrate)
     later = fitted_rows(values, market.usable, parts.judge, parts.stop)
     counts = np.bincount(values.classes[fit], minlength=3)
     judged = np.bincount(values.classes[later], minlength=3)
     if min(counts) < LEAST_FITTED or min(judged) < LEAST_JUDGED:
         return f"marks {counts[0]} buy and {counts[2]} sell bars, and later {judged[0]} and {judged[2]}"
-    columns, left = _feature_set(values, market, fit, budget, seed)
+    try:
+        columns, left = _feature_set(values, market, fit, budget, seed)
+    except FeatureError as reason:
+        return str(reason)
     if not columns:
         return "no feature tells its classes apart"
     networks = _train(values, market, fit, columns, budget, seed)

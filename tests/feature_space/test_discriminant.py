@@ -116,17 +116,29 @@ def test_spread_changes_nothing(problem):
 
 def test_rows_do_not_reach_into_another_fold():
     rng = np.random.default_rng(3)
-    n, ahead = 3000, 40
+    n, ahead = 3000, 20
     classes = rng.integers(0, 3, n).astype(np.int8)
     rows = np.flatnonzero(rng.random(n) < 0.8)
     drawn = draw_rows(classes, rows, np.arange(n) + ahead, 500, rng)
-    edges = np.linspace(rows[0], rows[-1] + 1, N_FOLDS * STRETCHES + 1).astype(int)
+    edges = np.linspace(rows[0], rows[-1] + 1, N_FOLDS * STRETCHES[0] + 1).astype(int)
     stretch = np.searchsorted(edges, drawn.rows, side="right")
     assert (np.searchsorted(edges, drawn.rows + ahead, side="right") == stretch).all()
     assert np.isin(drawn.rows, rows).all()
     assert (np.diff(drawn.rows) > 0).all()
     assert (np.bincount(drawn.classes) == 500).all()
     assert sorted(np.unique(drawn.folds)) == list(range(N_FOLDS))
+
+
+def test_long_labels_have_longer_stretches():
+    n = 2400
+    classes = np.resize([0, 1, 2], n).astype(np.int8)
+    for ahead, each in ((10, 3), (60, 1), (250, 1)):
+        drawn = draw_rows(classes, np.arange(n), np.arange(n) + ahead, 700, np.random.default_rng(0))
+        edges = np.linspace(0, n, N_FOLDS * each + 1).astype(int)
+        stretch = np.searchsorted(edges, drawn.rows, side="right")
+        assert (np.searchsorted(edges, drawn.rows + ahead, side="right") == stretch).all()
+    with pytest.raises(FeatureError, match="too far ahead"):
+        draw_rows(classes, np.arange(n), np.arange(n) + 400, 700, np.random.default_rng(0))
 
 
 def test_one_class_is_refused():
