@@ -33,7 +33,7 @@ HOUR_LABELS: list[tuple[str, dict[str, Any]]] = [
     ("extrema", {"up": 4.0, "down": 0.4}), ("extrema", {"up": 8.0, "down": 0.8}),
 ]  # fmt: skip
 SEEDS, N_RANDOM = (0, 1, 2), 6  # seeds: two of them on minutes
-CRITERIA = ("gaussian", "contrast", "discriminant")
+CRITERIA = ("gaussian", "contrast", "discriminant", "discriminant few")
 
 
 def load(market: str) -> Any:
@@ -87,7 +87,7 @@ def one(task: tuple[str, int, str]) -> dict[str, Any]:
 
     found: dict[str, Any] = {"market": market, "label": label.name, "normalisation": kind}
     for criterion in CRITERIA:
-        settings = Separation(criterion=criterion)
+        settings = Separation(criterion=criterion.split()[0], subset=criterion.endswith("few"))
         train = TrainPart(inputs, usable, boundary, INDICATORS, normalisation, settings, Seeds(1), None)
         chosen = choose_sets([train], [{label.name: values}])[0].chosen[0]
         features = chosen.feature_set.features

@@ -12,6 +12,7 @@ from labelsearch.labels.base import LabelError
 from labelsearch.labels.kinds import KINDS, build_label, option_type
 
 DIGITS = 3  # of a number drawn from an interval: names stay short, and labels that hardly differ are the same one
+Options = dict[str, int | float | str]  # of a label, by name
 DEVIATIONS = "_deviations"  # suffix of a range in standard deviations of the move over the horizon
 
 
@@ -75,13 +76,13 @@ class LabelRange:
                 raise LabelError(f"{name}: label kind {self.kind} has no horizon")
         build_label(KINDS.find(self.kind), self.options([0.5] * len(self.ranges), 0.01))
 
-    def options(self, shares: Sequence[float], deviation: float) -> dict[str, Any]:
+    def options(self, shares: Sequence[float], deviation: float) -> Options:
         """Options at a point of the unit cube, one share for each range; ``deviation``: of the returns of one bar."""
-        values = {name: its.at(share) for (name, its), share in zip(self.ranges.items(), shares, strict=True)}
+        values: Options = {name: its.at(share) for (name, its), share in zip(self.ranges.items(), shares, strict=True)}
         out = {name: value for name, value in values.items() if not name.endswith(DEVIATIONS)}
         for name, value in values.items():
             if name.endswith(DEVIATIONS):
-                move = value * deviation * math.sqrt(out.get("horizon", 1))
+                move = float(value) * deviation * math.sqrt(float(out.get("horizon", 1)))
                 out[name.removesuffix(DEVIATIONS)] = float(f"{move:.2g}")
         return out
 
@@ -135,7 +136,7 @@ class LabelSpace(NamedTuple):
         """Numbers in [0, 1] that a label is drawn from: its kind, and its options."""
         return 1 + max(len(its.ranges) for its in self.ranges)
 
-    def at(self, point: Sequence[float] | NDArray[np.float64]) -> tuple[str, dict[str, Any]]:
+    def at(self, point: Sequence[float] | NDArray[np.float64]) -> tuple[str, Options]:
         """Kind and options at a point of the unit cube."""
         own = Choices(self.ranges).at(point[0])
         return own.kind, own.options(list(point[1 : 1 + len(own.ranges)]), self.deviation)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from labelsearch.label_space.judge import Budget, Judged, judge
 from labelsearch.label_space.market import Parts, SpaceMarket
-from labelsearch.label_space.ranges import LabelSpace
+from labelsearch.label_space.ranges import LabelSpace, Options
 from labelsearch.labels.base import LabelError
 from labelsearch.labels.kinds import KINDS, Label, build_label
 
@@ -60,7 +60,7 @@ class Candidate(NamedTuple):
 
     number: int
     kind: str
-    options: dict[str, Any]
+    options: Options
     label: Label | None
     rungs: int  # that it was judged at
     judged: Judged | None

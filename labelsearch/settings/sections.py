@@ -206,12 +206,13 @@ class Separation(Ranged):
         "near zero by gaussian or 20% quantile; contrast: cross against same class; discriminant: error on other time",
     )
     n_features: int = option(
-        0, "discriminant only: indicators in a set; 0: as many as the error shows to help", 0, 1000
+        0, "discriminant only: indicators in a set; 0: all, or with subset as many as help", 0, 1000
     )
+    subset: bool = option(False, "discriminant only: leave out indicators that do not lower the error; for few bars")
     n_bars: int = option(13_000, "discriminant only: bars of each class per label", 10, 40_000)
-    kind_weights: tuple[float, float, float] = option(
+    kind_weights: tuple[float, ...] = option(
         (1.0, 2.0, 2.0),
-        "discriminant only: weights of buy-sell, buy-neutral and sell-neutral; the loss has 1, 2, 2",
+        "discriminant only: of buy-sell, buy-neutral and sell-neutral; the loss has 1, 2, 2",
         0,
         1e6,
     )
@@ -219,8 +220,8 @@ class Separation(Ranged):
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of("criterion", self.criterion, CRITERIA)
-        if not sum(self.kind_weights) > 0:
-            raise ExperimentError("kind_weights: one at least must be above 0")
+        if len(self.kind_weights) != 3 or not sum(self.kind_weights) > 0:
+            raise ExperimentError("kind_weights must be three, one of them at least above 0")
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,8 @@ def choose_by_discriminant(
     products = class_products(values, list(drawn.values()))
     search = DiscriminantSearch(make_problems(products), pooled.offsets, np.array(settings.kind_weights))
     n = len(pooled.features)
-    found = search.search(n, min(settings.n_features, n))
+    exactly = min(settings.n_features or (0 if settings.subset else n), n)
+    found = search.search(n, exactly)
     if not found.rows:  # nothing is better than nothing: the best single feature, so that there is a set
         found = search.search(n, 1)
     return DiscriminantChoice(found, products, search)

@@ -17,7 +17,9 @@ from labelsearch.stages.features import inputs_of
 from labelsearch.stages.seeds import Seeds
 
 NAMES = ("momentum_long", "rsi_long", "volume_activity", "stochastic_short", "volatility_ratio")
-SETTINGS = Separation(criterion="discriminant", n_pairs=2000, n_values=4, n_restarts=1, n_shifts=99, n_bars=1500)
+SETTINGS = Separation(
+    criterion="discriminant", subset=True, n_pairs=2000, n_values=4, n_restarts=1, n_shifts=99, n_bars=1500
+)
 N = 12_000
 
 
@@ -78,6 +80,14 @@ def test_a_number_of_features_that_is_asked_for_is_kept():
     found = choose_sets([train], [{"planted": planted_label(train, 2, 1.5)}])[0].of("planted")
     assert len(found.feature_set.features) == 3
     assert len(found.held_out.path) == 4
+
+
+def test_without_subset_all_indicators_stay():
+    train = train_part(1, replace(SETTINGS, subset=False))
+    found = choose_sets([train], [{"planted": planted_label(train, 2, 1.5)}])[0].of("planted")
+    chosen = {f.name: f.parameters for f in found.feature_set.features}
+    assert tuple(chosen) == NAMES
+    assert chosen["momentum_long"] == (15,)
 
 
 def test_threads_change_nothing():
