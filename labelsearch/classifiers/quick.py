@@ -18,6 +18,7 @@ HIDDEN = 24
 BATCH = 256
 LEARNING_RATE = 1e-2
 WEIGHT_DECAY = 1e-2
+Tensors = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # features, classes and weights
 
 
 class Quick(NamedTuple):
@@ -54,18 +55,34 @@ def train_quick(
     seed : int
         Of the first weights and of the order of rows.
     """
-    n_features = features.shape[1]
     generator = torch.Generator().manual_seed(seed % 2**63)
     with one_thread():
-        linear = nn.Linear(n_features, N_CLASSES)
-        perceptron = nn.Sequential(nn.Linear(n_features, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, N_CLASSES))
-        x, y = torch.from_numpy(np.ascontiguousarray(features)), torch.from_numpy(classes.astype(np.int64))
-        w = torch.from_numpy((weights / weights.mean()).astype(np.float32))
-        networks = Quick(linear, perceptron)
-        for network in networks:
-            _start(network, generator)
-            _fit(network, x, y, w, epochs, generator)
-    return networks
+        data = _tensors(features, classes, weights)
+        linear = _fit(nn.Linear(features.shape[1], N_CLASSES), data, epochs, generator)
+        return Quick(linear, _fit(_perceptron(features.shape[1]), data, epochs, generator))
+
+
+def perceptron_probabilities(
+    train: tuple[NDArray[np.float32], NDArray[np.int8], NDArray[np.float64]],
+    later: NDArray[np.float32],
+    epochs: int,
+    seed: int,
+) -> NDArray[np.float32]:
+    """Probabilities (N, 3) at later rows (N, F) of a perceptron alone; ``train``: features, classes and weights."""
+    generator = torch.Generator().manual_seed(seed % 2**63)
+    with one_thread():
+        network = _fit(_perceptron(later.shape[1]), _tensors(*train), epochs, generator)
+        with torch.no_grad():
+            return torch.softmax(network(torch.from_numpy(np.ascontiguousarray(later))), dim=1).numpy()
+
+
+def _perceptron(n_features: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(n_features, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, N_CLASSES))
+
+
+def _tensors(features: NDArray[np.float32], classes: NDArray[np.int8], weights: NDArray[np.float64]) -> Tensors:
+    w = torch.from_numpy((weights / weights.mean()).astype(np.float32))
+    return torch.from_numpy(np.ascontiguousarray(features)), torch.from_numpy(classes.astype(np.int64)), w
 
 
 def _start(network: nn.Module, generator: torch.Generator) -> None:
@@ -77,9 +94,9 @@ def _start(network: nn.Module, generator: torch.Generator) -> None:
                 layer.bias.zero_()
 
 
-def _fit(
-    network: nn.Module, x: torch.Tensor, y: torch.Tensor, w: torch.Tensor, epochs: int, generator: torch.Generator
-) -> None:
+def _fit(network: nn.Module, data: Tensors, epochs: int, generator: torch.Generator) -> nn.Module:
+    _start(network, generator)
+    x, y, w = data
     optimiser = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, foreach=True)
     steps = epochs * -(-len(y) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=max(steps, 1))
@@ -90,3 +107,4 @@ def _fit(
             (losses * w[rows]).mean().backward()
             optimiser.step()
             schedule.step()
+    return network

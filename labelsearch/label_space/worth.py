@@ -3,6 +3,9 @@
 Events are bars whose probability passes a quantile that was fitted on earlier bars; one begins when the one before it
 has ended. A buy event is bought at the next open and sold at the open after the horizon of the label; a sell event is
 the same move with the other sign. Intervals resample days.
+
+Luck is judged before costs: classifiers know volatility, and events of shifted features, which do not, have a smaller
+standard error, so that costs would weigh more in theirs.
 """
 
 from typing import NamedTuple
@@ -24,6 +27,7 @@ class Worth(NamedTuple):
     low: float | None  # 95 % interval
     high: float | None
     t: float | None  # mean over its standard error, by days
+    t_before_costs: float | None  # the same of the mean before costs, by which luck is judged
     buy: float | None
     sell: float | None
 
@@ -79,7 +83,7 @@ def worth_of(
     gains = [returns - costs for returns, _ in sides]
     both, days = np.concatenate(gains), np.concatenate([its for _, its in sides])
     if both.size < LEAST_EVENTS or len(which := np.unique(days)) < LEAST_DAYS:
-        return Worth(both.size, None, None, None, None, None, None)
+        return Worth(both.size, None, None, None, None, None, None, None)
     place = np.searchsorted(which, days)
     sums, counts = np.bincount(place, both), np.bincount(place).astype(np.float64)
     mean = float(sums.sum() / counts.sum())
@@ -89,4 +93,5 @@ def worth_of(
         drawn = np.random.default_rng(seed).integers(0, len(which), (N_RESAMPLES, len(which)))
         low, high = map(float, np.quantile(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1), (0.025, 0.975)))
     each = [float(its.mean()) if its.size else None for its in gains]
-    return Worth(both.size, mean, low, high, mean / error if error > 0 else None, *each)
+    t_values = (mean / error, (mean + costs) / error) if error > 0 else (None, None)
+    return Worth(both.size, mean, low, high, *t_values, *each)

@@ -27,7 +27,7 @@ class ByClass:
 
 @dataclass(frozen=True)
 class Ablation:
-    """Increase of the weighted validation loss when columns are shifted in time."""
+    """Increase of the weighted validation loss without what columns know; its standard error over repetitions."""
 
     value: float
     standard_error: float
@@ -49,6 +49,7 @@ class FeatureEffect:
     direction_buy: float | None
     direction_sell: float | None
     ablation: Ablation
+    retrained: Ablation  # quick networks that are trained without it, over seeds
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class Space(Record):
     own: tuple[SpaceLabel, ...]
     dimension: float | None  # effective, of the outputs of the chosen labels on validation
     dimension_own: float | None
-    null_best: tuple[float | None, ...]  # t-value of worth of the best label of each search on a shifted market
+    null_best: tuple[float | None, ...]  # t-value before costs of the best label of each search on a shifted market
     p_value: float | None
 
     @property
@@ -78,6 +78,6 @@ class Space(Record):
 
     @property
     def best_t(self) -> float | None:
-        """Largest t-value of worth among labels that were judged in full."""
-        found = [its.figures.worth.t for its in self.trials if its.figures and not its.reason]
+        """Largest t-value of worth before costs among labels that were judged in full."""
+        found = [its.figures.worth.t_before_costs for its in self.trials if its.figures and not its.reason]
         return max((t for t in found if t is not None), default=None)

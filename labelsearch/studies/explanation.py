@@ -3,7 +3,7 @@
 The background comes from the fitted rows, the explained and the judged rows from validation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ from labelsearch.studies.comparison import check_label
 N_ROWS = 300  # explained rows by default
 N_JUDGED, N_JUDGED_WINDOWS = 15_000, 5_000  # rows or windows behind the ablation
 N_SHIFTS = 5
+N_RETRAINED, RETRAINING_EPOCHS, N_RETRAININGS = 3000, 5, 2  # bars, epochs, seeds
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def _correlation(x: NDArray[Any], y: NDArray[Any]) -> float | None:
 
 
 def _ablation(increase: NDArray[np.float64]) -> Ablation:
-    """Mean over the shifts (R,) and its standard error."""
+    """Mean over the repetitions (R,) and its standard error."""
     return Ablation(float(increase.mean()), float(increase.std(ddof=1) / np.sqrt(increase.size)))
 
 
@@ -82,6 +83,35 @@ def _ablate(
     shifts = draw_shifts(span.stop - span.start, max(day, problem.block(day)), N_SHIFTS, rng)
     loss, increase = shift_ablation(network, problem.matrix, span, judged, classes[judged], weights, groups, shifts)
     return AblationSetup(loss, _counts(problem, judged), tuple(shifts.tolist())), increase
+
+
+def _retrained(problem: TrainingProblem, seed: Callable[[int], int]) -> NDArray[np.float64]:
+    """Increase of the validation loss of a small perceptron that is trained without each feature, (F, seeds)."""
+    from labelsearch.classifiers.ablation import stratified_rows
+    from labelsearch.classifiers.loss_scaling import loss_factors
+    from labelsearch.classifiers.quick import perceptron_probabilities
+    from labelsearch.classifiers.scores import row_losses
+
+    values, parts = problem.values, []
+    for rows in (problem.fit, problem.validation):
+        own, importance = stratified_rows(values.classes, rows, N_RETRAINED, np.random.default_rng(seed(0)))
+        factors = loss_factors(values.value[rows], values.classes[rows], problem.balance)
+        parts.append((own, factors[np.searchsorted(rows, own)] * importance))
+    (fit, fit_weights), (later, weights) = parts
+    n_features = problem.matrix.shape[1]
+
+    def loss(columns: list[int], n: int) -> float:
+        train = (problem.matrix[fit][:, columns], values.classes[fit], fit_weights)
+        found = perceptron_probabilities(train, problem.matrix[later][:, columns], RETRAINING_EPOCHS, seed(n))
+        return float(weights @ row_losses(found, values.classes[later]) / weights.sum())
+
+    increase = np.zeros((n_features, N_RETRAININGS))
+    for n in range(N_RETRAININGS):
+        whole = loss(list(range(n_features)), n + 1)
+        for k in range(n_features):
+            rest = [column for column in range(n_features) if column != k]
+            increase[k, n] = (loss(rest, n + 1) - whole) if rest else 0.0
+    return increase
 
 
 def _families(features: Sequence[Feature]) -> dict[str, list[int]]:
@@ -117,7 +147,8 @@ def run(inputs: ExplanationInputs, work: Work) -> Explanation:
     groups = [[k] for k in range(len(features))] + list(families.values())
     setup, increase = _ablate(problem, market.day, network, groups, rng)
     seen = problem.matrix[rows]
-    effects = _effects(features, families, explained.values, seen, increase)
+    retrained = _retrained(problem, lambda n: inputs.seeds("retrained", inputs.label, n))
+    effects = _effects(features, families, explained.values, seen, increase, retrained)
     total = np.abs(explained.values).mean(axis=0).mean(axis=1)
     figures = ExplanationFigures(
         label=inputs.label,
@@ -143,6 +174,7 @@ def _effects(
     shap: NDArray[np.float64],
     seen: NDArray[np.float32],
     increase: NDArray[np.float64],
+    retrained: NDArray[np.float64],
 ) -> list[FeatureEffect]:
     """Every feature, in matrix order."""
     mean_abs = np.abs(shap).mean(axis=0)
@@ -159,6 +191,7 @@ def _effects(
             direction_buy=_correlation(seen[:, k], shap[:, k, CLASS_NAMES.index("buy")]),
             direction_sell=_correlation(seen[:, k], shap[:, k, CLASS_NAMES.index("sell")]),
             ablation=_ablation(increase[k]),
+            retrained=_ablation(retrained[k]),
         )
         for k, title in enumerate(titles(features))
     ]

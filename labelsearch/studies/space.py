@@ -291,7 +291,7 @@ def _shift(study: _Study, n: int) -> int:
 
 
 def _best_t(found: Sequence[Candidate]) -> float | None:
-    values = [its.judged.worth.t for its in found if its.judged is not None and not its.reason]
+    values = [its.judged.worth.t_before_costs for its in found if its.judged is not None and not its.reason]
     return max((t for t in values if t is not None), default=None)
 
 

@@ -32,6 +32,7 @@ def test_worth_is_that_of_the_twin():
     both, days = (np.concatenate(column) for column in zip(*sides, strict=True))
     mean, t = naive.mean_and_t(both, days, 0.001)
     assert (found.mean, found.t) == pytest.approx((mean, t))
+    assert found.t_before_costs == pytest.approx(naive.mean_and_t(both, days, 0.0)[1])
     assert found.events == 100
     assert found.low < found.mean < found.high
     assert found.buy == pytest.approx(sides[0][0].mean() - 0.001)

@@ -82,6 +82,7 @@ def test_figures(found, problem):
         np.testing.assert_allclose(got, means[entry.column], rtol=1e-12)
         assert entry.feature.startswith(entry.indicator + "(")
         assert entry.ablation.standard_error >= 0
+        assert entry.retrained.standard_error > 0  # over seeds
     for family in figures.families:
         members = [entry for entry in figures.features if entry.family == family.family]
         assert len(members) == family.n_features

@@ -128,7 +128,13 @@ def test_text_and_picture(home):
     folder, document = home
     result = CliRunner().invoke(main, ["space", "e.toml", "--top", "3"])
     assert result.exit_code == 0, result.output
-    for words in ("Labels tried", "Chosen labels", "The experiment's own labels", "best t-value of worth", "[[label]]"):
+    for words in (
+        "Labels tried",
+        "Chosen labels",
+        "The experiment's own labels",
+        "best t-value of worth before costs",
+        "[[label]]",
+    ):
         assert words in result.stdout
     assert (folder / document["picture"]).read_bytes()[:4] == b"\x89PNG"
 

@@ -58,8 +58,8 @@ def draw_bars(found: ExplanationFigures, path: Path) -> None:
 
     entries = found.features
     at = -np.arange(len(entries))
-    figure = Figure(figsize=(12, 1.6 + 0.27 * len(entries)), layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=True)
+    figure = Figure(figsize=(15, 1.6 + 0.27 * len(entries)), layout="constrained")
+    left, right, last = figure.subplots(1, 3, sharey=True)
     start = np.zeros(len(entries))
     for name in CLASS_NAMES:
         width = np.array([getattr(entry.mean_abs_shap, name) for entry in entries])
@@ -68,12 +68,13 @@ def draw_bars(found: ExplanationFigures, path: Path) -> None:
     left.set_yticks(at, [entry.feature for entry in entries], fontsize=8)
     left.set_xlabel("mean absolute Shapley value")
     left.legend(frameon=False, loc="lower right")
-    increase = [entry.ablation.value for entry in entries]
-    errors = [entry.ablation.standard_error for entry in entries]
-    right.barh(at, increase, xerr=errors, color="#666666", height=0.75, error_kw={"linewidth": 0.8})
-    right.axvline(0.0, color="#444444", linewidth=0.8)
-    right.set_xlabel("increase of the validation loss when shifted in time")
-    for axis in (left, right):
+    for axis, name, what in ((right, "ablation", "shifted in time"), (last, "retrained", "retrained without it")):
+        increase = [getattr(entry, name).value for entry in entries]
+        errors = [getattr(entry, name).standard_error for entry in entries]
+        axis.barh(at, increase, xerr=errors, color="#666666", height=0.75, error_kw={"linewidth": 0.8})
+        axis.axvline(0.0, color="#444444", linewidth=0.8)
+        axis.set_xlabel(f"increase of the validation loss when {what}")
+    for axis in (left, right, last):
         axis.grid(axis="x", alpha=0.3)
     figure.suptitle(found.label)
     figure.savefig(path, dpi=110)

@@ -30,17 +30,19 @@ def feature_effects_table(found: ExplanationFigures) -> Table:
             cell(entry.direction_buy, "+.2f"),
             cell(entry.direction_sell, "+.2f"),
             *_ablation(entry.ablation),
+            *_ablation(entry.retrained),
         )
         for entry in found.features
     ]
     columns = (
         "feature", "family", "rank", "SHAP buy", "SHAP neutral", "SHAP sell", "direction buy", "direction sell",
-        "ablation", "s.e.",
+        "ablation", "s.e.", "retrained", "s.e.",
     )  # fmt: skip
     note = (
         "SHAP: mean absolute Shapley value. Direction: rank correlation of the feature with its Shapley value; above "
         "0, high values speak for the side. Ablation: increase of the weighted validation loss when the column is "
-        "shifted in time; s.e. over the shifts."
+        "shifted in time; s.e. over the shifts. Retrained: the same of a small perceptron that is trained without the "
+        "feature, which others may stand in for; s.e. over seeds."
     )
     title = f"What the classifier of {found.label} learned"
     return Table(title, columns, tuple(rows), n_text=2, note=note, key="explanation", data=found)

@@ -133,7 +133,7 @@ def space_sentences(found: Space) -> list[str]:
     """What the null says of the best label."""
     if found.best_t is None:
         return ["No candidate had enough events for a worth."]
-    said = [f"The best t-value of worth is {found.best_t:+.2f}."]
+    said = [f"The best t-value of worth before costs is {found.best_t:+.2f}."]
     if found.p_value is not None:
         said.append(
             f"{len(found.null_best)} searches on features shifted against the market had a best one of "
