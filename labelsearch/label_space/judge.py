@@ -106,8 +106,6 @@ def judge(
         columns, left = _feature_set(values, market, fit, budget, seed)
     except FeatureError as reason:
         return str(reason)
-    if not columns:
-        return "no feature tells its classes apart"
     networks = _train(values, market, fit, columns, budget, seed)
     action = fit[values.classes[fit] != NEUTRAL]
     reach = float(np.mean(values.last_used[action] - action))
@@ -138,9 +136,10 @@ def _feature_set(
     rng = np.random.default_rng(seed("bars"))
     drawn = draw_rows(values.classes, fit, values.last_used, max(budget.rows // 3, LEAST_FITTED), rng)
     products = class_products(market.features.at(drawn.rows), [drawn])
-    found = DiscriminantSearch(make_problems(products), market.features.offsets, KIND_WEIGHTS).search(
-        budget.most_features
-    )
+    search = DiscriminantSearch(make_problems(products), market.features.offsets, KIND_WEIGHTS)
+    found = search.search(budget.most_features)
+    if not found.rows:  # judged all the same: the best of few labels would look worse than that of many
+        found = search.search(budget.most_features, 1)
     return found.rows, found.error
 
 
