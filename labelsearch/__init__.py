@@ -32,6 +32,8 @@ _HOMES = {
     "labelsearch.notebook.tiers": ("Judged", "form_tiers", "judge_tiers", "search_strategies"),
     "labelsearch.settings.book": ("Book", "Universe"),
     "labelsearch.settings.experiment": ("Experiment",),
+    "labelsearch.label_space.ranges": ("LabelRange", "OptionChoices", "OptionInterval"),
+    "labelsearch.settings.label_space": ("LabelSpaceSettings",),
     "labelsearch.settings.roll": ("Pool", "Roll"),
     "labelsearch.settings.sections": (
         "Data", "FeatureSpace", "Labels", "Network", "Null", "Search", "Separation", "Windows",
@@ -59,6 +61,9 @@ if TYPE_CHECKING:
     from labelsearch.classifiers.figures import Evaluation as Evaluation
     from labelsearch.classifiers.figures import MoveEvaluation as MoveEvaluation
     from labelsearch.classifiers.figures import Trial as Trial
+    from labelsearch.label_space.ranges import LabelRange as LabelRange
+    from labelsearch.label_space.ranges import OptionChoices as OptionChoices
+    from labelsearch.label_space.ranges import OptionInterval as OptionInterval
     from labelsearch.labels.base import Label as Label
     from labelsearch.labels.base import LabelValues as LabelValues
     from labelsearch.labels.kinds import make_label as make_label
@@ -82,6 +87,7 @@ if TYPE_CHECKING:
     from labelsearch.settings.book import Book as Book
     from labelsearch.settings.book import Universe as Universe
     from labelsearch.settings.experiment import Experiment as Experiment
+    from labelsearch.settings.label_space import LabelSpaceSettings as LabelSpaceSettings
     from labelsearch.settings.roll import Pool as Pool
     from labelsearch.settings.roll import Roll as Roll
     from labelsearch.settings.sections import Data as Data

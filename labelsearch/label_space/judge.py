@@ -15,7 +15,7 @@ from labelsearch.classifiers.loss_scaling import balance, loss_factors
 from labelsearch.classifiers.quick import train_quick
 from labelsearch.classifiers.scores import row_losses
 from labelsearch.label_space.market import Parts, SpaceMarket
-from labelsearch.label_space.worth import Worth, later_returns, take_events_nb, worth_of
+from labelsearch.label_space.worth import Figure, Worth, later_returns, take_events_nb, worth_of
 from labelsearch.labels.base import BUY, NEUTRAL, SELL, Label, LabelError, LabelValues
 
 LEAST_FITTED, LEAST_JUDGED = 40, 15  # buy bars, and sell bars
@@ -31,14 +31,6 @@ class Budget(NamedTuple):
     epochs: int
     most_features: int
     intervals: bool
-
-
-class Figure(NamedTuple):
-    """A figure and its 95 % interval over blocks of time, where it was asked for."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
 
 
 class Judged(NamedTuple):

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from labelsearch.labels.base import LabelError
 from labelsearch.labels.kinds import KINDS, build_label, option_type
 
+OBJECTIVES = ("worth", "skill", "direction")  # what a search makes large
+SAMPLERS = ("sobol", "tpe")
 DIGITS = 3  # of a number drawn from an interval: names stay short, and labels that hardly differ are the same one
 Options = dict[str, int | float | str]  # of a label, by name
 DEVIATIONS = "_deviations"  # suffix of a range in standard deviations of the move over the horizon
 
 
-class Interval(NamedTuple):
+class OptionInterval(NamedTuple):
     """Numbers from ``low`` to ``high``, as many in each octave."""
 
     low: float
@@ -31,7 +33,7 @@ class Interval(NamedTuple):
         return min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
 
 
-class Choices(NamedTuple):
+class OptionChoices(NamedTuple):
     """Some values, each as likely."""
 
     values: tuple[Any, ...]
@@ -41,7 +43,7 @@ class Choices(NamedTuple):
         return self.values[min(int(share * len(self.values)), len(self.values) - 1)]
 
 
-Range = Interval | Choices
+Range = OptionInterval | OptionChoices
 
 
 class Trial(Protocol):
@@ -114,15 +116,15 @@ def parse_range(kind: str, name: str, value: object, in_bars: Callable[[str, str
     if wanted is str:
         if not values or not all(isinstance(its, str) for its in values):
             raise LabelError(f"option {name!r} of label kind {kind} must be text, or a list of texts")
-        return Choices(tuple(values))
+        return OptionChoices(tuple(values))
     if not all(isinstance(its, (int, float)) and not isinstance(its, bool) for its in values) or len(values) > 2:
         raise LabelError(f"option {name!r} of label kind {kind} must be a number, or [low, high]")
     if len(values) == 1:
-        return Choices((values[0],))
+        return OptionChoices((values[0],))
     low, high = values
     if not 0 < low <= high:
         raise LabelError(f"option {name!r} of label kind {kind}: [low, high] needs 0 < low <= high")
-    return Interval(float(low), float(high), wanted is int)
+    return OptionInterval(float(low), float(high), wanted is int)
 
 
 class LabelSpace(NamedTuple):
@@ -138,7 +140,7 @@ class LabelSpace(NamedTuple):
 
     def at(self, point: Sequence[float] | NDArray[np.float64]) -> tuple[str, Options]:
         """Kind and options at a point of the unit cube."""
-        own = Choices(self.ranges).at(point[0])
+        own = OptionChoices(self.ranges).at(point[0])
         return own.kind, own.options(list(point[1 : 1 + len(own.ranges)]), self.deviation)
 
     def sobol(self, n: int, seed: int) -> Iterator[NDArray[np.float64]]:
@@ -158,22 +160,22 @@ class LabelSpace(NamedTuple):
 def default_ranges(day: int) -> tuple[LabelRange, ...]:
     """Ranges of the kinds that are there, for a market of so many bars a day."""
     shortest, longest = max(2, day // 288), max(8, 2 * day)
-    horizon = Interval(shortest, longest, True)
-    swing = Interval(0.5, 8.0, False)
+    horizon = OptionInterval(shortest, longest, True)
+    swing = OptionInterval(0.5, 8.0, False)
     return (
         LabelRange(
             "threshold",
             {
-                "theta_deviations": Interval(0.7, 3.0, False),
+                "theta_deviations": OptionInterval(0.7, 3.0, False),
                 "horizon": horizon,
-                "scale": Choices(("fixed", "volatility")),
-                "future": Choices(("point", "wma")),
+                "scale": OptionChoices(("fixed", "volatility")),
+                "future": OptionChoices(("point", "wma")),
             },
         ),
-        LabelRange("extrema", {"up": swing, "down": Interval(0.05, 0.5, False)}),
+        LabelRange("extrema", {"up": swing, "down": OptionInterval(0.05, 0.5, False)}),
         LabelRange(
             "triple_barrier",
-            {"up": Interval(0.6, 2.0, False), "down": Interval(0.6, 2.0, False), "horizon": horizon},
+            {"up": OptionInterval(0.6, 2.0, False), "down": OptionInterval(0.6, 2.0, False), "horizon": horizon},
         ),
-        LabelRange("magnitude", {"horizon": horizon, "edge": Interval(0.6, 2.0, False)}),
+        LabelRange("magnitude", {"horizon": horizon, "edge": OptionInterval(0.6, 2.0, False)}),
     )

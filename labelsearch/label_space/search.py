@@ -20,8 +20,6 @@ from labelsearch.labels.kinds import KINDS, Label, build_label
 BATCH = 16
 REDUCTION = 3
 SMALLEST = 600  # rows of a rung
-OBJECTIVES = ("worth", "skill", "direction")
-SAMPLERS = ("sobol", "tpe")
 
 
 class SpaceSearch(NamedTuple):

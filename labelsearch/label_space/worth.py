@@ -19,6 +19,14 @@ LEAST_EVENTS = 10
 LEAST_DAYS = 5
 
 
+class Figure(NamedTuple):
+    """A figure and its 95 % interval over blocks of time, where it was asked for."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
 class Worth(NamedTuple):
     """Events of both sides, in shares of what is invested."""
 

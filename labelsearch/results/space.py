@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from labelsearch.label_space.judge import Figure
-from labelsearch.label_space.worth import Worth
+from labelsearch.label_space.worth import Figure, Worth
 from labelsearch.results.record import Record
 
 

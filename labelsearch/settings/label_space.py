@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from labelsearch.label_space.search import OBJECTIVES, SAMPLERS
+from labelsearch.label_space.ranges import OBJECTIVES, SAMPLERS
 from labelsearch.settings.schema import ExperimentError, Ranged, option
 from labelsearch.settings.sections import one_of
 

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from labelsearch.label_space.ranges import Choices, Interval, LabelRange, LabelSpace, default_ranges, parse_range
+from labelsearch.label_space.ranges import (
+    OptionChoices,
+    OptionInterval,
+    LabelRange,
+    LabelSpace,
+    default_ranges,
+    parse_range,
+)
 from labelsearch.labels.base import LabelError
 from labelsearch.labels.kinds import KINDS, build_label
 
@@ -13,28 +20,28 @@ def bars(name: str, text: str) -> int:
 
 
 def test_numbers_are_as_many_in_each_octave():
-    whole = Interval(2.0, 512.0, True)
+    whole = OptionInterval(2.0, 512.0, True)
     drawn = [whole.at(share) for share in np.linspace(0, 1, 4001)]
     assert (min(drawn), max(drawn)) == (2, 512)
     assert abs(np.mean(np.array(drawn) < 32) - 0.5) < 0.02
-    assert Interval(0.01, 0.1, False).at(0.5) == 0.0316
-    assert Interval(3.0, 3.0, True).at(0.7) == 3
+    assert OptionInterval(0.01, 0.1, False).at(0.5) == 0.0316
+    assert OptionInterval(3.0, 3.0, True).at(0.7) == 3
 
 
 def test_choices_are_as_likely():
-    choices = Choices(("a", "b", "c"))
+    choices = OptionChoices(("a", "b", "c"))
     assert [choices.at(share) for share in (0.0, 0.34, 0.99, 1.0)] == ["a", "b", "c", "c"]
 
 
 @pytest.mark.parametrize(
     ("kind", "name", "value", "expected"),
     [
-        ("threshold", "theta", [0.01, 0.1], Interval(0.01, 0.1, False)),
-        ("threshold", "theta_deviations", [1, 3], Interval(1.0, 3.0, False)),
-        ("threshold", "horizon", ["5m", "1d"], Interval(5.0, 1440.0, True)),
-        ("threshold", "horizon", "1h", Choices((60,))),
-        ("threshold", "scale", ["fixed", "volatility"], Choices(("fixed", "volatility"))),
-        ("extrema", "up", 2, Choices((2,))),
+        ("threshold", "theta", [0.01, 0.1], OptionInterval(0.01, 0.1, False)),
+        ("threshold", "theta_deviations", [1, 3], OptionInterval(1.0, 3.0, False)),
+        ("threshold", "horizon", ["5m", "1d"], OptionInterval(5.0, 1440.0, True)),
+        ("threshold", "horizon", "1h", OptionChoices((60,))),
+        ("threshold", "scale", ["fixed", "volatility"], OptionChoices(("fixed", "volatility"))),
+        ("extrema", "up", 2, OptionChoices((2,))),
     ],
 )
 def test_ranges_are_read(kind, name, value, expected):
@@ -58,15 +65,15 @@ def test_what_is_no_range_is_refused(name, value, words):
 
 def test_a_range_outside_of_the_kind_is_refused():
     with pytest.raises(LabelError, match="horizon >= 1"):
-        LabelRange("threshold", {"theta": Choices((0.01,)), "horizon": Choices((0,))})
+        LabelRange("threshold", {"theta": OptionChoices((0.01,)), "horizon": OptionChoices((0,))})
     with pytest.raises(LabelError, match="needs horizon"):
-        LabelRange("threshold", {"theta": Choices((0.01,))})
+        LabelRange("threshold", {"theta": OptionChoices((0.01,))})
     with pytest.raises(LabelError, match="no horizon"):
-        LabelRange("extrema", {"up_deviations": Interval(1.0, 2.0, False), "down": Choices((0.1,))})
+        LabelRange("extrema", {"up_deviations": OptionInterval(1.0, 2.0, False), "down": OptionChoices((0.1,))})
 
 
 def test_deviations_are_those_of_the_move_over_the_horizon():
-    own = LabelRange("threshold", {"theta_deviations": Choices((2.0,)), "horizon": Choices((25,))})
+    own = LabelRange("threshold", {"theta_deviations": OptionChoices((2.0,)), "horizon": OptionChoices((25,))})
     assert own.options([0.5, 0.5], 0.001) == {"horizon": 25, "theta": 0.01}
 
 

@@ -121,7 +121,11 @@ ELSEWHERE = {
     "data.calendar", "score.kind", "search.past",
     "data.symbols", "data.market_start", "roll.step", "roll.splits", "roll.last", "roll.train", "roll.refit",
     "roll.hyperparameters", "pool.classifiers", "pool.strategies", "feature_space.relative",
-    *(f"{section}.{name}" for section in ("universe", "book") for name in SECTIONS[section].__dataclass_fields__),
+    "separation.kind_weights", "separation.n_bars", "separation.n_features", "separation.subset",
+    *(
+        f"{section}.{name}" for section in ("universe", "book", "label_space")
+        for name in SECTIONS[section].__dataclass_fields__
+    ),
 }  # fmt: skip
 QUICK = ("windows.future", "windows.train", "score.rate")
 

@@ -139,6 +139,21 @@ def test_text_and_picture(home):
     assert (folder / document["picture"]).read_bytes()[:4] == b"\x89PNG"
 
 
+def test_the_page_has_maps_and_the_front(found):
+    from labelsearch.delivery.page.space_figures import space_grid
+    from labelsearch.delivery.space_points import front, points_of
+
+    points = points_of(found)
+    assert sum(its.is_chosen for its in points) == 3
+    best = front([its for its in points if its.t is not None])
+    assert [its.skill for its in best] == sorted(its.skill for its in best)
+    assert [its.t for its in best] == sorted((its.t for its in best), reverse=True)
+    figures = space_grid(found).figures
+    assert [figure.name for figure in figures] == [
+        "space-theta", "space-share-worth", "space-share-auc", "space-front",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

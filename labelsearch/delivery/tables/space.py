@@ -1,8 +1,7 @@
 """Tables of the search over labels."""
 
 from labelsearch.delivery.tables.table import Table, cell
-from labelsearch.label_space.judge import Figure
-from labelsearch.label_space.worth import Worth
+from labelsearch.label_space.worth import Figure, Worth
 from labelsearch.results.space import LabelFigures, Space, SpaceLabel, SpaceTrial
 
 COLUMNS = (
