@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from labelsearch.label_space.ranges import (
-    OptionChoices,
-    OptionInterval,
     LabelRange,
     LabelSpace,
+    OptionChoices,
+    OptionInterval,
     default_ranges,
     parse_range,
 )
