@@ -16,7 +16,7 @@ import numpy as np
 from numba import get_num_threads, njit
 from numpy.typing import NDArray
 
-from feature_space.candidates import Candidates, parameter_grid
+from feature_space.candidates import Candidates, all_settings
 from feature_space.elementary import log_nb
 from feature_space.feature_set import N_THREADS, Feature, FeatureSet
 from feature_space.indicators import Array, Indicator, Inputs
@@ -136,8 +136,7 @@ def ranked_candidates(
     indicators: Sequence[Indicator], markets: SideBySide, rows: Sequence[NDArray[np.int64]], *, n_values: int
 ) -> list[Candidates]:
     """As `feature_space.candidates.compute_candidates`, of all markets at the bars ``rows[m]`` of each."""
-    settings = [[(i, p) for p in parameter_grid(i, n_values)] for i in indicators]
-    offsets = np.cumsum([0] + [len(s) for s in settings])
+    settings, offsets = all_settings(indicators, n_values)
     values = [np.empty((offsets[-1], its.size), dtype=np.float32) for its in rows]
 
     def fill(item: tuple[int, tuple[Indicator, tuple[int, ...]]]) -> Feature:
@@ -147,7 +146,7 @@ def ranked_candidates(
         return Feature(indicator.name, parameters)
 
     with ThreadPoolExecutor(N_THREADS) as pool:
-        flat = list(pool.map(fill, enumerate(itertools.chain.from_iterable(settings))))
+        flat = list(pool.map(fill, enumerate(settings)))
     grouped = [flat[a:b] for a, b in itertools.pairwise(offsets)]
     found = []
     for m, its in enumerate(rows):

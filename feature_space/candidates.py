@@ -23,6 +23,14 @@ def parameter_grid(indicator: Indicator, n_values: int) -> list[tuple[int, ...]]
     return list(itertools.product(*axes))
 
 
+def all_settings(
+    indicators: Sequence[Indicator], n_values: int
+) -> tuple[list[tuple[Indicator, tuple[int, ...]]], NDArray[np.int64]]:
+    """Every setting of every indicator, and the place of each indicator's first among them, (F + 1,)."""
+    settings = [[(i, p) for p in parameter_grid(i, n_values)] for i in indicators]
+    return list(itertools.chain.from_iterable(settings)), np.cumsum([0] + [len(its) for its in settings])
+
+
 class Candidates(NamedTuple):
     """Normalised values of every candidate at the bars in use.
 
@@ -56,8 +64,7 @@ def compute_candidates(
 ) -> Candidates:
     """Compute every candidate once, for all labels; scales are fitted on the first ``fit_stop`` bars."""
     inputs = Inputs(*(column[: int(rows[-1]) + 1] for column in inputs))
-    settings = [[(i, p) for p in parameter_grid(i, n_values)] for i in indicators]
-    offsets = np.cumsum([0] + [len(s) for s in settings])
+    settings, offsets = all_settings(indicators, n_values)
     values = np.empty((offsets[-1], rows.size), dtype=np.float32)
 
     def fill(item: tuple[int, tuple[Indicator, tuple[int, ...]]]) -> Feature:
@@ -68,7 +75,7 @@ def compute_candidates(
         return Feature(indicator.name, parameters, scale)
 
     with ThreadPoolExecutor(N_THREADS) as pool:
-        flat = list(pool.map(fill, enumerate(itertools.chain.from_iterable(settings))))
+        flat = list(pool.map(fill, enumerate(settings)))
     position = np.full(inputs.close.size, -1, dtype=np.int64)
     position[rows] = np.arange(rows.size)
     grouped = [flat[a:b] for a, b in itertools.pairwise(offsets)]

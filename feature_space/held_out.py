@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 from feature_space.discriminant import KINDS, RIDGE, STEPS
 
-N_SHIFTS_AT_ONCE = 16
-
 
 class Discriminant(NamedTuple):
     """Fitted regressions of a set of F features, one for each of the K kinds of pairs that occur.

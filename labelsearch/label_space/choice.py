@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from strategies.tiers.unlike import effective_bets
+
 N_CLASSES = 3
 MOST_ROWS = 6000  # of all folds together, evenly spread
 RIDGE = 1e-3  # times the number of rows: of weights for standard deviations of log odds
@@ -35,12 +37,7 @@ def logits(outputs: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def effective_dimension(columns: NDArray[np.float64]) -> float:
     """Exponential of the entropy of the eigenvalue shares of the correlation matrix of columns (N, K)."""
-    columns = columns[:, columns.std(axis=0) > 0]
-    if columns.shape[1] < 2:
-        return float(columns.shape[1])
-    values = np.maximum(np.linalg.eigvalsh(np.corrcoef(columns.T)), 0.0)
-    shares = values[values > 0] / values.sum()
-    return float(np.exp(-(shares * np.log(shares)).sum()))
+    return effective_bets(columns.T)
 
 
 def fit_multinomial(x: NDArray[np.float64], classes: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_space.candidates import parameter_grid
+from feature_space.candidates import all_settings
 from feature_space.discriminant import STEPS
 from feature_space.feature_set import Feature
 from feature_space.indicators import Indicator, Inputs
@@ -65,9 +65,7 @@ def shared_features(
     threads: int,
 ) -> SharedFeatures:
     """Compute all candidates; scales are fitted on the first ``fit_stop`` bars."""
-    settings = [[(i, p) for p in parameter_grid(i, n_values)] for i in indicators]
-    offsets = np.cumsum([0] + [len(group) for group in settings])
-    flat = [pair for group in settings for pair in group]
+    flat, offsets = all_settings(indicators, n_values)
     steps = np.empty((len(flat), inputs.close.size), dtype=np.int16)
 
     def fill(item: tuple[int, tuple[Indicator, tuple[int, ...]]]) -> Feature:

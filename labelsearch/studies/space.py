@@ -6,6 +6,7 @@ labels that add to each other; validation, which chose nothing, says what the ch
 
 import itertools
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -185,8 +186,6 @@ def _finalists(found: Sequence[Candidate], n: int) -> list[Candidate]:
 
 
 def _in_threads(threads: int, job: Callable[[int], Judged | str], n: int) -> list[Judged | str]:
-    from concurrent.futures import ThreadPoolExecutor
-
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(job, range(n)))
 

@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelsearch.delivery.page.blocks import Block, Choice, Figure, Plotly, Variant, plain
-from labelsearch.delivery.page.figures import VERMILION, axis, legend_above, margins, numbers
+from labelsearch.delivery.page.figures import DIVERGING, axis, legend_above, margins, numbers
 from labelsearch.results.ensembles import tier_name
 from labelsearch.results.panel import CellRow, Panel
 
 LONGEST_NAME = 16  # of a market beside the map
 MOST_WORDS = 60  # cells with their figure in them
-COLOURS = [[0, VERMILION], [0.5, "@paper"], [1, "@heat1"]]  # numbers in white can be read on both ends
 KINDS: tuple[tuple[str, str, Callable[[CellRow, int], float]], ...] = (
     ("return over the market", "% over", lambda row, n: row.return_pct[n] - row.market_pct),
     ("return", "%", lambda row, n: row.return_pct[n]),
@@ -35,7 +34,7 @@ def _cell_map(panel: Panel, size: int) -> Figure:
     first = variants[0].changes
     heat: Plotly = {
         "type": "heatmap", "x": splits, "y": list(range(len(markets))), "z": first["data.0.z"], "xgap": 1, "ygap": 1,
-        "zmin": first["data.0.zmin"], "zmax": first["data.0.zmax"], "colorscale": COLOURS, "hoverongaps": False,
+        "zmin": first["data.0.zmin"], "zmax": first["data.0.zmax"], "colorscale": DIVERGING, "hoverongaps": False,
         "hovertext": [[_words(row, size) for row in rows] for rows in grid],
         "hovertemplate": "%{hovertext}<extra></extra>",
         "colorbar": {"title": {"text": first["data.0.colorbar.title.text"]}, "thickness": 12, "outlinewidth": 0},

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from labelsearch.delivery.page.blocks import Block, Figure, Plotly, missing, plain
 from labelsearch.delivery.page.figures import (
     CYCLE,
+    DIVERGING,
     LOW_TO_HIGH,
     PINK,
     SKY,
-    VERMILION,
     axis,
     legend_above,
     margins,
@@ -21,7 +21,6 @@ from labelsearch.delivery.tables.diversity import member_weights
 from labelsearch.results.ensembles import tier_name
 from labelsearch.results.run import Results
 
-DIVERGING = [[0, VERMILION], [0.5, "@paper"], [1, "@heat1"]]
 LEAST = 3  # members of which blocks can be seen
 MOST_MEMBERS = 100  # whose weights are drawn
 

@@ -20,6 +20,7 @@ DASHES = ("solid", "dash", "dot")
 BROKEN = ("dash", "dot", "dashdot", "longdash")
 LOW_TO_HIGH = [[0, BLUE], [0.5, "#a6a6a6"], [1, ORANGE]]  # of a third quantity
 HEAT = [[0, "@heat0"], [1, "@heat1"]]
+DIVERGING = [[0, VERMILION], [0.5, "@paper"], [1, "@heat1"]]  # numbers in white can be read on both ends
 
 
 def evenly(n: int, most: int) -> NDArray[np.int64]:

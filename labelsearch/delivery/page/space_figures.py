@@ -1,11 +1,10 @@
 """The search over labels on the page: maps of what was tried, and the front of skill and worth."""
 
 from labelsearch.delivery.page.blocks import Figure, Grid, Plotly, plain
-from labelsearch.delivery.page.figures import CYCLE, VERMILION, axis, legend_above, margins, numbers
+from labelsearch.delivery.page.figures import CYCLE, DIVERGING, VERMILION, axis, legend_above, margins, numbers
 from labelsearch.delivery.space_points import SpacePoint, front, points_of
 from labelsearch.results.space import Space
 
-DIVERGING = [[0, VERMILION], [0.5, "@paper"], [1, "@heat1"]]
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "cross", "star", "x")
 AUC_REACH, T_REACH = 0.3, 4.0  # of the colours, from chance
 
